@@ -1,0 +1,116 @@
+"""Scorers: how right a reply is, in [0, 1].
+
+A wrong reply scores 0. "Unscored" is something else: it means that no score can be given, for a
+reason that is kept (an empty target, a filtered reply), and it never counts as wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from escalera.domain.message import FinishReason
+from escalera.domain.task import ScorerName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A value in [0, 1], or None with the reason why there is none."""
+
+    value: float | None
+    reason: str | None = None
+
+
+def score(scorer: ScorerName, *, reply: str, target: str, finish: FinishReason = "stop") -> Score:
+    """Score *reply* against *target*.
+
+    A reply that the endpoint filtered is unscored: the model's answer is not known.
+    """
+    if finish == "filtered":
+        return Score(value=None, reason="the endpoint filtered the reply")
+    return SCORERS[scorer](reply, target)
+
+
+def exact(reply: str, target: str) -> Score:
+    """1 when reply and target are the same text, but for white space at both ends."""
+    return Score(value=float(reply.strip() == target.strip()))
+
+
+def normalised(reply: str, target: str) -> Score:
+    """1 when both are the same words: Unicode NFKC, case, punctuation and spacing ignored."""
+    return Score(value=float(_words(reply) == _words(target)))
+
+
+def numeric(reply: str, target: str) -> Score:
+    """1 when the last number in the reply equals the number of the target (relative 1e-6).
+
+    The last one, because models reason before they answer (the rule of GSM8K's scorers).
+    """
+    wanted = _last_number(target)
+    if wanted is None:
+        return Score(value=None, reason=f"the target {target!r} holds no number")
+    found = _last_number(reply)
+    right = found is not None and math.isclose(found, wanted, rel_tol=1e-6, abs_tol=1e-9)
+    return Score(value=float(right))
+
+
+def json_fields(reply: str, target: str) -> Score:
+    """The share of the target's fields that the reply's JSON object has with the same value.
+
+    Fields that the target lacks make the reply wrong in their part too: with f fields in target
+    or reply and r of them right, the score is r / f. A reply that is no JSON object scores 0.
+    """
+    wanted = _object(target)
+    if wanted is None:
+        return Score(value=None, reason=f"the target {target!r} is not a JSON object")
+    found = _object(reply)
+    if found is None:
+        return Score(value=0.0)
+    names = wanted.keys() | found.keys()
+    if not names:
+        return Score(value=1.0)
+    right = sum(_same(wanted.get(name), found.get(name)) for name in wanted.keys() & found.keys())
+    return Score(value=right / len(names))
+
+
+SCORERS: Mapping[ScorerName, Callable[[str, str], Score]] = {
+    "exact": exact,
+    "normalised": normalised,
+    "numeric": numeric,
+    "json_fields": json_fields,
+}
+"""Every scorer by its name in the project file: one function and this one line."""
+
+
+# Below: private.
+
+_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _last_number(text: str) -> float | None:
+    found = _NUMBER.findall(text)
+    return float(found[-1].replace(",", "")) if found else None
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _same(left: Any, right: Any) -> bool:
+    # JSON knows one kind of number, but true is not 1.
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    return bool(left == right)

@@ -1,0 +1,184 @@
+"""Evidence: the journal's events folded into what questions are asked of.
+
+The fold is incremental (`apply` takes one event) and order matters only where the journal says
+so; every figure is computed from sorted keys, so the same set of events gives the same numbers
+in whatever order calls returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from escalera.domain.dataset import Example
+from escalera.domain.event import (
+    Decided,
+    Event,
+    Failed,
+    Looked,
+    Merged,
+    Nominated,
+    Observed,
+    Opened,
+    Priced,
+    Proposed,
+    Raced,
+    RouterFitted,
+    Stopped,
+    Trained,
+)
+from escalera.domain.project import RungName
+from escalera.domain.system import Route, System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the climb has used. `micro_dollars` is None as soon as one price was unknown."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    training_tokens: int = 0
+    micro_dollars: int | None = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything known so far, by the keys that questions use."""
+
+    opened: list[Opened] = field(default_factory=list)
+    proposed: list[Proposed] = field(default_factory=list)
+    observed: dict[tuple[str, str], Observed] = field(default_factory=dict)
+    raced: dict[str, list[Raced]] = field(default_factory=dict)
+    priced: dict[RungName, Priced] = field(default_factory=dict)
+    routers: list[RouterFitted] = field(default_factory=list)
+    trained: dict[str, Trained] = field(default_factory=dict)
+    merged: dict[str, Merged] = field(default_factory=dict)
+    nominated: list[Nominated] = field(default_factory=list)
+    looked: dict[str, list[Looked]] = field(default_factory=dict)
+    decided: list[Decided] = field(default_factory=list)
+    stopped: list[Stopped] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    spent: Spent = Spent()
+    events: int = 0
+    _choices: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def apply(self, event: Event) -> None:
+        """Fold one event in."""
+        self.events += 1
+        match event:
+            case Observed():
+                self._observe(event)
+            case Trained():
+                self.trained[event.recipe.digest] = event
+                self._spend(training_tokens=event.tokens, seconds=event.seconds)
+            case Merged():
+                self.merged[event.plan.digest] = event
+                self._spend(seconds=event.seconds)
+            case RouterFitted():
+                self.routers.append(event)
+                self._choices[event.router] = dict(zip(event.items, event.choices, strict=True))
+            case Raced():
+                self.raced.setdefault(event.race, []).append(event)
+            case Looked():
+                self.looked.setdefault(event.question.digest, []).append(event)
+            case Priced():
+                self.priced[event.rung] = event
+            case Opened() | Proposed() | Nominated() | Decided() | Stopped() | Failed():
+                self._list(event)
+            case _:
+                assert_never(event)
+
+    def has(self, system: System, item: Example) -> bool:
+        """Whether *system* was asked *item*, scored or not."""
+        return (system.digest, item.id) in self.observed
+
+    def answering(self, route: Route, item: Example) -> System:
+        """The system of *route* that answers *item*: by the router, or by the item's own type."""
+        task = self._choices[route.router][item.id] if route.router is not None else item.task
+        return route.system(task)
+
+    def answer(self, route: Route, item: Example) -> Observed | None:
+        """What *route* answered to *item*, or None when it was not asked."""
+        return self.observed.get((self.answering(route, item).digest, item.id))
+
+    def route(self, digest: str) -> Route:
+        """The nominated route with this digest; KeyError when there is none."""
+        return self.nomination(digest).route
+
+    def nomination(self, digest: str) -> Nominated:
+        """The latest nomination of this route; KeyError when there is none."""
+        for nominated in reversed(self.nominated):
+            if nominated.route.digest == digest:
+                return nominated
+        raise KeyError(digest)
+
+    def nominee(self, rung: RungName) -> Route | None:
+        """The route that *rung* put forward last, if any."""
+        for nominated in reversed(self.nominated):
+            if nominated.rung == rung:
+                return nominated.route
+        return None
+
+    def operator(self, system: str) -> str:
+        """The name of the operator that first proposed this system, or an empty string."""
+        for proposed in self.proposed:
+            if proposed.system.digest == system:
+                return proposed.operator
+        return ""
+
+    def decision(self, rung: RungName, task: str) -> Decided | None:
+        """How *rung* ended for *task* (empty: for the project), if it did."""
+        for decided in self.decided:
+            if (decided.rung, decided.task) == (rung, task):
+                return decided
+        return None
+
+    def _list(self, event: Opened | Proposed | Nominated | Decided | Stopped | Failed) -> None:
+        match event:
+            case Opened():
+                self.opened.append(event)
+            case Proposed():
+                self.proposed.append(event)
+            case Nominated():
+                self.nominated.append(event)
+            case Decided():
+                self.decided.append(event)
+            case Stopped():
+                self.stopped.append(event)
+            case Failed():
+                self.failed.append(event)
+
+    def _observe(self, event: Observed) -> None:
+        self.observed[(event.system, event.item)] = event
+        unknown = self.spent.micro_dollars is None or event.micro_dollars is None
+        self.spent = Spent(
+            calls=self.spent.calls + 1,
+            prompt_tokens=self.spent.prompt_tokens + event.usage.prompt_tokens,
+            completion_tokens=self.spent.completion_tokens + event.usage.completion_tokens,
+            training_tokens=self.spent.training_tokens,
+            micro_dollars=None
+            if unknown
+            else (self.spent.micro_dollars or 0) + (event.micro_dollars or 0),
+            seconds=self.spent.seconds + event.seconds,
+        )
+
+    def _spend(self, *, training_tokens: int = 0, seconds: float) -> None:
+        self.spent = Spent(
+            calls=self.spent.calls,
+            prompt_tokens=self.spent.prompt_tokens,
+            completion_tokens=self.spent.completion_tokens,
+            training_tokens=self.spent.training_tokens + training_tokens,
+            micro_dollars=self.spent.micro_dollars,
+            seconds=self.spent.seconds + seconds,
+        )
+
+
+def fold(events: Iterable[Event]) -> Evidence:
+    """Evidence from the beginning of the journal."""
+    evidence = Evidence()
+    for event in events:
+        evidence.apply(event)
+    return evidence

@@ -1,0 +1,48 @@
+"""Examples of a task, and the purposes they are split for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from escalera.domain.identity import digest_of
+
+Split = Literal["train", "search", "confirm", "golden"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One item: what a user writes, the right answer, and the cluster it shares luck with.
+
+    `split` says what the item may be used for: `train` teaches, `search` chooses, `confirm` gives
+    verdicts, `golden` calibrates judges. `cluster` names a customer, conversation or document; an
+    item without one is its own cluster.
+    """
+
+    id: str
+    task: str
+    split: Split
+    input: str
+    target: str
+    cluster: str
+
+    @property
+    def digest(self) -> str:
+        """Content hash of the example."""
+        return digest_of(self)
+
+
+def in_order(examples: tuple[Example, ...], *, split: Split, seed: int) -> tuple[Example, ...]:
+    """The examples of one split in the project's order.
+
+    The order is a keyed hash of (seed, id): the same for every system, fixed before any result
+    exists, and stable when data are appended (new items slip in, old ones keep their order).
+    """
+    chosen = [example for example in examples if example.split == split]
+    return tuple(sorted(chosen, key=lambda example: _rank(example.id, seed)))
+
+
+def _rank(item: str, seed: int) -> bytes:
+    return hashlib.blake2b(item.encode(), key=str(seed).encode(), digest_size=16).digest()

@@ -1,0 +1,215 @@
+"""What happened: the only thing the journal holds, and all that decisions rest on.
+
+Fields named in `CLOCK_FIELDS` are clock readings: they are kept, shown, and left out wherever two
+runs are compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from escalera.domain.dataset import Split
+from escalera.domain.message import Usage
+from escalera.domain.project import RungName
+from escalera.domain.recipe import LossPoint, MergePlan, TrainingRecipe
+from escalera.domain.system import Route, System
+from escalera.domain.verdict import Figure, Question
+
+CLOCK_FIELDS = frozenset({"seconds", "minutes"})
+Outcome = Literal["adequate", "inadequate", "undecided", "regressed"]
+StopReason = Literal["adequate", "inadequate", "undecided", "regressed", "budget"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A climb was opened on a project; its digest commits to tasks, items, order and policy."""
+
+    project: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """What a pilot of a few calls says a rung will cost.
+
+    `minutes` is None for what is not timed; `micro_dollars` is None where the price is unknown.
+    """
+
+    rung: RungName
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    training_tokens: int
+    micro_dollars: int | None
+    minutes: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A system became a candidate for a task: which operator made it, from which parent."""
+
+    rung: RungName
+    task: str
+    operator: str
+    system: System
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One system answered one item.
+
+    `score` is in [0, 1], or None with the `reason` why there is no score; an infrastructure
+    failure is never a zero. `revision` is what the endpoint says of itself.
+    """
+
+    system: str
+    item: str
+    item_digest: str
+    task: str
+    split: Split
+    cluster: str
+    scorer: str
+    score: float | None
+    reason: str | None
+    reply: str
+    usage: Usage
+    micro_dollars: int | None
+    revision: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raced:
+    """A round of a race ended: the systems that stay, best first, with their mean scores so far.
+
+    The means chose the systems, so they are no estimate of what the winner is worth.
+    """
+
+    rung: RungName
+    task: str
+    race: str
+    round: int
+    items: int
+    survivors: tuple[str, ...]
+    means: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterFitted:
+    """A router was learned from the tasks' `train` items.
+
+    `choices` maps every item of the project to the query type that the router infers for it;
+    `accuracy` is the share of `search` items that it sends to the right type.
+    """
+
+    router: str
+    artifact: str
+    items: tuple[str, ...]
+    choices: tuple[str, ...]
+    accuracy: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A training ended and its adapter is stored."""
+
+    recipe: TrainingRecipe
+    adapter: str
+    curve: tuple[LossPoint, ...]
+    tokens: int
+    examples: int
+    parameters: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """A merge ended and its adapter is stored."""
+
+    plan: MergePlan
+    adapter: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nominated:
+    """A route is put forward by a rung: from here on its verdicts spend alpha."""
+
+    rung: RungName
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """One look at a question: the figure, the boundary it was held against, and what it says.
+
+    `verdict` is an `Adequacy` or a `Comparison` word; `settled` is whether sampling may stop.
+    `figure` is the mean score (adequacy) or the mean paired difference (regression) with its
+    repeated confidence interval; `unscored` counts items left out for want of a score.
+    """
+
+    question: Question
+    look: int
+    looks: int
+    figure: Figure
+    statistic: float
+    boundary: float
+    alpha_spent: float
+    verdict: str
+    passed: bool
+    settled: bool
+    unscored: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A rung ended for a task, or for the whole project (`task` empty), with the reasons."""
+
+    rung: RungName
+    task: str
+    outcome: Outcome
+    candidate: str | None
+    words: str
+    reasons: tuple[str, ...]
+    reversal: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """The climb ended. `route` is the digest of the system to serve, or None."""
+
+    reason: StopReason
+    rung: RungName
+    route: str | None
+    words: str
+    reasons: tuple[str, ...]
+    reversal: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A step could not be performed; the climb can be continued when the cause is gone."""
+
+    step: str
+    cause: str
+    retryable: bool
+
+
+Event = (
+    Opened
+    | Priced
+    | Proposed
+    | Observed
+    | Raced
+    | RouterFitted
+    | Trained
+    | Merged
+    | Nominated
+    | Looked
+    | Decided
+    | Stopped
+    | Failed
+)

@@ -1,0 +1,28 @@
+"""Content hashes: two values that would answer alike have the same digest.
+
+The digest is the SHA-256 of canonical JSON (sorted keys, no spaces, UTF-8), so it is the same on
+every machine and in every Python version.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+
+def digest_of(value: Any) -> str:
+    """Hex SHA-256 of a dataclass, mapping, sequence or scalar."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON bytes of *value*; dataclasses become objects."""
+    plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def short(digest: str) -> str:
+    """The first twelve characters: for eyes only, never a key."""
+    return digest[:12]

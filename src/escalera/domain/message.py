@@ -1,0 +1,61 @@
+"""What goes to a model and what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "filtered"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """How tokens are chosen. Temperature 0 is greedy; `seed` matters only above 0."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call: the conversation, the decoding and, for local models, the adapter's digest."""
+
+    messages: tuple[Message, ...]
+    decoding: Decoding = Decoding()
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Billed tokens. `cached_tokens` are the part of `prompt_tokens` read from a cache."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A finished answer.
+
+    `micro_dollars` is None where the price is unknown (unknown is never 0); `seconds` is a clock
+    reading; `revision` is what the endpoint says of the model that answered.
+    """
+
+    text: str
+    finish_reason: FinishReason
+    usage: Usage
+    micro_dollars: int | None
+    seconds: float
+    revision: str

@@ -1,0 +1,79 @@
+"""A project: everything the planner may know before there is evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from escalera.domain.recipe import LoraLevers
+from escalera.domain.task import Task
+
+RungName = Literal["prompt", "examples", "lora", "mixture", "route", "merge"]
+RUNGS: tuple[RungName, ...] = get_args(RungName)
+QueryType = Literal["inferred", "declared"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Hard caps of a climb; None is no cap."""
+
+    micro_dollars: int | None = None
+    calls: int | None = None
+    minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPrice:
+    """Micro-dollars per million tokens."""
+
+    prompt: int
+    completion: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseModel:
+    """The model that is adapted: its name in the project file and what identifies its weights.
+
+    `trainable` is whether adapters can be trained for it here; `price` is None when unknown.
+    """
+
+    name: str
+    revision: str
+    trainable: bool
+    price: ModelPrice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How decisions are made.
+
+    `alpha` is the chance of a wrong claim that is accepted for the whole climb; `looks` are the
+    shares of the confirm items after which a verdict may be read; `query_type` says whether the
+    caller declares the type of a query or a router infers it.
+    """
+
+    alpha: float = 0.05
+    looks: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+    query_type: QueryType = "inferred"
+    rungs: tuple[RungName, ...] = RUNGS
+    replay: float = 0.25
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Tasks with bars, the base model, policy, budget and training levers."""
+
+    name: str
+    model: BaseModel
+    tasks: tuple[Task, ...]
+    policy: Policy
+    budget: Budget
+    levers: LoraLevers
+
+    def task(self, name: str) -> Task:
+        """The task called *name*; KeyError when there is none."""
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise KeyError(name)

@@ -1,0 +1,109 @@
+"""What answers: a model with a recipe, or a route over several of them.
+
+Both are immutable and content-hashed over everything that changes their answers. Same digest,
+same evidence: a system that was measured once is never measured again on the same item.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from escalera.domain.identity import digest_of
+from escalera.domain.message import Decoding, Message, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """A worked example shown to the model before the message."""
+
+    input: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """Text around a message: a system message, worked examples, and a template for the message.
+
+    `template` holds the message at the one place marked `{input}`.
+    """
+
+    system: str = ""
+    shots: tuple[Shot, ...] = ()
+    template: str = "{input}"
+
+    def messages(self, text: str) -> tuple[Message, ...]:
+        """The conversation that asks for the answer to *text*."""
+        turns: list[Message] = []
+        if self.system:
+            turns.append(Message(role="system", content=self.system))
+        for shot in self.shots:
+            turns.append(Message(role="user", content=self._fill(shot.input)))
+            turns.append(Message(role="assistant", content=shot.target))
+        turns.append(Message(role="user", content=self._fill(text)))
+        return tuple(turns)
+
+    def _fill(self, text: str) -> str:
+        return self.template.replace("{input}", text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """One model with its prompt, adapter and decoding.
+
+    `model` is the model's name in the project file, `revision` the digest of its weights,
+    tokenizer and chat template (or what the endpoint declares); `adapter` the digest of an
+    adapter, or None for the base model as it is.
+    """
+
+    model: str
+    revision: str
+    prompt: Prompt
+    decoding: Decoding
+    adapter: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Content hash of the system."""
+        return digest_of(self)
+
+    def request(self, text: str) -> Request:
+        """The call that asks this system for the answer to *text*."""
+        return Request(
+            messages=self.prompt.messages(text), decoding=self.decoding, adapter=self.adapter
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """The system that answers one query type of a route."""
+
+    task: str
+    system: System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One system per query type, and the router that tells the type.
+
+    `router` is the digest of a fitted router; None means that the caller declares the query type.
+    """
+
+    branches: tuple[Branch, ...]
+    router: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Content hash of the route."""
+        return digest_of(self)
+
+    def system(self, task: str) -> System:
+        """The system that answers *task*; KeyError when the route has no such branch."""
+        for branch in self.branches:
+            if branch.task == task:
+                return branch.system
+        raise KeyError(task)
+
+    def adapters(self) -> tuple[str, ...]:
+        """Digests of the adapters in use, each once, in the order of the branches."""
+        found = (branch.system.adapter for branch in self.branches)
+        return tuple(dict.fromkeys(adapter for adapter in found if adapter is not None))

@@ -1,0 +1,41 @@
+"""A task: one query type with its examples, its scorer and its quality bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from escalera.domain.dataset import Example
+
+ScorerName = Literal["exact", "normalised", "numeric", "json_fields"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptParts:
+    """What can be told to a model about a task; prompt variants are made from these parts."""
+
+    role: str = ""
+    instruction: str = ""
+    output: str = ""
+    rules: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One query type.
+
+    `bar` is the mean score in [0, 1] that is adequate; `margin` the fall in mean score that is
+    still acceptable when a system for another task is changed; `share` the part of the traffic in
+    [0, 1]; `value_per_point` the money that one percentage point is worth per month.
+    """
+
+    name: str
+    title: str
+    scorer: ScorerName
+    bar: float
+    margin: float
+    share: float
+    value_per_point: float
+    max_tokens: int
+    parts: PromptParts
+    examples: tuple[Example, ...]

@@ -1,0 +1,45 @@
+"""Questions that evidence answers, and the words of the answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from escalera.domain.identity import digest_of
+
+Adequacy = Literal["adequate", "inadequate", "undecided"]
+Comparison = Literal["better", "worse", "equivalent", "undecided"]
+QuestionKind = Literal["adequacy", "regression"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One question to the `confirm` items of a task.
+
+    `adequacy`: is the mean score of the candidate above the bar? `regression`: how does the
+    candidate compare with the incumbent, item by item, and is it worse by more than the margin?
+    Candidate and incumbent are route digests. `alpha` is the two-sided error spent on it.
+    """
+
+    kind: QuestionKind
+    task: str
+    candidate: str
+    incumbent: str | None
+    threshold: float
+    alpha: float
+
+    @property
+    def digest(self) -> str:
+        """Content hash of the question."""
+        return digest_of(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A number with its interval, on `n` items in `clusters` clusters."""
+
+    value: float
+    lower: float
+    upper: float
+    n: int
+    clusters: int

@@ -1,0 +1,126 @@
+"""The whole error tree; nothing in Escalera raises anything else on purpose.
+
+EscaleraError
+├── InputError                 the user's files, arguments or data (exit code 2)
+│   ├── ProjectError           a key of the project file
+│   ├── DataError              a row of a data file
+│   └── MissingExtra           an optional package is not installed
+├── EvidenceMissing            a question was asked before its evidence exists
+├── ProviderError              a model endpoint did not answer as agreed
+│   ├── ProviderUnavailable    refused, timed out, overloaded: worth another try
+│   ├── RequestRejected        the endpoint says that our request is wrong
+│   └── BadReply               the endpoint answered something that is not its protocol
+├── TrainingError              a training could not start or did not stay finite
+├── MergeError                 adapters that cannot be merged as asked
+└── JournalError               the evidence store
+    ├── JournalCorrupt         the hash chain does not hold
+    └── JournalConflict        another process writes the same journal
+
+Messages give the offending value, the rule and the remedy.
+"""
+
+from __future__ import annotations
+
+
+class EscaleraError(Exception):
+    """Root of every error that Escalera raises on purpose."""
+
+
+class InputError(EscaleraError):
+    """Something that the user gave cannot be used as it is."""
+
+
+class ProjectError(InputError):
+    """A key of the project file is missing, unknown or has an unusable value."""
+
+    def __init__(self, *, file: str, key: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{file}: {key}: {problem}. {remedy}")
+        self.file = file
+        self.key = key
+        self.problem = problem
+        self.remedy = remedy
+
+
+class DataError(InputError):
+    """A row of a data file cannot be used."""
+
+    def __init__(self, *, file: str, line: int, problem: str, remedy: str) -> None:
+        super().__init__(f"{file}, line {line}: {problem}. {remedy}")
+        self.file = file
+        self.line = line
+
+
+class MissingExtra(InputError):
+    """A feature needs an optional package that is not installed."""
+
+    def __init__(self, *, feature: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs the package {package!r}, which is not installed. "
+            f"Install it with: pip install 'escalera[{extra}]'"
+        )
+
+
+class EvidenceMissing(EscaleraError):
+    """The journal does not hold what the question needs yet."""
+
+
+class ProviderError(EscaleraError):
+    """A model endpoint did not answer as agreed."""
+
+    retryable = False
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        provider: str,
+        hint: str = "",
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        parts = [f"{provider}: {problem}"]
+        if request_id:
+            parts.append(f"(request {request_id})")
+        if hint:
+            parts.append(hint)
+        super().__init__(" ".join(parts))
+        self.provider = provider
+        self.hint = hint
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+
+class ProviderUnavailable(ProviderError):
+    """The endpoint refused, timed out or is overloaded: the same call may work later."""
+
+    retryable = True
+
+
+class RequestRejected(ProviderError):
+    """The endpoint says that our request is wrong: the same call will fail again."""
+
+
+class BadReply(ProviderError):
+    """The endpoint answered with something that is not its own protocol."""
+
+    retryable = True
+
+
+class TrainingError(EscaleraError):
+    """A training could not start, or its loss did not stay finite."""
+
+
+class MergeError(EscaleraError):
+    """The adapters cannot be merged as asked."""
+
+
+class JournalError(EscaleraError):
+    """The evidence store cannot be used."""
+
+
+class JournalCorrupt(JournalError):
+    """The hash chain of the journal does not hold: an event was changed or removed."""
+
+
+class JournalConflict(JournalError):
+    """Another process appended to the journal since it was read."""

@@ -1,0 +1,100 @@
+"""Everything the engine needs from outside, on one page.
+
+Ports take and return domain values. Each has one contract suite under `tests/contract`, which
+every implementation passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from escalera.domain.event import Event
+from escalera.domain.message import Reply, Request
+from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe, TrainingRun
+from escalera.errors import ProviderError
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done and how much there is to do."""
+
+
+class Provider(Protocol):
+    """Answers requests: a model in this process, or an endpoint.
+
+    `unit` is how many requests are answered together; the engine records a unit as a whole, so
+    that a batch has the same composition after a restart. `concurrency` is how many units may be
+    in flight.
+    """
+
+    @property
+    def unit(self) -> int: ...
+
+    @property
+    def concurrency(self) -> int: ...
+
+    async def answer(self, requests: Sequence[Request]) -> Sequence[Reply | ProviderError]:
+        """One reply or error per request, in order. Retries happen inside."""
+
+    def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+        """The answer piece by piece, then the whole `Reply`. Raises `ProviderError`."""
+
+    async def close(self) -> None:
+        """Release what is held; called once."""
+
+
+class Trainer(Protocol):
+    """Makes an adapter from a recipe."""
+
+    def train(
+        self,
+        recipe: TrainingRecipe,
+        pairs: Sequence[TrainingPair],
+        *,
+        into: Path,
+        progress: Progress,
+    ) -> TrainingRun:
+        """Train on *pairs* and write a PEFT adapter into the empty folder *into*."""
+
+
+class Merger(Protocol):
+    """Makes an adapter from adapters."""
+
+    def merge(self, plan: MergePlan, adapters: Sequence[Path], *, into: Path) -> None:
+        """Merge the adapters of *plan* (folders in its order) into the empty folder *into*."""
+
+
+class Artifacts(Protocol):
+    """Files by content: adapters and routers."""
+
+    def put(self, folder: Path) -> str:
+        """Store a folder; the digest of names and contents. Storing it twice is harmless."""
+
+    def path(self, digest: str) -> Path:
+        """Where the folder lies. Raises `EvidenceMissing` when it is not stored."""
+
+    def scratch(self) -> Path:
+        """A new empty folder for something in the making."""
+
+
+class Journal(Protocol):
+    """The append-only record of events."""
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append all or none, durably. Raises `JournalConflict` when another process wrote."""
+
+    def events(self) -> Iterator[Event]:
+        """Every event in order. Raises `JournalCorrupt` when the hash chain does not hold."""
+
+    def close(self) -> None:
+        """Release what is held; called once."""
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def seconds(self) -> float:
+        """A monotonic reading in seconds."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
