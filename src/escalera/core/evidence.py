@@ -139,6 +139,8 @@ class Evidence:
     def _list(self, event: Opened | Proposed | Nominated | Decided | Stopped | Failed) -> None:
         match event:
             case Opened():
+                if self.opened and self.opened[-1].project != event.project:
+                    self._restart()
                 self.opened.append(event)
             case Proposed():
                 self.proposed.append(event)
@@ -150,6 +152,18 @@ class Evidence:
                 self.stopped.append(event)
             case Failed():
                 self.failed.append(event)
+
+    def _restart(self) -> None:
+        # Another project (a new bar, more items) asks its questions anew. Answers, adapters and
+        # merges are kept: they are known by content, whatever project asked for them.
+        self.proposed.clear()
+        self.raced.clear()
+        self.priced.clear()
+        self.routers.clear()
+        self.nominated.clear()
+        self.looked.clear()
+        self.decided.clear()
+        self.stopped.clear()
 
     def _observe(self, event: Observed) -> None:
         self.observed[(event.system, event.item)] = event

@@ -7,8 +7,10 @@ same weights, bit for bit, without a random source.
 
 from __future__ import annotations
 
+import io
+import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +22,7 @@ STEPS = 200
 PENALTY = 1e-4
 NGRAMS = (3, 4, 5)
 LONGEST = 2000
+FEATURES = f"crc32-{BUCKETS}-char{NGRAMS[0]}to{NGRAMS[-1]}-word"
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +68,30 @@ def fit(types: tuple[str, ...], texts: Sequence[str], labels: Sequence[str]) -> 
     return Router(types=types, weights=weights, biases=biases)
 
 
+def to_files(router: Router) -> dict[str, bytes]:
+    """The router as plain arrays and JSON, by file name: no pickle, the same bytes every time."""
+    return {
+        "router.json": json.dumps({"types": router.types, "features": FEATURES}).encode(),
+        "weights.npy": _array_bytes(router.weights),
+        "biases.npy": _array_bytes(router.biases),
+    }
+
+
+def from_files(files: Mapping[str, bytes]) -> Router:
+    """The router that `to_files` wrote. Raises ValueError for files of other features."""
+    described = json.loads(files["router.json"])
+    if described["features"] != FEATURES:
+        raise ValueError(
+            f"the router was learned on features {described['features']!r}, this version computes "
+            f"{FEATURES!r}: climb again to learn it anew"
+        )
+    return Router(
+        types=tuple(described["types"]),
+        weights=np.load(io.BytesIO(files["weights.npy"]), allow_pickle=False),
+        biases=np.load(io.BytesIO(files["biases.npy"]), allow_pickle=False),
+    )
+
+
 @lru_cache(maxsize=4096)
 def features(text: str) -> tuple[NDArray[np.intp], Floats]:
     """Buckets and values of a message: 1 + log count per n-gram, scaled to length 1."""
@@ -76,6 +103,12 @@ def features(text: str) -> tuple[NDArray[np.intp], Floats]:
     value = 1 + np.log(counts)
     norm = float(np.sqrt(value @ value))
     return index, value / norm if norm else value
+
+
+def _array_bytes(array: Floats) -> bytes:
+    held = io.BytesIO()
+    np.save(held, array, allow_pickle=False)
+    return held.getvalue()
 
 
 def _descend(matrix: Floats, wanted: Floats, importance: Floats) -> tuple[Floats, Floats]:

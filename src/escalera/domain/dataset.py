@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -34,14 +35,13 @@ class Example:
         return digest_of(self)
 
 
-def in_order(examples: tuple[Example, ...], *, split: Split, seed: int) -> tuple[Example, ...]:
-    """The examples of one split in the project's order.
+def in_order(examples: Iterable[Example], *, seed: int) -> tuple[Example, ...]:
+    """The examples in the project's order.
 
     The order is a keyed hash of (seed, id): the same for every system, fixed before any result
     exists, and stable when data are appended (new items slip in, old ones keep their order).
     """
-    chosen = [example for example in examples if example.split == split]
-    return tuple(sorted(chosen, key=lambda example: _rank(example.id, seed)))
+    return tuple(sorted(examples, key=lambda example: _rank(example.id, seed)))
 
 
 def _rank(item: str, seed: int) -> bytes:

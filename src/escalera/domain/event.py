@@ -83,9 +83,10 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raced:
-    """A round of a race ended: the systems that stay, best first, with their mean scores so far.
+    """A round of a race ended: who ran, their mean scores on `items` common items, who stays.
 
-    The means chose the systems, so they are no estimate of what the winner is worth.
+    `entrants` and `means` belong together; `survivors` are best first. The means chose the
+    survivors, so they are no estimate of what the winner is worth.
     """
 
     rung: RungName
@@ -93,20 +94,21 @@ class Raced:
     race: str
     round: int
     items: int
-    survivors: tuple[str, ...]
+    entrants: tuple[str, ...]
     means: tuple[float, ...]
+    survivors: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterFitted:
     """A router was learned from the tasks' `train` items.
 
-    `choices` maps every item of the project to the query type that the router infers for it;
-    `accuracy` is the share of `search` items that it sends to the right type.
+    `router` is the digest of its artifact. `choices` says for every one of `items` (all of the
+    project's) which query type the router infers; `accuracy` is the share of `search` items that
+    it sends to the right type.
     """
 
     router: str
-    artifact: str
     items: tuple[str, ...]
     choices: tuple[str, ...]
     accuracy: Figure

@@ -9,11 +9,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 
 def digest_of(value: Any) -> str:
     """Hex SHA-256 of a dataclass, mapping, sequence or scalar."""
+    if dataclasses.is_dataclass(value):
+        return _remembered(value)  # type: ignore[arg-type]
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
@@ -26,3 +29,9 @@ def canonical(value: Any) -> bytes:
 def short(digest: str) -> str:
     """The first twelve characters: for eyes only, never a key."""
     return digest[:12]
+
+
+@lru_cache(maxsize=8192)
+def _remembered(value: Any) -> str:
+    # Systems are hashed once per lookup of evidence; equal values have equal digests.
+    return hashlib.sha256(canonical(value)).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from escalera.domain.dataset import Example
+from escalera.domain.dataset import Example, Split
 
 ScorerName = Literal["exact", "normalised", "numeric", "json_fields"]
 
@@ -26,7 +26,8 @@ class Task:
 
     `bar` is the mean score in [0, 1] that is adequate; `margin` the fall in mean score that is
     still acceptable when a system for another task is changed; `share` the part of the traffic in
-    [0, 1]; `value_per_point` the money that one percentage point is worth per month.
+    [0, 1]; `value_per_point` the money that one percentage point is worth per month. `examples`
+    are in the project's order (`dataset.in_order`).
     """
 
     name: str
@@ -39,3 +40,7 @@ class Task:
     max_tokens: int
     parts: PromptParts
     examples: tuple[Example, ...]
+
+    def items(self, split: Split) -> tuple[Example, ...]:
+        """The examples of one split, in the project's order."""
+        return tuple(example for example in self.examples if example.split == split)

@@ -1,0 +1,226 @@
+"""The last decision: of the routes that were confirmed, the cheapest that passes every gate.
+
+Cheapest is read off in this order: money per call (where every price is known), models to serve,
+artefacts to keep alive when the base changes, and then the higher score weighted by traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from escalera.core.ladder import confirm, rungs, words
+from escalera.core.ladder.case import Case
+from escalera.core.ladder.confirm import Standing
+from escalera.domain.event import Outcome, Stopped, StopReason
+from escalera.domain.project import RungName
+from escalera.domain.system import Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A confirmed route with what it costs to run and to keep."""
+
+    rung: RungName
+    route: Route
+    standings: tuple[Standing, ...]
+    micro_dollars_per_call: float | None
+    served: int
+    kept: int
+    score: float
+
+    @property
+    def outcome(self) -> Outcome:
+        """One word over all tasks."""
+        return confirm.overall([standing.outcome for standing in self.standings])
+
+
+def candidates(case: Case) -> tuple[Candidate, ...]:
+    """Every route that a decided rung put forward, bottom rung first."""
+    found = []
+    for rung in rungs.allowed(case.project.policy.rungs):
+        route = case.evidence.nominee(rung.name)
+        if route is None or case.evidence.decision(rung.name, "") is None:
+            continue
+        incumbent = None if rung.name in ("prompt", "examples") else case.incumbent()
+        found.append(
+            _candidate(case, rung.name, route, confirm.standings(case, rung.name, route, incumbent))
+        )
+    return tuple(found)
+
+
+def choose(found: Sequence[Candidate]) -> Candidate | None:
+    """The cheapest candidate that is adequate for every task, or None."""
+    eligible = [candidate for candidate in found if candidate.outcome == "adequate"]
+    priced = all(candidate.micro_dollars_per_call is not None for candidate in eligible)
+    return min(eligible, key=lambda c: _cost(c, priced=priced), default=None)
+
+
+def stop(case: Case) -> Stopped:
+    """The end of the climb, with reasons and with what would reverse it."""
+    found = candidates(case)
+    chosen = choose(found)
+    if chosen is not None:
+        return Stopped(
+            reason="adequate",
+            rung=chosen.rung,
+            route=chosen.route.digest,
+            words=_verdict(chosen),
+            reasons=_reasons(found, chosen),
+            reversal=_reversal(case, found, chosen),
+        )
+    return _nothing(case, found)
+
+
+# Below: private.
+
+
+def _candidate(case: Case, rung: RungName, route: Route, found: tuple[Standing, ...]) -> Candidate:
+    shares = {task.name: task.share for task in case.project.tasks}
+    models = {(branch.system.model, branch.system.adapter) for branch in route.branches}
+    specialists = len(case.project.tasks) if rung == "merge" else 0
+    return Candidate(
+        rung=rung,
+        route=route,
+        standings=found,
+        micro_dollars_per_call=_money(case, route),
+        served=len(models),
+        kept=len(route.adapters()) + specialists,
+        score=sum(s.adequacy.figure.value * shares[s.task.name] for s in found),
+    )
+
+
+def _money(case: Case, route: Route) -> float | None:
+    """Mean price of a `confirm` call, weighted by traffic; None when any price is unknown."""
+    total = 0.0
+    for task in case.project.tasks:
+        seen = [case.evidence.answer(route, item) for item in task.items("confirm")]
+        costs = [entry.micro_dollars for entry in seen if entry is not None]
+        known = [cost for cost in costs if cost is not None]
+        if not known or len(known) < len(costs):
+            return None
+        total += task.share * sum(known) / len(known)
+    return total
+
+
+def _cost(candidate: Candidate, *, priced: bool) -> tuple[float, int, int, float]:
+    money = candidate.micro_dollars_per_call if priced else None
+    return (money or 0.0, candidate.served, candidate.kept, -candidate.score)
+
+
+def _verdict(chosen: Candidate) -> str:
+    scores = [f"{s.task.title} {words.figure(s.adequacy.figure)}" for s in chosen.standings]
+    return f"{_name(chosen)} meets every bar: {words.joined(scores)}"
+
+
+def _name(candidate: Candidate) -> str:
+    return rungs.rung(candidate.rung).title
+
+
+def _reasons(found: Sequence[Candidate], chosen: Candidate) -> tuple[str, ...]:
+    """Why the chosen one stands, and why each other candidate does not."""
+    said = [words.standing(standing) for standing in chosen.standings]
+    for other in found:
+        if other is chosen:
+            continue
+        if other.outcome == "adequate":
+            said.append(f"{_name(other)} would do too, but {_dearer(other, chosen)}")
+            continue
+        blamed = [words.standing(s) for s in other.standings if s.outcome != "adequate"]
+        said.append(f"{_name(other)} is not enough: {'; '.join(blamed)}")
+    return tuple(said)
+
+
+def _dearer(other: Candidate, chosen: Candidate) -> str:
+    if other.served != chosen.served:
+        return f"it serves {other.served} models instead of {chosen.served}"
+    if other.kept != chosen.kept:
+        return f"it keeps {other.kept} adapters alive instead of {chosen.kept}"
+    if other.micro_dollars_per_call != chosen.micro_dollars_per_call:
+        return "its calls cost more"
+    return f"its score over the traffic is {other.score:.3f} instead of {chosen.score:.3f}"
+
+
+def _reversal(case: Case, found: Sequence[Candidate], chosen: Candidate) -> tuple[str, ...]:
+    """The smallest changes of bars, margins or base model that would change the decision."""
+    said = []
+    for standing in chosen.standings:
+        lower = standing.adequacy.figure.lower
+        said.append(
+            f"a bar for {standing.task.title} above {lower:.2f} (now {standing.task.bar:.2f}) "
+            "would leave the decision open"
+        )
+    for other in found:
+        wider = _margin_that_admits(other)
+        if wider and _cost(other, priced=False) < _cost(chosen, priced=False):
+            said.append(
+                f"{_name(other)}, which is cheaper to keep, would be chosen if you accept that "
+                f"{words.joined(wider)}"
+            )
+    failing = [task.title for task in case.failing()]
+    if failing and chosen.rung not in ("prompt", "examples"):
+        said.append(
+            f"a base model that meets the bar for {words.joined(failing)} by prompting would make "
+            "the adapter unnecessary"
+        )
+    return tuple(said)
+
+
+def _margin_that_admits(candidate: Candidate) -> list[str]:
+    """The wider margins that would let an otherwise adequate candidate pass, as sentences."""
+    said = []
+    for standing in candidate.standings:
+        if standing.adequacy.verdict != "adequate":
+            return []
+        if not standing.gate and standing.regression is not None:
+            fall = -standing.regression.figure.lower
+            said.append(f"{standing.task.title} may fall by up to {fall:.2f}")
+    return said
+
+
+def _nothing(case: Case, found: Sequence[Candidate]) -> Stopped:
+    """No candidate passes: say what is missing, and promote nothing."""
+    outcomes = [candidate.outcome for candidate in found]
+    last = found[-1]
+    reason: StopReason = "inadequate"
+    if "undecided" in outcomes:
+        reason = "undecided"
+    elif "regressed" in outcomes:
+        reason = "regressed"
+    blamed = next((c for c in reversed(found) if c.outcome == reason), last)
+    return Stopped(
+        reason=reason,
+        rung=blamed.rung,
+        route=None,
+        words=_missing(blamed, reason),
+        reasons=tuple(
+            f"{_name(c)}: {words.standing(s)}"
+            for c in found
+            for s in c.standings
+            if s.outcome != "adequate"
+        ),
+        reversal=_ways_on(case, blamed),
+    )
+
+
+def _missing(blamed: Candidate, reason: StopReason) -> str:
+    tasks = words.joined([s.task.title for s in blamed.standings if s.outcome == reason])
+    match reason:
+        case "undecided":
+            return f"Not enough evidence: {_name(blamed)} is open for {tasks}"
+        case "regressed":
+            return f"Nothing is promoted: {_name(blamed)} meets the bars but harms {tasks}"
+        case _:
+            return f"No allowed rung meets the bar for {tasks}"
+
+
+def _ways_on(case: Case, blamed: Candidate) -> tuple[str, ...]:
+    said = [
+        f"{s.task.title}: {words.items_needed(s.adequacy)}"
+        for s in blamed.standings
+        if s.outcome == "undecided" and s.adequacy.verdict == "undecided"
+    ]
+    missing = [row.title for row in rungs.RUNGS if row.name not in case.project.policy.rungs]
+    if missing:
+        said.append(f"rungs that the project does not allow yet: {words.joined(missing)}")
+    return tuple(said)

@@ -1,0 +1,149 @@
+"""The ways out of a regression, judged on the same items: mixture, merge and route."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from escalera.core.ladder import finetuning, race, training
+from escalera.core.ladder.case import Case
+from escalera.core.ladder.steps import Evaluate, Halve, Merge, Step
+from escalera.core.merging import plans
+from escalera.domain.event import Raced
+from escalera.domain.identity import digest_of
+from escalera.domain.recipe import MergePlan, TrainingRecipe
+from escalera.domain.system import Route
+from escalera.domain.task import Task
+
+MERGE_ITEMS = 60
+"""`search` items per task on which merge weights are chosen."""
+
+
+def mixture(case: Case) -> Step | None:
+    """Train on the failing tasks and a replay of the others, and judge the one adapter."""
+    if case.evidence.decision("mixture", "") is not None:
+        return None
+    made_from = mixture_recipe(case)
+    found = training.train(case, "mixture", [made_from])
+    if found is not None:
+        return found
+    return training.judge(
+        case, "mixture", case.with_adapter(case.unprompted(), _adapter(case, made_from))
+    )
+
+
+def route(case: Case) -> Step | None:
+    """Use the LoRA rung's adapter for the failing tasks, the incumbent for the others."""
+    if case.evidence.decision("route", "") is not None:
+        return None
+    made_from = finetuning.recipe(case)
+    found = training.train(case, "route", [made_from])
+    if found is not None:
+        return found
+    return training.judge(case, "route", separate(case, _adapter(case, made_from)))
+
+
+def separate(case: Case, adapter: str) -> Route:
+    """The incumbent, with *adapter* behind the failing tasks only."""
+    incumbent, short = case.incumbent(), case.unprompted()
+    if incumbent is None:
+        raise AssertionError("the route rung needs an incumbent")
+    systems = {branch.task: branch.system for branch in incumbent.branches}
+    for task in case.failing():
+        systems[task.name] = replace(short.system(task.name), adapter=adapter)
+    return case.route(systems)
+
+
+def merge(case: Case) -> Step | None:
+    """Train one adapter per task, choose merge weights on `search`, judge the merged adapter."""
+    if case.evidence.decision("merge", "") is not None:
+        return None
+    recipes = specialist_recipes(case)
+    found = training.train(case, "merge", recipes)
+    if found is not None:
+        return found
+    candidates = _plans(case, recipes)
+    for plan in candidates:
+        if plan.digest not in case.evidence.merged:
+            return Merge(plan=plan)
+    chosen = _choose(case, candidates)
+    return chosen if not isinstance(chosen, Route) else training.judge(case, "merge", chosen)
+
+
+def mixture_recipe(case: Case) -> TrainingRecipe:
+    """All items of the failing tasks; of each other task a share `replay` of that number."""
+    failing = case.failing()
+    taught = sum(len(task.items("train")) for task in failing)
+    replayed = max(1, round(case.project.policy.replay * taught))
+    portions = [
+        training.whole(task) if task in failing else (task, replayed) for task in case.project.tasks
+    ]
+    return training.recipe(case, portions)
+
+
+def specialist_recipes(case: Case) -> list[TrainingRecipe]:
+    """The LoRA rung's training, then one for each task that it was not trained on."""
+    others = [task for task in case.project.tasks if task not in case.failing()]
+    return [
+        finetuning.recipe(case),
+        *(training.recipe(case, [training.whole(task)]) for task in others),
+    ]
+
+
+# Below: private.
+
+
+def _adapter(case: Case, made_from: TrainingRecipe) -> str:
+    adapter = training.adapter_of(case, made_from)
+    if adapter is None:
+        raise AssertionError("a training that ran left no adapter")
+    return adapter
+
+
+def _plans(case: Case, recipes: Sequence[TrainingRecipe]) -> tuple[MergePlan, ...]:
+    first, *others = [_adapter(case, made_from) for made_from in recipes]
+    return plans.propose(first, others)
+
+
+def _choose(case: Case, candidates: Sequence[MergePlan]) -> Step | Route:
+    """The merge whose worst task is farthest above its bar; the steps that find it, until then."""
+    routes = [_merged(case, plan) for plan in candidates]
+    known = digest_of(["merge", [entry.digest for entry in routes]])
+    rounds = case.evidence.raced.get(known, [])
+    if rounds:
+        best = rounds[-1].survivors[0]
+        return next(entry for entry in routes if entry.digest == best)
+    items = {task: task.items("search")[:MERGE_ITEMS] for task in case.project.tasks}
+    for task, chosen in items.items():
+        for entry in routes:
+            calls = case.calls(entry, chosen)
+            if case.missing(calls):
+                return Evaluate(rung="merge", purpose="race", task=task.name, calls=calls)
+    worst = [min(_headroom(case, entry, task) for task in items) for entry in routes]
+    best_first = sorted(range(len(routes)), key=lambda n: (-worst[n], n))
+    return Halve(
+        event=Raced(
+            rung="merge",
+            task="",
+            race=known,
+            round=1,
+            items=MERGE_ITEMS,
+            entrants=tuple(entry.digest for entry in routes),
+            means=tuple(worst),
+            survivors=(routes[best_first[0]].digest,),
+        )
+    )
+
+
+def _merged(case: Case, plan: MergePlan) -> Route:
+    return case.with_adapter(case.unprompted(), case.evidence.merged[plan.digest].adapter)
+
+
+def _headroom(case: Case, entry: Route, task: Task) -> float:
+    """How far the mean score of a task lies above its bar."""
+    scores = []
+    for item in task.items("search")[:MERGE_ITEMS]:
+        found = case.evidence.answer(entry, item)
+        if found is not None and found.score is not None:
+            scores.append(found.score)
+    return sum(scores) / len(scores) - task.bar if scores else race.NO_SCORE

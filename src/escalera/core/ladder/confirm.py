@@ -1,0 +1,183 @@
+"""Confirmation: a nominated route meets fresh items, and alpha is spent.
+
+Two questions per task: is the route adequate, and (from the first training on) has it regressed
+against the incumbent? Claiming "adequate for every task" is an intersection-union test, so the
+tasks share one alpha; each rung has its own part of the project's (Berger 1982; the parts are in
+`rungs`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from escalera.core.evaluation import compare
+from escalera.core.ladder import rungs
+from escalera.core.ladder.case import Case
+from escalera.core.ladder.steps import Call, Evaluate, Look, Step
+from escalera.domain.dataset import Example
+from escalera.domain.event import Looked, Outcome
+from escalera.domain.project import RungName
+from escalera.domain.system import Route
+from escalera.domain.task import Task
+from escalera.domain.verdict import Question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a route stands on a task.
+
+    `adequacy` is the last look at the bar (possibly of an earlier route that answers alike);
+    `regression` the last look at the difference to the incumbent. `regression` is None where
+    there is no incumbent, or where candidate and incumbent answer with the same systems
+    (`identical`): then there is nothing to compare.
+    """
+
+    task: Task
+    adequacy: Looked
+    regression: Looked | None
+    identical: bool
+
+    @property
+    def gate(self) -> bool:
+        """Whether it is shown that the task does not fall by more than its margin."""
+        return self.regression is None or self.regression.passed
+
+    @property
+    def outcome(self) -> Outcome:
+        """The word for the task: a shown fall first, then adequacy, then what is still open."""
+        if self.regression is not None and not self.regression.passed:
+            fallen = self.regression.verdict == "worse"
+            return "regressed" if fallen else "undecided"
+        return "adequate" if self.adequacy.verdict == "adequate" else _word(self.adequacy.verdict)
+
+
+def step(case: Case, rung: RungName, route: Route, incumbent: Route | None) -> Step | None:
+    """The next step of confirming *route*, or None when every question is answered or read out."""
+    for task in case.project.tasks:
+        for question in _questions(case, rung, route, incumbent, task):
+            found = _next_look(case, rung, question, task)
+            if found is not None:
+                return found
+    return None
+
+
+def standings(
+    case: Case, rung: RungName, route: Route, incumbent: Route | None
+) -> tuple[Standing, ...]:
+    """Where *route* stands on every task, once `step` returns None."""
+    return tuple(_standing(case, rung, route, incumbent, task) for task in case.project.tasks)
+
+
+def overall(outcomes: Sequence[Outcome]) -> Outcome:
+    """One word for a route over several tasks: what speaks loudest against it."""
+    for word in ("inadequate", "regressed", "undecided"):
+        if word in outcomes:
+            return word
+    return "adequate"
+
+
+def cutoffs(case: Case, task: Task) -> tuple[int, ...]:
+    """How many `confirm` items each look uses."""
+    total = len(task.items("confirm"))
+    return tuple(math.ceil(time * total - 1e-9) for time in case.project.policy.looks)
+
+
+# Below: private.
+
+
+def _word(verdict: str) -> Outcome:
+    return "inadequate" if verdict == "inadequate" else "undecided"
+
+
+def _questions(
+    case: Case, rung: RungName, route: Route, incumbent: Route | None, task: Task
+) -> tuple[Question, ...]:
+    asked = []
+    if _inherited(case, route, task) is None:
+        asked.append(_adequacy(case, rung, route, task))
+    if incumbent is not None and not case.same_answers(route, incumbent, task):
+        asked.append(_regression(case, rung, route, incumbent, task))
+    return tuple(asked)
+
+
+def _adequacy(case: Case, rung: RungName, route: Route, task: Task) -> Question:
+    return Question(
+        kind="adequacy",
+        task=task.name,
+        candidate=route.digest,
+        incumbent=None,
+        threshold=task.bar,
+        alpha=_alpha(case, rung),
+    )
+
+
+def _regression(case: Case, rung: RungName, route: Route, incumbent: Route, task: Task) -> Question:
+    return Question(
+        kind="regression",
+        task=task.name,
+        candidate=route.digest,
+        incumbent=incumbent.digest,
+        threshold=task.margin,
+        alpha=_alpha(case, rung),
+    )
+
+
+def _alpha(case: Case, rung: RungName) -> float:
+    policy = case.project.policy
+    return rungs.alpha_of(rung, policy.rungs, policy.alpha)
+
+
+def _inherited(case: Case, route: Route, task: Task) -> Looked | None:
+    """The last look at an earlier route whose answers to this task's items are the same.
+
+    Asking again would spend alpha on the same answers.
+    """
+    for looks in case.evidence.looked.values():
+        question = looks[-1].question
+        if question.kind != "adequacy" or question.task != task.name or not looks[-1].settled:
+            continue
+        if question.threshold != task.bar or question.candidate == route.digest:
+            continue
+        if case.same_answers(route, case.evidence.route(question.candidate), task):
+            return looks[-1]
+    return None
+
+
+def _next_look(case: Case, rung: RungName, question: Question, task: Task) -> Step | None:
+    looks = case.evidence.looked.get(question.digest, [])
+    if looks and looks[-1].settled:
+        return None
+    marks = cutoffs(case, task)
+    items = task.items("confirm")[: marks[len(looks)]]
+    fresh = items[marks[len(looks) - 1] if looks else 0 :]
+    calls = _calls(case, question, items, fresh)
+    if case.missing(calls):
+        return Evaluate(rung=rung, purpose="confirm", task=task.name, calls=calls)
+    times = case.project.policy.looks
+    return Look(event=compare.look(question, items, case.evidence, times=times))
+
+
+def _calls(
+    case: Case, question: Question, items: tuple[Example, ...], fresh: tuple[Example, ...]
+) -> tuple[Call, ...]:
+    """The candidate on the fresh items, and the incumbent on every item it has not seen."""
+    calls = case.calls(case.evidence.route(question.candidate), fresh)
+    if question.incumbent is not None:
+        calls += case.calls(case.evidence.route(question.incumbent), items)
+    return calls
+
+
+def _standing(
+    case: Case, rung: RungName, route: Route, incumbent: Route | None, task: Task
+) -> Standing:
+    looked = case.evidence.looked
+    adequacy = _inherited(case, route, task)
+    if adequacy is None:
+        adequacy = looked[_adequacy(case, rung, route, task).digest][-1]
+    identical = incumbent is not None and case.same_answers(route, incumbent, task)
+    regression = None
+    if incumbent is not None and not identical:
+        regression = looked[_regression(case, rung, route, incumbent, task).digest][-1]
+    return Standing(task=task, adequacy=adequacy, regression=regression, identical=identical)

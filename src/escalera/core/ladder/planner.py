@@ -1,0 +1,125 @@
+"""The planner: what to do next, as a pure function of the project and the evidence.
+
+It climbs the allowed rungs from the bottom, and only on a shown inadequacy or regression; it tells
+each rung's price first, and stops where the table of rungs says so or where the budget ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from escalera.core.evidence import Evidence
+from escalera.core.ladder import choosing, combining, finetuning, prompting, rungs
+from escalera.core.ladder.case import Case
+from escalera.core.ladder.steps import (
+    Evaluate,
+    FitRouter,
+    Open,
+    Step,
+    Stop,
+    Train,
+)
+from escalera.domain.event import Opened, Stopped
+from escalera.domain.identity import digest_of
+from escalera.domain.project import Project, RungName
+
+
+def next_step(project: Project, evidence: Evidence, *, version: str) -> Step | None:
+    """The next step of the climb, or None when it has stopped.
+
+    `version` is Escalera's own; it is committed to with the project, so that a journal says which
+    code decided.
+    """
+    case = Case(project=project, evidence=evidence)
+    step = _opening(case, version) or (None if evidence.stopped else _climb(case))
+    if step is None or not _over_budget(case, step):
+        return step
+    return _stop_for_budget(case, step)
+
+
+def project_digest(project: Project) -> str:
+    """What a journal commits to: tasks with items and order, bars, policy, model and levers."""
+    return digest_of(project)
+
+
+# Below: private.
+
+_PLANS: Mapping[RungName, Callable[[Case], Step | None]] = {
+    "prompt": lambda case: prompting.step(case, "prompt"),
+    "examples": lambda case: prompting.step(case, "examples"),
+    "lora": finetuning.step,
+    "mixture": combining.mixture,
+    "merge": combining.merge,
+    "route": combining.route,
+}
+"""What each rung does: one function per row of the table in `rungs`."""
+
+
+def _opening(case: Case, version: str) -> Step | None:
+    opened, project = case.evidence.opened, case.project
+    digest = project_digest(project)
+    if not opened or opened[-1].project != digest:
+        return Open(event=Opened(project=digest, name=project.name, version=version))
+    inferred = project.policy.query_type == "inferred" and len(project.tasks) > 1
+    if inferred and not case.evidence.routers:
+        return FitRouter(tasks=tuple(task.name for task in project.tasks))
+    return None
+
+
+def _climb(case: Case) -> Step:
+    """Walk the allowed rungs upwards; the first that wants something decides."""
+    for rung in rungs.allowed(case.project.policy.rungs):
+        step = _PLANS[rung.name](case)
+        if step is not None:
+            return step
+        decided = case.evidence.decision(rung.name, "")
+        if decided is not None and rung.moves[decided.outcome] == "stop":
+            break
+    return Stop(event=choosing.stop(case))
+
+
+def _over_budget(case: Case, step: Step) -> bool:
+    """Whether performing *step* could break a cap of the budget."""
+    budget, spent = case.project.budget, case.evidence.spent
+    late = budget.minutes is not None and spent.seconds >= budget.minutes * 60
+    if not isinstance(step, Evaluate):
+        return late and isinstance(step, Train)
+    new = case.missing(step.calls)
+    if late and new:
+        return True
+    if budget.calls is not None and spent.calls + len(new) > budget.calls:
+        return True
+    if budget.micro_dollars is None:
+        return False
+    return (spent.micro_dollars or 0) + _worst_price(case, step) > budget.micro_dollars
+
+
+def _worst_price(case: Case, step: Evaluate) -> int:
+    """An upper bound: a token per byte of the prompt, and every answer as long as allowed."""
+    price = case.project.model.price
+    if price is None:
+        return 0
+    prompt = completion = 0
+    for call in case.missing(step.calls):
+        request = call.system.request(call.item.input)
+        prompt += sum(len(message.content.encode()) + 8 for message in request.messages)
+        completion += request.decoding.max_tokens
+    return -(-(prompt * price.prompt + completion * price.completion) // 1_000_000)
+
+
+def _stop_for_budget(case: Case, step: Step) -> Stop:
+    spent, budget = case.evidence.spent, case.project.budget
+    rung = step.rung if isinstance(step, (Evaluate, Train)) else "prompt"
+    used = f"{spent.calls} calls"
+    if budget.micro_dollars is not None and spent.micro_dollars is not None:
+        used += f" and {spent.micro_dollars / 1e6:.4f} of {budget.micro_dollars / 1e6:.4f} dollars"
+    return Stop(
+        event=Stopped(
+            reason="budget",
+            rung=rung,
+            route=None,
+            words=f"The budget ends on the rung {rungs.rung(rung).title!r}: {used} are used",
+            reasons=("the next step could cost more than what is left",),
+            reversal=("raise the caps under [budget] and climb again: nothing is paid twice",),
+        )
+    )

@@ -1,0 +1,138 @@
+"""What the planner may ask for. The engine performs a step and appends what happened.
+
+Some steps only record a conclusion: they carry the event as it will be appended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from escalera.domain.dataset import Example
+from escalera.domain.event import (
+    Decided,
+    Looked,
+    Nominated,
+    Opened,
+    Priced,
+    Proposed,
+    Raced,
+    Stopped,
+)
+from escalera.domain.project import RungName
+from escalera.domain.recipe import MergePlan, TrainingRecipe
+from escalera.domain.system import System
+
+Purpose = Literal["pilot", "race", "confirm"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Ask one system one item."""
+
+    system: System
+    item: Example
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """Commit to the project before any evidence is bought."""
+
+    event: Opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRouter:
+    """Learn which query type a message is from the tasks' `train` items."""
+
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluate:
+    """Ask every call of the list that was not asked before; the whole list fixes the batches."""
+
+    rung: RungName
+    purpose: Purpose
+    task: str
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """Say what a rung will cost, before it is climbed."""
+
+    event: Priced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Propose:
+    """Enter systems into a race."""
+
+    events: tuple[Proposed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halve:
+    """End a round of a race."""
+
+    event: Raced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """Make an adapter from data."""
+
+    rung: RungName
+    recipe: TrainingRecipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Make an adapter from adapters."""
+
+    plan: MergePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nominate:
+    """Put a route forward for confirmation on fresh items."""
+
+    event: Nominated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Read a question: spends alpha."""
+
+    event: Looked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """End a rung for a task, or for the project."""
+
+    event: Decided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """End the climb."""
+
+    event: Stopped
+
+
+Step = (
+    Open
+    | FitRouter
+    | Evaluate
+    | Price
+    | Propose
+    | Halve
+    | Train
+    | Merge
+    | Nominate
+    | Look
+    | Decide
+    | Stop
+)

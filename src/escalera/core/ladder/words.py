@@ -1,0 +1,55 @@
+"""Sentences of verdicts: what was found, in words that a manager reads, with its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from escalera.core.ladder.confirm import Standing
+from escalera.core.stats import power
+from escalera.domain.event import Looked
+from escalera.domain.verdict import Figure
+
+
+def figure(found: Figure) -> str:
+    """A score with its interval, as "0.61 [0.56, 0.66]"."""
+    return f"{found.value:.2f} [{found.lower:.2f}, {found.upper:.2f}]"
+
+
+def difference(found: Figure) -> str:
+    """A signed difference with its interval."""
+    return f"{found.value:+.2f} [{found.lower:+.2f}, {found.upper:+.2f}]"
+
+
+def standing(found: Standing) -> str:
+    """One task of one route in one sentence."""
+    task = found.task
+    said = f"{task.title} {figure(found.adequacy.figure)} against the bar {task.bar:.2f}"
+    if found.regression is None:
+        return said
+    change = difference(found.regression.figure)
+    gate = {
+        "regressed": f"worse by {change}, the margin is {task.margin:.2f}",
+        "undecided": f"not shown to stay within {task.margin:.2f} of the incumbent ({change})",
+    }
+    if found.gate:
+        return f"{said} ({change} to the incumbent)"
+    return f"{said}; {gate['regressed' if found.outcome == 'regressed' else 'undecided']}"
+
+
+def items_needed(found: Looked) -> str:
+    """How many more items an undecided question about a bar is likely to need."""
+    question, value = found.question, found.figure.value
+    if question.kind != "adequacy" or not 0 < value < 1:
+        return "more `confirm` items are needed"
+    needed = power.items_against_bar(mean=value, bar=question.threshold, alpha=question.alpha)
+    if needed is None:
+        return "no number of items is likely to settle it: the score is at the bar"
+    more = max(needed - found.figure.n, 1)
+    return f"about {more} more `confirm` items are needed if {value:.2f} is the true score"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Words joined as in a sentence: "a", "a and b", "a, b and c"."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,20 @@
+-- The journal: one row per event, in order, chained by hash. Rows are only ever inserted.
+create table if not exists journal (
+    position integer primary key,
+    kind     text    not null,
+    version  integer not null,
+    body     blob    not null,
+    hash     text    not null
+) strict;
+
+create trigger if not exists journal_is_append_only_update
+before update on journal
+begin
+    select raise(abort, 'the journal is append-only');
+end;
+
+create trigger if not exists journal_is_append_only_delete
+before delete on journal
+begin
+    select raise(abort, 'the journal is append-only');
+end;

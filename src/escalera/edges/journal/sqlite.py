@@ -1,0 +1,113 @@
+"""The journal in one SQLite file: write-ahead log, one transaction per group of events."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+
+from escalera.domain.event import Event
+from escalera.edges.journal import rows
+from escalera.errors import JournalConflict, JournalCorrupt, JournalError
+
+
+class SQLiteJournal:
+    """A journal for one machine.
+
+    Several processes may read; two that write are told apart: the second gets `JournalConflict`,
+    because its decisions rest on a journal that has moved on.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = sqlite3.connect(file, timeout=30, isolation_level=None)
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = full")
+            self._connection.executescript(_text("schema.sql"))
+        except sqlite3.DatabaseError as error:
+            raise JournalError(
+                f"{file} cannot be opened as a journal: {error}. Name another file as `journal` "
+                "in the project file, or restore this one from a copy"
+            ) from error
+        self._position, self._hash = 0, rows.GENESIS
+        self._synchronised = False
+
+    @property
+    def head(self) -> str:
+        """The hash of the last event read or written."""
+        return self._hash
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append all of *events* in one durable transaction, or none."""
+        if not self._synchronised:
+            for _ in self.events():
+                pass
+        position, before = self._position, self._hash
+        batch = []
+        for event in events:
+            kind, body = rows.encode(event)
+            position += 1
+            before = rows.link(before, kind, rows.VERSION, body)
+            batch.append(
+                {
+                    "position": position,
+                    "kind": kind,
+                    "version": rows.VERSION,
+                    "body": body,
+                    "hash": before,
+                }
+            )
+        self._insert(batch)
+        self._position, self._hash = position, before
+
+    def events(self) -> Iterator[Event]:
+        """Every event in order, with the hash chain checked row by row."""
+        position, before = 0, rows.GENESIS
+        cursor = self._connection.execute(_QUERIES["read"], {"after": 0})
+        for at, kind, version, body, found in cursor:
+            if at != position + 1 or found != rows.link(before, kind, version, body):
+                raise JournalCorrupt(
+                    f"{self._file}: event {position + 1} is missing or was changed; the chain of "
+                    f"hashes holds up to event {position}. Restore the journal from a copy"
+                )
+            position, before = at, found
+            yield rows.decode(kind, version, body, at=at)
+        self._position, self._hash, self._synchronised = position, before, True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _insert(self, batch: Sequence[Mapping[str, object]]) -> None:
+        try:
+            self._connection.execute("begin immediate")
+            try:
+                self._connection.executemany(_QUERIES["append"], batch)
+            except BaseException:
+                self._connection.execute("rollback")
+                raise
+            self._connection.execute("commit")
+        except sqlite3.IntegrityError as error:
+            raise JournalConflict(
+                f"{self._file}: another process appended to this journal. Let it finish, or stop "
+                "it, and start again: what it bought is in the journal and is used"
+            ) from error
+        except sqlite3.OperationalError as error:
+            raise JournalError(f"{self._file} cannot be written: {error}") from error
+
+
+def _text(name: str) -> str:
+    return resources.files("escalera.edges.journal").joinpath(name).read_text(encoding="utf-8")
+
+
+def _load() -> dict[str, str]:
+    """Named queries: `-- name: what it does` opens each."""
+    parts = re.split(r"^-- (\w+):.*$", _text("queries.sql"), flags=re.MULTILINE)[1:]
+    return {name: sql.strip() for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+
+
+_QUERIES = _load()

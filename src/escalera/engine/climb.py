@@ -1,0 +1,123 @@
+"""The climb: ask the planner, perform the step, append what happened, until it stops.
+
+The journal is the only state. A climb that was killed is continued by starting it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from escalera.core.evidence import Evidence, fold
+from escalera.core.ladder import planner, steps
+from escalera.domain.event import Event, Failed
+from escalera.domain.identity import digest_of
+from escalera.domain.project import Project
+from escalera.engine import evaluation, making
+from escalera.engine.observer import Observer
+from escalera.errors import EscaleraError, ProviderError
+from escalera.ports import Artifacts, Clock, Journal, Merger, Provider, Trainer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a climb works with. `provider`, `trainer` and `merger` are made when first needed."""
+
+    journal: Journal
+    artifacts: Artifacts
+    clock: Clock
+    provider: Callable[[], Provider]
+    trainer: Callable[[], Trainer]
+    merger: Callable[[], Merger]
+
+
+def run(project: Project, *, ports: Ports, observer: Observer, version: str) -> Evidence:
+    """Climb from whatever the journal holds to a decision, and return the evidence.
+
+    Raises `ProviderError` when the endpoint stays away: start again when it is back, nothing is
+    lost and nothing is paid twice.
+    """
+    performer = _Performer(project, ports, observer)
+    with asyncio.Runner() as loop:
+        try:
+            while True:
+                step = planner.next_step(project, performer.evidence, version=version)
+                if step is None:
+                    break
+                observer.began(step)
+                performer.perform(step, loop)
+        finally:
+            loop.run(performer.close())
+    return performer.evidence
+
+
+class _Performer:
+    """Performs one step at a time; a step's kind names its handler."""
+
+    def __init__(self, project: Project, ports: Ports, observer: Observer) -> None:
+        self._project = project
+        self._ports = ports
+        self._observer = observer
+        self._provider: Provider | None = None
+        self.evidence = fold(ports.journal.events())
+
+    def perform(self, step: steps.Step, loop: asyncio.Runner) -> None:
+        """Perform *step*; a failure that another try may mend is recorded before it is raised."""
+        try:
+            match step:
+                case steps.Evaluate():
+                    loop.run(self._evaluate(step))
+                case steps.Propose():
+                    self._append(step.events)
+                case steps.FitRouter() | steps.Train() | steps.Merge():
+                    self._append([self._make(step)])
+                case _:
+                    self._append([step.event])
+        except EscaleraError as error:
+            retryable = isinstance(error, ProviderError) and error.retryable
+            self._append([Failed(step=digest_of(step), cause=str(error), retryable=retryable)])
+            raise
+
+    async def close(self) -> None:
+        """Close the provider, if one was made."""
+        if self._provider is not None:
+            await self._provider.close()
+
+    async def _evaluate(self, step: steps.Evaluate) -> None:
+        if self._provider is None:
+            self._provider = self._ports.provider()
+        await evaluation.perform(
+            step,
+            project=self._project,
+            evidence=self.evidence,
+            provider=self._provider,
+            record=self._append,
+            progress=self._observer.progressed,
+        )
+
+    def _make(self, step: steps.FitRouter | steps.Train | steps.Merge) -> Event:
+        ports = self._ports
+        match step:
+            case steps.FitRouter():
+                return making.fit_router(step, project=self._project, artifacts=ports.artifacts)
+            case steps.Train():
+                return making.train(
+                    step,
+                    project=self._project,
+                    trainer=ports.trainer(),
+                    artifacts=ports.artifacts,
+                    progress=self._observer.progressed,
+                )
+            case steps.Merge():
+                return making.merge(
+                    step, merger=ports.merger(), artifacts=ports.artifacts, clock=ports.clock
+                )
+
+    def _append(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        self._ports.journal.append(events)
+        for event in events:
+            self.evidence.apply(event)
+            self._observer.appended(event)

@@ -1,0 +1,111 @@
+"""Performing what makes something: trainings, merges and routers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from escalera.core import routing
+from escalera.core.ladder.steps import FitRouter, Merge, Train
+from escalera.core.stats import mean
+from escalera.domain.event import Merged, RouterFitted, Trained
+from escalera.domain.identity import digest_of
+from escalera.domain.project import Project
+from escalera.domain.recipe import TrainingPair, TrainingRecipe
+from escalera.domain.verdict import Figure
+from escalera.errors import EvidenceMissing
+from escalera.ports import Artifacts, Clock, Merger, Progress, Trainer
+
+
+def train(
+    step: Train, *, project: Project, trainer: Trainer, artifacts: Artifacts, progress: Progress
+) -> Trained:
+    """Train the recipe and store its adapter."""
+    pairs = training_pairs(project, step.recipe)
+    folder = artifacts.scratch()
+    try:
+        run = trainer.train(step.recipe, pairs, into=folder, progress=progress)
+        adapter = artifacts.put(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Trained(
+        recipe=step.recipe,
+        adapter=adapter,
+        curve=run.curve,
+        tokens=run.tokens,
+        examples=run.examples,
+        parameters=run.parameters,
+        seconds=run.seconds,
+    )
+
+
+def merge(step: Merge, *, merger: Merger, artifacts: Artifacts, clock: Clock) -> Merged:
+    """Merge the adapters of a plan and store the result."""
+    began = clock.seconds()
+    inputs = [artifacts.path(entry.adapter) for entry in step.plan.adapters]
+    folder = artifacts.scratch()
+    try:
+        merger.merge(step.plan, inputs, into=folder)
+        adapter = artifacts.put(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Merged(plan=step.plan, adapter=adapter, seconds=clock.seconds() - began)
+
+
+def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> RouterFitted:
+    """Learn a router from `train` items, store it, and infer every item's type once."""
+    tasks = [project.task(name) for name in step.tasks]
+    taught = [item for task in tasks for item in task.items("train")]
+    router = routing.fit(step.tasks, [i.input for i in taught], [i.task for i in taught])
+    digest = _store(routing.to_files(router), artifacts)
+    items = [item for task in tasks for item in task.examples]
+    tested = [item for item in items if item.split == "search"]
+    right = [float(router.infer(item.input) == item.task) for item in tested]
+    clusters = [item.cluster for item in tested]
+    found = mean.interval(right, clusters, alpha=project.policy.alpha)
+    return RouterFitted(
+        router=digest,
+        items=tuple(item.id for item in items),
+        choices=tuple(router.infer(item.input) for item in items),
+        accuracy=Figure(
+            value=found.estimate,
+            lower=found.lower,
+            upper=found.upper,
+            n=len(tested),
+            clusters=len(set(clusters)),
+        ),
+    )
+
+
+def load_router(artifacts: Artifacts, digest: str) -> Callable[[str], str]:
+    """The stored router as a function from a message to its query type."""
+    folder = artifacts.path(digest)
+    return routing.from_files({f.name: f.read_bytes() for f in folder.iterdir()}).infer
+
+
+def training_pairs(project: Project, recipe: TrainingRecipe) -> list[TrainingPair]:
+    """The conversations of a recipe. Raises `EvidenceMissing` when the data have changed since."""
+    pairs: list[TrainingPair] = []
+    for ingredient in recipe.ingredients:
+        items = project.task(ingredient.task).items("train")[: ingredient.examples]
+        if digest_of([item.digest for item in items]) != ingredient.data:
+            raise EvidenceMissing(
+                f"the train items of {ingredient.task!r} are not those of the recipe "
+                f"{recipe.digest[:12]}: restore the data file, or climb again"
+            )
+        pairs.extend(
+            TrainingPair(messages=ingredient.prompt.messages(item.input), target=item.target)
+            for item in items
+        )
+    return pairs
+
+
+def _store(files: Mapping[str, bytes], artifacts: Artifacts) -> str:
+    folder: Path = artifacts.scratch()
+    try:
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return artifacts.put(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,95 @@
+"""Reading data files: one JSON object per line, every problem with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from escalera.domain.dataset import Example, Split
+from escalera.errors import DataError
+
+LONGEST_LINE = 1_000_000
+"""Bytes: a longer line is a mistake (a whole file on one line), not an item."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a data file; keys that are not listed here are ignored."""
+
+    id: str
+    split: Split
+    input: str
+    target: str
+    cluster: str | None = None
+
+
+def load(file: Path, *, task: str) -> tuple[Example, ...]:
+    """Every item of a data file, in the file's order.
+
+    Raises `DataError` for a line that is no item, for an id that comes twice, and for an input
+    that stands in two splits: what is taught or chosen on must not be what is confirmed on.
+    """
+    examples: list[Example] = []
+    ids: dict[str, int] = {}
+    inputs: dict[str, tuple[Split, int]] = {}
+    for line, row in _rows(file):
+        if row.id in ids:
+            raise _error(file, line, f"the id {row.id!r} is also on line {ids[row.id]}", "Rename")
+        seen = inputs.setdefault(row.input, (row.split, line))
+        if seen[0] != row.split:
+            raise _error(
+                file,
+                line,
+                f"the same input is in split {seen[0]!r} on line {seen[1]} and in {row.split!r}",
+                "Keep it in one of them",
+            )
+        ids[row.id] = line
+        examples.append(
+            Example(
+                id=f"{task}/{row.id}",
+                task=task,
+                split=row.split,
+                input=row.input,
+                target=row.target,
+                cluster=row.cluster or f"{task}/{row.id}",
+            )
+        )
+    if not examples:
+        raise _error(file, 1, "the file holds no items", "Add a JSON object per line")
+    return tuple(examples)
+
+
+# Below: private.
+
+
+def _rows(file: Path) -> Iterator[tuple[int, Row]]:
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise _error(file, 0, f"cannot be read ({error.strerror})", "Check `data`") from error
+    with stream:
+        number = 0
+        while line := stream.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                rule = f"the line is longer than {LONGEST_LINE} bytes"
+                raise _error(file, number, rule, "Write one item per line")
+            if line.strip():
+                yield number, _row(file, number, line)
+
+
+def _row(file: Path, number: int, line: bytes) -> Row:
+    try:
+        row = msgspec.json.decode(line, type=Row)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        needed = 'A line is like {"id": "1", "split": "train", "input": "…", "target": "…"}'
+        raise _error(file, number, f"is not an item: {error}", needed) from None
+    for name in ("id", "input", "target"):
+        if not getattr(row, name).strip():
+            raise _error(file, number, f"`{name}` is empty", "Fill it in, or remove the line")
+    return row
+
+
+def _error(file: Path, line: int, problem: str, remedy: str) -> DataError:
+    return DataError(file=str(file), line=line, problem=problem, remedy=remedy)

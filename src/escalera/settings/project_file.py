@@ -1,0 +1,155 @@
+"""Reading `escalera.toml`: file, key, offending value and remedy for whatever is wrong with it.
+
+This module is the only reader of the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from escalera.errors import ProjectError
+from escalera.settings import checks
+from escalera.settings.tables import (
+    BudgetTable,
+    ClimbTable,
+    LoraTable,
+    ModelTable,
+    ProjectFile,
+    ProjectTable,
+    TaskTable,
+)
+
+Table = TypeVar("Table", bound=msgspec.Struct)
+
+
+def load(file: Path) -> ProjectFile:
+    """Read and check a project file. Raises `ProjectError` for the first thing that is wrong."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ProjectError(
+            file=str(file),
+            key="the file",
+            problem=f"cannot be read ({error.strerror})",
+            remedy="Run `escalera init` to write one, or name another with --project",
+        ) from error
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(
+            file=str(file),
+            key="the file",
+            problem=f"is not TOML: {error}",
+            remedy="Strings need quotes, tables need [brackets]",
+        ) from error
+    found = _Reader(file, raw).read()
+    for key, problem, remedy in checks.problems(found):
+        raise ProjectError(file=str(file), key=key, problem=problem, remedy=remedy)
+    return found
+
+
+def secret(variable: str) -> str | None:
+    """The value of an environment variable that holds a key, or None when it is unset or empty."""
+    return os.environ.get(variable) or None
+
+
+# Below: private.
+
+_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]+)`")
+_MISSING = re.compile(r"Object missing required field `([^`]+)`")
+_REMEDY = "`escalera init` shows every key"
+
+
+class _Reader:
+    """Converts table by table, so that every error names its key in full."""
+
+    def __init__(self, file: Path, raw: Mapping[str, Any]) -> None:
+        self._file = str(file)
+        self._raw = raw
+
+    def read(self) -> ProjectFile:
+        self._only_known_tables()
+        return ProjectFile(
+            project=self._table("project", ProjectTable),
+            models=self._named("models", ModelTable),
+            climb=self._table("climb", ClimbTable),
+            tasks=self._named("tasks", TaskTable),
+            budget=self._table("budget", BudgetTable, optional=True),
+            lora=self._table("lora", LoraTable, optional=True),
+        )
+
+    def _only_known_tables(self) -> None:
+        known = list(ProjectFile.__struct_fields__)
+        for name in self._raw:
+            if name not in known:
+                raise self._error(name, "is not a known table", _suggest(name, known))
+
+    def _table(self, key: str, kind: type[Table], *, optional: bool = False) -> Table:
+        if key not in self._raw and not optional:
+            raise self._error(key, "is missing", _REMEDY)
+        return self._convert(key, self._raw.get(key, {}), kind)
+
+    def _named(self, key: str, kind: type[Table]) -> dict[str, Table]:
+        tables = self._raw.get(key, {})
+        if not isinstance(tables, Mapping) or not tables:
+            raise self._error(key, "is missing", f"Add a table [{key}.NAME]; {_REMEDY}")
+        return {name: self._convert(f"{key}.{name}", t, kind) for name, t in tables.items()}
+
+    def _convert(self, key: str, value: object, kind: type[Table]) -> Table:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise self._explained(key, value, kind, str(error)) from None
+
+    def _explained(
+        self, key: str, value: object, kind: type[msgspec.Struct], message: str
+    ) -> ProjectError:
+        where = _PATH.search(message)
+        inner = where.group(1) if where else ""
+        full = ".".join(part for part in (key, inner) if part)
+        problem = _PATH.sub("", message)
+        if unknown := _UNKNOWN.search(problem):
+            known = list(_struct_at(kind, inner).__struct_fields__)
+            name = unknown.group(1)
+            return self._error(f"{full}.{name}", "is not a known key", _suggest(name, known))
+        if missing := _MISSING.search(problem):
+            return self._error(f"{full}.{missing.group(1)}", "is missing", _REMEDY)
+        said = f"has the value {_at(value, inner)!r}: {problem[:1].lower()}{problem[1:]}"
+        return self._error(full, said, _REMEDY)
+
+    def _error(self, key: str, problem: str, remedy: str) -> ProjectError:
+        return ProjectError(file=self._file, key=key, problem=problem, remedy=remedy)
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(known)}"
+
+
+def _struct_at(kind: type[msgspec.Struct], path: str) -> type[msgspec.Struct]:
+    """The struct of a nested table such as `prompt` or `price`."""
+    for part in path.split(".") if path else []:
+        fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        found = fields.get(part)
+        options = getattr(found, "__args__", (found,))
+        kind = next(o for o in options if isinstance(o, type) and issubclass(o, msgspec.Struct))
+    return kind
+
+
+def _at(value: object, path: str) -> object:
+    for part in path.split(".") if path else []:
+        name, _, index = part.partition("[")
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        if index and isinstance(value, list) and index[:-1].isdigit():
+            value = value[int(index[:-1])]
+    return value

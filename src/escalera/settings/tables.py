@@ -1,0 +1,106 @@
+"""The tables of the project file, as they are written."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import msgspec
+
+from escalera.domain.project import RungName
+from escalera.domain.recipe import LoraLevers
+from escalera.domain.task import PromptParts, ScorerName
+
+
+class ProjectTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[project]`: what the climb is called and where its evidence is kept."""
+
+    name: str
+    state: str = ".escalera"
+    seed: int = 0
+    confidence: float = 0.95
+    query_type: Literal["inferred", "declared"] = "inferred"
+
+
+class BudgetTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[budget]`: hard caps. `money` is in US dollars."""
+
+    money: float | None = None
+    calls: int | None = None
+    minutes: float | None = None
+
+
+class PriceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`price`: US dollars per million tokens."""
+
+    prompt: float
+    completion: float
+
+
+class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[models.NAME]`: a folder on disk, or an OpenAI-compatible endpoint."""
+
+    path: str | None = None
+    base_url: str | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+    price: PriceTable | None = None
+    concurrency: int = 8
+    threads: int | None = None
+
+
+class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[climb]`: which model is adapted, and how far the climb may go."""
+
+    model: str
+    rungs: list[RungName] = msgspec.field(default_factory=lambda: list(get_args(RungName)))
+    looks: list[float] = msgspec.field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
+    replay: float = 0.25
+
+
+class LoraTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[lora]`: the levers of a training."""
+
+    rank: int = LoraLevers().rank
+    alpha: int = LoraLevers().alpha
+    learning_rate: float = LoraLevers().learning_rate
+    epochs: int = LoraLevers().epochs
+    batch_tokens: int = LoraLevers().batch_tokens
+    targets: list[str] = msgspec.field(default_factory=lambda: list(LoraLevers().targets))
+
+
+class PromptTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[tasks.NAME.prompt]`: what can be told to a model about the task."""
+
+    role: str = ""
+    instruction: str = ""
+    output: str = ""
+    rules: str = ""
+
+    def parts(self) -> PromptParts:
+        """The parts as domain values."""
+        return PromptParts(**msgspec.structs.asdict(self))
+
+
+class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[tasks.NAME]`: one query type."""
+
+    data: str
+    scorer: ScorerName
+    bar: float
+    title: str = ""
+    margin: float = 0.05
+    share: float | None = None
+    value_per_point: float = 0.0
+    max_tokens: int = 256
+    prompt: PromptTable = PromptTable()
+
+
+class ProjectFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole project file."""
+
+    project: ProjectTable
+    models: dict[str, ModelTable]
+    climb: ClimbTable
+    tasks: dict[str, TaskTable]
+    budget: BudgetTable = BudgetTable()
+    lora: LoraTable = LoraTable()

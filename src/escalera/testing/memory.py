@@ -1,0 +1,25 @@
+"""A journal in memory, for tests of projects: same contract as the others, nothing on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from escalera.domain.event import Event
+
+
+class MemoryJournal:
+    """A list of events behind the journal's port."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._events = list(events)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append all of *events*."""
+        self._events.extend(events)
+
+    def events(self) -> Iterator[Event]:
+        """Every event in order."""
+        return iter(tuple(self._events))
+
+    def close(self) -> None:
+        """Nothing is held."""
