@@ -1,0 +1,228 @@
+"""Two systems on common items: difference, exact test of discordant pairs, churn.
+
+The order is (candidate, baseline): positive differences speak for the candidate. The cases mirror
+those of `mean`, and `interval` and `z_statistic` invert each other:
+
+binary   both score 0 or 1 everywhere: Tango's (1998) score form, with counts divided by the design
+         effect and t for the normal when clustered. Unlike mean -+ t * SE it does not claim
+         equivalence from a few items without a single disagreement.
+graded   anything between: cluster-robust mean of differences on t(G-1) (Miller 2024).
+bound    graded, but nearly all clusters tie: Tango's form on the summed gains and losses, a bound
+         because E d^2 <= E |d| for differences in [-1, 1]; clusters count as one item each.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from escalera.core.stats import clustering, distributions, mean
+from escalera.core.stats.clustering import Clusters, Estimate, Interval, Values
+
+_BISECTIONS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McNemar:
+    """Discordant pairs and the exact test that gains and losses are equally likely."""
+
+    gains: int
+    losses: int
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Churn:
+    """Answers that turned from right to wrong and back, as shares of all items."""
+
+    right_to_wrong: Interval
+    wrong_to_right: Interval
+
+
+def difference(candidate: Values, baseline: Values, clusters: Clusters = None) -> Estimate:
+    """Return mean and cluster-robust error of d_i = candidate_i - baseline_i, both in [0, 1].
+
+    Pairing removes the variance the systems share through the difficulty of items, about a third
+    in public leaderboards (Miller 2024). ValueError for unequal lengths or scores outside [0, 1].
+    For a verdict use `interval` or `z_statistic`.
+    """
+    return clustering.robust_mean(_differences(candidate, baseline), clusters)
+
+
+def interval(
+    candidate: Values, baseline: Values, clusters: Clusters = None, *, alpha: float = 0.05
+) -> Interval:
+    """Return a confidence interval of the mean difference inside [-1, 1].
+
+    [-1, 1] itself with a single cluster. For a group-sequential look pass
+    ``alpha=reading.nominal_alpha``: the result is then a repeated confidence interval.
+    """
+    clustering.require_alpha(alpha)
+    found = difference(candidate, baseline, clusters)
+    if found.clusters == 1 and found.n > 1:
+        ends, method = (-1.0, 1.0), "one-cluster"
+    elif mean.is_binary(candidate) and mean.is_binary(baseline):
+        pairs, freedom = _binary_pairs(found, _differences(candidate, baseline))
+        ends = _tango_interval(pairs, distributions.t_from_z(_critical(alpha), freedom))
+        method = "tango" if found.clusters == found.n else "tango-design-effect"
+    elif found.fragile:
+        pairs = _graded_pairs(found, _differences(candidate, baseline))
+        ends, method = _tango_interval(pairs, _critical(alpha)), "variance-bound"
+    else:
+        ends, method = clustering.t_interval(found, alpha=alpha), "cluster-t"
+    lower, upper = max(-1.0, ends[0]), min(1.0, ends[1])
+    return Interval(estimate=found.value, lower=lower, upper=upper, alpha=alpha, method=method)
+
+
+def z_statistic(
+    candidate: Values, baseline: Values, clusters: Clusters = None, *, null: float = 0.0
+) -> float:
+    """Return the normal deviate of "the mean difference equals null", -1 < null < 1.
+
+    Pass ``null=-margin`` to ask for non-inferiority. Agrees with `interval`; t statistics are
+    mapped by tail probability. For unclustered binary pairs and null 0 it is McNemar's
+    (gains - losses)/sqrt(gains + losses). One cluster gives 0.
+    """
+    if not -1.0 < null < 1.0:
+        raise ValueError(
+            f"null {null!r} must lie strictly between -1 and 1, the range of differences of "
+            "scores: pass 0 for superiority or minus the margin for non-inferiority"
+        )
+    found = difference(candidate, baseline, clusters)
+    if found.clusters == 1 and found.n > 1:
+        return 0.0
+    if mean.is_binary(candidate) and mean.is_binary(baseline):
+        pairs, freedom = _binary_pairs(found, _differences(candidate, baseline))
+        return distributions.z_from_t(_tango_z(pairs, null), freedom)
+    if found.fragile:
+        return _tango_z(_graded_pairs(found, _differences(candidate, baseline)), null)
+    t = (found.value - null) / found.standard_error
+    return distributions.z_from_t(t, found.degrees_of_freedom)
+
+
+def mcnemar(candidate: Values, baseline: Values, *, mid_p: bool = False) -> McNemar:
+    """Return the exact two-sided test of unclustered binary pairs.
+
+    Given gains + losses = m, gains are binomial(m, 1/2) when the systems are equal (McNemar 1947).
+    The mid-p variant counts half the observed outcome: less conservative, hardly ever above the
+    nominal level (Fagerland, Lydersen and Laake 2013). p = 1 without discordant pairs. ValueError
+    for graded scores.
+    """
+    if not (mean.is_binary(candidate) and mean.is_binary(baseline)):
+        raise ValueError(
+            "scores between 0 and 1 have no right and wrong: use paired.interval, or threshold "
+            "the scores before they are compared"
+        )
+    differences = _differences(candidate, baseline)
+    gains, losses = int((differences > 0).sum()), int((differences < 0).sum())
+    pairs = gains + losses
+    tail = distributions.binomial_cdf(min(gains, losses), pairs, 0.5)
+    p_value = 2.0 * tail
+    if mid_p:
+        p_value -= distributions.binomial_pmf(min(gains, losses), pairs, 0.5)
+        p_value = 1.0 if gains == losses else p_value
+    return McNemar(gains=gains, losses=losses, p_value=min(1.0, p_value))
+
+
+def churn(
+    candidate: Values, baseline: Values, clusters: Clusters = None, *, alpha: float = 0.05
+) -> Churn:
+    """Return how often right answers of the baseline turn wrong in the candidate, and back.
+
+    Two systems with equal means may disagree on many items; users feel the right-to-wrong share
+    (Yan et al. 2021, "Positive-congruent training", negative flips). Shares of all items, each
+    with Wilson's interval, by effective sample size when clustered. ValueError for graded scores.
+    """
+    if not (mean.is_binary(candidate) and mean.is_binary(baseline)):
+        raise ValueError(
+            "scores between 0 and 1 have no right and wrong: threshold them to 0 and 1 before "
+            "asking for churn"
+        )
+    differences = _differences(candidate, baseline)
+    lost = (differences < 0).astype(np.float64)
+    won = (differences > 0).astype(np.float64)
+    return Churn(
+        right_to_wrong=mean.interval(lost, clusters, alpha=alpha),
+        wrong_to_right=mean.interval(won, clusters, alpha=alpha),
+    )
+
+
+# Private: Tango's score form for gains and losses among n pairs.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pairs:
+    """Counts of pairs, fractional when divided by a design effect or summed from graded scores."""
+
+    gains: float
+    losses: float
+    n: float
+
+
+def _tango_z(pairs: _Pairs, null: float) -> float:
+    """Return Tango's (1998) z: the variance of the difference is the null's.
+
+    q is the share of losses that maximises the likelihood under "share of gains = q + null", the
+    root of 2n q^2 + (-gains - losses + (2n - gains + losses) null) q - losses null (1 - null).
+    """
+    if null < 0:
+        return -_tango_z(_Pairs(gains=pairs.losses, losses=pairs.gains, n=pairs.n), -null)
+    discordant, balance = pairs.gains + pairs.losses, pairs.gains - pairs.losses
+    linear = (2.0 * pairs.n - balance) * null - discordant
+    constant = pairs.losses * null * (1.0 - null)
+    root = math.sqrt(linear * linear + 8.0 * pairs.n * constant)
+    q = (root - linear) / (4.0 * pairs.n) if linear <= 0 else 2.0 * constant / (linear + root)
+    variance = pairs.n * (2.0 * q + null * (1.0 - null))
+    excess = balance - pairs.n * null
+    return excess / math.sqrt(variance) if variance > 0 else 0.0
+
+
+def _tango_interval(pairs: _Pairs, critical: float) -> tuple[float, float]:
+    """Return all nulls with |z| <= critical: z falls in the null, so each end is bisected."""
+    return _tango_end(pairs, critical, -1.0), _tango_end(pairs, critical, 1.0)
+
+
+def _tango_end(pairs: _Pairs, critical: float, outside: float) -> float:
+    inside = (pairs.gains - pairs.losses) / pairs.n
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (inside + outside)
+        if abs(_tango_z(pairs, middle)) > critical:
+            outside = middle
+        else:
+            inside = middle
+    return outside
+
+
+def _binary_pairs(found: Estimate, differences: NDArray[np.float64]) -> tuple[_Pairs, float]:
+    """Counts divided by the design effect, and the degrees of freedom it was estimated on."""
+    gains, losses = float((differences > 0).sum()), float((differences < 0).sum())
+    variance = (gains + losses) / found.n - found.value**2
+    effect = clustering.design_effect(found, variance)
+    estimated = found.clusters < found.n and variance > 0
+    freedom = float(found.degrees_of_freedom) if estimated else math.inf
+    return _Pairs(gains=gains / effect, losses=losses / effect, n=found.n / effect), freedom
+
+
+def _graded_pairs(found: Estimate, differences: NDArray[np.float64]) -> _Pairs:
+    scale = found.clusters / found.n
+    gains = math.fsum(x for x in differences.tolist() if x > 0)
+    losses = -math.fsum(x for x in differences.tolist() if x < 0)
+    return _Pairs(gains=gains * scale, losses=losses * scale, n=float(found.clusters))
+
+
+def _critical(alpha: float) -> float:
+    return -distributions.normal_quantile(0.5 * alpha)
+
+
+def _differences(candidate: Values, baseline: Values) -> NDArray[np.float64]:
+    mean.require_unit_range(candidate)
+    mean.require_unit_range(baseline)
+    first = np.asarray(candidate, dtype=np.float64)
+    second = np.asarray(baseline, dtype=np.float64)
+    if first.shape != second.shape:
+        raise ValueError(
+            f"{first.size} candidate scores and {second.size} baseline scores are no pairs: pass "
+            "the scores of the common items, in the same order"
+        )
+    return first - second

@@ -1,0 +1,97 @@
+"""How many items a question needs, so that "not enough evidence" can say how many more.
+
+Normal approximations for planning; the tests themselves do not rely on them. A group-sequential
+plan of O'Brien-Fleming type needs about 3 % more than the numbers here (Jennison and Turnbull
+2000, table 2.4).
+"""
+
+import math
+
+from escalera.core.stats import clustering, distributions
+from escalera.core.stats.proportion import require_bar
+
+
+def items_against_bar(
+    *,
+    mean: float,
+    bar: float,
+    variance: float | None = None,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    design_effect: float = 1.0,
+) -> int | None:
+    """Return the items needed to prove that a true mean lies above or below a bar.
+
+    n = ((z_{1-alpha/2} s_0 + z_power s_1) / (mean - bar))^2 * design_effect. Without `variance`
+    scores are binary: s_0^2 = bar(1-bar) of the score test, s_1^2 = mean(1-mean) (Fleiss, Levin
+    and Paik 2003, chapter 2); with it both are `variance`. None if mean equals bar: no number of
+    items proves it. Alpha is two-sided.
+    """
+    require_bar(bar)
+    _require_unit("mean", mean)
+    null, true = bar * (1.0 - bar), mean * (1.0 - mean)
+    if variance is not None:
+        _require_variance(variance, 0.25)
+        null = true = variance
+    effort = _effort(math.sqrt(null), math.sqrt(true), alpha, power)
+    return _items(effort, mean - bar, design_effect)
+
+
+def items_for_noninferiority(
+    *,
+    difference: float,
+    margin: float,
+    variance: float,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    design_effect: float = 1.0,
+) -> int | None:
+    """Return the paired items needed to prove a difference above -margin.
+
+    n = (z_{1-alpha/2} + z_power)^2 * variance / (difference + margin)^2 * design_effect (Miller
+    2024, shifted by the margin), where `variance` is that of one item's difference. With
+    margin 0 this is superiority. None if the difference is -margin or below: then it is not so.
+    Alpha is two-sided, of which one side is used.
+    """
+    if not (-1.0 <= difference <= 1.0 and 0.0 <= margin <= 1.0):
+        raise ValueError(
+            f"difference {difference!r} and margin {margin!r} must lie in [-1, 1] and [0, 1], the "
+            "range of differences of scores: pass shares, not percentages"
+        )
+    _require_variance(variance, 1.0)
+    if difference + margin <= 0:
+        return None
+    deviation = math.sqrt(variance)
+    return _items(_effort(deviation, deviation, alpha, power), difference + margin, design_effect)
+
+
+# Private.
+
+
+def _effort(null_deviation: float, true_deviation: float, alpha: float, power: float) -> float:
+    clustering.require_alpha(alpha)
+    if not 0.5 <= power < 1.0:
+        raise ValueError(f"power {power!r} must lie in [0.5, 1): pass e.g. 0.8")
+    error = -distributions.normal_quantile(0.5 * alpha)
+    return error * null_deviation + distributions.normal_quantile(power) * true_deviation
+
+
+def _items(effort: float, distance: float, design_effect: float) -> int | None:
+    if not design_effect >= 1.0:
+        raise ValueError(f"design_effect {design_effect!r} must be at least 1: pass 1 unclustered")
+    if distance == 0:
+        return None
+    return max(1, math.ceil((effort / distance) ** 2 * design_effect - 1e-9))
+
+
+def _require_unit(name: str, value: float) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} {value!r} must lie in [0, 1]: pass a share, not a percentage")
+
+
+def _require_variance(variance: float, largest: float) -> None:
+    if not 0.0 < variance <= largest:
+        raise ValueError(
+            f"variance {variance!r} must lie in (0, {largest!r}], the range for bounded scores: "
+            "pass the variance of one item, not of the mean"
+        )

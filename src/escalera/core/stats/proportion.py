@@ -1,0 +1,73 @@
+"""One share of right answers: Wilson's interval and the score test it inverts.
+
+Counts may be fractional, because clustered data enter with an effective sample size.
+"""
+
+import math
+from dataclasses import dataclass
+
+from escalera.core.stats import distributions
+from escalera.core.stats.clustering import Interval, require_alpha
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreTest:
+    """A test of a share against a bar: z is positive above the bar, p_value is two-sided."""
+
+    z: float
+    p_value: float
+
+
+def wilson(successes: float, n: float, *, alpha: float = 0.05) -> Interval:
+    """Return Wilson's score interval of a share.
+
+    It holds its level near 0 % and 100 % and with few items, where mean -+ z * SE collapses to a
+    point (Wilson 1927; Brown, Cai and DasGupta 2001, eq. 4). It contains every share p with
+    |successes/n - p| <= z * sqrt(p(1-p)/n), hence agrees with `score_test`. ValueError unless
+    0 <= successes <= n and n > 0.
+    """
+    require_alpha(alpha)
+    _require_counts(successes, n)
+    z = -distributions.normal_quantile(0.5 * alpha)
+    share = successes / n
+    scale = 1.0 + z * z / n
+    centre = (share + z * z / (2.0 * n)) / scale
+    half = z / scale * math.sqrt(share * (1.0 - share) / n + z * z / (4.0 * n * n))
+    return Interval(
+        estimate=share,
+        lower=0.0 if successes == 0 else max(0.0, centre - half),
+        upper=1.0 if successes == n else min(1.0, centre + half),
+        alpha=alpha,
+        method="wilson",
+    )
+
+
+def score_test(successes: float, n: float, *, bar: float) -> ScoreTest:
+    """Test whether a share differs from a bar strictly between 0 and 1.
+
+    z = (share - bar) / sqrt(bar (1 - bar) / n): the variance is the one under the null, so that
+    0 % and 100 % give a finite, honest z (Rao 1948; Agresti 2013, chapter 1).
+    """
+    _require_counts(successes, n)
+    require_bar(bar)
+    z = (successes / n - bar) / math.sqrt(bar * (1.0 - bar) / n)
+    return ScoreTest(z=z, p_value=2.0 * distributions.normal_cdf(-abs(z)))
+
+
+def require_bar(bar: float) -> None:
+    """Raise ValueError unless a bar for a share lies strictly between 0 and 1."""
+    if not 0.0 < bar < 1.0:
+        raise ValueError(
+            f"bar {bar!r} must lie strictly between 0 and 1: no finite sample proves a share of "
+            "exactly 0 or 1; lower the bar, e.g. to 0.99"
+        )
+
+
+# Private.
+
+
+def _require_counts(successes: float, n: float) -> None:
+    if not (n > 0 and 0 <= successes <= n):
+        raise ValueError(
+            f"{successes!r} successes of {n!r} are no share: pass 0 <= successes <= n and n > 0"
+        )

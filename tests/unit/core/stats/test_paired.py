@@ -1,0 +1,187 @@
+"""Paired differences: published examples, oracles, honest ties, interval and z agree."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import mcnemar
+
+from escalera.core.stats import clustering, distributions, mean, paired
+
+
+def pairs(both: int, gains: int, losses: int, neither: int) -> tuple[list[float], list[float]]:
+    """Binary scores (candidate, baseline) with the given counts."""
+    candidate = [1.0] * (both + gains) + [0.0] * (losses + neither)
+    baseline = [1.0] * both + [0.0] * gains + [1.0] * losses + [0.0] * neither
+    return candidate, baseline
+
+
+def test_difference_is_the_clustered_mean_of_differences() -> None:
+    """The estimate is that of d_i, and pairing shrinks the error of correlated systems."""
+    rng = np.random.default_rng(3)
+    easy = rng.random(200)
+    candidate, baseline = 0.7 * easy + 0.2, 0.8 * easy + 0.1 * rng.random(200)
+    labels = [i // 4 for i in range(200)]
+    found = paired.difference(candidate, baseline, labels)
+    assert found == clustering.robust_mean(candidate - baseline, labels)
+    assert found.standard_error < 0.5 * mean.estimate(candidate, labels).standard_error
+
+
+def test_graded_pairs_match_the_paired_t_test() -> None:
+    """Graded scores give SciPy's paired t interval and p-value."""
+    rng = np.random.default_rng(4)
+    candidate, baseline = rng.random(40), rng.random(40)
+    expected = scipy.stats.ttest_rel(candidate, baseline)
+    found = paired.interval(candidate, baseline)
+    low, high = expected.confidence_interval(0.95)
+    assert (found.lower, found.upper) == pytest.approx((low, high), rel=1e-9)
+    z = paired.z_statistic(candidate, baseline)
+    assert 2 * distributions.normal_cdf(-abs(z)) == pytest.approx(expected.pvalue, rel=1e-9)
+
+
+def test_tango_golden_cavo() -> None:
+    """Cavo et al. (2012) in Fagerland, Lydersen and Laake: -0.0621 (-0.1240 to -0.0054)."""
+    found = paired.interval(*pairs(59, 6, 16, 80))
+    rounded = (round(found.estimate, 4), round(found.lower, 4), round(found.upper, 4))
+    assert rounded == (-0.0621, -0.1240, -0.0054)
+    assert found.method == "tango"
+
+
+def test_tango_golden_bentur() -> None:
+    """Bentur et al. (2009) in Fagerland, Lydersen and Laake (2014): -0.517 to -0.026."""
+    found = paired.interval(*pairs(1, 1, 7, 12))
+    assert (round(found.lower, 3), round(found.upper, 3)) == (-0.517, -0.026)
+
+
+@pytest.mark.parametrize(
+    ("gains", "losses", "n", "null"),
+    [
+        (5, 9, 60, -0.1),
+        (0, 3, 40, -0.02),
+        (7, 0, 25, 0.15),
+        (4, 4, 300, 0.05),
+        (0, 0, 50, -0.05),
+    ],
+)
+def test_tango_z_matches_numerical_maximum_likelihood(
+    gains: int, losses: int, n: int, null: float
+) -> None:
+    """The closed root equals a numerical search for the constrained maximum of the likelihood."""
+
+    def negative(q: float) -> float:
+        shares = (q + null, q, 1 - 2 * q - null)
+        counts = (gains, losses, n - gains - losses)
+        return -sum(c * np.log(max(p, 1e-300)) for c, p in zip(counts, shares, strict=True) if c)
+
+    low, high = max(0.0, -null), (1 - null) / 2
+    q = scipy.optimize.minimize_scalar(
+        negative, bounds=(low, high), method="bounded", options={"xatol": 1e-12}
+    ).x
+    expected = (gains - losses - n * null) / np.sqrt(n * (2 * q + null - null**2))
+    both = (n - gains - losses) // 2
+    data = pairs(both, gains, losses, n - gains - losses - both)
+    assert paired.z_statistic(*data, null=null) == pytest.approx(expected, rel=1e-4)
+
+
+def test_z_of_binary_pairs_is_mcnemar() -> None:
+    """Against null 0 the score z is (gains - losses) / sqrt(gains + losses)."""
+    assert paired.z_statistic(*pairs(20, 15, 5, 10)) == pytest.approx(10 / 20**0.5, rel=1e-12)
+    assert paired.z_statistic(*pairs(20, 0, 0, 10)) == 0.0
+
+
+def test_no_disagreement_is_not_equivalence() -> None:
+    """Thirty ties leave 11 points open, Tango's z^2/(n + z^2); graded ties likewise."""
+    z = distributions.normal_quantile(0.975)
+    expected = z * z / (30 + z * z)
+    for same in ([1.0] * 30, [0.5] * 30):
+        found = paired.interval(same, same)
+        assert (found.lower, found.upper) == pytest.approx((-expected, expected), rel=1e-6)
+
+
+def test_few_small_differences_among_ties_stay_open() -> None:
+    """Three graded differences in 100 do not make a standard error: the bound is used."""
+    baseline = [0.5] * 100
+    candidate = [0.6, 0.6, 0.4] + [0.5] * 97
+    found = paired.interval(candidate, baseline)
+    assert found.method == "variance-bound"
+    assert found.upper - found.lower > 0.06
+
+
+def test_one_cluster_says_nothing() -> None:
+    """A single cluster leaves the whole range open and z at 0."""
+    candidate, baseline = pairs(2, 3, 0, 0)
+    found = paired.interval(candidate, baseline, ["x"] * 5)
+    assert (found.lower, found.upper) == (-1.0, 1.0)
+    assert paired.z_statistic(candidate, baseline, ["x"] * 5) == 0.0
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.4, 1.0]), st.sampled_from([0.0, 0.6, 1.0]), st.integers(0, 9)
+        ),
+        min_size=2,
+        max_size=60,
+    ),
+    kind=st.sampled_from(["binary", "graded", "binary clustered", "graded clustered"]),
+    alpha=st.floats(1e-6, 0.3),
+)
+@settings(derandomize=True, max_examples=150, deadline=None)
+def test_interval_and_z_are_dual_and_antisymmetric(
+    rows: list[tuple[float, float, int]], kind: str, alpha: float
+) -> None:
+    """|z| is critical at inner ends; exchanging the systems mirrors interval and z."""
+    candidate = [float(x > 0.5) if kind.startswith("binary") else x for x, _, _ in rows]
+    baseline = [float(x > 0.5) if kind.startswith("binary") else x for _, x, _ in rows]
+    labels = [c for _, _, c in rows] if kind.endswith("clustered") else None
+    found = paired.interval(candidate, baseline, labels, alpha=alpha)
+    mirrored = paired.interval(baseline, candidate, labels, alpha=alpha)
+    assert (found.lower, found.upper) == pytest.approx((-mirrored.upper, -mirrored.lower), abs=1e-9)
+    assert -1.0 <= found.lower <= found.estimate + 1e-12
+    assert found.estimate <= found.upper + 1e-12
+    critical = -distributions.normal_quantile(alpha / 2)
+    for end in (found.lower, found.upper):
+        if -1 + 1e-6 < end < 1 - 1e-6:
+            z = paired.z_statistic(candidate, baseline, labels, null=end)
+            assert abs(z) == pytest.approx(critical, rel=1e-5)
+
+
+@given(gains=st.integers(0, 60), losses=st.integers(0, 60))
+@settings(derandomize=True, max_examples=50, deadline=None)
+def test_mcnemar_matches_statsmodels(gains: int, losses: int) -> None:
+    """The exact p-value equals statsmodels'; mid-p is never larger."""
+    data = pairs(3, gains, losses, 4)
+    found = paired.mcnemar(*data)
+    expected = mcnemar([[3, gains], [losses, 4]], exact=True).pvalue if gains + losses else 1.0
+    assert found.p_value == pytest.approx(expected, rel=1e-10)
+    assert (found.gains, found.losses) == (gains, losses)
+    assert paired.mcnemar(*data, mid_p=True).p_value <= found.p_value
+
+
+def test_mid_p_golden_cavo() -> None:
+    """Cavo et al. (2012) in contingencytables: mid-p 0.034690."""
+    found = paired.mcnemar(*pairs(59, 6, 16, 80), mid_p=True)
+    assert round(found.p_value, 6) == 0.034690
+
+
+def test_churn_counts_flips_with_wilson_intervals() -> None:
+    """Five losses and two gains of 50: shares 10 % and 4 %, Wilson's intervals."""
+    found = paired.churn(*pairs(30, 2, 5, 13))
+    assert found.right_to_wrong == mean.interval([1.0] * 5 + [0.0] * 45)
+    assert found.wrong_to_right.estimate == pytest.approx(0.04)
+
+
+def test_bad_pairs_are_refused() -> None:
+    """Unequal lengths, graded scores for counts, nulls and scores out of range raise."""
+    with pytest.raises(ValueError, match="are no pairs"):
+        paired.difference([0.0], [0.0, 1.0])
+    with pytest.raises(ValueError, match="no right and wrong"):
+        paired.mcnemar([0.5], [0.0])
+    with pytest.raises(ValueError, match="no right and wrong"):
+        paired.churn([0.5], [0.0])
+    with pytest.raises(ValueError, match="null 1"):
+        paired.z_statistic([0.0, 1.0], [0.0, 1.0], null=1)
+    with pytest.raises(ValueError, match="outside"):
+        paired.difference([2.0], [0.0])
