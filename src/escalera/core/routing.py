@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BUCKETS = 4096
-STEPS = 200
+STEPS = 150
+ITEMS_PER_TYPE = 400
 PENALTY = 1e-4
 NGRAMS = (3, 4, 5)
 LONGEST = 2000
@@ -50,7 +51,8 @@ class Router:
 def fit(types: tuple[str, ...], texts: Sequence[str], labels: Sequence[str]) -> Router:
     """Learn a router from texts and their query types.
 
-    Each type weighs the same, however many items it has. Raises ValueError when a type has none.
+    The first `ITEMS_PER_TYPE` texts of each type are used, and each type weighs the same, however
+    many it has. Raises ValueError when a type has none.
     """
     missing = set(types) - set(labels)
     if missing:
@@ -58,13 +60,18 @@ def fit(types: tuple[str, ...], texts: Sequence[str], labels: Sequence[str]) -> 
             f"no training items for {sorted(missing)!r}: a router needs `train` items of every "
             "task; add some, or set query_type = 'declared'"
         )
-    matrix = np.zeros((len(texts), BUCKETS))
-    for row, text in enumerate(texts):
+    chosen = [
+        pair
+        for name in types
+        for pair in [p for p in zip(texts, labels, strict=True) if p[1] == name][:ITEMS_PER_TYPE]
+    ]
+    matrix = np.zeros((len(chosen), BUCKETS))
+    for row, (text, _) in enumerate(chosen):
         index, value = features(text)
         matrix[row, index] = value
-    wanted = np.array([[float(label == name) for name in types] for label in labels])
-    balance = wanted @ (len(texts) / (len(types) * wanted.sum(axis=0)))
-    weights, biases = _descend(matrix, wanted, balance[:, None] / len(texts))
+    wanted = np.array([[float(label == name) for name in types] for _, label in chosen])
+    balance = wanted @ (len(chosen) / (len(types) * wanted.sum(axis=0)))
+    weights, biases = _descend(matrix, wanted, balance[:, None] / len(chosen))
     return Router(types=types, weights=weights, biases=biases)
 
 

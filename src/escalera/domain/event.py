@@ -62,7 +62,8 @@ class Observed:
     """One system answered one item.
 
     `score` is in [0, 1], or None with the `reason` why there is no score; an infrastructure
-    failure is never a zero. `revision` is what the endpoint says of itself.
+    failure is never a zero. `revision` is what the endpoint says of itself. `seconds` is the
+    call's share of the time that its unit took.
     """
 
     system: str

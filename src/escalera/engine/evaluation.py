@@ -48,7 +48,7 @@ async def perform(
             new = _new(unit, evidence)
             answers = await provider.answer([c.system.request(c.item.input) for c in new])
             pairs = list(zip(new, answers, strict=True))
-            record([_observed(project, c, a) for c, a in pairs if not _is_outage(a)])
+            record([_observed(project, c, a, len(new)) for c, a in pairs if not _is_outage(a)])
             for _, answer in pairs:
                 if isinstance(answer, ProviderError) and answer.retryable:
                     raise answer
@@ -91,7 +91,9 @@ def _is_outage(answer: Reply | ProviderError) -> bool:
     return isinstance(answer, ProviderError) and answer.retryable
 
 
-def _observed(project: Project, call: Call, answer: Reply | ProviderError) -> Observed:
+def _observed(
+    project: Project, call: Call, answer: Reply | ProviderError, together: int
+) -> Observed:
     item, scorer = call.item, project.task(call.item.task).scorer
     if isinstance(answer, ProviderError):
         reply, found = _REFUSED, scorers.Score(value=None, reason=str(answer))
@@ -114,7 +116,7 @@ def _observed(project: Project, call: Call, answer: Reply | ProviderError) -> Ob
         usage=reply.usage,
         micro_dollars=reply.micro_dollars,
         revision=reply.revision,
-        seconds=reply.seconds,
+        seconds=reply.seconds / together,
     )
 
 

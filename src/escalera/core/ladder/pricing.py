@@ -37,7 +37,7 @@ def price(
     costs its tokens three times over: forward once, backward twice.
     """
     rates = _rates(list(case.evidence.observed.values()))
-    training = sum(_training_tokens(recipe, rates) for recipe in recipes)
+    training = sum(_training_tokens(case, recipe, rates) for recipe in recipes)
     seconds = calls * rates.seconds + BACKWARD * training * rates.seconds_per_token
     money = None if rates.micro_dollars is None else round(calls * rates.micro_dollars)
     return Priced(
@@ -66,7 +66,12 @@ def _rates(seen: Sequence[Observed]) -> _Rates:
     )
 
 
-def _training_tokens(recipe: TrainingRecipe, rates: _Rates) -> int:
-    examples = sum(ingredient.examples for ingredient in recipe.ingredients)
-    per_example = rates.prompt_tokens + rates.completion_tokens
-    return round(examples * per_example * recipe.levers.epochs)
+def _training_tokens(case: Case, recipe: TrainingRecipe, rates: _Rates) -> int:
+    """Tokens of all epochs, at what the prompt of each ingredient took when it was measured."""
+    tokens = 0.0
+    for part in recipe.ingredients:
+        system = case.system(case.project.task(part.task), part.prompt).digest
+        seen = [entry for entry in case.evidence.observed.values() if entry.system == system]
+        used = _rates(seen) if seen else rates
+        tokens += part.examples * (used.prompt_tokens + used.completion_tokens)
+    return round(tokens * recipe.levers.epochs)

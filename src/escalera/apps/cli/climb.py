@@ -1,0 +1,32 @@
+"""`escalera climb`: from the base model to a decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from escalera.apps.cli import options
+
+
+@click.command()
+@options.project
+@options.as_json
+def command(file: Path, json_: bool) -> int:  # noqa: FBT001
+    """Climb from the base model to a decision.
+
+    What was measured before is used, so the command can be interrupted at any moment and run
+    again: no finished call is repeated.
+    """
+    from escalera.apps import workspace
+    from escalera.apps.cli.watching import Watcher
+
+    opened = workspace.load(file)
+    with Watcher(quiet=json_) as watcher:
+        decision = opened.climb(observer=watcher)
+    report = opened.report()
+    if json_:
+        click.echo(workspace.as_json(decision.document))
+    else:
+        click.echo(f"\n{decision.sentence}\nreport: {report}")
+    return decision.exit_code

@@ -1,0 +1,90 @@
+"""The command line: a thin layer over `escalera.apps.workspace`.
+
+Command groups are imported when they are called, so that `--help` loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+
+import click
+
+EXIT_ERROR, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+COMMANDS: Mapping[str, str] = {
+    "init": "Write a commented project file.",
+    "doctor": "Check data, models and packages, and say what the climb will cost.",
+    "demo": "Run the running example: a shop's assistant with three kinds of query.",
+    "climb": "Climb from the base model to a decision; continues where it stopped.",
+    "report": "Write the decision report (HTML, or JSON).",
+    "explain": "Say why the decision is what it is, and what would reverse it.",
+    "chat": "Talk with the decided system in the terminal.",
+    "serve": "Serve the decided system behind an OpenAI-compatible endpoint.",
+}
+"""Every command with its line of help: one file in this folder, and one line here."""
+
+
+class LazyGroup(click.Group):
+    """Finds a command by its name, in the module of that name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"escalera.apps.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing any."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+EPILOG = (
+    "Exit codes: 0 decided, 1 error, 2 bad input, 3 not enough evidence, 4 a regression was shown, "
+    "130 interrupted."
+)
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="escalera")
+def cli() -> None:
+    """Decide, by evidence, how a foundation model should be adapted to a task."""
+
+
+def main() -> None:
+    """Run the command line and turn errors into messages and exit codes."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; the exit code."""
+    from escalera.errors import EscaleraError, EvidenceMissing, InputError
+
+    try:
+        code = cli.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return EXIT_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted: run the same command again to continue", err=True)
+        return EXIT_INTERRUPTED
+    except (InputError, EvidenceMissing) as error:
+        click.echo(f"escalera: {error}", err=True)
+        return EXIT_INPUT
+    except EscaleraError as error:
+        click.echo(f"escalera: {error}", err=True)
+        return EXIT_ERROR
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,110 @@
+"""A climb in the terminal: one line per conclusion, a bar for what takes longer than a second.
+
+Quiet when the output is not a terminal: then only conclusions are printed.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from escalera.core.ladder import rungs, steps
+from escalera.domain.event import Decided, Event, Merged, Priced, RouterFitted, Trained
+
+
+class Watcher:
+    """An observer that draws on a console; used as a context."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._progress = Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("", visible=False)
+
+    def __enter__(self) -> Watcher:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def began(self, step: steps.Step) -> None:
+        """Name what is being done."""
+        said = _doing(step)
+        self._progress.update(self._task, description=said, completed=0, visible=bool(said))
+
+    def progressed(self, what: str, done: int, total: int) -> None:
+        """Move the bar."""
+        del what
+        self._progress.update(self._task, completed=done, total=total, visible=True)
+
+    def appended(self, event: Event) -> None:
+        """Print conclusions."""
+        said = _concluded(event)
+        if said:
+            self._console.print(said, markup=False)
+
+
+# Below: private.
+
+
+def _doing(step: steps.Step) -> str:
+    match step:
+        case steps.Evaluate():
+            what = {
+                "race": f"racing candidates for {step.task.replace('_', ' ')}",
+                "confirm": f"confirming {step.task.replace('_', ' ')} on fresh items",
+                "pilot": "a pilot that prices the rung",
+            }[step.purpose]
+            return f"{step.rung}: {what}"
+        case steps.Train():
+            return f"{step.rung}: training on {_taught(step)}"
+        case steps.Merge():
+            return "merge: merging adapters"
+        case steps.FitRouter():
+            return "learning which query type a message is"
+    return ""
+
+
+def _taught(step: steps.Train) -> str:
+    return ", ".join(
+        f"{part.examples} {part.task.replace('_', ' ')}" for part in step.recipe.ingredients
+    )
+
+
+def _concluded(event: Event) -> str:
+    match event:
+        case Priced():
+            return _price(event)
+        case RouterFitted():
+            found = event.accuracy
+            interval = f"[{found.lower:.3f}, {found.upper:.3f}]"
+            return f"router learned: right on {found.value:.3f} {interval} of the messages"
+        case Decided():
+            return f"{'   ' if event.task else '=> '}{event.words}"
+        case Trained():
+            return f"   adapter {event.adapter[:12]} trained in {event.seconds:.0f} s"
+        case Merged():
+            return f"   adapter {event.adapter[:12]} merged ({event.plan.method})"
+    return ""
+
+
+def _price(event: Priced) -> str:
+    minutes = "" if event.minutes is None else f", about {event.minutes:.1f} min"
+    trained = f", {event.training_tokens} training tokens" if event.training_tokens else ""
+    title = rungs.rung(event.rung).title
+    return f"next rung {title}: up to {event.calls} calls{trained}{minutes}"

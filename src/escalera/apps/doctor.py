@@ -1,0 +1,179 @@
+"""`doctor`: whether a climb can start, and the most that it can cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+
+from escalera.core.ladder import race, rungs
+from escalera.core.prompts import variants
+from escalera.core.stats import halving, power
+from escalera.domain.dataset import SPLITS, Split
+from escalera.domain.message import Decoding, Message, Reply, Request
+from escalera.domain.project import Project
+from escalera.domain.task import Task
+from escalera.errors import EscaleraError
+from escalera.ports import Provider
+from escalera.wiring import Installation, require_local
+
+FEW_SHOT_PROMPTS = 14
+"""Entrants of the examples rung: two wordings, as they are and with six sets of examples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One check: whether it passed, and what was seen."""
+
+    passed: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """The most a rung can cost. Money is None where the price is unknown; minutes are not known
+    before a call was timed."""
+
+    rung: str
+    calls: int
+    micro_dollars: int | None
+    minutes: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """Everything that was checked, and the estimate of a whole climb."""
+
+    findings: tuple[Finding, ...]
+    estimates: tuple[Estimate, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a climb can start."""
+        return all(finding.passed for finding in self.findings)
+
+
+def examine(installation: Installation) -> Diagnosis:
+    """Check data, packages and the model, with one real call to it."""
+    project = installation.project
+    findings = [finding for task in project.tasks for finding in _data(project, task)]
+    findings.append(_packages(project))
+    reply, reached = _reach(installation)
+    findings.append(reached)
+    estimates = tuple(_estimate(project, row, reply) for row in rungs.allowed(project.policy.rungs))
+    return Diagnosis(findings=tuple(findings), estimates=estimates)
+
+
+# Below: private.
+
+
+def _data(project: Project, task: Task) -> list[Finding]:
+    counts = Counter(item.split for item in task.examples)
+    said = ", ".join(f"{counts[split]} {split}" for split in SPLITS)
+    findings = [Finding(passed=True, words=f"{task.name}: {said}")]
+    needed: dict[Split, int] = {"search": 20, "confirm": 50}
+    if any(rung != "prompt" for rung in project.policy.rungs):
+        needed["train"] = 8
+    findings.extend(
+        Finding(
+            passed=False,
+            words=f"{task.name}: {counts[split]} {split} items, at least {least} are needed",
+        )
+        for split, least in needed.items()
+        if counts[split] < least
+    )
+    return [*findings, _power(project, task, counts["confirm"]), *_repeated(task)]
+
+
+def _power(project: Project, task: Task, confirm: int) -> Finding:
+    alpha = rungs.alpha_of("prompt", project.policy.rungs, project.policy.alpha)
+    better = next(
+        (
+            mean / 100
+            for mean in range(round(task.bar * 100) + 1, 100)
+            if (power.items_against_bar(mean=mean / 100, bar=task.bar, alpha=alpha) or confirm + 1)
+            <= confirm
+        ),
+        None,
+    )
+    said = "no score can be proved" if better is None else f"a true score of {better:.2f} is proved"
+    return Finding(
+        passed=True,
+        words=f"{task.name}: with {confirm} confirm items {said} against {task.bar:.2f} "
+        "(4 times in 5, items taken as independent)",
+    )
+
+
+def _repeated(task: Task) -> list[Finding]:
+    """Inputs that differ across splits only in case and spacing: nearly leaked."""
+    seen: dict[str, str] = {}
+    crossing = 0
+    for item in task.examples:
+        folded = " ".join(item.input.casefold().split())
+        if seen.setdefault(folded, item.split) != item.split:
+            crossing += 1
+    if not crossing:
+        return []
+    said = f"{task.name}: {crossing} inputs stand in two splits but for case and spacing"
+    return [Finding(passed=False, words=said)]
+
+
+def _packages(project: Project) -> Finding:
+    if not project.model.trainable:
+        return Finding(passed=True, words="packages: the base install is enough (remote model)")
+    try:
+        require_local(f"the local model {project.model.name!r}")
+    except EscaleraError as error:
+        return Finding(passed=False, words=str(error))
+    return Finding(passed=True, words="packages: torch, transformers and peft are installed")
+
+
+def _reach(installation: Installation) -> tuple[Reply | None, Finding]:
+    """One call with the first item: reachable, and how long it takes."""
+    project = installation.project
+    task = project.tasks[0]
+    asked = Request(
+        messages=(
+            Message(role="system", content=task.parts.instruction or "Answer."),
+            Message(role="user", content=task.examples[0].input),
+        ),
+        decoding=Decoding(max_tokens=task.max_tokens),
+    )
+    try:
+        answer = asyncio.run(_ask(installation.provider(project.model.name), asked))
+    except EscaleraError as error:
+        return None, Finding(passed=False, words=str(error))
+    if not isinstance(answer, Reply):
+        return None, Finding(passed=False, words=str(answer))
+    said = f"model {project.model.name}: answers (revision {answer.revision[:12]})"
+    return answer, Finding(passed=True, words=said)
+
+
+async def _ask(provider: Provider, request: Request) -> Reply | EscaleraError:
+    try:
+        return (await provider.answer([request]))[0]
+    finally:
+        await provider.close()
+
+
+def _estimate(project: Project, row: rungs.Rung, reply: Reply | None) -> Estimate:
+    calls = sum(_calls(task, row.name) for task in project.tasks)
+    per_call = reply.micro_dollars if reply is not None else None
+    return Estimate(
+        rung=row.name,
+        calls=calls,
+        micro_dollars=None if per_call is None else calls * per_call,
+        minutes=None,
+    )
+
+
+def _calls(task: Task, rung: str) -> int:
+    """At most: every entrant of a race, every confirm item."""
+    confirm = sum(item.split == "confirm" for item in task.examples)
+    entrants = {"prompt": len(variants.propose(task.parts)), "examples": FEW_SHOT_PROMPTS}
+    arms = entrants.get(rung, 0)
+    if not arms:
+        return confirm
+    pool = sum(item.split == "search" for item in task.examples) or 1
+    plan = halving.schedule(arms=arms, calls=race.CALLS_PER_ENTRANT * arms, pool=pool)
+    return confirm + sum(entry.calls for entry in plan)

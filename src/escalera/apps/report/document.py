@@ -1,0 +1,246 @@
+"""The decision report as data: what the page shows and what `report --json` prints.
+
+A pure function of project and evidence. Whatever was read from a clock lies under a key `clocks`;
+without those keys two runs of one climb give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import Any
+
+from escalera.apps.report import ladder
+from escalera.core.evidence import Evidence
+from escalera.core.ladder import choosing
+from escalera.core.ladder.case import Case
+from escalera.core.ladder.choosing import Candidate
+from escalera.core.ladder.confirm import Standing
+from escalera.core.ladder.planner import project_digest
+from escalera.domain.dataset import SPLITS
+from escalera.domain.event import Observed, Stopped, Trained
+from escalera.domain.project import Project
+from escalera.domain.system import Route
+from escalera.domain.verdict import Figure
+from escalera.errors import EvidenceMissing
+
+Document = dict[str, Any]
+
+EXIT_CODES = {"adequate": 0, "inadequate": 0, "undecided": 3, "budget": 3, "regressed": 4}
+"""What `climb` and `report` end with for each reason to stop."""
+
+
+def build(project: Project, evidence: Evidence, *, version: str, head: str) -> Document:
+    """The whole report. Raises `EvidenceMissing` before the climb has stopped."""
+    case = Case(project=project, evidence=evidence)
+    if not evidence.stopped or evidence.opened[-1].project != project_digest(project):
+        raise EvidenceMissing(
+            f"the journal of {project.name!r} holds no decision on the project file as it is now: "
+            "run `escalera climb` first; what was measured before is used"
+        )
+    stopped = evidence.stopped[-1]
+    found = choosing.candidates(case)
+    return {
+        "project": project.name,
+        "version": version,
+        "verdict": _verdict(stopped, evidence),
+        "tasks": [_task(project, task.name) for task in project.tasks],
+        "ladder": ladder.build(case),
+        "candidates": [_candidate(case, entry, stopped) for entry in found],
+        "races": _races(evidence),
+        "prompts": _prompts(case, found, stopped),
+        "trainings": [_training(entry) for entry in evidence.trained.values()],
+        "merges": [
+            {
+                "label": f"merge of {len(entry.plan.adapters)} adapters",
+                "method": entry.plan.method,
+                "inputs": [dataclasses.asdict(part) for part in entry.plan.adapters],
+            }
+            for entry in evidence.merged.values()
+        ],
+        "router": {"accuracy": figure(evidence.routers[-1].accuracy)} if evidence.routers else None,
+        "spent": _spent(evidence),
+        "journal": {
+            "project_digest": project_digest(project),
+            "openings": len(evidence.opened),
+            "clocks": {"events": evidence.events, "head": head},
+        },
+        "reproduce": [
+            "escalera climb --project escalera.toml",
+            "escalera report --project escalera.toml --json --no-clocks",
+        ],
+    }
+
+
+def without_clocks(document: Any) -> Any:
+    """A copy of *document* without anything that was read from a clock."""
+    if isinstance(document, dict):
+        return {k: without_clocks(v) for k, v in document.items() if k != "clocks"}
+    if isinstance(document, list):
+        return [without_clocks(entry) for entry in document]
+    return document
+
+
+def figure(found: Figure) -> Document:
+    """A figure as plain data, rounded to what its interval can carry."""
+    return {
+        "value": round(found.value, 6),
+        "lower": round(found.lower, 6),
+        "upper": round(found.upper, 6),
+        "n": found.n,
+        "clusters": found.clusters,
+    }
+
+
+# Below: private.
+
+
+def _verdict(stopped: Stopped, evidence: Evidence) -> Document:
+    served = evidence.nomination(stopped.route).rung if stopped.route is not None else None
+    return {
+        "reason": stopped.reason,
+        "sentence": stopped.words,
+        "exit_code": EXIT_CODES[stopped.reason],
+        "served": served,
+        "route": stopped.route,
+        "reasons": list(stopped.reasons),
+        "reversal": list(stopped.reversal),
+    }
+
+
+def _task(project: Project, name: str) -> Document:
+    task = project.task(name)
+    counts = Counter(item.split for item in task.examples)
+    return {
+        "name": task.name,
+        "title": task.title,
+        "bar": task.bar,
+        "margin": task.margin,
+        "share": round(task.share, 6),
+        "value_per_point": task.value_per_point,
+        "scorer": task.scorer,
+        "items": {split: counts[split] for split in SPLITS},
+    }
+
+
+def _candidate(case: Case, entry: Candidate, stopped: Stopped) -> Document:
+    return {
+        "label": entry.rung,
+        "rung": entry.rung,
+        "route": entry.route.digest,
+        "served": entry.route.digest == stopped.route and entry.rung == stopped.rung,
+        "outcome": entry.outcome,
+        "adapters": entry.kept,
+        "models": entry.served,
+        "needs_router": entry.route.router is not None,
+        "cells": [_cell(case, entry.route, standing) for standing in entry.standings],
+    }
+
+
+def _cell(case: Case, route: Route, standing: Standing) -> Document:
+    change = standing.regression
+    items = standing.task.items("confirm")
+    seen = [case.evidence.answer(route, item) for item in items]
+    asked = [entry for entry in seen if entry is not None]
+    cell: Document = {
+        "task": standing.task.name,
+        "score": figure(standing.adequacy.figure),
+        "adequacy": standing.adequacy.verdict,
+        "difference": figure(change.figure) if change is not None else None,
+        "comparison": change.verdict if change is not None else None,
+        "gate": change.passed if change is not None else (True if standing.identical else None),
+        "identical": standing.identical,
+        "outcome": standing.outcome,
+        "unscored": standing.adequacy.unscored,
+    }
+    return cell | _per_call(asked)
+
+
+def _per_call(asked: list[Observed]) -> Document:
+    if not asked:
+        return {"tokens_per_call": None, "micro_dollars_per_call": None}
+    count = len(asked)
+    tokens = sum(entry.usage.prompt_tokens + entry.usage.completion_tokens for entry in asked)
+    costs = [entry.micro_dollars for entry in asked if entry.micro_dollars is not None]
+    return {
+        "tokens_per_call": round(tokens / count, 1),
+        "micro_dollars_per_call": round(sum(costs) / count, 2) if len(costs) == count else None,
+        "clocks": {"seconds_per_call": sum(entry.seconds for entry in asked) / count},
+    }
+
+
+def _races(evidence: Evidence) -> list[Document]:
+    return [
+        {
+            "rung": rounds[0].rung,
+            "task": rounds[0].task,
+            "rounds": [
+                {
+                    "items": entry.items,
+                    "entrants": [
+                        {
+                            "operator": _operator(evidence, digest),
+                            "mean": round(mean, 6) if mean >= 0 or rounds[0].task == "" else None,
+                            "survived": digest in entry.survivors,
+                        }
+                        for digest, mean in zip(entry.entrants, entry.means, strict=True)
+                    ],
+                }
+                for entry in rounds
+            ],
+        }
+        for rounds in evidence.raced.values()
+        if rounds[0].task
+    ]
+
+
+def _operator(evidence: Evidence, digest: str) -> str:
+    return evidence.operator(digest) or digest[:12]
+
+
+def _prompts(case: Case, found: tuple[Candidate, ...], stopped: Stopped) -> list[Document]:
+    """The prompts of the served route, or of the best prompting where nothing is served."""
+    route = next((c.route for c in found if c.route.digest == stopped.route), None)
+    route = route or case.incumbent()
+    if route is None:
+        return []
+    made = []
+    for branch in route.branches:
+        bare = dataclasses.replace(branch.system, adapter=None)
+        made.append(
+            {
+                "task": branch.task,
+                "operator": case.evidence.operator(bare.digest),
+                "system": branch.system.prompt.system,
+                "shots": len(branch.system.prompt.shots),
+                "template": branch.system.prompt.template,
+                "adapter": branch.system.adapter,
+            }
+        )
+    return made
+
+
+def _training(entry: Trained) -> Document:
+    parts = [f"{part.examples} {part.task.replace('_', ' ')}" for part in entry.recipe.ingredients]
+    return {
+        "label": " + ".join(parts),
+        "recipe": entry.recipe.digest,
+        "examples": entry.examples,
+        "parameters": entry.parameters,
+        "tokens": entry.tokens,
+        "adapter": entry.adapter,
+        "curve": [[point.step, round(point.loss, 6)] for point in entry.curve],
+        "clocks": {"seconds": entry.seconds},
+    }
+
+
+def _spent(evidence: Evidence) -> Document:
+    spent = evidence.spent
+    return {
+        "calls": spent.calls,
+        "prompt_tokens": spent.prompt_tokens,
+        "completion_tokens": spent.completion_tokens,
+        "training_tokens": spent.training_tokens,
+        "micro_dollars": spent.micro_dollars,
+        "clocks": {"minutes": spent.seconds / 60},
+    }

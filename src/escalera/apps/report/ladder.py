@@ -1,0 +1,54 @@
+"""The picture of the climb as data: every rung with its state, its reasons and its price."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from escalera.core.ladder import rungs
+from escalera.core.ladder.case import Case
+from escalera.domain.project import RungName
+
+
+def build(case: Case) -> list[dict[str, Any]]:
+    """Every rung of the table, bottom first."""
+    return [_rung(case, row) for row in rungs.RUNGS]
+
+
+# Below: private.
+
+
+def _rung(case: Case, row: rungs.Rung) -> dict[str, Any]:
+    decided = case.evidence.decision(row.name, "")
+    state: str = decided.outcome if decided is not None else "not reached"
+    if row.name not in case.project.policy.rungs:
+        state = "not allowed"
+    return {
+        "rung": row.name,
+        "title": row.title,
+        "changes": row.changes,
+        "keeps": row.keeps,
+        "state": state,
+        "words": _words(case, row.name),
+        "price": _price(case, row.name),
+    }
+
+
+def _words(case: Case, rung: RungName) -> list[str]:
+    per_task = [case.evidence.decision(rung, task.name) for task in case.project.tasks]
+    said = [decided.words for decided in per_task if decided is not None]
+    overall = case.evidence.decision(rung, "")
+    if overall is not None and rung not in ("prompt", "examples"):
+        said.insert(0, overall.words)
+    return said
+
+
+def _price(case: Case, rung: RungName) -> dict[str, Any] | None:
+    priced = case.evidence.priced.get(rung)
+    if priced is None:
+        return None
+    return {
+        "calls": priced.calls,
+        "training_tokens": priced.training_tokens,
+        "micro_dollars": priced.micro_dollars,
+        "clocks": {"minutes": priced.minutes},
+    }

@@ -1,0 +1,220 @@
+"""The verbs of the command line as a small typed library: `escalera.load(path)` and on from there.
+
+Synchronous on the outside. The command line is a thin layer over this module.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+from escalera import wiring
+from escalera.apps.report import document as documents
+from escalera.apps.report import page
+from escalera.core.evaluation import compare
+from escalera.core.evaluation.compare import Contrast
+from escalera.core.evidence import Evidence, fold
+from escalera.domain.project import RUNGS, Project
+from escalera.domain.system import Route
+from escalera.engine import climb
+from escalera.engine.observer import Observer, Quiet
+from escalera.engine.serve import Desk
+from escalera.errors import EvidenceMissing, InputError
+
+VERSION = installed_version("escalera")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How a climb ended, with everything that the report shows."""
+
+    document: dict[str, Any]
+
+    @property
+    def reason(self) -> str:
+        """Why the climb stopped: adequate, inadequate, undecided, regressed or budget."""
+        return str(self.document["verdict"]["reason"])
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        return str(self.document["verdict"]["sentence"])
+
+    @property
+    def served(self) -> str | None:
+        """The rung whose system is to be served, or None when nothing is promoted."""
+        served: str | None = self.document["verdict"]["served"]
+        return served
+
+    @property
+    def exit_code(self) -> int:
+        """0 decided, 3 not enough evidence, 4 a regression was shown."""
+        return int(self.document["verdict"]["exit_code"])
+
+    def explain(self) -> str:
+        """The verdict, the reason at each rung, and what would reverse it, as plain text."""
+        verdict = self.document["verdict"]
+        lines = [verdict["sentence"], "", "Why"]
+        lines += [f"  - {reason}" for reason in verdict["reasons"]]
+        lines += ["", "The climb"]
+        for rung in self.document["ladder"]:
+            lines.append(f"  {rung['title']}: {rung['state']}")
+            lines += [f"      {words}" for words in rung["words"]]
+        lines += ["", "What would reverse it"]
+        lines += [f"  - {change}" for change in verdict["reversal"]]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return page.fragment(self.document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two systems on common `confirm` items, task by task."""
+
+    candidate: str
+    incumbent: str
+    tasks: tuple[Contrast, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.candidate} against {self.incumbent}", *self._lines()])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<li>{html.escape(line.strip())}</li>" for line in self._lines())
+        title = html.escape(f"{self.candidate} against {self.incumbent}")
+        return f"<p><strong>{title}</strong></p><ul>{rows}</ul>"
+
+    def _lines(self) -> list[str]:
+        return [
+            f"  {c.task}: {c.candidate.value:.3f} against {c.incumbent.value:.3f}, difference "
+            f"{c.difference.value:+.3f} [{c.difference.lower:+.3f}, {c.difference.upper:+.3f}] "
+            f"on {c.difference.n} items, p (Holm) {c.p_holm:.2g}: {c.verdict}"
+            for c in self.tasks
+        ]
+
+
+class Workspace:
+    """A project with its evidence: climb it, compare its systems, report, serve."""
+
+    def __init__(self, installation: wiring.Installation) -> None:
+        self._installation = installation
+
+    @property
+    def project(self) -> Project:
+        """Tasks, bars, model, policy and budget."""
+        return self._installation.project
+
+    @property
+    def installation(self) -> wiring.Installation:
+        """The project file with everything that it names."""
+        return self._installation
+
+    def climb(self, *, observer: Observer | None = None) -> Decision:
+        """Climb from whatever is known to a decision; continues a climb that was interrupted."""
+        journal = self._installation.journal()
+        try:
+            evidence = climb.run(
+                self.project,
+                ports=self._installation.ports(journal),
+                observer=observer or Quiet(),
+                version=VERSION,
+            )
+            return self._decision(evidence, journal.head)
+        finally:
+            journal.close()
+
+    @property
+    def decision(self) -> Decision:
+        """The last decision. Raises `EvidenceMissing` when the climb has not stopped yet."""
+        evidence, head = self._read()
+        return self._decision(evidence, head)
+
+    def evidence(self) -> Evidence:
+        """Everything in the journal, folded."""
+        return self._read()[0]
+
+    def compare(self, candidate: str, incumbent: str) -> Comparison:
+        """Compare two systems by rung name ("lora") or digest, on the items both have answered."""
+        evidence = self.evidence()
+        found = compare.contrast(
+            self.project, evidence, _named(evidence, candidate), _named(evidence, incumbent)
+        )
+        if not found:
+            raise EvidenceMissing(
+                f"{candidate!r} and {incumbent!r} have no `confirm` items in common yet"
+            )
+        return Comparison(candidate=candidate, incumbent=incumbent, tasks=found)
+
+    def report(self, into: Path | None = None) -> Path:
+        """Write the decision report as one HTML file and return where it is."""
+        file = into or self._installation.file.parent / "report.html"
+        file.write_text(page.render(self.decision.document), encoding="utf-8")
+        return file
+
+    def desk(self) -> Desk:
+        """What `serve` and `chat` answer with: the decided system, and the base models."""
+        decision, evidence = self.decision, self.evidence()
+        digest = decision.document["verdict"]["route"]
+        if digest is None:
+            raise EvidenceMissing(
+                f"nothing was promoted ({decision.sentence}), so there is no system to serve"
+            )
+        route = evidence.route(digest)
+        return Desk(
+            label=self.project.name,
+            route=route,
+            infer=self._installation.infer(route),
+            models=self._installation.served(),
+        )
+
+    def _read(self) -> tuple[Evidence, str]:
+        if not self._installation.journal_file.exists():
+            raise EvidenceMissing(
+                f"there is no journal at {self._installation.journal_file}: run `escalera climb`"
+            )
+        journal = self._installation.journal()
+        try:
+            return fold(journal.events()), journal.head
+        finally:
+            journal.close()
+
+    def _decision(self, evidence: Evidence, head: str) -> Decision:
+        built = documents.build(self.project, evidence, version=VERSION, head=head)
+        return Decision(document=built)
+
+
+def load(path: str | Path = "escalera.toml") -> Workspace:
+    """Open a project by its file, or by the folder that holds `escalera.toml`.
+
+    Raises `InputError` kin for whatever is wrong with the file or the data that it names.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "escalera.toml"
+    return Workspace(wiring.install(file))
+
+
+def as_json(document: dict[str, Any], *, clocks: bool = True) -> str:
+    """The report as JSON with sorted keys; without clock readings, equal climbs are equal bytes."""
+    shown = document if clocks else documents.without_clocks(document)
+    return json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False)
+
+
+# Below: private.
+
+
+def _named(evidence: Evidence, name: str) -> Route:
+    for rung in RUNGS:
+        if rung == name:
+            route = evidence.nominee(rung)
+            if route is not None:
+                return route
+    for nominated in evidence.nominated:
+        if nominated.route.digest.startswith(name):
+            return nominated.route
+    known = sorted({nominated.rung for nominated in evidence.nominated})
+    raise InputError(f"there is no system {name!r}: this climb has {', '.join(known) or 'none'}")

@@ -1,0 +1,152 @@
+"""The bare decoding loop: rows with a common prefix, one cache, finished rows leave the batch.
+
+Nothing here knows adapters, text or prices. A row's tokens depend on the row alone (but for float
+noise of the batched products): padding is masked, and the noise of sampling is drawn from a
+generator that is seeded by the row's own content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+
+from escalera.domain.message import Decoding
+
+_SHARE_FROM = 8
+"""A common prefix shorter than this is not worth a call of its own."""
+_COMPACT_AT = 0.75
+"""Finished rows are dropped once the share of live rows is at most this: dropping copies the
+cache, keeping costs a row of every product."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Row:
+    """One prompt being completed. `tokens` includes the stop token when `stopped`."""
+
+    prompt: tuple[int, ...]
+    decoding: Decoding
+    tokens: list[int] = field(default_factory=list)
+    stopped: bool = False
+    _noise: np.random.Generator | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is to be added."""
+        return self.stopped or len(self.tokens) >= self.decoding.max_tokens
+
+    @property
+    def answer(self) -> list[int]:
+        """The tokens without the stop token."""
+        return self.tokens[:-1] if self.stopped else self.tokens
+
+    def uniform(self) -> float:
+        """Return the next number in [0, 1): a function of the row's seed, prompt and place."""
+        if self._noise is None:
+            content = np.asarray(self.prompt, dtype="<i8").tobytes()
+            seed = hashlib.sha256(f"{self.decoding.seed}:".encode() + content).digest()
+            self._noise = np.random.default_rng(int.from_bytes(seed, "big"))
+        return self._noise.random()
+
+
+class Batch:
+    """Rows that are decoded together, one token a step."""
+
+    def __init__(self, rows: Sequence[Row], *, stops: frozenset[int], pad: int) -> None:
+        self._live = [row for row in rows if not row.finished]
+        self._stops = stops
+        self._pad = pad
+        self._cache: Any = None
+        self._mask = torch.empty(0)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every row is finished."""
+        return all(row.finished for row in self._live)
+
+    @torch.inference_mode()
+    def step(self, model: Any) -> None:
+        """Add one token to every unfinished row."""
+        logits = self._first(model) if self._cache is None else self._next(model)
+        chosen = logits.argmax(-1).tolist()
+        for place, row in enumerate(self._live):
+            if row.finished:
+                continue
+            if row.decoding.temperature > 0:
+                chosen[place] = _sample(logits[place], row.decoding, row.uniform())
+            row.tokens.append(chosen[place])
+            row.stopped = chosen[place] in self._stops
+
+    def _first(self, model: Any) -> torch.Tensor:
+        """Run the prompts: the common prefix once, then the rest of each, padded on the left."""
+        self._cache = DynamicCache(config=model.config.get_text_config())
+        shared = common_prefix([row.prompt for row in self._live])
+        if shared < _SHARE_FROM or len(self._live) == 1:
+            shared = 0
+        else:
+            prefix = torch.tensor([self._live[0].prompt[:shared]], device=model.device)
+            self._run(model, prefix, torch.ones_like(prefix), torch.arange(shared)[None])
+            self._cache.batch_repeat_interleave(len(self._live))
+        rests = [row.prompt[shared:] for row in self._live]
+        width = max(map(len, rests))
+        tokens = torch.tensor([[self._pad] * (width - len(rest)) + list(rest) for rest in rests])
+        real = torch.tensor([[0] * (width - len(rest)) + [1] * len(rest) for rest in rests])
+        positions = (real.cumsum(1) - 1).clamp(min=0) + shared
+        before = torch.ones(len(rests), shared, dtype=real.dtype)
+        self._mask = torch.cat([before, real], 1).to(model.device)
+        return self._run(model, tokens.to(model.device), self._mask, positions)
+
+    def _next(self, model: Any) -> torch.Tensor:
+        """Run the last token of every row."""
+        self._compact()
+        last = torch.tensor([[row.tokens[-1]] for row in self._live], device=model.device)
+        self._mask = torch.cat([self._mask, torch.ones_like(last)], 1)
+        return self._run(model, last, self._mask, self._mask.sum(1, keepdim=True) - 1)
+
+    def _run(
+        self, model: Any, tokens: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor
+    ) -> torch.Tensor:
+        output = model(
+            input_ids=tokens,
+            attention_mask=mask,
+            position_ids=positions.to(model.device),
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits: torch.Tensor = output.logits[:, -1]
+        return logits
+
+    def _compact(self) -> None:
+        keep = [place for place, row in enumerate(self._live) if not row.finished]
+        if len(keep) > _COMPACT_AT * len(self._live):
+            return
+        chosen = torch.tensor(keep, device=self._mask.device)
+        self._cache.batch_select_indices(chosen)
+        self._mask = self._mask[chosen]
+        self._live = [self._live[place] for place in keep]
+
+
+def common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
+    """How many first tokens all prompts share, leaving each at least one of its own."""
+    first, last = min(prompts), max(prompts)
+    limit = min(map(len, prompts)) - 1
+    for place in range(limit):
+        if first[place] != last[place]:
+            return place
+    return limit
+
+
+def _sample(logits: torch.Tensor, decoding: Decoding, uniform: float) -> int:
+    """Inverse-CDF sampling from the smallest set of tokens that holds `top_p` of the mass."""
+    scaled = torch.softmax(logits.double() / decoding.temperature, -1)
+    mass, order = scaled.sort(descending=True, stable=True)
+    above = mass.cumsum(-1)
+    kept = int((above - mass < decoding.top_p).sum().clamp(min=1))
+    place = int(torch.searchsorted(above[:kept], uniform * above[kept - 1]))
+    return int(order[min(place, kept - 1)])

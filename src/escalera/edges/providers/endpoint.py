@@ -1,0 +1,77 @@
+"""Where a model answers, and how long it may take: checked once, then trusted."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+
+import httpx2
+
+from escalera.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds to connect, between two pieces of an answer, and for one try as a whole."""
+
+    connect: float = 10.0
+    read: float = 60.0
+    total: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """`name` is what messages call it, `model` what the endpoint calls its model.
+
+    `base_url` ends where `/chat/completions` begins (`https://host/v1`). Plain http is for the
+    loopback address only, unless `allow_insecure`: a key and people's messages travel on it.
+    """
+
+    name: str
+    base_url: str
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    allow_insecure: bool = False
+
+    def __post_init__(self) -> None:
+        self._check_url()
+        key = self.api_key
+        if key is not None and not (key.isascii() and key.isprintable() and key.split() == [key]):
+            raise InputError(
+                f"{self.name}: the API key is empty or has white space or signs that no key has. "
+                "Check how it is read: often a line break is left at its end."
+            )
+
+    @property
+    def chat_url(self) -> str:
+        """Where chat completions are asked for."""
+        return self.base_url.rstrip("/") + "/chat/completions"
+
+    def _check_url(self) -> None:
+        try:
+            url = httpx2.URL(self.base_url)
+        except httpx2.InvalidURL as error:
+            raise InputError(f"{self.name}: base_url is no URL: {error}") from error
+        if url.userinfo:
+            raise InputError(
+                f"{self.name}: base_url holds a user name or password. "
+                "Leave it out and give the key as api_key."
+            )
+        if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
+            raise InputError(
+                f"{self.name}: base_url is {self.base_url!r}; it must be http(s)://host[/path] "
+                "without query, for example 'https://api.openai.com/v1'."
+            )
+        if url.scheme == "http" and not _is_loopback(url.host) and not self.allow_insecure:
+            raise InputError(
+                f"{self.name}: base_url {self.base_url!r} is plain http to another machine: "
+                "anyone between could read the key and the messages. "
+                "Use https, or set allow_insecure = true for a network that you trust."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,155 @@
+"""A causal language model in this process: chat text to tokens and back, adapters on and off."""
+
+from __future__ import annotations
+
+import json
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+from escalera.domain.message import Message
+from escalera.edges.providers import model_files
+from escalera.edges.providers.decoding import Batch, Row
+from escalera.errors import EvidenceMissing, InputError, RequestRejected
+
+_LOADING = threading.Lock()
+"""Transformers replaces functions of torch while it loads: one load at a time."""
+
+
+class LocalModel:
+    """A loaded model folder. Not thread-safe: which adapter is active is state of the model."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        folder: Path,
+        adapters: Callable[[str], Path],
+        max_context: int | None,
+        device: str,
+    ) -> None:
+        model_files.check(folder)
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        self._name = name
+        self._adapters = adapters
+        with _LOADING:
+            self._model, self._tokenizer = _load(folder, device)
+        self._adapted: Any = None
+        self._loaded: set[str] = set()
+        self._active: str | None = None
+        self._stops = stop_tokens(self._model, self._tokenizer)
+        trained = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        known = [length for length in (max_context, trained) if length is not None]
+        self.context: int | None = min(known, default=None)
+
+    def prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Tokens of the conversation, ending where the answer begins. Raises `RequestRejected`."""
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        try:
+            text = self._tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
+        except (jinja2.TemplateError, IndexError) as error:
+            roles = [message.role for message in messages]
+            raise RequestRejected(
+                f"the chat template refuses the roles {roles!r}: {error}.",
+                provider=self._name,
+                hint="Use the roles and the order that the model was trained with.",
+            ) from error
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What the tokens say; marks of turns are left out."""
+        said: str = self._tokenizer.decode(
+            tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return said
+
+    def batch(self, rows: Sequence[Row]) -> Batch:
+        """Rows to be decoded together."""
+        return Batch(rows, stops=self._stops, pad=min(self._stops))
+
+    def step(self, batch: Batch, adapter: str | None) -> None:
+        """Add one token to every unfinished row, answering with the adapter (None: the base)."""
+        self._use(adapter)
+        batch.step(self._model)
+
+    def _use(self, adapter: str | None) -> None:
+        """Switch the LoRA layers, which PEFT puts into the base model in place."""
+        if adapter == self._active:
+            return
+        if adapter is None:
+            self._adapted.base_model.disable_adapter_layers()
+        else:
+            if adapter not in self._loaded:
+                self._load_adapter(adapter)
+            self._adapted.base_model.enable_adapter_layers()
+            self._adapted.set_adapter(adapter, inference_mode=True)
+        self._active = adapter
+
+    def _load_adapter(self, adapter: str) -> None:
+        try:
+            folder = _checked(self._adapters(adapter))
+            with _LOADING, warnings.catch_warnings():
+                # PEFT 0.21 reads a property that Transformers 5.23 renamed.
+                warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+                if self._adapted is None:
+                    self._adapted = PeftModel.from_pretrained(self._model, folder, adapter).eval()
+                else:
+                    self._adapted.load_adapter(folder, adapter)
+        except (EvidenceMissing, InputError, OSError, RuntimeError, ValueError) as error:
+            raise RequestRejected(
+                f"the adapter {adapter!r} cannot be used with this model: {error}",
+                provider=self._name,
+                hint="Train it for this model, or take the adapter out of the request.",
+            ) from error
+        self._loaded.add(adapter)
+
+
+def _checked(folder: Path) -> Path:
+    """The folder, when it holds a LoRA adapter as safetensors."""
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise InputError("it has no adapter_model.safetensors.")
+    kind = json.loads((folder / "adapter_config.json").read_bytes()).get("peft_type")
+    if kind != "LORA":
+        raise InputError(f"its peft_type is {kind!r}, not 'LORA'.")
+    return folder
+
+
+def stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end an answer: those of the generation configuration and of the tokenizer.
+
+    `escalera.edges.training.data` teaches the same tokens; a contract test holds them together.
+    """
+    declared = model.generation_config.eos_token_id
+    stops = {declared} if isinstance(declared, int) else set(declared or ())
+    return frozenset(stops | ({tokenizer.eos_token_id} - {None}))
+
+
+def _load(folder: Path, device: str) -> tuple[Any, Any]:
+    kind = torch.float32 if device == "cpu" else "auto"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, trust_remote_code=False, use_safetensors=True, dtype=kind
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise InputError(
+            f"the model folder {str(folder)!r} cannot be loaded: {error}. "
+            "It must hold a causal language model that Transformers knows without remote code."
+        ) from error
+    if not stop_tokens(model, tokenizer):
+        raise InputError(
+            f"the model folder {str(folder)!r} names no token that ends an answer. "
+            "Set eos_token_id in generation_config.json."
+        )
+    model.to(device).eval()
+    return model, tokenizer

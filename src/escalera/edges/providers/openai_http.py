@@ -1,0 +1,269 @@
+"""Any endpoint that speaks OpenAI's chat completions, behind the `Provider` port.
+
+The key lives in one header of one client: no error, representation or log line repeats it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from escalera.domain.identity import canonical
+from escalera.domain.message import Reply, Request
+from escalera.domain.project import ModelPrice
+from escalera.edges.providers import openai_wire as wire
+from escalera.edges.providers.endpoint import Endpoint, Timeouts
+from escalera.errors import BadReply, ProviderError, ProviderUnavailable, RequestRejected
+from escalera.ports import Clock
+
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes of a whole response."""
+RETRIED = frozenset({408, 409, 425, 429})
+"""Statuses below 500 that are worth another try."""
+HINTS = {
+    401: "Check the API key.",
+    403: "Check what the API key may do.",
+    404: "Check base_url and the model's name.",
+}
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+LONGEST_RETRY_AFTER = 120.0
+"""Seconds; an endpoint that asks for a longer pause is not waited for."""
+
+
+class OpenAIHTTP:
+    """Answers requests by HTTP, `concurrency` at a time, and tries again what may work later.
+
+    A try is repeated after connection errors, statuses 408, 409, 425, 429 and 5xx, and replies
+    that break the protocol; never after another 4xx, and never once a piece of a stream is out.
+    """
+
+    unit = 1
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        clock: Clock,
+        price: ModelPrice | None = None,
+        concurrency: int = 8,
+        attempts: int = 5,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._clock = clock
+        self._price = price
+        self.concurrency = concurrency
+        self._attempts = attempts
+        self._timeouts = timeouts or Timeouts()
+        self._slots = asyncio.Semaphore(concurrency)
+        self._dialect = wire.Dialect()
+        self._client = _client(endpoint, self._timeouts, connections=concurrency)
+
+    def __repr__(self) -> str:
+        return f"OpenAIHTTP({self._endpoint!r})"
+
+    async def answer(self, requests: Sequence[Request]) -> Sequence[Reply | ProviderError]:
+        """One reply or error per request, in order."""
+        return await asyncio.gather(*(self._settled(request) for request in requests))
+
+    async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+        """The answer piece by piece, then the whole reply; retried until the first piece."""
+        async with self._slots:
+            attempt = 0
+            while True:
+                attempt += 1
+                dialect, begun = self._dialect, False
+                try:
+                    async with aclosing(self._streamed(request, dialect)) as pieces:
+                        async for piece in pieces:
+                            begun = True
+                            yield piece
+                except ProviderError as error:
+                    if begun or not await self._again(error, request, attempt, dialect):
+                        raise
+                else:
+                    return
+
+    async def close(self) -> None:
+        """Close the connections; closing twice is harmless."""
+        await self._client.aclose()
+
+    async def _settled(self, request: Request) -> Reply | ProviderError:
+        async with self._slots:
+            attempt = 0
+            while True:
+                attempt += 1
+                dialect = self._dialect
+                try:
+                    return await self._whole(request, dialect)
+                except ProviderError as error:
+                    if not await self._again(error, request, attempt, dialect):
+                        return error
+
+    async def _again(
+        self, error: ProviderError, request: Request, attempt: int, dialect: wire.Dialect
+    ) -> bool:
+        """Whether to try once more; waits before it says so."""
+        if isinstance(error, RequestRejected):
+            return self._learn(str(error), dialect)
+        asked = error.retry_after or 0.0
+        if not error.retryable or attempt >= self._attempts or asked > LONGEST_RETRY_AFTER:
+            return False
+        await self._clock.sleep(max(asked, backoff(request, attempt)))
+        return True
+
+    def _learn(self, problem: str, used: wire.Dialect) -> bool:
+        """Take up the dialect that a refusal asks for; another call may have done so already."""
+        better = wire.learned(used, problem)
+        if better is None:
+            return False
+        if self._dialect == used:
+            self._dialect = better
+        return True
+
+    async def _whole(self, request: Request, dialect: wire.Dialect) -> Reply:
+        started = self._clock.seconds()
+        with self._translated():
+            async with asyncio.timeout(self._timeouts.total):
+                async with aclosing(await self._open(request, dialect, stream=False)) as response:
+                    body = await self._body(response)
+            answered = wire.parse_reply(body, provider=self._endpoint.name)
+        return self._reply(answered, started)
+
+    async def _streamed(
+        self, request: Request, dialect: wire.Dialect
+    ) -> AsyncGenerator[str | Reply]:
+        """One try. The deadline is kept around each wait, never around what the caller does."""
+        started = self._clock.seconds()
+        deadline = asyncio.get_running_loop().time() + self._timeouts.total
+        answer = wire.StreamedAnswer(provider=self._endpoint.name)
+        with self._translated():
+            async with asyncio.timeout_at(deadline):
+                response = await self._open(request, dialect, stream=True)
+            async with aclosing(response):
+                events = aiter(httpx2.EventSource(response))
+                while not answer.done:
+                    async with asyncio.timeout_at(deadline):
+                        event = await anext(events, None)
+                    if event is None:
+                        break
+                    piece = answer.feed(event.data)
+                    if piece:
+                        yield piece
+            answered = answer.finish()
+        yield self._reply(answered, started)
+
+    async def _open(
+        self, request: Request, dialect: wire.Dialect, *, stream: bool
+    ) -> httpx2.Response:
+        """A response with a good status, its body still to be read."""
+        name = self._endpoint.name
+        if request.adapter is not None:
+            raise RequestRejected(
+                f"an endpoint cannot load the adapter {request.adapter[:12]!r}; "
+                "adapters run on local models only",
+                provider=name,
+            )
+        body = wire.request_body(
+            request, model=self._endpoint.model, stream=stream, dialect=dialect
+        )
+        call = self._client.build_request("POST", self._endpoint.chat_url, content=body)
+        response = await self._client.send(call, stream=True)
+        if response.is_success:
+            return response
+        async with aclosing(response):
+            raise self._refused(response, wire.problem_in(await self._body(response)))
+
+    async def _body(self, response: httpx2.Response) -> bytes:
+        body = bytearray()
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > MAX_BODY:
+                raise BadReply(
+                    f"the response is longer than {MAX_BODY} bytes", provider=self._endpoint.name
+                )
+        return bytes(body)
+
+    def _refused(self, response: httpx2.Response, said: str) -> ProviderError:
+        status = response.status_code
+        retried = status in RETRIED or status >= 500
+        kind = ProviderUnavailable if retried else RequestRejected
+        return kind(
+            f"status {status}: {said or 'no message'}",
+            provider=self._endpoint.name,
+            hint=HINTS.get(status, ""),
+            request_id=response.headers.get("x-request-id"),
+            retry_after=retry_after(response.headers) if retried else None,
+        )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turns what the client raises into our errors, and takes the key out of their words."""
+        name, key = self._endpoint.name, self._endpoint.api_key
+        try:
+            yield
+        except ProviderError as error:
+            if key is not None:
+                error.args = tuple(str(part).replace(key, "***") for part in error.args)
+            raise
+        except TimeoutError as error:
+            raise ProviderUnavailable(
+                f"no whole answer within {self._timeouts.total:g} s", provider=name
+            ) from error
+        except (httpx2.SSEError, httpx2.DecodingError) as error:
+            raise BadReply(f"not an event stream or broken: {error}", provider=name) from error
+        except httpx2.RequestError as error:
+            raise ProviderUnavailable(
+                f"{type(error).__name__}: {error or 'no details'}", provider=name
+            ) from error
+
+    def _reply(self, answered: wire.Answered, started: float) -> Reply:
+        return Reply(
+            text=answered.text,
+            finish_reason=answered.finish_reason,
+            usage=answered.usage,
+            micro_dollars=wire.cost(self._price, answered.usage),
+            seconds=self._clock.seconds() - started,
+            revision=answered.revision,
+        )
+
+
+def backoff(request: Request, attempt: int) -> float:
+    """Seconds to wait after try *attempt* (from 1): doubling, spread by a hash of the request.
+
+    The spread keeps calls that failed together from coming back together, and a rerun waits alike.
+    """
+    longest = min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE)
+    key = hashlib.blake2b(canonical(request), salt=attempt.to_bytes(8), digest_size=8).digest()
+    return longest * (0.5 + int.from_bytes(key) / 2**65)
+
+
+def retry_after(headers: httpx2.Headers) -> float | None:
+    """The pause that a response asks for in seconds; a date counts from the response's own Date."""
+    asked = headers.get("retry-after", "").strip()
+    if asked.isdecimal():
+        return float(asked)
+    try:
+        pause = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("date", ""))
+        return max(0.0, pause.total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _client(endpoint: Endpoint, timeouts: Timeouts, *, connections: int) -> httpx2.AsyncClient:
+    """The environment stays out: no proxies and no .netrc that could replace the key."""
+    headers = {"Content-Type": "application/json"}
+    if endpoint.api_key is not None:
+        headers["Authorization"] = f"Bearer {endpoint.api_key}"
+    return httpx2.AsyncClient(
+        headers=headers,
+        timeout=httpx2.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
+        limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
+        trust_env=False,
+    )

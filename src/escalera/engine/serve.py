@@ -1,0 +1,162 @@
+"""The request path without HTTP: from a model name and a conversation to the call to make.
+
+What answers under a route's name is the system that was measured, or the answer says so: its
+digest is computed anew when the caller overrides the decoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from escalera.domain.message import Decoding, Message, Request
+from escalera.domain.system import Prompt, Route, System
+from escalera.errors import InputError
+from escalera.ports import Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A base model of the project file: the revision of its weights, and what answers for it."""
+
+    revision: str
+    provider: Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a caller asks of the decoding; None leaves it as it was measured."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+
+    def on(self, decoding: Decoding) -> Decoding:
+        """*decoding* with what is overridden."""
+        return Decoding(
+            max_tokens=decoding.max_tokens if self.max_tokens is None else self.max_tokens,
+            temperature=decoding.temperature if self.temperature is None else self.temperature,
+            top_p=decoding.top_p if self.top_p is None else self.top_p,
+            seed=decoding.seed if self.seed is None else self.seed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """A resolved call. `system` is the digest of what answers; `task` is None for a base model."""
+
+    system: str
+    task: str | None
+    request: Request
+    provider: Provider
+
+
+class Desk:
+    """Everything that can be asked by name.
+
+    The route answers as *label*, and each of its tasks as `label/task`; every base model answers
+    raw, by its name. `infer` tells the query type of a message; None when the caller declares it,
+    and then a route of several tasks has no name of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        label: str,
+        route: Route | None,
+        models: Mapping[str, Served],
+        infer: Callable[[str], str] | None,
+    ) -> None:
+        self._label = label
+        self._models = dict(models)
+        self._infer = infer
+        self._systems: dict[str, System] = {}
+        if route is not None:
+            self._systems = {branch.task: branch.system for branch in route.branches}
+        self._check()
+
+    def names(self) -> tuple[str, ...]:
+        """The names that `resolve` knows."""
+        own = (self._label,) if self._is_whole() else ()
+        tasks = (f"{self._label}/{task}" for task in self._systems)
+        return (*own, *tasks, *self._models)
+
+    def resolve(self, model: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
+        """The call that answers *messages* under the name *model*."""
+        if model not in self.names():
+            raise InputError(self.unknown(model))
+        if not messages:
+            raise InputError("messages is empty; the last message must be the user's.")
+        if model in self._models:
+            return self._raw(model, messages, overrides)
+        self._check_turns(messages)
+        task = model.removeprefix(self._label).removeprefix("/")
+        return self._branch(task or self._type_of(messages[-1].content), messages, overrides)
+
+    def unknown(self, model: str) -> str:
+        """Why *model* is not a name here, and what is."""
+        known = ", ".join(repr(name) for name in self.names())
+        if model == self._label and self._systems:
+            return f"The route {model!r} does not infer the query type: ask for one of {known}."
+        return f"The model {model!r} is not served here; served are {known}."
+
+    def _is_whole(self) -> bool:
+        """Whether the route can be asked without naming a task."""
+        return len(self._systems) == 1 or (bool(self._systems) and self._infer is not None)
+
+    def _check(self) -> None:
+        for task, system in self._systems.items():
+            if system.model not in self._models:
+                raise InputError(
+                    f"The route's system for {task!r} needs the model {system.model!r}, "
+                    f"but the models are {sorted(self._models)}. Add it to the project file."
+                )
+        taken = {self._label, *(f"{self._label}/{task}" for task in self._systems)}
+        clashes = taken & self._models.keys()
+        if clashes:
+            raise InputError(
+                f"{sorted(clashes)} names both a model and the served route. Rename one of them."
+            )
+
+    def _check_turns(self, messages: Sequence[Message]) -> None:
+        if any(message.role == "system" for message in messages):
+            bases = ", ".join(repr(name) for name in self._models)
+            raise InputError(
+                f"A system message cannot be added to {self._label!r}: the prompt that was "
+                "measured would not be what answers. Leave it out, or ask a base model, which "
+                f"takes messages as they are: {bases}."
+            )
+        if messages[-1].role != "user":
+            raise InputError(
+                f"The last message is the {messages[-1].role}'s; it must be the user's, "
+                "because that is what gets an answer."
+            )
+
+    def _type_of(self, text: str) -> str:
+        if len(self._systems) == 1 or self._infer is None:
+            return next(iter(self._systems))
+        return self._infer(text)
+
+    def _raw(self, model: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
+        served = self._models[model]
+        decoding = overrides.on(Decoding())
+        system = System(model=model, revision=served.revision, prompt=Prompt(), decoding=decoding)
+        return Answering(
+            system=system.digest,
+            task=None,
+            request=Request(messages=tuple(messages), decoding=decoding),
+            provider=served.provider,
+        )
+
+    def _branch(self, task: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
+        measured = self._systems[task]
+        system = replace(measured, decoding=overrides.on(measured.decoding))
+        alone = system.request(messages[-1].content)
+        *before, last = alone.messages
+        return Answering(
+            system=system.digest,
+            task=task,
+            request=replace(alone, messages=(*before, *messages[:-1], last)),
+            provider=self._models[system.model].provider,
+        )

@@ -1,0 +1,279 @@
+"""The composition root: the one module that knows both the engine and the edges.
+
+Edges receive plain values from the project file. Heavy ones (torch, transformers) are imported
+when they are first needed, so that reading, reporting and remote models never load them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from escalera.domain.dataset import in_order
+from escalera.domain.identity import digest_of
+from escalera.domain.project import BaseModel, Budget, ModelPrice, Policy, Project
+from escalera.domain.recipe import LoraLevers
+from escalera.domain.system import Route
+from escalera.domain.task import Task
+from escalera.edges.artifacts import FolderArtifacts
+from escalera.edges.clock import SystemClock
+from escalera.edges.journal.sqlite import SQLiteJournal
+from escalera.edges.prices import price_of
+from escalera.edges.providers import model_files
+from escalera.edges.providers.endpoint import Endpoint
+from escalera.edges.providers.openai_http import OpenAIHTTP
+from escalera.engine import making
+from escalera.engine.climb import Ports
+from escalera.engine.serve import Served
+from escalera.errors import MissingExtra, ProjectError
+from escalera.ports import Merger, Provider, Trainer
+from escalera.settings import data_file, project_file
+from escalera.settings.tables import ModelTable, PriceTable, ProjectFile, TaskTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """A project file with everything that its tables name: what a command works with."""
+
+    file: Path
+    tables: ProjectFile
+    project: Project
+    state: Path
+
+    @property
+    def journal_file(self) -> Path:
+        """Where the evidence is kept."""
+        return self.state / "journal.sqlite"
+
+    def journal(self) -> SQLiteJournal:
+        """Open the journal."""
+        return SQLiteJournal(self.journal_file)
+
+    def artifacts(self) -> FolderArtifacts:
+        """Open the store of adapters and routers."""
+        return FolderArtifacts(self.state / "artifacts")
+
+    def ports(self, journal: SQLiteJournal) -> Ports:
+        """What a climb works with."""
+        return Ports(
+            journal=journal,
+            artifacts=self.artifacts(),
+            clock=SystemClock(),
+            provider=lambda: self.provider(self.project.model.name),
+            trainer=self._trainer,
+            merger=_merger,
+        )
+
+    def provider(self, name: str) -> Provider:
+        """The provider of a model of the project file."""
+        table = self.tables.models[name]
+        if table.path is not None:
+            return self._local(name, table)
+        return _remote(name, table)
+
+    def served(self) -> dict[str, Served]:
+        """The base models that can be asked by name: local ones, and those whose key is set."""
+        usable = {
+            name: table
+            for name, table in self.tables.models.items()
+            if table.api_key_env is None or project_file.secret(table.api_key_env)
+        }
+        return {
+            name: Served(
+                revision=_base_model(self.file, name, table).revision,
+                provider=self.provider(name),
+            )
+            for name, table in usable.items()
+        }
+
+    def infer(self, route: Route) -> Callable[[str], str] | None:
+        """The router of *route* as a function, or None where the caller declares the type."""
+        if route.router is None:
+            return None
+        return making.load_router(self.artifacts(), route.router)
+
+    def _local(self, name: str, table: ModelTable) -> Provider:
+        require_local(f"the local model {name!r}")
+        from escalera.edges.providers.transformers_engine import Capacity, TransformersEngine
+
+        return TransformersEngine(
+            model=_base_model(self.file, name, table),
+            folder=_folder(self.file, table),
+            adapters=self.artifacts().path,
+            clock=SystemClock(),
+            capacity=Capacity(replicas=table.threads or _cores()),
+        )
+
+    def _trainer(self) -> Trainer:
+        require_local("training")
+        from escalera.edges.training.local import LocalTrainer
+
+        local = {n: t for n, t in self.tables.models.items() if t.path is not None}
+        threads = self.tables.models[self.project.model.name].threads or _cores()
+        folders = {name: _folder(self.file, table) for name, table in local.items()}
+        return LocalTrainer(folders=folders, clock=SystemClock(), threads=threads)
+
+
+def install(file: Path) -> Installation:
+    """Read a project file and its data. Raises `InputError` kin for whatever is wrong with them."""
+    tables = project_file.load(file)
+    model = _base_model(file, tables.climb.model, tables.models[tables.climb.model])
+    _affordable(file, tables, model)
+    project = Project(
+        name=tables.project.name,
+        model=model,
+        tasks=tuple(_task(file, tables, name, table) for name, table in tables.tasks.items()),
+        policy=_policy(tables, trainable=model.trainable),
+        budget=_budget(tables),
+        levers=_levers(tables),
+    )
+    return Installation(
+        file=file, tables=tables, project=project, state=file.parent / tables.project.state
+    )
+
+
+def wall_clock() -> Callable[[], float]:
+    """Seconds since the epoch, for what is shown to people and clients."""
+    return SystemClock().now
+
+
+def gateway_key(variable: str | None) -> str | None:
+    """The key that `serve` asks callers for. Raises `ProjectError` when the variable is unset."""
+    if variable is None:
+        return None
+    found = project_file.secret(variable)
+    if found is None:
+        raise ProjectError(
+            file="environment",
+            key=variable,
+            problem="is not set, and --api-key-env names it",
+            remedy="Export it before you serve",
+        )
+    return found
+
+
+def require_local(feature: str) -> None:
+    """Raise `MissingExtra` unless the packages of the `local` extra are installed."""
+    for package in ("torch", "transformers", "peft"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtra(feature=feature, package=package, extra="local")
+
+
+# Below: private.
+
+
+def _task(file: Path, tables: ProjectFile, name: str, table: TaskTable) -> Task:
+    examples = data_file.load(file.parent / table.data, task=name)
+    share = table.share if table.share is not None else 1 / len(tables.tasks)
+    return Task(
+        name=name,
+        title=table.title or name.replace("_", " "),
+        scorer=table.scorer,
+        bar=table.bar,
+        margin=table.margin,
+        share=share,
+        value_per_point=table.value_per_point,
+        max_tokens=table.max_tokens,
+        parts=table.prompt.parts(),
+        examples=in_order(examples, seed=tables.project.seed),
+    )
+
+
+def _base_model(file: Path, name: str, table: ModelTable) -> BaseModel:
+    if table.path is not None:
+        revision = model_files.revision(_folder(file, table))
+        price = _price(table.price)
+    else:
+        revision = digest_of([table.base_url, table.model])
+        price = _price(table.price) or price_of(table.model or "", table.base_url or "")
+    return BaseModel(name=name, revision=revision, trainable=table.path is not None, price=price)
+
+
+def _folder(file: Path, table: ModelTable) -> Path:
+    return (file.parent / (table.path or "")).resolve()
+
+
+def _price(table: PriceTable | None) -> ModelPrice | None:
+    if table is None:
+        return None
+    return ModelPrice(
+        prompt=round(table.prompt * 1_000_000), completion=round(table.completion * 1_000_000)
+    )
+
+
+def _affordable(file: Path, tables: ProjectFile, model: BaseModel) -> None:
+    """A cap on money needs a price: without one it could not be kept."""
+    if tables.budget.money is not None and model.price is None:
+        raise ProjectError(
+            file=str(file),
+            key=f"models.{model.name}.price",
+            problem="is unknown, so the cap budget.money cannot be kept",
+            remedy="Add price = { prompt = …, completion = … } in dollars per million tokens",
+        )
+
+
+def _policy(tables: ProjectFile, *, trainable: bool) -> Policy:
+    """Rungs that need weights are left out where there are none."""
+    rungs = [r for r in tables.climb.rungs if trainable or r in ("prompt", "examples")]
+    return Policy(
+        alpha=round(1 - tables.project.confidence, 12),
+        looks=tuple(tables.climb.looks),
+        query_type=tables.project.query_type,
+        rungs=tuple(rungs),
+        replay=tables.climb.replay,
+        seed=tables.project.seed,
+    )
+
+
+def _budget(tables: ProjectFile) -> Budget:
+    money = tables.budget.money
+    return Budget(
+        micro_dollars=None if money is None else round(money * 1_000_000),
+        calls=tables.budget.calls,
+        minutes=tables.budget.minutes,
+    )
+
+
+def _levers(tables: ProjectFile) -> LoraLevers:
+    lora = tables.lora
+    return LoraLevers(
+        rank=lora.rank,
+        alpha=lora.alpha,
+        learning_rate=lora.learning_rate,
+        epochs=lora.epochs,
+        batch_tokens=lora.batch_tokens,
+        seed=tables.project.seed,
+        targets=tuple(lora.targets),
+    )
+
+
+def _remote(name: str, table: ModelTable) -> Provider:
+    key = None
+    if table.api_key_env is not None:
+        key = project_file.secret(table.api_key_env)
+        if key is None:
+            raise ProjectError(
+                file="environment",
+                key=table.api_key_env,
+                problem=f"is not set, and models.{name}.api_key_env names it",
+                remedy="Export it before you run this command",
+            )
+    endpoint = Endpoint(
+        name=name, base_url=table.base_url or "", model=table.model or "", api_key=key
+    )
+    price = _price(table.price) or price_of(table.model or "", table.base_url or "")
+    return OpenAIHTTP(endpoint, clock=SystemClock(), price=price, concurrency=table.concurrency)
+
+
+def _merger() -> Merger:
+    require_local("merging")
+    from escalera.edges.merging import AdapterMerger
+
+    return AdapterMerger()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

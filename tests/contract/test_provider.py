@@ -1,0 +1,55 @@
+"""The suite of `escalera.testing.provider_suite` on the model in this process."""
+
+import asyncio
+import inspect
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from escalera.domain.message import Message, Request
+from escalera.domain.project import BaseModel
+from escalera.edges.clock import SystemClock
+from escalera.edges.providers.transformers_engine import TransformersEngine
+from escalera.testing import provider_suite
+from escalera.testing.tiny import tiny_model
+
+pytestmark = pytest.mark.local
+
+BAD = Request(messages=(Message(role="user", content="x" * 2000),))
+CHECKS = [
+    provider_suite.says_how_it_is_fed,
+    provider_suite.answers_in_order,
+    provider_suite.answers_nothing_to_nothing,
+    provider_suite.keeps_to_max_tokens,
+    provider_suite.refuses_one_and_answers_the_rest,
+    provider_suite.streams_what_it_answers,
+    provider_suite.refuses_a_stream,
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model."""
+    return tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_local_engine(check, model: Path) -> None:
+    """A model in this process keeps every promise of the port."""
+
+    async def run() -> None:
+        engine = TransformersEngine(
+            model=BaseModel(name="tiny", revision="r1", trainable=True, price=None),
+            folder=model,
+            adapters=lambda name: model / name,
+            clock=SystemClock(),
+        )
+        try:
+            needs_bad = "bad" in inspect.signature(check).parameters
+            await check(engine, **({"bad": BAD} if needs_bad else {}))
+        finally:
+            await engine.close()
+
+    asyncio.run(run())

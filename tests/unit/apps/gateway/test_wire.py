@@ -1,0 +1,193 @@
+"""The gateway's JSON, without HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from escalera.apps.gateway import wire
+from escalera.domain.message import Message, Reply, Usage
+from escalera.engine.serve import Overrides
+
+HEADING = wire.Heading(id="chatcmpl-1", created=7, model="support", system="d" * 64)
+REPLY = Reply(
+    text="Hi you",
+    finish_reason="length",
+    usage=Usage(prompt_tokens=5, completion_tokens=2, cached_tokens=3),
+    micro_dollars=None,
+    seconds=0.0,
+    revision="r",
+)
+
+
+def body(**changes: Any) -> bytes:
+    """A valid request with changes."""
+    return json.dumps(
+        {"model": "support", "messages": [{"role": "user", "content": "hello"}], **changes}
+    ).encode()
+
+
+def refusal(raw: bytes) -> wire.Refusal:
+    """The refusal of a request."""
+    with pytest.raises(wire.Refusal) as caught:
+        wire.parse_chat(raw)
+    return caught.value
+
+
+def test_a_minimal_request() -> None:
+    """Model and messages are enough; nothing is overridden."""
+    assert wire.parse_chat(body()) == wire.Chat(
+        model="support",
+        messages=(Message(role="user", content="hello"),),
+        overrides=Overrides(),
+        stream=False,
+        include_usage=False,
+    )
+
+
+def test_every_supported_parameter_is_honoured() -> None:
+    """What is accepted reaches the decoding; null is as good as absent."""
+    chat = wire.parse_chat(
+        body(
+            max_completion_tokens=9,
+            max_tokens=None,
+            temperature=1,
+            top_p=0.5,
+            seed=3,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+    )
+    assert chat.overrides == Overrides(max_tokens=9, temperature=1.0, top_p=0.5, seed=3)
+    assert chat.stream
+    assert chat.include_usage
+
+
+def test_text_parts_and_developer_role() -> None:
+    """A list of text parts is one text; OpenAI's newer name of the system role is understood."""
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    chat = wire.parse_chat(
+        body(messages=[{"role": "developer", "content": "x"}, {"role": "user", "content": parts}])
+    )
+    assert chat.messages == (
+        Message(role="system", content="x"),
+        Message(role="user", content="ab"),
+    )
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"user": "u-1", "metadata": {"a": "b"}, "store": True},
+        {"n": 1, "tools": [], "logprobs": False, "response_format": {"type": "text"}},
+        {"frequency_penalty": 0.0, "stop": None, "logit_bias": {}},
+        {"messages": [{"role": "user", "content": "hello", "tool_calls": None}]},
+    ],
+)
+def test_what_asks_for_nothing_is_accepted(extra: dict[str, Any]) -> None:
+    """Harmless parameters, and defaults that clients send along, change nothing."""
+    assert wire.parse_chat(body(**extra)) == wire.parse_chat(body())
+
+
+@pytest.mark.parametrize(
+    ("extra", "param"),
+    [
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"logprobs": True}, "logprobs"),
+        ({"n": 2}, "n"),
+        ({"stop": ["x"]}, "stop"),
+        ({"reasoning_effort": "low"}, "reasoning_effort"),
+        ({"top_k": 5}, "top_k"),
+    ],
+)
+def test_what_would_change_the_answer_is_refused(extra: dict[str, Any], param: str) -> None:
+    """A parameter that is not honoured is named and refused, never dropped."""
+    error = refusal(body(**extra))
+    assert (error.status, error.param, error.code) == (400, param, "unsupported_parameter")
+    assert "not supported yet" in error.message
+
+
+@pytest.mark.parametrize(
+    ("extra", "param"),
+    [
+        ({"model": 3}, "model"),
+        ({"messages": "hello"}, "messages"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "messages[0].content[0].type",
+        ),
+        ({"messages": [{"role": "user", "content": "x", "name": "Ana"}]}, "messages[0].name"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": True}, "max_tokens"),
+        ({"max_tokens": 2, "max_completion_tokens": 2}, "max_tokens"),
+        ({"temperature": 2.1}, "temperature"),
+        ({"top_p": 0}, "top_p"),
+        ({"seed": 2**63}, "seed"),
+        ({"stream": "yes"}, "stream"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+    ],
+)
+def test_invalid_values_name_their_parameter(extra: dict[str, Any], param: str) -> None:
+    """The parameter that is wrong is in the error, as OpenAI's clients expect it."""
+    error = refusal(body(**extra))
+    assert (error.status, error.param) == (400, param)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b'"x"', b"\xff", b"[" * 100_000, b'{"a":' * 50_000]
+)
+def test_what_is_no_object_is_refused(raw: bytes) -> None:
+    """Broken, deep and foreign bodies are a refusal, not a crash."""
+    assert refusal(raw).status == 400
+
+
+def test_a_missing_field_is_named() -> None:
+    """Leaving out the model says so."""
+    assert refusal(b'{"messages": []}').param == "model"
+
+
+def test_a_whole_answer() -> None:
+    """The answer has OpenAI's fields, with the usage and the system that answered."""
+    found = json.loads(wire.completion(REPLY, HEADING))
+    assert found["object"] == "chat.completion"
+    assert found["system_fingerprint"] == "d" * 64
+    assert found["choices"][0]["message"]["content"] == "Hi you"
+    assert found["choices"][0]["finish_reason"] == "length"
+    assert found["usage"] == {
+        "prompt_tokens": 5,
+        "completion_tokens": 2,
+        "total_tokens": 7,
+        "prompt_tokens_details": {"cached_tokens": 3},
+    }
+
+
+def test_a_stream_ends_with_reason_usage_and_done() -> None:
+    """The usage has an event of its own without choices, and only when it was asked for."""
+    ending = wire.last_chunks(REPLY, HEADING, usage=True).decode().split("\n\n")
+    reason, usage, done = (event.removeprefix("data: ") for event in ending[:3])
+    assert json.loads(reason)["choices"][0]["finish_reason"] == "length"
+    assert json.loads(reason)["usage"] is None
+    assert json.loads(usage)["choices"] == []
+    assert json.loads(usage)["usage"]["total_tokens"] == 7
+    assert done == "[DONE]"
+    assert b"usage" not in wire.last_chunks(REPLY, HEADING, usage=False)
+
+
+def test_a_filtered_answer_has_openais_name() -> None:
+    """Our word for it is not theirs."""
+    filtered = Reply(
+        text="",
+        finish_reason="filtered",
+        usage=REPLY.usage,
+        micro_dollars=None,
+        seconds=0.0,
+        revision="r",
+    )
+    found = json.loads(wire.completion(filtered, HEADING))
+    assert found["choices"][0]["finish_reason"] == "content_filter"

@@ -1,0 +1,94 @@
+"""Nothing of the document is left out of the report."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from escalera.apps.report import numerals, page
+
+SAMPLE = Path(__file__).parent / "sample_document.json"
+
+
+def test_every_number_and_every_sentence_of_the_document_is_shown():
+    """Written as the page writes numbers of that kind."""
+    document = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    text = _words(page.render(document))
+    missing = [one for one in _expected(document) if _squeeze(one) not in text]
+    assert missing == []
+
+
+# Private.
+
+
+def _squeeze(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _words(text: str) -> str:
+    """What can be read on the page, with the names of its pictures."""
+    body = re.sub(r"<style>.*?</style>", "", text, flags=re.S)
+    titles = " ".join(re.findall(r'(?:title|aria-label)="([^"]*)"', body))
+    return _squeeze(html.unescape(re.sub(r"<[^>]+>", "", body) + " " + titles))
+
+
+def _expected(document: dict[str, Any]) -> list[str]:
+    verdict, spent, journal = document["verdict"], document["spent"], document["journal"]
+    told = [verdict["sentence"], *verdict["reasons"], *verdict["reversal"], *document["reproduce"]]
+    told += [str(verdict["exit_code"]), journal["project_digest"], journal["head"]]
+    told += [numerals.count(journal["events"]), document["version"], document["project"]]
+    told += [numerals.count(value) for key, value in spent.items() if key.endswith(("ls", "ns"))]
+    told.append(numerals.plain(spent["clocks"]["minutes"]))
+    for task in document["tasks"]:
+        told += [f"Bar {numerals.score(task['bar'])}, margin {numerals.score(task['margin'])}"]
+        told += [f"scored by {task['scorer']}", f"worth {task['value_per_point']} a month"]
+        told += [f"{count} {purpose}" for purpose, count in task["items"].items()]
+        told += [f"{numerals.percent(task['share'])} of queries", task["title"]]
+    for rung in document["ladder"]:
+        told += [rung["title"], *rung["words"], f"{rung['price']['clocks']['minutes']} min"]
+        told += [f"{numerals.count(rung['price']['calls'])} calls"]
+    for one in document["trainings"]:
+        told += [one["label"], one["adapter"], f"{numerals.count(one['examples'])} examples"]
+        told += [numerals.count(one["tokens"]), numerals.count(one["parameters"])]
+        told += [numerals.plain(one["curve"][0][1]), numerals.plain(one["curve"][-1][1])]
+        told.append(numerals.duration(one["clocks"]["seconds"]))
+    for prompt in document["prompts"]:
+        told += [prompt["system"], prompt["template"], prompt["operator"]]
+    for merge in document["merges"]:
+        told += [merge["method"], *(one["adapter"] for one in merge["inputs"])]
+    told += _expected_of_races(document) + _expected_of_candidates(document)
+    return told
+
+
+def _expected_of_races(document: dict[str, Any]) -> list[str]:
+    told = []
+    for race in document["races"]:
+        for one in race["rounds"]:
+            for entrant in one["entrants"]:
+                told.append(entrant["operator"])
+                mean = numerals.score(entrant["mean"])
+                told.append(f"{mean} after {numerals.counted(one['items'], 'item', 'items')}")
+    return told
+
+
+def _expected_of_candidates(document: dict[str, Any]) -> list[str]:
+    tasks = {task["name"]: task for task in document["tasks"]}
+    told = []
+    for candidate in document["candidates"]:
+        told += [candidate["label"], candidate["route"]]
+        for cell in candidate["cells"]:
+            bar, margin = tasks[cell["task"]]["bar"], tasks[cell["task"]]["margin"]
+            told += [numerals.score(cell["score"]["value"], bar)]
+            told += [numerals.interval(cell["score"], bar), f"{cell['score']['n']} items"]
+            told += [f"{numerals.count(cell['tokens_per_call'])} tokens"]
+            told += [numerals.duration(cell["clocks"]["seconds_per_call"])]
+            if cell["unscored"]:
+                told.append(f"{cell['unscored']} unscored")
+            if cell["difference"] is not None:
+                change = numerals.signed(cell["difference"]["value"], -margin)
+                told.append(f"{change} {cell['comparison']}")
+                told.append(numerals.signed_interval(cell["difference"], -margin))
+    return told

@@ -1,0 +1,165 @@
+"""The request path without HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from escalera.domain.message import Decoding, Message
+from escalera.domain.system import Branch, Prompt, Route, Shot, System
+from escalera.engine.serve import Desk, Overrides, Served
+from escalera.errors import InputError
+from escalera.testing.scripted import ScriptedProvider
+
+NONE = Overrides()
+SMALL = Served(revision="r1", provider=ScriptedProvider(lambda _: "small"))
+LARGE = Served(revision="r2", provider=ScriptedProvider(lambda _: "large"))
+
+ORDERS = System(
+    model="small",
+    revision="r1",
+    prompt=Prompt(
+        system="You change orders.",
+        shots=(Shot(input="two more", target="+2"),),
+        template="Message: {input}",
+    ),
+    decoding=Decoding(max_tokens=32),
+    adapter="a" * 64,
+)
+FEEDBACK = System(model="large", revision="r2", prompt=Prompt(), decoding=Decoding())
+BOTH = Route(
+    branches=(Branch(task="orders", system=ORDERS), Branch(task="feedback", system=FEEDBACK)),
+    router="b" * 64,
+)
+
+
+def infer(text: str) -> str:
+    return "orders" if "order" in text else "feedback"
+
+
+def desk(route: Route | None = BOTH, *, infers: bool = True) -> Desk:
+    return Desk(
+        label="support",
+        route=route,
+        models={"small": SMALL, "large": LARGE},
+        infer=infer if infers else None,
+    )
+
+
+def user(text: str) -> Message:
+    return Message(role="user", content=text)
+
+
+def assistant(text: str) -> Message:
+    return Message(role="assistant", content=text)
+
+
+def system(text: str) -> Message:
+    return Message(role="system", content=text)
+
+
+def test_the_route_infers_the_type_from_the_last_message() -> None:
+    """The router sees what is to be answered, not the history, and its branch answers."""
+    talk = (user("nice shop"), assistant("thanks"), user("change my order"))
+    found = desk().resolve("support", talk, NONE)
+    assert found.task == "orders"
+    assert found.system == ORDERS.digest
+    assert found.provider is SMALL.provider
+    assert desk().resolve("support", (user("change my order"), user("nice")), NONE).task == (
+        "feedback"
+    )
+
+
+def test_a_lone_message_gets_exactly_the_measured_request() -> None:
+    """One user message makes the very call that the evidence is about."""
+    found = desk().resolve("support/orders", (user("one less"),), NONE)
+    assert found.request == ORDERS.request("one less")
+
+
+def test_a_declared_task_is_not_inferred() -> None:
+    """`label/task` takes the task at its word, even where the router would say another."""
+    assert desk().resolve("support/feedback", (user("my order"),), NONE).task == "feedback"
+
+
+def test_earlier_turns_stay_between_shots_and_last_message() -> None:
+    """The conversation so far follows the prompt's examples and precedes the message."""
+    talk = (user("hello"), assistant("hi"), user("one less"))
+    found = desk().resolve("support/orders", talk, NONE)
+    assert [turn.content for turn in found.request.messages] == [
+        "You change orders.",
+        "Message: two more",
+        "+2",
+        "hello",
+        "hi",
+        "Message: one less",
+    ]
+
+
+def test_a_base_model_takes_messages_untouched() -> None:
+    """By its own name a model answers raw: a system message is the caller's business."""
+    talk = (system("Be brief."), user("hello"))
+    found = desk().resolve("small", talk, NONE)
+    assert found.request.messages == talk
+    assert found.request.adapter is None
+    assert found.task is None
+    bare = System(model="small", revision="r1", prompt=Prompt(), decoding=Decoding())
+    assert found.system == bare.digest
+
+
+def test_overrides_change_the_decoding_and_the_digest() -> None:
+    """A system with another decoding is another system, and its digest says so."""
+    talk = (user("one less"),)
+    found = desk().resolve("support/orders", talk, Overrides(temperature=0.5, seed=3))
+    assert found.request.decoding == Decoding(max_tokens=32, temperature=0.5, top_p=1.0, seed=3)
+    assert found.system != ORDERS.digest
+    same = desk().resolve("support/orders", talk, Overrides(max_tokens=32))
+    assert same.system == ORDERS.digest
+
+
+def test_a_callers_system_message_is_refused_with_the_remedy() -> None:
+    """The measured prompt cannot be extended; the error says who takes system messages."""
+    with pytest.raises(InputError, match=r"measured would not be what answers.*'small', 'large'"):
+        desk().resolve("support", (system("Be rude."), user("order")), NONE)
+
+
+@pytest.mark.parametrize("talk", [(), (user("hi"), assistant("hello"))])
+def test_a_conversation_must_end_with_the_user(talk: tuple[Message, ...]) -> None:
+    """There must be a message to answer."""
+    with pytest.raises(InputError, match="must be the user's"):
+        desk().resolve("support", talk, NONE)
+
+
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    """A wrong name tells the right ones."""
+    with pytest.raises(InputError, match=r"'gpt'.*'support', 'support/orders'.*'small'"):
+        desk().resolve("gpt", (user("hi"),), NONE)
+
+
+def test_a_declared_route_has_no_name_without_task() -> None:
+    """Without a router a route of two tasks can only be asked task by task."""
+    declared = desk(infers=False)
+    assert declared.names() == ("support/orders", "support/feedback", "small", "large")
+    with pytest.raises(InputError, match=r"does not infer the query type.*'support/orders'"):
+        declared.resolve("support", (user("order"),), NONE)
+
+
+def test_a_route_of_one_task_needs_no_router() -> None:
+    """With one branch there is nothing to infer."""
+    alone = desk(Route(branches=(Branch(task="orders", system=ORDERS),)), infers=False)
+    assert alone.resolve("support", (user("one less"),), NONE).task == "orders"
+
+
+def test_without_a_route_only_base_models_answer() -> None:
+    """Before a climb has found a route, the models can be tried raw."""
+    assert desk(None).names() == ("small", "large")
+
+
+def test_a_route_needs_its_models() -> None:
+    """A branch whose model is not there is refused before anything is served."""
+    with pytest.raises(InputError, match=r"'feedback' needs the model 'large'"):
+        Desk(label="support", route=BOTH, models={"small": SMALL}, infer=infer)
+
+
+def test_names_must_not_clash() -> None:
+    """A model called like the route would make a name mean two things."""
+    with pytest.raises(InputError, match="Rename one"):
+        Desk(label="small", route=BOTH, models={"small": SMALL, "large": LARGE}, infer=infer)
