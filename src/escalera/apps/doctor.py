@@ -10,13 +10,14 @@ from escalera.core.ladder import race, rungs
 from escalera.core.prompts import variants
 from escalera.core.stats import halving, power
 from escalera.domain.dataset import SPLITS, Split
-from escalera.domain.message import Decoding, Message, Reply, Request
+from escalera.domain.message import Decoding, Reply, Request
 from escalera.domain.project import Project
 from escalera.domain.task import Task
-from escalera.errors import EscaleraError
+from escalera.errors import EscaleraError, ProviderError
 from escalera.ports import Provider
 from escalera.wiring import Installation, require_local
 
+PROBE_ITEMS = 10
 FEW_SHOT_PROMPTS = 14
 """Entrants of the examples rung: two wordings, as they are and with six sets of examples."""
 
@@ -30,9 +31,19 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What a call took when the model was tried: micro-dollars (None: unknown) and seconds."""
+
+    micro_dollars: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """The most a rung can cost. Money is None where the price is unknown; minutes are not known
-    before a call was timed."""
+    """The most that the calls of a rung can cost; trainings come on top.
+
+    Money is None where the price is unknown, minutes where the model could not be tried.
+    """
 
     rung: str
     calls: int
@@ -128,42 +139,57 @@ def _packages(project: Project) -> Finding:
     return Finding(passed=True, words="packages: torch, transformers and peft are installed")
 
 
-def _reach(installation: Installation) -> tuple[Reply | None, Finding]:
-    """One call with the first item: reachable, and how long it takes."""
+def _reach(installation: Installation) -> tuple[Probe | None, Finding]:
+    """Ask the first items of the first task: is the model reachable, and what does a call take?"""
     project = installation.project
     task = project.tasks[0]
-    asked = Request(
-        messages=(
-            Message(role="system", content=task.parts.instruction or "Answer."),
-            Message(role="user", content=task.examples[0].input),
-        ),
-        decoding=Decoding(max_tokens=task.max_tokens),
-    )
+    prompt = dict(variants.propose(task.parts))
+    asked = [
+        Request(
+            messages=next(iter(prompt.values())).messages(item.input),
+            decoding=Decoding(max_tokens=task.max_tokens),
+        )
+        for item in task.examples[:PROBE_ITEMS]
+    ]
     try:
-        answer = asyncio.run(_ask(installation.provider(project.model.name), asked))
+        answers, together, concurrency = asyncio.run(
+            _ask(installation.provider(project.model.name), asked)
+        )
     except EscaleraError as error:
         return None, Finding(passed=False, words=str(error))
-    if not isinstance(answer, Reply):
-        return None, Finding(passed=False, words=str(answer))
-    said = f"model {project.model.name}: answers (revision {answer.revision[:12]})"
-    return answer, Finding(passed=True, words=said)
+    failed = [answer for answer in answers if not isinstance(answer, Reply)]
+    if failed:
+        return None, Finding(passed=False, words=str(failed[0]))
+    replies = [answer for answer in answers if isinstance(answer, Reply)]
+    costs = [reply.micro_dollars for reply in replies]
+    known = [cost for cost in costs if cost is not None]
+    probe = Probe(
+        micro_dollars=sum(known) / len(known) if len(known) == len(costs) else None,
+        seconds=sum(reply.seconds for reply in replies) / len(replies) / together / concurrency,
+    )
+    said = f"model {project.model.name}: answers (revision {replies[0].revision[:12]})"
+    return probe, Finding(passed=True, words=said)
 
 
-async def _ask(provider: Provider, request: Request) -> Reply | EscaleraError:
+async def _ask(
+    provider: Provider, requests: list[Request]
+) -> tuple[list[Reply | ProviderError], int, int]:
+    """The answers to at most one unit of requests, its size, and how many units run at once."""
     try:
-        return (await provider.answer([request]))[0]
+        unit = requests[: provider.unit]
+        return list(await provider.answer(unit)), len(unit), provider.concurrency
     finally:
         await provider.close()
 
 
-def _estimate(project: Project, row: rungs.Rung, reply: Reply | None) -> Estimate:
+def _estimate(project: Project, row: rungs.Rung, probe: Probe | None) -> Estimate:
     calls = sum(_calls(task, row.name) for task in project.tasks)
-    per_call = reply.micro_dollars if reply is not None else None
+    known = probe is not None and probe.micro_dollars is not None
     return Estimate(
         rung=row.name,
         calls=calls,
-        micro_dollars=None if per_call is None else calls * per_call,
-        minutes=None,
+        micro_dollars=round(calls * (probe.micro_dollars or 0)) if probe and known else None,
+        minutes=calls * probe.seconds / 60 if probe is not None else None,
     )
 
 

@@ -93,7 +93,7 @@ class Evidence:
 
     def has(self, system: System, item: Example) -> bool:
         """Whether *system* was asked *item*, scored or not."""
-        return (system.digest, item.id) in self.observed
+        return (system.digest, item.digest) in self.observed
 
     def answering(self, route: Route, item: Example) -> System:
         """The system of *route* that answers *item*: by the router, or by the item's own type."""
@@ -102,7 +102,7 @@ class Evidence:
 
     def answer(self, route: Route, item: Example) -> Observed | None:
         """What *route* answered to *item*, or None when it was not asked."""
-        return self.observed.get((self.answering(route, item).digest, item.id))
+        return self.observed.get((self.answering(route, item).digest, item.digest))
 
     def route(self, digest: str) -> Route:
         """The nominated route with this digest; KeyError when there is none."""
@@ -166,7 +166,7 @@ class Evidence:
         self.stopped.clear()
 
     def _observe(self, event: Observed) -> None:
-        self.observed[(event.system, event.item)] = event
+        self.observed[(event.system, event.item_digest)] = event
         unknown = self.spent.micro_dollars is None or event.micro_dollars is None
         self.spent = Spent(
             calls=self.spent.calls + 1,

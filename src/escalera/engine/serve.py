@@ -94,6 +94,11 @@ class Desk:
         task = model.removeprefix(self._label).removeprefix("/")
         return self._branch(task or self._type_of(messages[-1].content), messages, overrides)
 
+    async def close(self) -> None:
+        """Close every provider; called once, when serving ends."""
+        for served in self._models.values():
+            await served.provider.close()
+
     def unknown(self, model: str) -> str:
         """Why *model* is not a name here, and what is."""
         known = ", ".join(repr(name) for name in self.names())

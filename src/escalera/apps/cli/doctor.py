@@ -29,5 +29,6 @@ def command(file: Path, json_: bool) -> int:  # noqa: FBT001
         money = (
             "price unknown" if entry.micro_dollars is None else f"${entry.micro_dollars / 1e6:.4f}"
         )
-        click.echo(f"  {entry.rung:<9} {entry.calls:>6} calls   {money}")
+        minutes = "time unknown" if entry.minutes is None else f"{entry.minutes:.1f} min"
+        click.echo(f"  {entry.rung:<9} {entry.calls:>6} calls   {minutes:<12} {money}")
     return 0 if diagnosis.healthy else 2

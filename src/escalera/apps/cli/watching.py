@@ -56,7 +56,7 @@ class Watcher:
         """Print conclusions."""
         said = _concluded(event)
         if said:
-            self._console.print(said, markup=False)
+            self._console.print(said, markup=False, soft_wrap=True)
 
 
 # Below: private.

@@ -10,6 +10,7 @@ import hmac
 import math
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -40,6 +41,12 @@ def application(desk: Desk, *, api_key: str | None, now: Callable[[], float]) ->
     Run it with uvicorn: `uvicorn.run(application(...), host=host, port=port, log_config=None)`.
     """
     gateway = _Gateway(desk, api_key=api_key, now=now)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await desk.close()
+
     kinds = (EscaleraError, HTTPException, ClientDisconnect, Exception)
     return Starlette(
         routes=[
@@ -48,6 +55,7 @@ def application(desk: Desk, *, api_key: str | None, now: Callable[[], float]) ->
             Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
         ],
         exception_handlers=dict.fromkeys(kinds, _failed),
+        lifespan=lifespan,
     )
 
 

@@ -59,10 +59,10 @@ def look(
     before = evidence.looked.get(question.digest, [])
     time = times[len(before)]
     state = sequential.init(sequential.Plan(alpha=question.alpha))
-    for earlier_time, earlier in zip(times, before, strict=False):
-        state = sequential.update(
-            state, information_time=earlier_time, statistic_z=earlier.statistic
-        )
+    for earlier in times[: len(before)]:
+        # An earlier look settled nothing, whatever its statistic: its verdict may have been
+        # withheld for want of scores. Boundaries depend on the times alone.
+        state = sequential.update(state, information_time=earlier, statistic_z=0.0)
     statistic = _statistic(question, sample)
     state = sequential.update(state, information_time=time, statistic_z=statistic)
     reading = sequential.read(state)

@@ -113,4 +113,8 @@ def _same(left: Any, right: Any) -> bool:
     # JSON knows one kind of number, but true is not 1.
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[name], right[name]) for name in left)
     return bool(left == right)

@@ -47,10 +47,11 @@ class Standing:
     @property
     def outcome(self) -> Outcome:
         """The word for the task: a shown fall first, then adequacy, then what is still open."""
-        if self.regression is not None and not self.regression.passed:
-            fallen = self.regression.verdict == "worse"
-            return "regressed" if fallen else "undecided"
-        return "adequate" if self.adequacy.verdict == "adequate" else _word(self.adequacy.verdict)
+        if not self.gate and self.regression is not None and self.regression.verdict == "worse":
+            return "regressed"
+        if self.adequacy.verdict == "inadequate":
+            return "inadequate"
+        return "adequate" if self.gate and self.adequacy.verdict == "adequate" else "undecided"
 
 
 def step(case: Case, rung: RungName, route: Route, incumbent: Route | None) -> Step | None:
@@ -87,15 +88,11 @@ def cutoffs(case: Case, task: Task) -> tuple[int, ...]:
 # Below: private.
 
 
-def _word(verdict: str) -> Outcome:
-    return "inadequate" if verdict == "inadequate" else "undecided"
-
-
 def _questions(
     case: Case, rung: RungName, route: Route, incumbent: Route | None, task: Task
 ) -> tuple[Question, ...]:
     asked = []
-    if _inherited(case, route, task) is None:
+    if _inherited(case, rung, route, task) is None:
         asked.append(_adequacy(case, rung, route, task))
     if incumbent is not None and not case.same_answers(route, incumbent, task):
         asked.append(_regression(case, rung, route, incumbent, task))
@@ -129,16 +126,17 @@ def _alpha(case: Case, rung: RungName) -> float:
     return rungs.alpha_of(rung, policy.rungs, policy.alpha)
 
 
-def _inherited(case: Case, route: Route, task: Task) -> Looked | None:
-    """The last look at an earlier route whose answers to this task's items are the same.
+def _inherited(case: Case, rung: RungName, route: Route, task: Task) -> Looked | None:
+    """The last look of an earlier rung at the same answers to this task's items.
 
     Asking again would spend alpha on the same answers.
     """
+    own = _adequacy(case, rung, route, task)
     for looks in case.evidence.looked.values():
         question = looks[-1].question
         if question.kind != "adequacy" or question.task != task.name or not looks[-1].settled:
             continue
-        if question.threshold != task.bar or question.candidate == route.digest:
+        if question.threshold != task.bar or question == own:
             continue
         if case.same_answers(route, case.evidence.route(question.candidate), task):
             return looks[-1]
@@ -173,7 +171,7 @@ def _standing(
     case: Case, rung: RungName, route: Route, incumbent: Route | None, task: Task
 ) -> Standing:
     looked = case.evidence.looked
-    adequacy = _inherited(case, route, task)
+    adequacy = _inherited(case, rung, route, task)
     if adequacy is None:
         adequacy = looked[_adequacy(case, rung, route, task).digest][-1]
     identical = incumbent is not None and case.same_answers(route, incumbent, task)

@@ -79,7 +79,7 @@ def finalists(case: Case, race: Race) -> tuple[System, ...]:
 
 def mean_score(evidence: Evidence, system: System, items: Sequence[Example]) -> float:
     """Mean of the scores of *system* on *items*; `NO_SCORE` when a twentieth or more lack one."""
-    seen = [evidence.observed[(system.digest, item.id)].score for item in items]
+    seen = [evidence.observed[(system.digest, item.digest)].score for item in items]
     scores = [score for score in seen if score is not None]
     if len(scores) <= 0.95 * len(seen):
         return NO_SCORE

@@ -39,7 +39,8 @@ def diverse(train: tuple[Example, ...], count: int) -> tuple[Example, ...]:
     chosen = [0]
     nearest = [_distance(words[0], other) for other in words]
     while len(chosen) < count:
-        farthest = max(range(len(pool)), key=lambda index: (nearest[index], -index))
+        left = [index for index in range(len(pool)) if index not in chosen]
+        farthest = max(left, key=lambda index: (nearest[index], -index))
         chosen.append(farthest)
         nearest = [
             min(d, _distance(words[farthest], w)) for d, w in zip(nearest, words, strict=True)

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import DynamicCache
 
 from escalera.domain.message import Decoding
+from escalera.edges.providers.cache import can_share_prefix, roomy_cache
 
 _SHARE_FROM = 8
 """A common prefix shorter than this is not worth a call of its own."""
@@ -84,9 +84,9 @@ class Batch:
 
     def _first(self, model: Any) -> torch.Tensor:
         """Run the prompts: the common prefix once, then the rest of each, padded on the left."""
-        self._cache = DynamicCache(config=model.config.get_text_config())
+        self._cache = roomy_cache(model.config.get_text_config())
         shared = common_prefix([row.prompt for row in self._live])
-        if shared < _SHARE_FROM or len(self._live) == 1:
+        if shared < _SHARE_FROM or len(self._live) == 1 or not can_share_prefix(self._cache):
             shared = 0
         else:
             prefix = torch.tensor([self._live[0].prompt[:shared]], device=model.device)

@@ -132,7 +132,7 @@ def _fit(
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=levers.learning_rate, weight_decay=0.0, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _share_of_rate(len(plan)))
-    model.train()
+    model.eval()  # LoRA without dropout: what is shared by a batch is the same for every row
     curve = []
     for step, batch in enumerate(plan, start=1):
         loss = _loss(model, batch)

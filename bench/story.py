@@ -1,0 +1,128 @@
+"""Does the running example tell its story for every seed? A climb per seed, and a table.
+
+    python bench/story.py --seeds 0 1 2 3 4 --into /tmp/story
+
+A seed draws the shop's data, the order of the items, the worked examples and the training order;
+the base model is the same. Each row says whether the five claims of the example hold, with the
+figures from the climb's own report. Writes the table to bench/results/story.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from escalera.apps.workspace import load
+from escalera.core.stats import paired
+from escalera.domain.project import Project
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "support"
+TASKS = ("feedback", "recommendations", "order_changes")
+
+
+def main() -> None:
+    """Climb once per seed and write the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--into", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=ROOT / "bench" / "results" / "story.md")
+    given = parser.parse_args()
+    rows = [told(seed, given.into / f"seed-{seed}") for seed in given.seeds]
+    table = "\n".join([*HEAD, *rows])
+    print(table)
+    given.output.write_text(f"# The running example over {len(rows)} seeds\n\n{table}\n")
+
+
+HEAD = [
+    "| seed | wording matters (orders) | best prompting F / R / O | LoRA on orders F / R / O "
+    "| falls by | mixture F / R / O | merge F / R / O | route F / R / O | decided | minutes |",
+    "|---|---|---|---|---|---|---|---|---|---|",
+]
+
+
+def told(seed: int, folder: Path) -> str:
+    """One climb as a row of the table."""
+    prepare(seed, folder)
+    began = time.monotonic()
+    workspace = load(folder)
+    document = workspace.climb().document
+    minutes = (time.monotonic() - began) / 60
+    found = {entry["label"]: entry["cells"] for entry in document["candidates"]}
+    best = found.get("examples") or found["prompt"]
+    falls = [
+        f"{cell['task']} {interval(cell['difference'])} {cell['comparison']}"
+        for cell in found.get("lora", [])
+        if cell["difference"] and cell["comparison"] == "worse"
+    ]
+    columns = [
+        str(seed),
+        wording(workspace.evidence(), workspace.project),
+        scores(best),
+        scores(found.get("lora")),
+        "; ".join(falls) or "nothing",
+        *(scores(found.get(rung)) for rung in ("mixture", "merge", "route")),
+        f"{document['verdict']['served']} ({document['verdict']['reason']})",
+        f"{minutes:.1f}",
+    ]
+    return f"| {' | '.join(columns)} |"
+
+
+def prepare(seed: int, folder: Path) -> None:
+    """The example's project with data of another seed; a folder that exists is continued."""
+    if folder.exists():
+        return
+    folder.mkdir(parents=True)
+    made = [sys.executable, "-m", "base_model.shop_data"]
+    subprocess.run(
+        [*made, "--seed", str(seed), "--out", str(folder / "data")], cwd=EXAMPLE, check=True
+    )
+    shutil.copytree(EXAMPLE / "model", folder / "model")
+    project = (EXAMPLE / "escalera.toml").read_text()
+    (folder / "escalera.toml").write_text(
+        re.sub(r"^seed = \d+", f"seed = {seed}", project, flags=re.MULTILINE)
+    )
+
+
+def scores(cells: list[dict[str, Any]] | None) -> str:
+    """Scores of the three tasks, with a star where the bar is shown to be met."""
+    if cells is None:
+        return "not built"
+    by_task = {cell["task"]: cell for cell in cells}
+    return " / ".join(
+        f"{by_task[t]['score']['value']:.2f}{'*' if by_task[t]['adequacy'] == 'adequate' else ''}"
+        for t in TASKS
+    )
+
+
+def interval(figure: dict[str, float]) -> str:
+    """A difference with its interval."""
+    return f"{figure['value']:+.2f} [{figure['lower']:+.2f}, {figure['upper']:+.2f}]"
+
+
+def wording(evidence: Any, project: Project) -> str:
+    """The instruction alone against instruction and output contract, on their common items."""
+    by_operator = {
+        p.operator: p.system.digest for p in evidence.proposed if p.task == "order_changes"
+    }
+    items = project.task("order_changes").items("search")
+    pairs = [
+        (evidence.observed.get((by_operator[name], item.id)), item)
+        for item in items
+        for name in ("contract", "instruction")
+    ]
+    left = {item.id: seen.score for seen, item in pairs[::2] if seen is not None}
+    right = {item.id: seen.score for seen, item in pairs[1::2] if seen is not None}
+    common = sorted(left.keys() & right.keys())
+    found = paired.interval([left[i] for i in common], [right[i] for i in common])
+    return f"{found.estimate:+.2f} [{found.lower:+.2f}, {found.upper:+.2f}]"
+
+
+if __name__ == "__main__":
+    main()

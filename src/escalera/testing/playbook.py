@@ -1,0 +1,239 @@
+"""Playbooks of the planner: events in, step out, without a model, an engine or a disk.
+
+A project is built from a few values; a model is a function from a system and an item to a score.
+`Playbook` checks one step at a time, `simulate` runs a whole climb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from escalera.core.evidence import Evidence, fold
+from escalera.core.ladder import planner, steps
+from escalera.core.ladder.steps import Call, Step
+from escalera.domain.dataset import Example, Split, in_order
+from escalera.domain.event import Event, Merged, Observed, RouterFitted, Trained
+from escalera.domain.message import Usage
+from escalera.domain.project import BaseModel, Budget, ModelPrice, Policy, Project
+from escalera.domain.recipe import LoraLevers, MergePlan, TrainingRecipe
+from escalera.domain.system import System
+from escalera.domain.task import PromptParts, Task
+from escalera.domain.verdict import Figure
+
+VERSION = "playbook"
+ITEMS: Mapping[Split, int] = {"train": 12, "search": 24, "confirm": 100}
+DECLARED = Policy(query_type="declared", looks=(0.5, 1.0))
+NO_BUDGET = Budget()
+
+Answers = Callable[[System, Example], float | None]
+"""Stands for a model: the score of its answer, or None for an answer without a score."""
+
+Kind = TypeVar("Kind", bound=Step)
+
+
+def task(
+    name: str, *, bar: float = 0.7, margin: float = 0.1, items: Mapping[Split, int] = ITEMS
+) -> Task:
+    """A query type with so many items per split; the rate of luck is spread evenly over them."""
+    examples = [
+        Example(
+            id=f"{name}/{split}/{number}",
+            task=name,
+            split=split,
+            input=f"{name} {split} message {number}",
+            target=f"answer {number}",
+            cluster=f"{name}/{split}/{number}",
+        )
+        for split, count in items.items()
+        for number in range(count)
+    ]
+    return Task(
+        name=name,
+        title=name,
+        scorer="exact",
+        bar=bar,
+        margin=margin,
+        share=1.0,
+        value_per_point=0.0,
+        max_tokens=8,
+        parts=PromptParts(role="Be kind.", instruction=f"Answer {name}.", output="One word."),
+        examples=in_order(examples, seed=0),
+    )
+
+
+def project(
+    *tasks: Task,
+    policy: Policy = DECLARED,
+    budget: Budget = NO_BUDGET,
+    price: ModelPrice | None = None,
+) -> Project:
+    """A project over *tasks*, which get the traffic in equal shares."""
+    return Project(
+        name="playbook",
+        model=BaseModel(name="base", revision="r1", trainable=True, price=price),
+        tasks=tuple(replace(entry, share=1 / len(tasks)) for entry in tasks),
+        policy=policy,
+        budget=budget,
+        levers=LoraLevers(),
+    )
+
+
+def luck(item: Example) -> float:
+    """A number in [0, 1) that is spread evenly over the items of a split, the same everywhere.
+
+    A model that is right at a rate r answers what has less luck than r: so a better one is right
+    wherever a worse one is.
+    """
+    return int(item.id.rpartition("/")[2]) * 0.6180339887498949 % 1
+
+
+def adapter_of(recipe: TrainingRecipe) -> str:
+    """The adapter that a simulated training leaves: "adapter(a 12, b 3)"."""
+    return f"adapter({', '.join(f'{part.task} {part.examples}' for part in recipe.ingredients)})"
+
+
+def merge_of(plan: MergePlan) -> str:
+    """The adapter that a simulated merge leaves: "merge(ties 1.0 1.0)"."""
+    weights = " ".join(str(entry.weight) for entry in plan.adapters)
+    return f"merge({plan.method} {weights})"
+
+
+class Playbook:
+    """Feeds events to the planner and says which step must come next."""
+
+    def __init__(self, project: Project, events: Sequence[Event] = ()) -> None:
+        self.project = project
+        self.evidence: Evidence = fold(events)
+
+    def next(self) -> Step | None:
+        """What the planner asks for now."""
+        return planner.next_step(self.project, self.evidence, version=VERSION)
+
+    def expect(self, kind: type[Kind]) -> Kind:
+        """The next step, which must be of *kind*. Raises `AssertionError` when it is not."""
+        step = self.next()
+        if not isinstance(step, kind):
+            said = f"{kind.__name__} must come next, the planner wants {step!r:.300}"
+            raise AssertionError(said)  # noqa: TRY004 - a failed expectation, as `assert` raises
+        return step
+
+    def feed(self, *events: Event) -> None:
+        """Tell what happened."""
+        for event in events:
+            self.evidence.apply(event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Climbed:
+    """A simulated climb: what was asked for, what was appended, and the evidence at the end."""
+
+    steps: tuple[Step, ...]
+    events: tuple[Event, ...]
+    evidence: Evidence
+
+
+def simulate(
+    project: Project,
+    answers: Answers,
+    *,
+    events: Sequence[Event] = (),
+    at_most: int | None = None,
+    infer: Callable[[Example], str] = lambda item: item.task,
+) -> Climbed:
+    """Climb in memory from *events* to the end, or until the journal holds *at_most* events.
+
+    `answers` stands for the model and `infer` for the router; trainings and merges leave adapters
+    named by `adapter_of` and `merge_of`.
+    """
+    book, journal, asked = Playbook(project, events), list(events), []
+    while (step := book.next()) is not None:
+        asked.append(step)
+        new = perform(step, project=project, evidence=book.evidence, answers=answers, infer=infer)
+        kept = new if at_most is None else new[: at_most - len(journal)]
+        journal.extend(kept)
+        book.feed(*kept)
+        if len(journal) == at_most:
+            break
+    return Climbed(steps=tuple(asked), events=tuple(journal), evidence=book.evidence)
+
+
+def perform(
+    step: Step,
+    *,
+    project: Project,
+    evidence: Evidence,
+    answers: Answers,
+    infer: Callable[[Example], str] = lambda item: item.task,
+) -> list[Event]:
+    """The events that performing *step* would append."""
+    match step:
+        case steps.Evaluate():
+            return [
+                observed(project, call, answers(call.system, call.item))
+                for call in dict.fromkeys(step.calls)
+                if not evidence.has(call.system, call.item)
+            ]
+        case steps.Train():
+            return [_trained(step.recipe)]
+        case steps.Merge():
+            return [Merged(plan=step.plan, adapter=merge_of(step.plan), seconds=1.0)]
+        case steps.FitRouter():
+            return [_fitted(project, infer)]
+        case steps.Propose():
+            return list(step.events)
+        case _:
+            return [step.event]
+
+
+def observed(project: Project, call: Call, score: float | None) -> Observed:
+    """One answer, as the engine records it; its usage is the words that were said."""
+    item, price = call.item, project.model.price
+    said = call.system.request(item.input).messages
+    words = sum(len(message.content.split()) for message in said)
+    return Observed(
+        system=call.system.digest,
+        item=item.id,
+        item_digest=item.digest,
+        task=item.task,
+        split=item.split,
+        cluster=item.cluster,
+        scorer=project.task(item.task).scorer,
+        score=score,
+        reason="no score" if score is None else None,
+        reply="",
+        usage=Usage(prompt_tokens=words, completion_tokens=1),
+        micro_dollars=None
+        if price is None
+        else -(-(words * price.prompt + price.completion) // 1_000_000),
+        revision="r1",
+        seconds=0.25,
+    )
+
+
+# Below: private.
+
+
+def _trained(recipe: TrainingRecipe) -> Trained:
+    count = sum(part.examples for part in recipe.ingredients)
+    return Trained(
+        recipe=recipe,
+        adapter=adapter_of(recipe),
+        curve=(),
+        tokens=10 * count,
+        examples=count,
+        parameters=1,
+        seconds=2.0,
+    )
+
+
+def _fitted(project: Project, infer: Callable[[Example], str]) -> RouterFitted:
+    items = [item for entry in project.tasks for item in entry.examples]
+    choices = tuple(infer(item) for item in items)
+    return RouterFitted(
+        router="router",
+        items=tuple(item.id for item in items),
+        choices=choices,
+        accuracy=Figure(value=1.0, lower=0.9, upper=1.0, n=len(items), clusters=len(items)),
+    )
