@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,17 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def root() -> Path:
     """The repository's root."""
     return Path(__file__).resolve().parents[1]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly which tests were left out for want of something, and what to install."""
+    left_out: Counter[tuple[str, str]] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        file, _, reason = report.longrepr
+        name = Path(file).name if Path(file).is_absolute() else file
+        left_out[(reason.removeprefix("Skipped: "), name)] += 1
+    if not left_out:
+        return
+    terminalreporter.section("LEFT OUT: the suite is NOT complete", sep="!", red=True, bold=True)
+    for (reason, name), count in sorted(left_out.items()):
+        terminalreporter.write_line(f"{count} in {name}: {reason}", yellow=True, bold=True)

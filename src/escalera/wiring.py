@@ -33,7 +33,6 @@ from escalera.ports import Merger, Provider, Trainer
 from escalera.settings import data_file, project_file
 from escalera.settings.tables import ModelTable, PriceTable, ProjectFile, TaskTable
 
-
 TINY_BYTES = 64_000_000
 
 

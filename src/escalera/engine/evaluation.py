@@ -40,17 +40,21 @@ async def perform(
     units = [unit for unit in _units(step.calls, provider.unit) if _new(unit, evidence)]
     total = sum(len(_new(unit, evidence)) for unit in units)
     done = 0
+    away = False
     gate = asyncio.Semaphore(provider.concurrency)
 
     async def run(unit: Sequence[Call]) -> None:
-        nonlocal done
+        nonlocal done, away
         async with gate:
+            if away:
+                return
             new = _new(unit, evidence)
             answers = await provider.answer([c.system.request(c.item.input) for c in new])
             pairs = list(zip(new, answers, strict=True))
             record([_observed(project, c, a, len(new)) for c, a in pairs if not _is_outage(a)])
             for _, answer in pairs:
                 if isinstance(answer, ProviderError) and answer.retryable:
+                    away = True
                     raise answer
             done += len(new)
             progress(step.purpose, done, total)
@@ -62,16 +66,22 @@ async def perform(
 
 
 async def _all_or_first_error(work: Sequence[Coroutine[None, None, None]]) -> None:
-    """Run all; on the first error stop what has not begun, then raise it."""
+    """Run all and raise the first error.
+
+    When the endpoint is away, units under way end and are recorded: they are paid for. Whatever
+    else goes wrong ends them.
+    """
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         for finished in asyncio.as_completed(tasks):
             await finished
     except ProviderError:
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 def _units(calls: Sequence[Call], size: int) -> list[Sequence[Call]]:

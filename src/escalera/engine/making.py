@@ -14,7 +14,7 @@ from escalera.domain.identity import digest_of
 from escalera.domain.project import Project
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.verdict import Figure
-from escalera.errors import EvidenceMissing
+from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Artifacts, Clock, Merger, Progress, Trainer
 
 
@@ -54,10 +54,16 @@ def merge(step: Merge, *, merger: Merger, artifacts: Artifacts, clock: Clock) ->
 
 
 def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> RouterFitted:
-    """Learn a router from `train` items, store it, and infer every item's type once."""
+    """Learn a router from `train` items, store it, and infer every item's type once.
+
+    Raises `InputError` when a task has no `train` items.
+    """
     tasks = [project.task(name) for name in step.tasks]
     taught = [item for task in tasks for item in task.items("train")]
-    router = routing.fit(step.tasks, [i.input for i in taught], [i.task for i in taught])
+    try:
+        router = routing.fit(step.tasks, [i.input for i in taught], [i.task for i in taught])
+    except ValueError as error:
+        raise InputError(str(error)) from error
     digest = _store(routing.to_files(router), artifacts)
     items = [item for task in tasks for item in task.examples]
     tested = [item for item in items if item.split == "search"]

@@ -27,8 +27,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 def load(file: Path, *, task: str) -> tuple[Example, ...]:
     """Every item of a data file, in the file's order.
 
-    Raises `DataError` for a line that is no item, for an id that comes twice, and for an input
-    that stands in two splits: what is taught or chosen on must not be what is confirmed on.
+    Raises `DataError` for a line that is no item, for an id that comes twice, for a file without
+    `search` or `confirm` items, and for an input that stands in two splits: what is taught or
+    chosen on must not be what is confirmed on.
     """
     examples: list[Example] = []
     ids: dict[str, int] = {}
@@ -57,6 +58,9 @@ def load(file: Path, *, task: str) -> tuple[Example, ...]:
         )
     if not examples:
         raise _error(file, 1, "the file holds no items", "Add a JSON object per line")
+    for split in ("search", "confirm"):
+        if all(example.split != split for example in examples):
+            raise _error(file, 1, f"no item has the split {split!r}", "A climb needs some")
     return tuple(examples)
 
 

@@ -15,7 +15,7 @@ class MemoryJournal:
 
     def append(self, events: Sequence[Event]) -> None:
         """Append all of *events*."""
-        self._events.extend(events)
+        self._events += tuple(events)
 
     def events(self) -> Iterator[Event]:
         """Every event in order."""

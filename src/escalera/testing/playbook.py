@@ -144,6 +144,9 @@ def simulate(
 ) -> Climbed:
     """Climb in memory from *events* to the end, or until the journal holds *at_most* events.
 
+    Answers may be cut off anywhere; what one step concludes is appended as a whole, as by the
+    engine, so that a few more events than *at_most* may be there.
+
     `answers` stands for the model and `infer` for the router; trainings and merges leave adapters
     named by `adapter_of` and `merge_of`.
     """
@@ -151,10 +154,11 @@ def simulate(
     while (step := book.next()) is not None:
         asked.append(step)
         new = perform(step, project=project, evidence=book.evidence, answers=answers, infer=infer)
-        kept = new if at_most is None else new[: at_most - len(journal)]
-        journal.extend(kept)
-        book.feed(*kept)
-        if len(journal) == at_most:
+        if at_most is not None and isinstance(step, steps.Evaluate):
+            new = new[: at_most - len(journal)]
+        journal.extend(new)
+        book.feed(*new)
+        if at_most is not None and len(journal) >= at_most:
             break
     return Climbed(steps=tuple(asked), events=tuple(journal), evidence=book.evidence)
 

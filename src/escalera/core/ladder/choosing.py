@@ -124,10 +124,10 @@ def _reasons(found: Sequence[Candidate], chosen: Candidate) -> tuple[str, ...]:
         if other is chosen:
             continue
         if other.outcome == "adequate":
-            said.append(f"{_name(other)} would do too, but {_dearer(other, chosen)}")
+            said.append(f"{_name(other)}: would do too, but {_dearer(other, chosen)}")
             continue
         blamed = [words.standing(s) for s in other.standings if s.outcome != "adequate"]
-        said.append(f"{_name(other)} is not enough: {'; '.join(blamed)}")
+        said.append(f"{_name(other)}: not enough; {'; '.join(blamed)}")
     return tuple(said)
 
 

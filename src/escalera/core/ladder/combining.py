@@ -59,7 +59,8 @@ def merge(case: Case) -> Step | None:
     if case.evidence.decision("merge", "") is not None:
         return None
     recipes = specialist_recipes(case)
-    found = training.train(case, "merge", recipes)
+    races = sum(len(task.items("search")[:MERGE_ITEMS]) for task in case.project.tasks)
+    found = training.train(case, "merge", recipes, racing=races * len(plans.propose("", ())))
     if found is not None:
         return found
     candidates = _plans(case, recipes)

@@ -160,11 +160,11 @@ def _next_look(case: Case, rung: RungName, question: Question, task: Task) -> St
 def _calls(
     case: Case, question: Question, items: tuple[Example, ...], fresh: tuple[Example, ...]
 ) -> tuple[Call, ...]:
-    """The candidate on the fresh items, and the incumbent on every item it has not seen."""
+    """The candidate on the fresh items, the incumbent on all; a system of both is asked once."""
     calls = case.calls(case.evidence.route(question.candidate), fresh)
     if question.incumbent is not None:
         calls += case.calls(case.evidence.route(question.incumbent), items)
-    return calls
+    return tuple(dict.fromkeys(calls))
 
 
 def _standing(

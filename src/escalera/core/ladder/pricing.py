@@ -13,6 +13,9 @@ from escalera.domain.recipe import TrainingRecipe
 BACKWARD = 3
 """A training step costs about three forward passes (forward, and backward twice that)."""
 
+DECODE = 10
+"""An answer's token takes about as long as ten of a prompt, which are read in one pass."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rates:
@@ -25,7 +28,8 @@ class _Rates:
 
     @property
     def seconds_per_token(self) -> float:
-        return self.seconds / max(self.prompt_tokens + self.completion_tokens, 1.0)
+        """Seconds to read one token of a prompt."""
+        return self.seconds / max(self.prompt_tokens + DECODE * self.completion_tokens, 1.0)
 
 
 def price(
@@ -33,12 +37,13 @@ def price(
 ) -> Priced:
     """The price of *calls* more calls and of the trainings, at the rates seen so far.
 
-    Minutes are of model time; they rest on clock readings, everything else does not. A training
-    costs its tokens three times over: forward once, backward twice.
+    Minutes are of model time; they rest on clock readings, everything else does not. Trainings
+    are timed at the rate of those that ran before, and the first at three times what reading its
+    tokens takes (forward once, backward twice).
     """
     rates = _rates(list(case.evidence.observed.values()))
     training = sum(_training_tokens(case, recipe, rates) for recipe in recipes)
-    seconds = calls * rates.seconds + BACKWARD * training * rates.seconds_per_token
+    seconds = calls * rates.seconds + training * _seconds_per_trained_token(case, rates)
     money = None if rates.micro_dollars is None else round(calls * rates.micro_dollars)
     return Priced(
         rung=rung,
@@ -64,6 +69,13 @@ def _rates(seen: Sequence[Observed]) -> _Rates:
         micro_dollars=sum(known) / count if len(known) == len(costs) else None,
         seconds=sum(sorted(entry.seconds for entry in seen)) / count,
     )
+
+
+def _seconds_per_trained_token(case: Case, rates: _Rates) -> float:
+    runs = [run for run in case.evidence.trained.values() if run.tokens]
+    if runs:
+        return sum(run.seconds for run in runs) / sum(run.tokens for run in runs)
+    return BACKWARD * rates.seconds_per_token
 
 
 def _training_tokens(case: Case, recipe: TrainingRecipe, rates: _Rates) -> int:

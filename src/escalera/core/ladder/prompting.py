@@ -95,7 +95,9 @@ def _price(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
         return Evaluate(rung=rung, purpose="pilot", task="", calls=calls)
     races = [_race_of(case, rung, task).schedule() for task in tasks]
     racing = sum(entry.calls for schedule in races for entry in schedule)
-    confirming = sum(len(task.items("confirm")) for task in tasks)
+    # A router sends some items of one type to another's system: then every type is asked again.
+    tested = tasks if case.router is None else case.project.tasks
+    confirming = sum(len(task.items("confirm")) for task in tested)
     return Price(event=pricing.price(case, rung, calls=racing + confirming))
 
 

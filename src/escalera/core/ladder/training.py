@@ -53,12 +53,17 @@ def adapter_of(case: Case, made_from: TrainingRecipe) -> str | None:
     return trained.adapter if trained is not None else None
 
 
-def train(case: Case, rung: RungName, recipes: Sequence[TrainingRecipe]) -> Step | None:
-    """Tell the price of a rung's trainings, then run each; None when every adapter is there."""
+def train(
+    case: Case, rung: RungName, recipes: Sequence[TrainingRecipe], *, racing: int = 0
+) -> Step | None:
+    """Tell the price of a rung's trainings, then run each; None when every adapter is there.
+
+    `racing` is how many calls the rung makes before it nominates a route.
+    """
     if rung not in case.evidence.priced:
-        confirming = sum(len(task.items("confirm")) for task in case.project.tasks)
         new = [entry for entry in recipes if adapter_of(case, entry) is None]
-        return Price(event=pricing.price(case, rung, calls=confirming, recipes=new))
+        calls = racing + _confirming(case)
+        return Price(event=pricing.price(case, rung, calls=calls, recipes=new))
     for entry in recipes:
         if adapter_of(case, entry) is None:
             return Train(rung=rung, recipe=entry)
@@ -77,6 +82,14 @@ def judge(case: Case, rung: RungName, route: Route) -> Step:
 
 
 # Below: private.
+
+
+def _confirming(case: Case) -> int:
+    """At most: the candidate on every `confirm` item, the incumbent where it was not asked yet."""
+    items = tuple(item for task in case.project.tasks for item in task.items("confirm"))
+    incumbent = case.incumbent()
+    again = case.missing(case.calls(incumbent, items)) if incumbent is not None else ()
+    return len(items) + len(again)
 
 
 def _decide(case: Case, rung: RungName, route: Route, found: Sequence[confirm.Standing]) -> Step:
@@ -113,8 +126,8 @@ def _summary(rung: RungName, outcome: str, found: Sequence[confirm.Standing]) ->
         return f"{title}: every bar is met and nothing falls by more than its margin"
     blamed = [s.task.title for s in found if s.outcome == outcome]
     said = {
-        "inadequate": "stays below the bar for",
-        "regressed": "loses what prompting could do for",
-        "undecided": "leaves open",
+        "inadequate": "does not reach the bar for",
+        "regressed": "breaks",
+        "undecided": "is not proved for",
     }[outcome]
-    return f"{title} {said} {words.joined(blamed)}"
+    return f"{title}: {said} {words.joined(blamed)}"

@@ -23,17 +23,20 @@ def difference(found: Figure) -> str:
 def standing(found: Standing) -> str:
     """One task of one route in one sentence."""
     task = found.task
-    said = f"{task.title} {figure(found.adequacy.figure)} against the bar {task.bar:.2f}"
+    said = f"{task.title} {figure(found.adequacy.figure)}, bar {task.bar:.2f}"
+    if found.identical:
+        return f"{said}, answered as before"
     if found.regression is None:
         return said
-    change = difference(found.regression.figure)
-    gate = {
-        "regressed": f"worse by {change}, the margin is {task.margin:.2f}",
-        "undecided": f"not shown to stay within {task.margin:.2f} of the incumbent ({change})",
-    }
+    change = found.regression.figure
     if found.gate:
-        return f"{said} ({change} to the incumbent)"
-    return f"{said}; {gate['regressed' if found.outcome == 'regressed' else 'undecided']}"
+        return f"{said}, {difference(change)} to the incumbent"
+    if found.outcome == "regressed":
+        fall = f"fell by {-change.value:.2f} [{-change.upper:.2f}, {-change.lower:.2f}]"
+        return f"{said}, but it {fall}; the margin is {task.margin:.2f}"
+    return (
+        f"{said}, but a fall of more than {task.margin:.2f} is not ruled out: {difference(change)}"
+    )
 
 
 def items_needed(found: Looked) -> str:

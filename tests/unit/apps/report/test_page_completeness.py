@@ -38,8 +38,8 @@ def _words(text: str) -> str:
 def _expected(document: dict[str, Any]) -> list[str]:
     verdict, spent, journal = document["verdict"], document["spent"], document["journal"]
     told = [verdict["sentence"], *verdict["reasons"], *verdict["reversal"], *document["reproduce"]]
-    told += [str(verdict["exit_code"]), journal["project_digest"], journal["head"]]
-    told += [numerals.count(journal["events"]), document["version"], document["project"]]
+    told += [str(verdict["exit_code"]), journal["project_digest"], journal["clocks"]["head"]]
+    told += [numerals.count(journal["clocks"]["events"]), document["version"], document["project"]]
     told += [numerals.count(value) for key, value in spent.items() if key.endswith(("ls", "ns"))]
     told.append(numerals.plain(spent["clocks"]["minutes"]))
     for task in document["tasks"]:

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from transformers import AutoModelForCausalLM  # noqa: E402
+from transformers import AutoModelForCausalLM, MistralConfig  # noqa: E402
 
 from escalera.domain.message import Decoding  # noqa: E402
 from escalera.edges.providers.decoding import Batch, Row, common_prefix  # noqa: E402
@@ -58,6 +58,28 @@ def test_greedy_answers_are_those_of_generate(model, prompts: tuple[tuple[int, .
     rows = completed(model, prompts, [Decoding(max_tokens=limit) for limit in limits])
     for row, limit in zip(rows, limits, strict=True):
         assert row.tokens == generated(model, row.prompt, limit)
+
+
+def test_a_sliding_window_sees_tokens_not_padding() -> None:
+    """A window shorter than the common prefix: still the tokens of generate."""
+    config = MistralConfig(
+        vocab_size=261,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.5,
+        sliding_window=16,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        sliding = AutoModelForCausalLM.from_config(config).eval()
+    rows = completed(sliding, PROMPTS[:3], [Decoding(max_tokens=16)] * 3)
+    for row in rows:
+        assert row.tokens == generated(sliding, row.prompt, 16)
 
 
 def test_a_row_stops_at_a_stop_token_and_the_others_go_on(model) -> None:

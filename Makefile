@@ -1,0 +1,89 @@
+# Every command that people and machines need. `make` alone says what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INPUTS := pyproject.toml constraints.txt
+WORKERS ?= 2
+# Workers share the cores, so each computes with one thread.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install dev test slow lint check format bench base-model docs docs-cli browser clean
+.DELETE_ON_ERROR:
+
+help:  ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+
+demo: $(BIN)/.local  ## climb the running example, from the base model to a decision
+	$(BIN)/escalera demo examples/support
+
+install: $(BIN)/.local  ## .venv with Escalera and local models
+
+dev: $(BIN)/.dev  ## .venv with everything that development needs
+
+test: $(BIN)/.dev browser  ## the whole suite but simulations
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow"
+
+slow: $(BIN)/.dev  ## simulations of error rates and other long runs
+	$(PYTEST) -n $(WORKERS) -m slow --timeout 3600
+
+lint: $(BIN)/.dev  ## style, types and architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test  ## the whole gate
+
+format: $(BIN)/.dev  ## put the source in its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(BIN)/.dev  ## the example over five seeds, and killed twenty times (long)
+	$(BIN)/python bench/story.py --into build/bench/story
+	$(BIN)/python bench/kills.py --into build/bench/kills
+
+base-model: $(BIN)/.dev  ## write the example's data and pretrain its model anew (about an hour)
+	cd examples/support && ../../$(BIN)/python -m base_model.shop_data --seed 0 --out data
+	cd examples/support && ../../$(BIN)/python -m base_model.pretrain --out model
+
+docs: $(BIN)/.dev  ## write the generated parts of docs/ anew
+	$(BIN)/python docs/generate.py
+
+docs-cli: docs
+
+browser:  # the report is looked at in headless Chromium
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release 2>/dev/null; \
+	then \
+		echo "installing chromium: the tests of the report's page need it"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		echo "chromium could not be installed: the tests that need it will be left out"; \
+	fi
+
+clean:  ## remove .venv, caches and the example's evidence
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf examples/support/.escalera examples/support/report.html
+
+# A stamp is newer than what it was installed from, so that a second call installs nothing.
+
+$(BIN)/.local: $(INPUTS) | $(BIN)/.made
+	@echo "installing into $(VENV): a minute or two"
+	$(PIP) install -c constraints.txt -e '.[local]'
+	@touch $@
+
+$(BIN)/.dev: $(INPUTS) | $(BIN)/.made
+	@echo "installing into $(VENV) with the development extras: a minute or two"
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(BIN)/.local
+
+$(BIN)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Escalera needs Python 3.11 or newer, and $(PYTHON) is:" \
+			"$$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@

@@ -1,0 +1,1 @@
+"""How the example's base model and Norte's task files are made: grammars, pretraining, data."""

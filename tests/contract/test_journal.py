@@ -1,0 +1,243 @@
+"""What every journal must do, and what the one on disk must survive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from escalera.domain.event import Failed
+from escalera.edges.journal.sqlite import SQLiteJournal
+from escalera.errors import JournalConflict, JournalCorrupt, JournalError
+from escalera.ports import Journal
+from escalera.testing.memory import MemoryJournal
+
+
+def event(number: int) -> Failed:
+    return Failed(step=str(number), cause="é \n ' \" \\ \x00", retryable=bool(number % 2))
+
+
+EVENTS = [event(number) for number in range(6)]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path):
+    """Every implementation, empty."""
+    made: Journal = (
+        MemoryJournal() if request.param == "memory" else SQLiteJournal(tmp_path / "j.sqlite")
+    )
+    yield made
+    made.close()
+
+
+def test_it_begins_empty(journal: Journal) -> None:
+    """Nothing has happened yet."""
+    assert list(journal.events()) == []
+
+
+def test_events_come_back_in_order_and_unchanged(journal: Journal) -> None:
+    """Over several appends, read twice."""
+    journal.append(EVENTS[:1])
+    journal.append(EVENTS[1:4])
+    journal.append(EVENTS[4:])
+    assert list(journal.events()) == EVENTS
+    assert list(journal.events()) == EVENTS
+
+
+def test_equal_events_are_two_events(journal: Journal) -> None:
+    """The same failure twice happened twice."""
+    journal.append([EVENTS[0], EVENTS[0]])
+    assert list(journal.events()) == [EVENTS[0], EVENTS[0]]
+
+
+def test_appending_nothing_changes_nothing(journal: Journal) -> None:
+    """An empty group is no event."""
+    journal.append(EVENTS[:2])
+    journal.append([])
+    assert list(journal.events()) == EVENTS[:2]
+
+
+def test_an_append_is_all_or_nothing(journal: Journal) -> None:
+    """A group that breaks half way leaves no part of itself, and the journal goes on."""
+
+    class Broken(list):
+        def __iter__(self):
+            yield EVENTS[1]
+            raise RuntimeError("half way")
+
+    journal.append(EVENTS[:1])
+    with pytest.raises(RuntimeError):
+        journal.append(Broken([0, 0]))
+    assert list(journal.events()) == EVENTS[:1]
+    journal.append(EVENTS[1:2])
+    assert list(journal.events()) == EVENTS[:2]
+
+
+# The journal on disk.
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A journal of six events in a folder that did not exist."""
+    path = tmp_path / "new" / "journal.sqlite"
+    with closing(SQLiteJournal(path)) as journal:
+        journal.append(EVENTS)
+    return path
+
+
+def read(file: Path) -> list[object]:
+    with closing(SQLiteJournal(file)) as journal:
+        return list(journal.events())
+
+
+def tamper(file: Path, *statements: str) -> None:
+    """What somebody with the file and without its triggers can do."""
+    with closing(sqlite3.connect(file)) as connection:
+        for name in ("update", "delete"):
+            connection.execute(f"drop trigger journal_is_append_only_{name}")
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def test_it_is_there_after_reopening(file: Path) -> None:
+    """A second process reads what the first wrote, goes on, and knows the head."""
+    with closing(SQLiteJournal(file)) as journal:
+        assert list(journal.events()) == EVENTS
+        journal.append([event(6)])
+        head = journal.head
+    with closing(SQLiteJournal(file)) as journal:
+        assert list(journal.events()) == [*EVENTS, event(6)]
+        assert journal.head == head
+
+
+def test_it_can_be_continued_without_being_read_first(file: Path) -> None:
+    """The first append finds the end by itself."""
+    with closing(SQLiteJournal(file)) as journal:
+        journal.append([event(6)])
+    assert read(file) == [*EVENTS, event(6)]
+
+
+def test_equal_histories_have_equal_heads(tmp_path: Path) -> None:
+    """The head is a hash of all events, however they were grouped."""
+    heads = set()
+    for name, groups in {"a": [EVENTS], "b": [EVENTS[:2], EVENTS[2:]]}.items():
+        with closing(SQLiteJournal(tmp_path / name)) as journal:
+            for group in groups:
+                journal.append(group)
+            heads.add(journal.head)
+    assert len(heads) == 1
+
+
+def test_the_second_of_two_writers_is_refused(file: Path) -> None:
+    """Its decisions rest on a journal that has moved on; after reading again it may write."""
+    with closing(SQLiteJournal(file)) as first, closing(SQLiteJournal(file)) as second:
+        assert len(list(first.events())) == len(list(second.events())) == 6
+        first.append([event(6)])
+        with pytest.raises(JournalConflict, match="another process"):
+            second.append([event(7), event(8)])
+        assert read(file) == [*EVENTS, event(6)]
+        assert len(list(second.events())) == 7
+        second.append([event(7)])
+    assert read(file) == [*EVENTS, event(6), event(7)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "position"),
+    [
+        ("update journal set body = cast(replace(body, 'true', 'null') as blob) where position = 4", 4),
+        ("update journal set body = cast(x'00' || body as blob) where position = 3", 3),
+        ("update journal set kind = 'decided' where position = 2", 2),
+        ("update journal set version = 0 where position = 2", 2),
+        ("update journal set hash = upper(hash) where position = 5", 5),
+        ("delete from journal where position = 1", 1),
+        ("delete from journal where position = 3", 3),
+    ],
+)
+def test_a_changed_or_missing_row_is_found_and_named(
+    file: Path, statement: str, position: int
+) -> None:
+    """Whatever byte was changed: reading stops at that event, with its position."""
+    tamper(file, statement)
+    with pytest.raises(JournalCorrupt, match=rf"event {position} is missing or was changed"):
+        read(file)
+
+
+def test_rows_in_another_order_are_found(file: Path) -> None:
+    """Two events that changed places break the chain at the first of them."""
+    tamper(
+        file,
+        "update journal set position = -1 where position = 2",
+        "update journal set position = 2 where position = 3",
+        "update journal set position = 3 where position = -1",
+    )
+    with pytest.raises(JournalCorrupt, match="event 2 is missing or was changed"):
+        read(file)
+
+
+def test_a_corrupt_journal_is_not_continued(file: Path) -> None:
+    """Nothing is appended behind a broken chain."""
+    tamper(file, "delete from journal where position = 3")
+    with closing(SQLiteJournal(file)) as journal, pytest.raises(JournalCorrupt):
+        journal.append([event(6)])
+
+
+@pytest.mark.parametrize(
+    "statement", ["update journal set kind = 'x'", "delete from journal where position = 6"]
+)
+def test_the_file_itself_refuses_changes(file: Path, statement: str) -> None:
+    """Triggers say no to whoever opens the file and means well."""
+    with closing(sqlite3.connect(file)) as connection:
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(statement)
+    assert read(file) == EVENTS
+
+
+def test_a_file_that_is_no_journal_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    """And left as it is."""
+    other = tmp_path / "notes.txt"
+    other.write_text("not a database, but long enough to look at " * 50)
+    with pytest.raises(JournalError, match="cannot be opened as a journal"):
+        SQLiteJournal(other)
+    assert other.read_text().startswith("not a database")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from escalera.domain.event import Failed
+from escalera.edges.journal.sqlite import SQLiteJournal
+journal = SQLiteJournal(Path(sys.argv[1]))
+number = 0
+while True:
+    journal.append([Failed(step=str(number + n), cause="c" * 5000, retryable=True) for n in range(3)])
+    number += 3
+    print(number, flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_a_readable_journal(tmp_path: Path) -> None:
+    """kill -9 in the middle of appending: whole groups, in order, nothing acknowledged is lost."""
+    file = tmp_path / "journal.sqlite"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(file)], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        for _ in range(5):
+            acknowledged = int(writer.stdout.readline())
+        os.kill(writer.pid, signal.SIGKILL)
+        acknowledged = max([acknowledged, *map(int, writer.stdout.read().split())])
+    assert writer.returncode == -signal.SIGKILL
+    found = read(file)
+    assert [entry.step for entry in found] == [str(number) for number in range(len(found))]
+    assert len(found) % 3 == 0
+    assert len(found) >= acknowledged
+    with closing(SQLiteJournal(file)) as journal:
+        journal.append(EVENTS[:1])
+    assert read(file)[-1] == EVENTS[0]

@@ -1,0 +1,170 @@
+"""The reference pages say what the code does: generated parts are compared, tables checked."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+import escalera
+from escalera import domain, ports
+from escalera.apps.cli import main
+from escalera.apps.report.document import EXIT_CODES
+from escalera.apps.workspace import Comparison, Decision, Workspace
+from escalera.core.evaluation.scorers import SCORERS
+from escalera.core.ladder import steps
+from escalera.settings import tables
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+
+def _generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+GENERATE = _generator()
+
+
+@pytest.mark.parametrize("name", list(GENERATE.PARTS))
+def test_generated_parts_are_fresh(name: str) -> None:
+    """`make docs` would change nothing."""
+    text = (DOCS / GENERATE.PARTS[name][0]).read_text(encoding="utf-8")
+    assert GENERATE.renewed(text, name) == text, "run `make docs`"
+
+
+def test_a_page_without_its_part_is_noticed() -> None:
+    """A part whose comments were removed is an error, not a page that goes stale."""
+    with pytest.raises(LookupError, match="holds no part"):
+        GENERATE.renewed("# Command line\n", "commands")
+
+
+TABLES: dict[str, type[msgspec.Struct]] = {
+    "[project]": tables.ProjectTable,
+    "[budget]": tables.BudgetTable,
+    "[models.NAME]": tables.ModelTable,
+    "price": tables.PriceTable,
+    "[climb]": tables.ClimbTable,
+    "[lora]": tables.LoraTable,
+    "[tasks.NAME]": tables.TaskTable,
+    "[tasks.NAME.prompt]": tables.PromptTable,
+}
+NO_DEFAULT = {"no cap", "none", "empty"}
+
+
+def _written(section: str) -> dict[str, tuple[str, str]]:
+    """Key to (type, default), from the page's table."""
+    page = (DOCS / "reference" / "project-file.md").read_text(encoding="utf-8")
+    part = page.split(f"\n## `{section}`\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| .+ \|$", part, re.MULTILINE)
+    return {key: (kind, default) for key, kind, default in rows}
+
+
+@pytest.mark.parametrize("section", list(TABLES))
+def test_every_key_of_the_project_file_is_explained(section: str) -> None:
+    """Keys, types and defaults of the page are those of the reader, and no others."""
+    written = _written(section)
+    fields = {field.name: field for field in msgspec.structs.fields(TABLES[section])}
+    assert set(written) == set(fields)
+    for key, (kind, default) in written.items():
+        assert _kind(fields[key].type) in kind, key
+        assert _agrees(default, fields[key]), f"{key}: the page says {default}"
+
+
+def _kind(annotation: Any) -> str:
+    """The word for a type that the page's cell must contain."""
+    options = [o for o in getattr(annotation, "__args__", ()) if o is not type(None)]
+    if getattr(annotation, "__origin__", None) is list:
+        return "list"
+    if isinstance(annotation, type):
+        if issubclass(annotation, msgspec.Struct):
+            return "table"
+        return {str: "string", int: "integer", float: "number"}[annotation]
+    if all(isinstance(option, str) for option in options):
+        return f'"{options[-1]}"'
+    return _kind(options[0])
+
+
+def _agrees(said: str, field: Any) -> bool:
+    if field.required:
+        return said == "required"
+    made = field.default_factory is not msgspec.NODEFAULT
+    default = field.default_factory() if made else field.default
+    if default is None or isinstance(default, msgspec.Struct):
+        return said in NO_DEFAULT
+    return bool(tomllib.loads(f"x = {said.strip('`')}")["x"] == default)
+
+
+def test_every_exit_code_is_explained() -> None:
+    """Reasons to stop and their codes are on the page, and every other code too."""
+    page = (DOCS / "reference" / "exit-codes.md").read_text(encoding="utf-8")
+    said = {r: int(code) for r, code in re.findall(r"^\| (\w+) \| (\d+) \|$", page, re.MULTILINE)}
+    assert said == EXIT_CODES
+    rows = {int(code) for code in re.findall(r"^\| (\d+) \| [a-z]", page, re.MULTILINE)}
+    others = {main.EXIT_ERROR, main.EXIT_INPUT, main.EXIT_INTERRUPTED}
+    assert rows == {*EXIT_CODES.values(), *others}
+
+
+def test_every_public_name_is_explained() -> None:
+    """The page of the library names all that it exports, member by member."""
+    page = (DOCS / "reference" / "python-api.md").read_text(encoding="utf-8")
+    for name in escalera.__all__:
+        assert f"## `{name}" in page, name
+    for kind in (Workspace, Decision, Comparison):
+        for member in {*vars(kind), *getattr(kind, "__dataclass_fields__", {})}:
+            if not member.startswith("_"):
+                assert re.search(rf"`{member}[`(]", page), f"{kind.__name__}.{member}"
+
+
+def _domain_words() -> set[str]:
+    """Every public class and literal type of the domain, the ports, and the steps' names."""
+    folder = Path(inspect.getfile(domain)).parent if domain.__file__ else Path(domain.__path__[0])
+    sources = [file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.py"))]
+    classes = {name for text in sources for name in re.findall(r"^class (\w+)", text, re.MULTILINE)}
+    literals = re.findall(r"^(\w+) = Literal", "\n".join(sources), re.MULTILINE)
+    interfaces = {name for name, kind in inspect.getmembers(ports, inspect.isclass) if _of(kind)}
+    return classes | set(literals) | interfaces
+
+
+def _of(kind: type) -> bool:
+    return kind.__module__ == ports.__name__
+
+
+def test_every_class_of_the_domain_is_a_term() -> None:
+    """The glossary spells every noun of the domain as the code does."""
+    page = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"`(\w+)`", page))
+    assert (
+        _domain_words() - known - {"RungName", "QueryType", "ScorerName", "QuestionKind"} == set()
+    )
+    named = {kind.__name__ for kind in steps.Step.__args__}
+    assert named <= known
+
+
+def test_scorers_are_explained() -> None:
+    """The type of the key `scorer` lists all of them."""
+    kinds = _written("[tasks.NAME]")["scorer"][0]
+    assert set(re.findall(r'"(\w+)"', kinds)) == set(SCORERS)
+
+
+def test_every_dependency_is_explained() -> None:
+    """Each package that is installed for us has its row, and each row its package."""
+    page = (DOCS / "explanation" / "dependencies.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [*project["dependencies"]]
+    for extra in project["optional-dependencies"].values():
+        needed += extra
+    names = {re.split(r"[\[<>=;~! ]", entry)[0] for entry in needed} - {"escalera"}
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)) == names

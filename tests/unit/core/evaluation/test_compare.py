@@ -1,0 +1,275 @@
+"""Looks at confirm items, and tables of two systems."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from escalera.core.evaluation import compare
+from escalera.core.evidence import fold
+from escalera.core.ladder.steps import Call
+from escalera.core.stats import mean, multiplicity, paired
+from escalera.domain.event import Nominated
+from escalera.domain.message import Decoding
+from escalera.domain.system import Branch, Prompt, Route, System
+from escalera.domain.verdict import Question
+from escalera.testing import playbook
+from escalera.testing.playbook import luck, observed
+
+TASK = playbook.task("a", items={"confirm": 100})
+ITEMS = TASK.items("confirm")
+PROJECT = playbook.project(TASK)
+HALVES = (0.5, 1.0)
+
+
+def system(revision):
+    return System(model="base", revision=revision, prompt=Prompt(), decoding=Decoding())
+
+
+def route(revision, tasks=("a",)):
+    return Route(branches=tuple(Branch(task=name, system=system(revision)) for name in tasks))
+
+
+NEW, OLD = route("new"), route("old")
+NOMINATED = [Nominated(rung="lora", route=NEW), Nominated(rung="prompt", route=OLD)]
+
+
+def answered(score, revision="new", items=ITEMS, project=PROJECT):
+    """What a system answered: `score` is a function of the item."""
+    return [observed(project, Call(system=system(revision), item=i), score(i)) for i in items]
+
+
+def at_rate(rate):
+    return lambda item: float(luck(item) < rate)
+
+
+def adequacy(bar=0.7, alpha=0.05):
+    return Question(
+        kind="adequacy",
+        task="a",
+        candidate=NEW.digest,
+        incumbent=None,
+        threshold=bar,
+        alpha=alpha,
+    )
+
+
+def regression(margin=0.1, alpha=0.05):
+    return Question(
+        kind="regression",
+        task="a",
+        candidate=NEW.digest,
+        incumbent=OLD.digest,
+        threshold=margin,
+        alpha=alpha,
+    )
+
+
+def looks(question, events, times=HALVES):
+    """Every look that the planner would take, oldest first."""
+    evidence, found = fold([*NOMINATED, *events]), []
+    while not found or not found[-1].settled:
+        items = ITEMS[: round(times[len(found)] * len(ITEMS))]
+        found.append(compare.look(question, items, evidence, times=times))
+        evidence.apply(found[-1])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (1.0, ["adequate"]),
+        (0.85, ["undecided", "adequate"]),
+        (0.7, ["undecided", "undecided"]),
+        (0.5, ["undecided", "inadequate"]),
+        (0.1, ["inadequate"]),
+    ],
+)
+def test_adequacy_is_the_interval_against_the_bar(rate, words):
+    """Far from the bar one look is enough; at the bar all looks leave it open."""
+    found = looks(adequacy(), answered(at_rate(rate)))
+    assert [entry.verdict for entry in found] == words
+    assert [entry.passed for entry in found] == [word == "adequate" for word in words]
+    assert [entry.settled for entry in found] == [False] * (len(words) - 1) + [True]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict", "passed"),
+    [
+        (0.9, 0.9, "equivalent", True),
+        (0.5, 0.9, "better", True),
+        (0.9, 0.5, "worse", False),
+        (0.9, 0.8, "worse", False),
+    ],
+)
+def test_regression_is_the_paired_interval_against_the_margin(old, new, verdict, passed):
+    """Item by item, so equal answers are close to proof."""
+    events = [*answered(at_rate(new)), *answered(at_rate(old), "old")]
+    last = looks(regression(), events)[-1]
+    assert (last.verdict, last.passed, last.settled) == (verdict, passed, True)
+
+
+def test_gains_that_outweigh_losses_prove_nothing():
+    """Twenty items lost and twenty gained: neither a fall nor its absence is shown."""
+    swapped = answered(lambda item: float(not 0.6 <= luck(item) < 0.8))
+    last = looks(regression(), [*swapped, *answered(at_rate(0.8), "old")])[-1]
+    assert (last.verdict, last.passed, last.settled) == ("undecided", False, True)
+
+
+def test_golden_look():
+    """The numbers of one look, as published: the last of two, at alpha 0.05."""
+    first, last = looks(adequacy(), answered(at_rate(0.85)))
+    assert (first.figure.n, first.look, first.looks) == (50, 1, 2)
+    assert (last.figure.n, last.figure.clusters, last.look) == (100, 100, 2)
+    assert last.figure.value == 0.85
+    assert last.alpha_spent == pytest.approx(0.05)
+    # Lan-DeMets O'Brien-Fleming boundaries of two equal looks (Jennison and Turnbull 2000).
+    assert first.boundary == pytest.approx(2.963, abs=5e-4)
+    assert last.boundary == pytest.approx(1.969, abs=5e-4)
+    # The score statistic: (0.85 - 0.7) / sqrt(0.7 * 0.3 / 100).
+    assert last.statistic == pytest.approx(3.2733, abs=1e-4)
+
+
+def test_the_interval_and_the_statistic_say_the_same():
+    """A verdict is given exactly when the statistic is beyond the boundary."""
+    for rate in (0.4, 0.5, 0.55, 0.6, 0.75, 0.8, 0.85, 0.95):
+        for entry in looks(adequacy(), answered(at_rate(rate))):
+            assert (entry.verdict != "undecided") == (abs(entry.statistic) >= entry.boundary)
+
+
+def test_replaying_the_journal_gives_the_same_looks():
+    """Looks are a function of the evidence: a replay reproduces them to the last bit."""
+    events = [*answered(at_rate(0.8)), *answered(at_rate(0.85), "old")]
+    assert looks(regression(), events) == looks(regression(), events[::-1])
+
+
+def test_up_to_a_twentieth_may_lack_a_score():
+    """Five in a hundred are tolerated, counted and left out of the mean."""
+    missing = {item.id for item in ITEMS[:5]}
+    events = answered(lambda item: None if item.id in missing else 1.0)
+    (found,) = looks(adequacy(), events, times=(1.0,))
+    assert (found.unscored, found.figure.n, found.verdict) == (5, 95, "adequate")
+
+
+def test_more_than_a_twentieth_without_a_score_withholds_the_verdict():
+    """The missing could decide it, so nobody does."""
+    missing = {item.id for item in ITEMS[:6]}
+    events = answered(lambda item: None if item.id in missing else 1.0)
+    (found,) = looks(adequacy(), events, times=(1.0,))
+    assert (found.unscored, found.verdict, found.passed, found.settled) == (
+        6,
+        "undecided",
+        False,
+        True,
+    )
+
+
+def test_a_withheld_verdict_is_read_again_at_the_next_look():
+    """Gaps in the first half do not end the question: with all items they may be few enough."""
+    missing = {item.id for item in ITEMS[:4]}
+    events = answered(lambda item: None if item.id in missing else 1.0)
+    first, last = looks(adequacy(), events)
+    assert (first.unscored, first.verdict, first.settled) == (4, "undecided", False)
+    assert (last.unscored, last.verdict, last.settled) == (4, "adequate", True)
+
+
+def test_an_item_counts_only_if_both_systems_have_a_score():
+    """Pairs are whole or absent; either side's gap leaves the item out."""
+    first, second = ITEMS[0].id, ITEMS[1].id
+    events = [
+        *answered(lambda item: None if item.id == first else 1.0),
+        *answered(lambda item: None if item.id == second else 1.0, "old"),
+    ]
+    sample = compare.gather(regression(), ITEMS, fold([*NOMINATED, *events]))
+    assert (len(sample.candidate), len(sample.incumbent), sample.unscored) == (98, 98, 2)
+    assert sample.reliable
+
+
+def test_without_any_score_nothing_is_claimed():
+    """The widest interval there is, and no verdict."""
+    for question, low in ((adequacy(), 0.0), (regression(), -1.0)):
+        events = [*answered(lambda _: None), *answered(lambda _: None, "old")]
+        (found,) = looks(question, events, times=(1.0,))
+        assert (found.figure.lower, found.figure.upper, found.figure.n) == (low, 1.0, 0)
+        assert (found.verdict, found.passed, found.unscored) == ("undecided", False, 100)
+
+
+def test_clusters_widen_the_interval():
+    """Ten customers with ten equal answers each are ten, not a hundred."""
+    grouped = [
+        replace(item, cluster=f"c{n // 10}")
+        for n, item in enumerate(sorted(ITEMS, key=lambda item: item.id))
+    ]
+    right = {item.id for n, item in enumerate(sorted(ITEMS, key=lambda i: i.id)) if n // 10 != 3}
+    events = answered(lambda item: float(item.id in right))
+    alone = compare.look(adequacy(), ITEMS, fold([*NOMINATED, *events]), times=(1.0,))
+    events = answered(lambda item: float(item.id in right), items=grouped)
+    together = compare.look(adequacy(), grouped, fold([*NOMINATED, *events]), times=(1.0,))
+    assert (alone.figure.value, together.figure.value) == (0.9, 0.9)
+    assert (alone.figure.clusters, together.figure.clusters) == (100, 10)
+    assert together.figure.lower < alone.figure.lower
+    assert (alone.verdict, together.verdict) == ("adequate", "undecided")
+
+
+TASKS = tuple(playbook.task(name, items={"search": 5, "confirm": 60}) for name in "ab")
+BOTH = playbook.project(*TASKS)
+NEW_BOTH, OLD_BOTH = route("new", "ab"), route("old", "ab")
+
+
+def contrast(new, old, wanted=BOTH.tasks):
+    """The table of two systems with a rate per task, on every confirm item of *wanted*."""
+    events = []
+    for task in wanted:
+        items = task.examples
+        events += answered(at_rate(new[task.name]), items=items, project=BOTH)
+        events += answered(at_rate(old[task.name]), "old", items=items, project=BOTH)
+    return compare.contrast(BOTH, fold(events), NEW_BOTH, OLD_BOTH)
+
+
+def test_contrast_is_one_row_per_task():
+    """Means, paired difference and who won, on confirm items only."""
+    first, second = contrast({"a": 0.9, "b": 0.5}, {"a": 0.5, "b": 0.9})
+    assert (first.task, second.task) == ("a", "b")
+    assert (first.difference.n, first.verdict, second.verdict) == (60, "better", "worse")
+    assert (first.non_inferior, second.non_inferior) == (True, False)
+    assert first.wrong_to_right == second.right_to_wrong == first.difference.value > 0.3
+    assert first.right_to_wrong == second.wrong_to_right == 0.0
+    assert first.candidate.value - first.incumbent.value == pytest.approx(first.difference.value)
+
+
+def test_contrast_adjusts_p_values_over_the_tasks():
+    """Holm over all rows: the smallest is doubled, and none is below its own p."""
+    rows = contrast({"a": 0.7, "b": 0.95}, {"a": 0.6, "b": 0.75})
+    p_values = [row.p_value for row in rows]
+    assert tuple(row.p_holm for row in rows) == multiplicity.holm(p_values, alpha=0.05).p_values
+    assert min(row.p_holm for row in rows) == pytest.approx(2 * min(p_values))
+    assert 0 < min(p_values) < max(p_values) < 1
+
+
+def test_contrast_takes_intervals_that_hold_together():
+    """Bonferroni over two tasks: each interval at half of alpha."""
+    row = contrast({"a": 0.9, "b": 0.9}, {"a": 0.7, "b": 0.7})[0]
+    items = TASKS[0].items("confirm")
+    new = [at_rate(0.9)(item) for item in items]
+    old = [at_rate(0.7)(item) for item in items]
+    alone = mean.interval(new, None, alpha=0.025)
+    change = paired.interval(new, old, None, alpha=0.025)
+    assert (row.candidate.lower, row.candidate.upper) == pytest.approx((alone.lower, alone.upper))
+    assert (row.difference.lower, row.difference.upper) == pytest.approx(
+        (change.lower, change.upper)
+    )
+
+
+def test_contrast_uses_the_exact_test_for_right_and_wrong():
+    """McNemar: 12 items gained and none lost is p = 2 / 2^12."""
+    gained = round(60 * 0.2)
+    (row,) = contrast({"a": 0.9}, {"a": 0.7}, wanted=BOTH.tasks[:1])
+    assert row.wrong_to_right == pytest.approx(gained / 60)
+    assert row.p_value == pytest.approx(2 / 2**gained)
+    assert row.p_holm == row.p_value
+
+
+def test_contrast_needs_items_in_common():
+    """Without any, there is no table."""
+    assert contrast({}, {}, wanted=()) == ()

@@ -1,0 +1,314 @@
+"""Playbooks of the planner: which step comes next, and where a climb ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from escalera.core.ladder import steps
+from escalera.core.ladder.planner import project_digest
+from escalera.domain.project import RUNGS, Budget, ModelPrice
+from escalera.testing import playbook
+from escalera.testing.playbook import DECLARED, Playbook, luck, perform, simulate
+
+A, B = playbook.task("a"), playbook.task("b")
+BOTH = playbook.project(A, B)
+LORA, MIXTURE, OTHER = "adapter(a 12)", "adapter(a 12, b 3)", "adapter(b 12)"
+GOOD, POOR = 0.96, 0.3
+
+
+def model(prompted, *, shots=None, merged=None, **adapters):
+    """A model by its rates per task: prompted, with worked examples, with each adapter."""
+    tuned = {"lora": LORA, "mixture": MIXTURE, "other": OTHER}
+    by_adapter = {tuned[name]: rates for name, rates in adapters.items()}
+
+    def answers(system, item):
+        if system.adapter is None:
+            rates = shots if shots is not None and system.prompt.shots else prompted
+        else:
+            rates = by_adapter.get(system.adapter, merged)
+        return float(luck(item) < rates[item.task])
+
+    return answers
+
+
+def rates(a, b):
+    return {"a": a, "b": b}
+
+
+BREAKS = {"lora": rates(GOOD, POOR), "other": rates(POOR, GOOD)}
+
+
+def trained(climbed):
+    return [step for step in climbed.steps if isinstance(step, steps.Train)]
+
+
+def rungs_climbed(climbed):
+    return list(dict.fromkeys(decided.rung for decided in climbed.evidence.decided))
+
+
+def outcomes(climbed):
+    return {d.rung: d.outcome for d in climbed.evidence.decided if d.task == ""}
+
+
+def the_end(climbed):
+    (stopped,) = climbed.evidence.stopped
+    return stopped
+
+
+def test_the_first_steps_of_a_climb():
+    """Commit, propose, try ten items, tell the price, race: in this order, whatever is answered."""
+    book = Playbook(playbook.project(A))
+    opened = book.expect(steps.Open)
+    assert opened.event.project == project_digest(book.project)
+    book.feed(opened.event)
+    book.feed(*book.expect(steps.Propose).events)
+    pilot = book.expect(steps.Evaluate)
+    assert (pilot.purpose, pilot.task, len(pilot.calls)) == ("pilot", "", 10)
+    book.feed(*answered(book, pilot))
+    book.feed(book.expect(steps.Price).event)
+    race = book.expect(steps.Evaluate)
+    assert (race.purpose, race.task) == ("race", "a")
+    book.feed(*answered(book, race))
+    assert book.expect(steps.Halve).event.round == 1
+
+
+def answered(book, step):
+    return perform(
+        step, project=book.project, evidence=book.evidence, answers=model(rates(GOOD, GOOD))
+    )
+
+
+def test_adequate_prompts_stop_the_climb_at_its_first_rung():
+    """No training is asked for, no second rung, and the prompts are served."""
+    climbed = simulate(BOTH, model(rates(GOOD, GOOD)))
+    assert the_end(climbed).reason == "adequate"
+    assert the_end(climbed).rung == "prompt"
+    assert the_end(climbed).route == climbed.evidence.nominee("prompt").digest
+    assert trained(climbed) == []
+    assert rungs_climbed(climbed) == ["prompt"]
+
+
+def test_examples_are_tried_for_the_failing_type_only():
+    """They are enough here, so nothing is trained; the other type keeps its short prompt."""
+    climbed = simulate(BOTH, model(rates(POOR, GOOD), shots=rates(GOOD, GOOD)))
+    assert (the_end(climbed).reason, the_end(climbed).rung) == ("adequate", "examples")
+    assert trained(climbed) == []
+    entered = [p for p in climbed.evidence.proposed if p.rung == "examples"]
+    assert {p.task for p in entered} == {"a"}
+    chosen = climbed.evidence.nominee("examples")
+    assert chosen.system("a").prompt.shots
+    assert chosen.system("b") == climbed.evidence.nominee("prompt").system("b")
+
+
+def test_a_type_that_prompting_cannot_do_is_trained():
+    """Prompt, examples, then one LoRA on that type's items; nothing breaks, so it is served."""
+    climbed = simulate(BOTH, model(rates(POOR, GOOD), lora=rates(GOOD, GOOD)))
+    assert outcomes(climbed) == {"prompt": "inadequate", "examples": "inadequate", "lora": "adequate"}
+    assert (the_end(climbed).reason, the_end(climbed).rung) == ("adequate", "lora")
+    (only,) = trained(climbed)
+    assert [part.task for part in only.recipe.ingredients] == ["a"]
+    assert only.recipe.ingredients[0].examples == 12
+
+
+def test_a_broken_type_makes_all_ways_out_be_built_and_judged():
+    """Mixture, merge and route, whatever the first of them says, on the same confirm items."""
+    answers = model(
+        rates(POOR, GOOD), mixture=rates(GOOD, GOOD), merged=rates(GOOD, GOOD), **BREAKS
+    )
+    climbed = simulate(BOTH, answers)
+    assert outcomes(climbed) == {
+        "prompt": "inadequate",
+        "examples": "inadequate",
+        "lora": "regressed",
+        "mixture": "adequate",
+        "merge": "adequate",
+        "route": "adequate",
+    }
+    order = {item.id: n for task in BOTH.tasks for n, item in enumerate(task.items("confirm"))}
+    for rung in ("lora", "mixture", "merge", "route"):
+        route = climbed.evidence.nominee(rung)
+        for task in BOTH.tasks:
+            asked = [
+                order[event.item]
+                for event in climbed.evidence.observed.values()
+                if event.system == route.system(task.name).digest
+                and (event.split, event.task) == ("confirm", task.name)
+            ]
+            assert sorted(asked) == list(range(len(asked)))
+            assert len(asked) in (50, 100)
+
+
+@pytest.mark.parametrize(
+    ("winner", "mixture", "merged"),
+    [
+        ("mixture", rates(GOOD, GOOD), rates(GOOD, GOOD)),
+        ("merge", rates(GOOD, POOR), rates(GOOD, GOOD)),
+        ("route", rates(GOOD, POOR), rates(GOOD, POOR)),
+    ],
+)
+def test_the_cheapest_way_out_that_passes_is_chosen(winner, mixture, merged):
+    """One adapter before one that needs its parts kept, and both before a second model."""
+    climbed = simulate(
+        BOTH, model(rates(POOR, GOOD), mixture=mixture, merged=merged, **BREAKS)
+    )
+    assert (the_end(climbed).reason, the_end(climbed).rung) == ("adequate", winner)
+    assert the_end(climbed).route == climbed.evidence.nominee(winner).digest
+
+
+def test_a_shown_fall_promotes_nothing():
+    """The bars are met and one type falls: regressed, with the margin that would change it."""
+    a, b = playbook.task("a"), playbook.task("b", bar=0.5, margin=0.05)
+    policy = replace(DECLARED, rungs=("prompt", "lora"))
+    climbed = simulate(
+        playbook.project(a, b, policy=policy), model(rates(POOR, GOOD), lora=rates(GOOD, 0.75))
+    )
+    stopped = the_end(climbed)
+    assert (stopped.reason, stopped.route) == ("regressed", None)
+    assert "harms b" in stopped.words
+
+
+def test_nothing_that_helps_ends_inadequate():
+    """Every allowed rung is climbed and none is promoted."""
+    poor = rates(POOR, GOOD)
+    climbed = simulate(
+        BOTH, model(poor, lora=poor, mixture=poor, other=poor, merged=poor)
+    )
+    assert (the_end(climbed).reason, the_end(climbed).route) == ("inadequate", None)
+    assert set(rungs_climbed(climbed)) == set(RUNGS)
+
+
+def test_not_enough_evidence_is_never_climbed():
+    """At the bar nothing is shown: the climb stops and says how many items are needed."""
+    climbed = simulate(playbook.project(A), model(rates(0.72, GOOD)))
+    stopped = the_end(climbed)
+    assert (stopped.reason, stopped.rung, stopped.route) == ("undecided", "prompt", None)
+    assert rungs_climbed(climbed) == ["prompt"]
+    assert any("more `confirm` items are needed" in way for way in stopped.reversal)
+
+
+def test_a_shown_shortfall_outweighs_an_open_type():
+    """One type is inadequate, the other open: the climb goes on, for the first only."""
+    climbed = simulate(BOTH, model(rates(POOR, 0.72), shots=rates(GOOD, 0.72)))
+    assert outcomes(climbed) == {"prompt": "inadequate", "examples": "undecided"}
+    assert {p.task for p in climbed.evidence.proposed if p.rung == "examples"} == {"a"}
+    assert the_end(climbed).reason == "undecided"
+
+
+def test_an_adapter_that_was_shown_inadequate_is_inadequate_even_if_its_gate_is_open():
+    """A shown shortfall is not called "not enough evidence", so the climb goes on."""
+    a = playbook.task("a", items={"train": 4, "search": 20, "confirm": 40})
+    policy = replace(DECLARED, rungs=("prompt", "lora"))
+    climbed = simulate(playbook.project(a, policy=policy), lambda _, item: float(luck(item) < 0.2))
+    looks = [look for looks in climbed.evidence.looked.values() for look in looks]
+    assert [look.verdict for look in looks if look.question.kind == "regression"][-1] == "undecided"
+    assert outcomes(climbed) == {"prompt": "inadequate", "lora": "inadequate"}
+    assert the_end(climbed).reason == "inadequate"
+
+
+def test_examples_that_do_not_help_are_not_asked_about_again():
+    """The plain wording wins the second race too: its verdict stands, and no alpha is spent."""
+    climbed = simulate(playbook.project(A), lambda _, item: float(luck(item) < POOR))
+    assert climbed.evidence.nominee("examples") == climbed.evidence.nominee("prompt")
+    asked = [
+        looks[0].question
+        for looks in climbed.evidence.looked.values()
+        if looks[0].question.candidate == climbed.evidence.nominee("prompt").digest
+    ]
+    assert len(asked) == 1
+    assert outcomes(climbed)["examples"] == "inadequate"
+
+
+@pytest.mark.parametrize(
+    "allowed", [("prompt",), ("prompt", "examples"), ("prompt", "lora"), ("prompt", "route")]
+)
+def test_rungs_that_are_not_allowed_are_not_climbed(allowed):
+    """A project says how far a climb may go; what is missing is named as a way on."""
+    project = playbook.project(A, B, policy=replace(DECLARED, rungs=allowed))
+    climbed = simulate(project, model(rates(POOR, GOOD), **BREAKS))
+    assert set(rungs_climbed(climbed)) == set(allowed)
+    if "route" not in allowed:
+        assert any("not allow" in way for way in the_end(climbed).reversal)
+    else:
+        assert the_end(climbed).rung == "route"
+
+
+def test_the_route_rung_uses_what_was_trained():
+    """It asks for no training of its own after the LoRA rung, and keeps the incumbent's prompt."""
+    climbed = simulate(BOTH, model(rates(POOR, GOOD), mixture=rates(GOOD, POOR),
+                                   merged=rates(GOOD, POOR), **BREAKS))
+    assert [step.rung for step in trained(climbed)] == ["lora", "mixture", "merge"]
+    route = climbed.evidence.nominee("route")
+    assert route.system("a").adapter == LORA
+    assert route.system("b") == climbed.evidence.nominee("examples").system("b")
+
+
+def test_a_router_is_learned_once_and_misrouted_items_are_judged_as_they_are_answered():
+    """An item that is sent to the wrong system counts for its own type."""
+    project = playbook.project(A, B, policy=replace(DECLARED, query_type="inferred"))
+    wrong = {item.id for item in A.items("confirm")[::2]}
+
+    def infer(item):
+        return "b" if item.id in wrong else item.task
+
+    def answers(system, item):
+        return float(f"Answer {item.task}." in system.prompt.system + system.prompt.template)
+
+    climbed = simulate(project, answers, infer=infer)
+    assert sum(isinstance(step, steps.FitRouter) for step in climbed.steps) == 1
+    decided = climbed.evidence.decision("prompt", "a")
+    assert decided.outcome == "inadequate"
+    assert climbed.evidence.decision("prompt", "b").outcome == "adequate"
+
+
+def test_a_cap_on_calls_stops_before_the_call_that_would_exceed_it():
+    """For every cap: never a call too many, and the verdict says that money ran out."""
+    whole = simulate(BOTH, model(rates(GOOD, GOOD))).evidence.spent.calls
+    for cap in (1, 19, 20, 21, whole - 1, whole):
+        project = playbook.project(A, B, budget=Budget(calls=cap))
+        climbed = simulate(project, model(rates(GOOD, GOOD)))
+        assert climbed.evidence.spent.calls <= cap
+        assert (the_end(climbed).reason == "budget") == (cap < whole)
+
+
+def test_a_cap_on_money_stops_before_the_call_that_could_exceed_it():
+    """The worst case of a step is held against what is left, so the cap is never broken."""
+    price = ModelPrice(prompt=10**6, completion=10**6)
+    for cap in (50, 500, 5000):
+        project = playbook.project(A, B, price=price, budget=Budget(micro_dollars=cap))
+        climbed = simulate(project, model(rates(POOR, POOR)))
+        assert climbed.evidence.spent.micro_dollars <= cap
+        assert the_end(climbed).reason == "budget"
+        assert "dollars" in the_end(climbed).words
+
+
+def test_a_cap_on_minutes_stops_before_the_next_training_or_call():
+    """A quarter of a second per call: a minute is 240 calls."""
+    project = playbook.project(A, B, budget=Budget(minutes=1.0))
+    climbed = simulate(project, model(rates(POOR, POOR)))
+    assert the_end(climbed).reason == "budget"
+    late = [n for n, step in enumerate(climbed.steps) if isinstance(step, steps.Evaluate)][-1]
+    before = climbed.steps[:late]
+    done = sum(
+        len(set(step.calls)) for step in before if isinstance(step, steps.Evaluate)
+    )
+    assert done * 0.25 < 60.0 <= climbed.evidence.spent.seconds
+
+
+def test_nothing_comes_after_the_end():
+    """A stopped climb asks for nothing, until the project changes."""
+    climbed = simulate(BOTH, model(rates(GOOD, GOOD)))
+    assert Playbook(BOTH, climbed.events).next() is None
+    other = playbook.project(A, playbook.task("b", bar=0.8))
+    assert isinstance(Playbook(other, climbed.events).next(), steps.Open)
+
+
+def test_a_raised_bar_is_decided_on_the_answers_that_are_there():
+    """A changed project is climbed anew without asking any call twice."""
+    answers = model(rates(GOOD, GOOD))
+    before = simulate(BOTH, answers)
+    easier = playbook.project(playbook.task("a", bar=0.6), B)
+    after = simulate(easier, answers, events=before.events)
+    assert after.evidence.spent.calls == before.evidence.spent.calls
+    assert the_end(after).reason == "adequate"

@@ -1,0 +1,74 @@
+"""Examples and their order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escalera.domain.dataset import SPLITS, Example, in_order
+
+ITEM = Example(id="a/1", task="a", split="train", input="hello", target="hi", cluster="c")
+IDS = st.lists(st.text(min_size=1, max_size=4), unique=True, max_size=20)
+FEW = settings(derandomize=True, max_examples=60, deadline=None)
+
+
+def items(ids):
+    return [replace(ITEM, id=name) for name in ids]
+
+
+def test_the_order_is_the_one_that_was_published():
+    """Golden order: another version must look at the same items first."""
+    ordered = in_order(items("abcdefgh"), seed=0)
+    assert "".join(item.id for item in ordered) == "aefbhdcg"
+
+
+def test_another_seed_is_another_order():
+    """The order is keyed."""
+    orders = {in_order(items("abcdefgh"), seed=seed) for seed in range(5)}
+    assert len(orders) == 5
+
+
+@FEW
+@given(IDS, st.randoms(use_true_random=False))
+def test_the_order_of_the_file_does_not_matter(ids, random):
+    """Only ids and the seed decide."""
+    shuffled = list(ids)
+    random.shuffle(shuffled)
+    assert in_order(items(ids), seed=1) == in_order(items(shuffled), seed=1)
+
+
+@FEW
+@given(IDS, IDS)
+def test_appended_items_slip_in_without_moving_the_others(old, new):
+    """Old items keep their order among themselves when data are appended."""
+    before = in_order(items(old), seed=3)
+    after = in_order(items(dict.fromkeys([*old, *new])), seed=3)
+    assert tuple(item for item in after if item.id in old) == before
+
+
+def test_a_changed_label_moves_no_item():
+    """The order cannot depend on what would be the right answer."""
+    changed = [replace(item, target="other", input="new") for item in items("abcdef")]
+    assert [i.id for i in in_order(changed, seed=2)] == [
+        i.id for i in in_order(items("abcdef"), seed=2)
+    ]
+
+
+def test_every_field_is_part_of_the_digest():
+    """An item that was edited is another item."""
+    edited = [
+        replace(ITEM, id="a/2"),
+        replace(ITEM, task="b"),
+        replace(ITEM, split="search"),
+        replace(ITEM, input="hello!"),
+        replace(ITEM, target="ho"),
+        replace(ITEM, cluster="d"),
+    ]
+    assert len({ITEM.digest, *(item.digest for item in edited)}) == 7
+
+
+def test_the_splits_are_the_purposes_of_the_architecture():
+    """Four purposes, in the order in which a climb meets them."""
+    assert SPLITS == ("train", "search", "confirm", "golden")

@@ -1,0 +1,75 @@
+"""Events as rows."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from escalera.domain.event import Event, Failed
+from escalera.domain.project import Policy
+from escalera.edges.journal import rows
+from escalera.errors import JournalCorrupt
+from escalera.testing import playbook
+from escalera.testing.playbook import luck, simulate
+
+FAILED = Failed(step="s", cause="the endpoint »x« is away: \N{SNOWMAN}\n", retryable=True)
+
+
+def answers(system, item):
+    """Prompting is poor at a; its adapter mends that and breaks b."""
+    good = (item.task == "a") is (system.adapter is not None)
+    return float(luck(item) < (0.95 if good else 0.3))
+
+
+def every_event():
+    """One climb through all rungs, with a router."""
+    project = playbook.project(
+        playbook.task("a"), playbook.task("b"), policy=Policy(looks=(0.5, 1.0))
+    )
+    return [*simulate(project, answers).events, FAILED]
+
+
+def test_every_kind_of_event_survives_being_written():
+    """A climb through all rungs appends every kind; each is read back as it was."""
+    events = every_event()
+    assert {type(event) for event in events} == set(get_args(Event))
+    for event in events:
+        kind, body = rows.encode(event)
+        assert rows.decode(kind, rows.VERSION, body, at=1) == event
+
+
+def test_equal_events_are_equal_bytes():
+    """The bytes are canonical, so two climbs can be compared row by row."""
+    first, second = every_event(), every_event()
+    assert [rows.encode(event) for event in first] == [rows.encode(event) for event in second]
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "body", "said"),
+    [
+        ("party", 1, b"{}", "an event 'party' of version 1"),
+        ("failed", 2, b"{}", "an event 'failed' of version 2"),
+        ("failed", 1, b"{}", "row 7 (failed) cannot be read"),
+        ("failed", 1, b"\xff", "row 7 (failed) cannot be read"),
+    ],
+)
+def test_a_row_that_is_no_event_is_named(kind, version, body, said):
+    """The position and what is wrong with it."""
+    with pytest.raises(JournalCorrupt) as caught:
+        rows.decode(kind, version, body, at=7)
+    assert said in str(caught.value)
+    assert "row 7" in str(caught.value)
+
+
+def test_the_link_covers_every_part_and_the_borders_between_them():
+    """No byte can move from one column to the next unseen."""
+    links = {
+        rows.link("h", "kind", 1, b"body"),
+        rows.link("g", "kind", 1, b"body"),
+        rows.link("h", "kin", 1, b"dbody"),
+        rows.link("h", "kind", 2, b"body"),
+        rows.link("h", "kind", 1, b"bodz"),
+        rows.link("hk", "ind", 1, b"body"),
+    }
+    assert len(links) == 6

@@ -1,0 +1,182 @@
+"""Performing an evaluation."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from escalera.core.evidence import fold
+from escalera.core.ladder.steps import Call, Evaluate
+from escalera.domain.message import Decoding
+from escalera.domain.project import ModelPrice
+from escalera.domain.system import Prompt, System
+from escalera.engine import evaluation
+from escalera.errors import JournalConflict, ProviderUnavailable
+from escalera.testing import playbook
+from escalera.testing.scripted import Faults, ScriptedProvider
+
+TASK = playbook.task("a", items={"search": 10})
+PROJECT = playbook.project(TASK)
+ITEMS = TASK.items("search")
+SMALL = System(model="base", revision="r1", prompt=Prompt(system="Be brief."), decoding=Decoding())
+LARGE = replace(SMALL, prompt=Prompt(system="Be kind."))
+STEP = Evaluate(
+    rung="prompt",
+    purpose="race",
+    task="a",
+    calls=tuple(Call(system=system, item=item) for system in (SMALL, LARGE) for item in ITEMS),
+)
+
+
+def right(request):
+    """The target of the item that is asked about."""
+    return f"answer {request.messages[-1].content.split()[-1]}"
+
+
+def about(number):
+    return lambda request: request.messages[-1].content.endswith(f" {number}")
+
+
+def perform(provider, *, evidence=None, step=STEP, record=None):
+    """Everything that was recorded, unit by unit; an outage is returned, not raised."""
+    evidence = evidence or fold([])
+    units, told, error = [], [], None
+
+    def keep(events):
+        units.append(list(events))
+        for event in events:
+            evidence.apply(event)
+
+    async def run():
+        await evaluation.perform(
+            step,
+            project=PROJECT,
+            evidence=evidence,
+            provider=provider,
+            record=record or keep,
+            progress=lambda *said: told.append(said),
+        )
+
+    try:
+        asyncio.run(run())
+    except ProviderUnavailable as caught:
+        error = caught
+    return units, told, error
+
+
+def test_every_call_is_scored_and_described():
+    """What is recorded says which system answered which item, and at what price."""
+    provider = ScriptedProvider(right, price=ModelPrice(prompt=10**6, completion=10**6))
+    units, _, error = perform(provider)
+    events = [event for unit in units for event in unit]
+    assert error is None
+    assert [(event.system, event.item) for event in events] == [
+        (call.system.digest, call.item.id) for call in STEP.calls
+    ]
+    first, item = events[0], ITEMS[0]
+    assert (first.score, first.reason, first.reply) == (1.0, None, item.target)
+    assert (first.item_digest, first.task, first.split) == (item.digest, "a", "search")
+    assert (first.cluster, first.scorer, first.revision) == (item.cluster, "exact", "scripted-1")
+    assert first.micro_dollars == first.usage.prompt_tokens + first.usage.completion_tokens == 8
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_units_belong_to_one_system_and_are_recorded_as_a_whole(concurrency):
+    """Ten items in units of four, for each of two systems."""
+    units, told, _ = perform(ScriptedProvider(right, unit=4, concurrency=concurrency))
+    assert [len(unit) for unit in units] == [4, 4, 2, 4, 4, 2]
+    assert all(len({event.system for event in unit}) == 1 for unit in units)
+    assert told[-1] == ("race", 20, 20)
+    assert [done for _, done, _ in told] == [4, 8, 10, 14, 18, 20]
+
+
+def test_units_are_cut_before_what_is_answered_is_left_out():
+    """After a restart a batch is what it would have been: no unit is filled up from the next."""
+    whole, _, _ = perform(ScriptedProvider(right, unit=4))
+    known = fold([event for unit in whole[:2] for event in unit])
+    rest, told, _ = perform(ScriptedProvider(right, unit=4), evidence=known)
+    assert rest == whole[2:]
+    assert told[-1] == ("race", 12, 12)
+
+
+def test_nothing_is_asked_when_everything_is_known():
+    """A second run buys nothing."""
+    whole, _, _ = perform(ScriptedProvider(right))
+    provider = ScriptedProvider(right)
+    again, told, _ = perform(provider, evidence=fold([e for unit in whole for e in unit]))
+    assert (again, told, provider.requests) == ([], [], [])
+
+
+def test_an_absent_endpoint_is_no_wrong_answer():
+    """The error is raised, nothing is scored for that call, and later units are not begun."""
+    provider = ScriptedProvider(right, faults=Faults(when=about(ITEMS[2].target.split()[1])))
+    units, _, error = perform(provider)
+    events = [event for unit in units for event in unit]
+    assert isinstance(error, ProviderUnavailable)
+    assert [event.item for event in events] == [item.id for item in ITEMS[:2]]
+    assert all(event.score == 1.0 for event in events)
+    assert len(provider.requests) == 3
+
+
+def test_the_next_run_asks_only_what_is_missing():
+    """Twenty calls in all, over two runs, plus the one that failed."""
+    evidence = fold([])
+    first = ScriptedProvider(right, faults=Faults(when=about(ITEMS[4].target.split()[1])))
+    perform(first, evidence=evidence)
+    second = ScriptedProvider(right)
+    _, _, error = perform(second, evidence=evidence)
+    assert error is None
+    assert len(first.requests) == 5
+    assert len(second.requests) == 16
+    assert len(evidence.observed) == 20
+
+
+def test_a_refused_request_is_unscored_with_the_reason():
+    """The endpoint's word is kept; the other calls go on, and nothing was billed."""
+    faults = Faults(when=about(ITEMS[1].target.split()[1]), kind="rejected")
+    units, _, error = perform(ScriptedProvider(right, faults=faults))
+    events = [event for unit in units for event in unit]
+    assert error is None
+    assert len(events) == 20
+    refused = [event for event in events if event.score is None]
+    assert {event.item for event in refused} == {ITEMS[1].id}
+    assert all("scripted rejection" in event.reason for event in refused)
+    assert {event.micro_dollars for event in refused} == {0}
+
+
+class Slow(ScriptedProvider):
+    """Answers after a few turns of the loop; with `fails`, the first unit soon ends in an error."""
+
+    fails = False
+
+    async def answer(self, requests):
+        failed = self.fails and not self.requests
+        answers = await super().answer(requests)
+        for _ in range(1 if failed else 5):
+            await asyncio.sleep(0)
+        away = ProviderUnavailable("away", provider="slow")
+        return [away if failed else answer for answer in answers]
+
+
+def test_units_under_way_are_recorded_when_the_endpoint_goes_away():
+    """They are paid for: three are in flight, one fails, two are kept and the rest never begins."""
+    provider = Slow(right, concurrency=3)
+    provider.fails = True
+    units, _, error = perform(provider)
+    assert isinstance(error, ProviderUnavailable)
+    assert len(provider.requests) == 3
+    assert [event.item for unit in units for event in unit] == [ITEMS[1].id, ITEMS[2].id]
+
+
+def test_a_lost_journal_ends_everything_under_way():
+    """Without a place to record answers none is bought."""
+    provider = Slow(right, concurrency=2)
+
+    def refuse(events):
+        raise JournalConflict("another process writes")
+
+    with pytest.raises(JournalConflict):
+        perform(provider, record=refuse)
+    assert len(provider.requests) <= 4

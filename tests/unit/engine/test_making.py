@@ -1,0 +1,178 @@
+"""Performing trainings, merges and the fit of a router."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from escalera.core.ladder.steps import FitRouter, Merge, Train
+from escalera.domain.identity import digest_of
+from escalera.domain.recipe import (
+    Ingredient,
+    LoraLevers,
+    LossPoint,
+    MergePlan,
+    TrainingRecipe,
+    TrainingRun,
+    WeightedAdapter,
+)
+from escalera.domain.system import Prompt
+from escalera.edges.artifacts import FolderArtifacts
+from escalera.engine import making
+from escalera.errors import EvidenceMissing, InputError, TrainingError
+from escalera.testing import playbook
+
+A = playbook.task("a", items={"train": 6, "search": 8, "confirm": 8})
+B = playbook.task("b", items={"train": 6, "search": 8, "confirm": 8})
+PROJECT = playbook.project(A, B)
+PROMPT = Prompt(system="Be kind.", template="> {input}")
+
+
+def ingredient(task, count):
+    items = task.items("train")[:count]
+    data = digest_of([item.digest for item in items])
+    return Ingredient(task=task.name, prompt=PROMPT, examples=count, data=data)
+
+
+RECIPE = TrainingRecipe(
+    model="base",
+    revision="r1",
+    ingredients=(ingredient(A, 4), ingredient(B, 2)),
+    levers=LoraLevers(),
+)
+
+
+class Notes:
+    """A trainer and merger that writes down what it was given."""
+
+    def __init__(self, *, fails=False):
+        self.fails = fails
+        self.pairs = []
+        self.inputs = []
+
+    def train(self, recipe, pairs, *, into, progress):
+        self.pairs = list(pairs)
+        progress("training", 1, 1)
+        (into / "half").write_text("half")
+        if self.fails:
+            raise TrainingError("the loss is not finite")
+        (into / "adapter").write_text(recipe.digest)
+        curve = (LossPoint(step=1, loss=2.0),)
+        return TrainingRun(curve=curve, tokens=70, examples=6, parameters=3, seconds=1.5)
+
+    def merge(self, plan, adapters, *, into):
+        self.inputs = list(adapters)
+        (into / "adapter").write_text("+".join((f / "adapter").read_text() for f in adapters))
+
+
+class Ticks:
+    """A clock that moves by two seconds at each look."""
+
+    now = 0.0
+
+    def seconds(self):
+        self.now += 2.0
+        return self.now
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    """An empty store."""
+    return FolderArtifacts(tmp_path / "artifacts")
+
+
+def ignore(*_):
+    """Progress that nobody watches."""
+
+
+def train(artifacts, trainer):
+    return making.train(
+        Train(rung="lora", recipe=RECIPE),
+        project=PROJECT,
+        trainer=trainer,
+        artifacts=artifacts,
+        progress=ignore,
+    )
+
+
+def test_a_training_gets_exactly_the_items_of_the_recipe(artifacts):
+    """The first train items of each ingredient in the project's order, under its prompt."""
+    trainer = Notes()
+    train(artifacts, trainer)
+    wanted = [*A.items("train")[:4], *B.items("train")[:2]]
+    assert [(pair.messages, pair.target) for pair in trainer.pairs] == [
+        (PROMPT.messages(item.input), item.target) for item in wanted
+    ]
+
+
+def test_a_training_is_recorded_with_its_stored_adapter(artifacts):
+    """The event says everything that the run told, and the adapter can be read."""
+    event = train(artifacts, Notes())
+    assert (event.recipe, event.tokens, event.examples) == (RECIPE, 70, 6)
+    assert (event.parameters, event.seconds, event.curve[0].loss) == (3, 1.5, 2.0)
+    assert (artifacts.path(event.adapter) / "adapter").read_text() == RECIPE.digest
+
+
+def test_a_failed_training_leaves_nothing_behind(artifacts, tmp_path):
+    """The half-made folder is removed, and nothing is stored."""
+    with pytest.raises(TrainingError):
+        train(artifacts, Notes(fails=True))
+    assert list((tmp_path / "artifacts").rglob("*")) == [tmp_path / "artifacts" / "scratch"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(A, examples=tuple(replace(i, target="other") for i in A.examples)),
+        replace(A, examples=A.items("train")[1:]),
+    ],
+)
+def test_changed_data_are_no_recipe(changed):
+    """An adapter must be what its recipe says: other items are refused, with the remedy."""
+    project = playbook.project(changed, B)
+    with pytest.raises(EvidenceMissing, match="'a' are not those of the recipe"):
+        making.training_pairs(project, RECIPE)
+
+
+def test_a_merge_reads_the_adapters_in_the_order_of_the_plan(artifacts):
+    """Weights belong to positions; the time it took is a clock reading."""
+    stored = []
+    for name in ("x", "y"):
+        folder = artifacts.scratch()
+        (folder / "adapter").write_text(name)
+        stored.append(artifacts.put(folder))
+    adapters = tuple(WeightedAdapter(adapter=name, weight=1.0) for name in reversed(stored))
+    plan = MergePlan(method="linear", adapters=adapters)
+    merger = Notes()
+    event = making.merge(Merge(plan=plan), merger=merger, artifacts=artifacts, clock=Ticks())
+    assert merger.inputs == [artifacts.path(stored[1]), artifacts.path(stored[0])]
+    assert (artifacts.path(event.adapter) / "adapter").read_text() == "y+x"
+    assert (event.plan, event.seconds) == (plan, 2.0)
+
+
+def test_a_router_is_learned_stored_and_asked_once_for_every_item(artifacts):
+    """Every item of every split has a choice; the accuracy is that on search items."""
+    step = FitRouter(tasks=("a", "b"))
+    event = making.fit_router(step, project=PROJECT, artifacts=artifacts)
+    assert sorted(event.items) == sorted(i.id for t in (A, B) for i in t.examples)
+    assert len(event.choices) == len(event.items)
+    infer = making.load_router(artifacts, event.router)
+    known = {item.id: item for task in (A, B) for item in task.examples}
+    assert [infer(known[name].input) for name in event.items] == list(event.choices)
+    searched = [
+        known[name].task == choice
+        for name, choice in zip(event.items, event.choices, strict=True)
+        if known[name].split == "search"
+    ]
+    assert (event.accuracy.n, event.accuracy.clusters) == (16, 16)
+    assert event.accuracy.value == sum(searched) / 16
+    again = making.fit_router(step, project=PROJECT, artifacts=artifacts)
+    assert again == event
+
+
+def test_a_router_without_train_items_is_an_input_error(artifacts):
+    """The user's data are at fault, and the message says what to do."""
+    bare = playbook.project(A, playbook.task("b", items={"search": 8, "confirm": 8}))
+    with pytest.raises(InputError, match=r"no training items for \['b'\]"):
+        making.fit_router(FitRouter(tasks=("a", "b")), project=bare, artifacts=artifacts)
