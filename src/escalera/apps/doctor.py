@@ -6,7 +6,8 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
-from escalera.core.ladder import race, rungs
+from escalera.core.ladder import combining, race, rungs
+from escalera.core.merging import plans
 from escalera.core.prompts import variants
 from escalera.core.stats import halving, power
 from escalera.domain.dataset import SPLITS, Split
@@ -194,12 +195,13 @@ def _estimate(project: Project, row: rungs.Rung, probe: Probe | None) -> Estimat
 
 
 def _calls(task: Task, rung: str) -> int:
-    """At most: every entrant of a race, every confirm item."""
-    confirm = sum(item.split == "confirm" for item in task.examples)
+    """At most: every entrant of a race, and every confirm item; with an incumbent, for both."""
+    confirm = len(task.items("confirm"))
     entrants = {"prompt": len(variants.propose(task.parts)), "examples": FEW_SHOT_PROMPTS}
     arms = entrants.get(rung, 0)
+    search = len(task.items("search"))
     if not arms:
-        return confirm
-    pool = sum(item.split == "search" for item in task.examples) or 1
-    plan = halving.schedule(arms=arms, calls=race.CALLS_PER_ENTRANT * arms, pool=pool)
+        merges = len(plans.propose("", ())) if rung == "merge" else 0
+        return 2 * confirm + merges * min(search, combining.MERGE_ITEMS)
+    plan = halving.schedule(arms=arms, calls=race.CALLS_PER_ENTRANT * arms, pool=search)
     return confirm + sum(entry.calls for entry in plan)

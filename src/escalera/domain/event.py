@@ -177,7 +177,6 @@ class Decided:
     candidate: str | None
     words: str
     reasons: tuple[str, ...]
-    reversal: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ def digest_of(value: Any) -> str:
     """Hex SHA-256 of a dataclass, mapping, sequence or scalar."""
     if dataclasses.is_dataclass(value):
         return _remembered(value)  # type: ignore[arg-type]
-    return hashlib.sha256(canonical(value)).hexdigest()
+    return _hashed(value)
 
 
 def canonical(value: Any) -> bytes:
@@ -34,4 +34,20 @@ def short(digest: str) -> str:
 @lru_cache(maxsize=8192)
 def _remembered(value: Any) -> str:
     # Systems are hashed once per lookup of evidence; equal values have equal digests.
-    return hashlib.sha256(canonical(value)).hexdigest()
+    return _hashed(value)
+
+
+def _hashed(value: Any) -> str:
+    plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+    return hashlib.sha256(canonical(_numbered(plain))).hexdigest()
+
+
+def _numbered(value: Any) -> Any:
+    # 0 and 0.0 are equal, so they must be hashed alike.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _numbered(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_numbered(entry) for entry in value]
+    return value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from escalera.settings.tables import ProjectFile
 
 Problem = tuple[str, str, str]
@@ -37,10 +39,20 @@ def _numbers(found: ProjectFile) -> list[Problem]:
         (_positive(budget.calls), "budget.calls", budget.calls, "above 0"),
         (_positive(budget.minutes), "budget.minutes", budget.minutes, "above 0"),
         (lora.rank > 0, "lora.rank", lora.rank, "above 0"),
+        (lora.alpha > 0, "lora.alpha", lora.alpha, "above 0"),
+        (bool(lora.targets), "lora.targets", lora.targets, "at least one module name"),
         (lora.epochs > 0, "lora.epochs", lora.epochs, "above 0"),
         (lora.learning_rate > 0, "lora.learning_rate", lora.learning_rate, "above 0"),
         (lora.batch_tokens >= 16, "lora.batch_tokens", lora.batch_tokens, "at least 16"),
     ]
+    for name, model in found.models.items():
+        price = model.price
+        payable = price is None or min(price.prompt, price.completion) >= 0
+        checks += [
+            (model.concurrency > 0, f"models.{name}.concurrency", model.concurrency, "above 0"),
+            (_positive(model.threads), f"models.{name}.threads", model.threads, "above 0"),
+            (payable, f"models.{name}.price", price, "dollars that are not negative"),
+        ]
     for name, task in found.tasks.items():
         checks += [
             (0 < task.bar < 1, f"tasks.{name}.bar", task.bar, "between 0 and 1"),
@@ -62,7 +74,7 @@ def _rising(looks: list[float]) -> bool:
 
 
 def _positive(value: float | None) -> bool:
-    return value is None or value > 0
+    return value is None or 0 < value < math.inf
 
 
 def _models(found: ProjectFile) -> list[Problem]:

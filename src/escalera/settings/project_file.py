@@ -41,6 +41,13 @@ def load(file: Path) -> ProjectFile:
             problem=f"cannot be read ({error.strerror})",
             remedy="Run `escalera init` to write one, or name another with --project",
         ) from error
+    except UnicodeDecodeError as error:
+        raise ProjectError(
+            file=str(file),
+            key="the file",
+            problem=f"is not UTF-8 text ({error.reason} at byte {error.start})",
+            remedy="Save it as UTF-8",
+        ) from error
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

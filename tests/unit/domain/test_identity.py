@@ -24,7 +24,10 @@ JSON = st.recursive(
 def test_the_digest_of_a_value_is_written_in_stone():
     """A journal of today must be found by tomorrow's version: the hex is part of the format."""
     assert digest_of(PROMPT) == "597333ee45a73beae4afc55c1b349afefa510039bf7a1ad7eb0107af59d52447"
-    assert digest_of(["a", 1, None]) == "0ae764bffd3a17b6454c8d9ebf712311d9b92efce67a4e4ea4f095fc05ed0122"
+    assert (
+        digest_of(["a", 1, None])
+        == "0ae764bffd3a17b6454c8d9ebf712311d9b92efce67a4e4ea4f095fc05ed0122"
+    )
 
 
 def test_canonical_json_has_one_spelling():
@@ -48,7 +51,6 @@ def test_key_order_does_not_matter_and_list_order_does():
     assert digest_of([1, 2]) != digest_of([2, 1])
 
 
-@pytest.mark.xfail(strict=True, reason="the cache of digests answers 0 with the digest of 0.0")
 def test_the_digest_does_not_depend_on_what_was_hashed_before():
     """Equal values that are written differently (0 and 0.0) must not answer for one another."""
     first = "d(Decoding(temperature=0)); print(d(Decoding(temperature=0.0)))"

@@ -68,6 +68,10 @@ class Case:
         """The best route that prompting put forward: what finetuning must not break."""
         return self.evidence.nominee("examples") or self.evidence.nominee("prompt")
 
+    def incumbent_of(self, rung: RungName) -> Route | None:
+        """What a route of *rung* is held against: nothing on the prompting rungs."""
+        return None if rung in ("prompt", "examples") else self.incumbent()
+
     def unprompted(self) -> Route:
         """The route of the prompt rung: short prompts, which an adapter is trained under."""
         route = self.evidence.nominee("prompt")

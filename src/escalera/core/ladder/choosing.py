@@ -42,7 +42,7 @@ def candidates(case: Case) -> tuple[Candidate, ...]:
         route = case.evidence.nominee(rung.name)
         if route is None or case.evidence.decision(rung.name, "") is None:
             continue
-        incumbent = None if rung.name in ("prompt", "examples") else case.incumbent()
+        incumbent = case.incumbent_of(rung.name)
         found.append(
             _candidate(case, rung.name, route, confirm.standings(case, rung.name, route, incumbent))
         )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from escalera.core.ladder import confirm, pricing, race, rungs, words
+from escalera.core.ladder import confirm, deciding, pricing, race, rungs, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.race import Race
-from escalera.core.ladder.steps import Call, Decide, Evaluate, Nominate, Price, Propose, Step
+from escalera.core.ladder.steps import Call, Evaluate, Price, Propose, Step
 from escalera.core.prompts import fewshot, variants
-from escalera.domain.event import Decided, Nominated, Proposed
+from escalera.domain.event import Proposed
 from escalera.domain.project import RungName
 from escalera.domain.system import Prompt, System
 from escalera.domain.task import Task
@@ -109,52 +109,19 @@ def _race(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
     return None
 
 
-def _confirm(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
+def _confirm(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step:
     winners = {task.name: race.winner(case, _race_of(case, rung, task)) for task in tasks}
     if rung == "examples":
         before = case.unprompted()
         winners = {task.name: before.system(task.name) for task in case.project.tasks} | winners
     route = case.route(winners)
-    if case.evidence.nominee(rung) != route:
-        return Nominate(event=Nominated(rung=rung, route=route))
-    found = confirm.step(case, rung, route, None)
-    if found is not None:
-        return found
-    return _decide(case, rung, tasks, confirm.standings(case, rung, route, None))
-
-
-def _decide(
-    case: Case, rung: RungName, tasks: Sequence[Task], found: Sequence[confirm.Standing]
-) -> Step:
-    """One decision per task of the rung, then one for the rung."""
-    route = case.evidence.nominee(rung)
-    candidate = route.digest if route is not None else None
-    for standing in found:
-        task = standing.task
-        if task not in tasks or case.evidence.decision(rung, task.name) is not None:
-            continue
-        return Decide(
-            event=Decided(
-                rung=rung,
-                task=task.name,
-                outcome=standing.outcome,
-                candidate=candidate,
-                words=_words(case, rung, standing),
-                reasons=(),
-                reversal=(),
-            )
-        )
-    outcome = confirm.overall([standing.outcome for standing in found])
-    return Decide(
-        event=Decided(
-            rung=rung,
-            task="",
-            outcome=outcome,
-            candidate=candidate,
-            words=f"{rungs.rung(rung).title}: {outcome}",
-            reasons=tuple(words.standing(standing) for standing in found),
-            reversal=(),
-        )
+    return deciding.judge(
+        case,
+        rung,
+        route,
+        tasks=tasks,
+        say=lambda standing: _words(case, rung, standing),
+        conclude=lambda outcome, _: f"{rungs.rung(rung).title}: {outcome}",
     )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from escalera.core.ladder import confirm, pricing, rungs, words
+from escalera.core.ladder import confirm, deciding, pricing, rungs, words
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Decide, Nominate, Price, Step, Train
-from escalera.domain.event import Decided, Nominated
+from escalera.core.ladder.steps import Price, Step, Train
 from escalera.domain.identity import digest_of
 from escalera.domain.project import RungName
 from escalera.domain.recipe import Ingredient, TrainingRecipe
@@ -72,13 +71,14 @@ def train(
 
 def judge(case: Case, rung: RungName, route: Route) -> Step:
     """Nominate *route*, confirm it against bars and incumbent, and decide the rung."""
-    incumbent = case.incumbent()
-    if case.evidence.nominee(rung) != route:
-        return Nominate(event=Nominated(rung=rung, route=route))
-    found = confirm.step(case, rung, route, incumbent)
-    if found is not None:
-        return found
-    return _decide(case, rung, route, confirm.standings(case, rung, route, incumbent))
+    return deciding.judge(
+        case,
+        rung,
+        route,
+        tasks=case.project.tasks,
+        say=words.standing,
+        conclude=lambda outcome, found: _summary(rung, outcome, found),
+    )
 
 
 # Below: private.
@@ -90,34 +90,6 @@ def _confirming(case: Case) -> int:
     incumbent = case.incumbent()
     again = case.missing(case.calls(incumbent, items)) if incumbent is not None else ()
     return len(items) + len(again)
-
-
-def _decide(case: Case, rung: RungName, route: Route, found: Sequence[confirm.Standing]) -> Step:
-    for standing in found:
-        if case.evidence.decision(rung, standing.task.name) is None:
-            return Decide(
-                event=Decided(
-                    rung=rung,
-                    task=standing.task.name,
-                    outcome=standing.outcome,
-                    candidate=route.digest,
-                    words=words.standing(standing),
-                    reasons=(),
-                    reversal=(),
-                )
-            )
-    outcome = confirm.overall([standing.outcome for standing in found])
-    return Decide(
-        event=Decided(
-            rung=rung,
-            task="",
-            outcome=outcome,
-            candidate=route.digest,
-            words=_summary(rung, outcome, found),
-            reasons=tuple(words.standing(standing) for standing in found),
-            reversal=(),
-        )
-    )
 
 
 def _summary(rung: RungName, outcome: str, found: Sequence[confirm.Standing]) -> str:

@@ -109,8 +109,8 @@ def test_every_candidate_is_spoken_of():
     said = "\n".join(stopped.reasons)
     for title in ("Prompt wording", "Worked examples", "LoRA on the failing types",
                   "LoRA on a mixture"):  # fmt: skip
-        assert f"{title} is not enough" in said
-    assert "Route over separate models would do too, but it serves 2 models instead of 1" in said
+        assert f"{title}: not enough" in said
+    assert "Route over separate models: would do too, but it serves 2 models instead of 1" in said
 
 
 def test_what_would_reverse_it_names_bars_margins_and_the_base_model():

@@ -1,0 +1,173 @@
+"""The verbs as a library."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import escalera
+from escalera.apps import workspace
+from escalera.errors import EvidenceMissing, InputError
+
+FIXED = {"a": 0.97, "b": 0.97}
+BROKEN = {"a": 0.97, "b": 0.4}
+
+
+def test_a_project_is_opened_by_its_file_or_its_folder(write):
+    """Both are the same project."""
+    folder = write()
+    by_folder, by_file = workspace.load(folder), workspace.load(str(folder / "escalera.toml"))
+    assert by_folder.project == by_file.project
+    assert [task.name for task in by_folder.project.tasks] == ["a", "b"]
+    assert [task.share for task in by_folder.project.tasks] == [0.5, 0.5]
+
+
+def test_rungs_that_need_weights_are_left_out_for_an_endpoint(write):
+    """They could not be climbed."""
+    assert workspace.load(write()).project.policy.rungs == ("prompt", "examples")
+    assert len(workspace.load(write(local=True)).project.policy.rungs) == 6
+
+
+def test_a_cap_on_money_needs_a_price(write):
+    """A cap that cannot be kept is no cap."""
+    folder = write(extra="\n[budget]\nmoney = 5\n")
+    with pytest.raises(InputError, match=r"models\.base\.price: is unknown"):
+        workspace.load(folder)
+    text = (folder / "escalera.toml").read_text()
+    priced = text.replace('model = "m"', 'model = "m"\nprice = { prompt = 0.5, completion = 1 }')
+    (folder / "escalera.toml").write_text(priced)
+    project = workspace.load(folder).project
+    assert project.budget.micro_dollars == 5_000_000
+    assert (project.model.price.prompt, project.model.price.completion) == (500_000, 1_000_000)
+
+
+def test_without_a_journal_there_is_no_decision(write):
+    """And asking for it makes none."""
+    folder = write()
+    with pytest.raises(EvidenceMissing, match="run `escalera climb`"):
+        _ = workspace.load(folder).decision
+    assert not (folder / ".escalera").exists()
+
+
+def test_a_climb_that_has_not_stopped_has_no_decision(write, climb):
+    """What is there is not shown as a result."""
+    folder = write()
+    climb(folder, at_most=100)
+    with pytest.raises(EvidenceMissing, match="holds no decision"):
+        _ = workspace.load(folder).decision
+
+
+@pytest.mark.parametrize(
+    ("rates", "tuned", "reason", "served", "code"),
+    [
+        ((0.97, 0.97), None, "adequate", "prompt", 0),
+        ((0.72, 0.97), None, "undecided", None, 3),
+        ((0.3, 0.97), FIXED, "adequate", "lora", 0),
+        ((0.3, 0.3), {"a": 0.4, "b": 0.4}, "inadequate", None, 0),
+        ((0.3, 0.97), {"a": 0.97, "b": 0.8}, "adequate", "route", 0),
+    ],
+)
+def test_a_decision_says_how_the_climb_ended(write, climb, rates, tuned, reason, served, code):
+    """Reason, sentence, what is served and the exit code, read from the journal alone."""
+    folder = write(local=True)
+    climbed = climb(folder, *rates, tuned=tuned)
+    decision = workspace.load(folder).decision
+    assert (decision.reason, decision.served, decision.exit_code) == (reason, served, code)
+    assert decision.sentence == climbed.evidence.stopped[0].words
+
+
+def test_a_changed_project_has_no_decision_yet(write, climb):
+    """A decision holds for the project file that it was made for."""
+    folder = write()
+    climb(folder)
+    file = folder / "escalera.toml"
+    file.write_text(file.read_text().replace("bar = 0.7", "bar = 0.75"))
+    with pytest.raises(EvidenceMissing, match="project file as it is now"):
+        _ = workspace.load(folder).decision
+
+
+def test_a_stopped_climb_is_not_climbed_again(write, climb):
+    """No endpoint is needed, and not an event is added."""
+    folder = write()
+    events = len(climb(folder).events)
+    opened = workspace.load(folder)
+    assert opened.climb().reason == "adequate"
+    assert opened.evidence().events == events
+
+
+def test_explain_holds_every_reason_and_every_reversal(write, climb):
+    """The verdict first, then why, then each rung, then what would reverse it."""
+    folder = write(local=True)
+    climb(folder, 0.3, 0.97, tuned=BROKEN)
+    decision = workspace.load(folder).decision
+    text, verdict = decision.explain(), decision.document["verdict"]
+    assert text.startswith(decision.sentence)
+    assert verdict["reasons"]
+    assert verdict["reversal"]
+    for said in [*verdict["reasons"], *verdict["reversal"]]:
+        assert f"  - {said}" in text
+    for rung in decision.document["ladder"]:
+        assert f"  {rung['title']}: {rung['state']}" in text
+    assert "<h1>" in decision._repr_html_() or decision.sentence[:20] in decision._repr_html_()
+
+
+def test_two_systems_are_compared_by_rung_or_digest(write, climb):
+    """By task, on common items, in words and in HTML; an unknown name is told with the known."""
+    folder = write(local=True)
+    climb(folder, 0.3, 0.97, tuned=BROKEN)
+    opened = workspace.load(folder)
+    found = opened.compare("lora", "prompt")
+    assert [row.task for row in found.tasks] == ["a", "b"]
+    assert [row.verdict for row in found.tasks] == ["better", "worse"]
+    assert str(found).startswith("lora against prompt\n  a: 0.9")
+    assert found._repr_html_().count("<li>") == 2
+    digest = opened.evidence().nominee("lora").digest
+    assert opened.compare(digest[:16], "prompt").tasks == found.tasks
+    with pytest.raises(InputError, match="'magic': this climb has examples, lora"):
+        opened.compare("magic", "prompt")
+
+
+def test_the_report_is_one_file(write, climb):
+    """Beside the project file, or where it is wanted."""
+    folder = write()
+    climb(folder)
+    opened = workspace.load(folder)
+    assert opened.report() == folder / "report.html"
+    other = opened.report(folder / "other.html")
+    assert other.read_text() == (folder / "report.html").read_text()
+    assert opened.decision.sentence.split("[")[0] in other.read_text()
+
+
+def test_json_without_clocks_is_the_same_for_equal_climbs(write, climb):
+    """Sorted keys, and no key `clocks` anywhere."""
+    folder = write()
+    climb(folder)
+    document = workspace.load(folder).decision.document
+    plain = workspace.as_json(document, clocks=False)
+    assert '"clocks"' not in plain
+    assert '"clocks"' in workspace.as_json(document)
+    assert list(json.loads(plain)) == sorted(json.loads(plain))
+
+
+def test_a_desk_answers_with_the_decided_system(write, climb):
+    """The route of the verdict, under the project's name."""
+    folder = write()
+    climb(folder)
+    assert workspace.load(folder).desk().names()[0].startswith("support")
+
+
+def test_nothing_promoted_is_nothing_served(write, climb):
+    """With the verdict in the message."""
+    folder = write()
+    climb(folder, 0.72, 0.97)
+    with pytest.raises(EvidenceMissing, match=r"nothing was promoted \(Not enough evidence"):
+        workspace.load(folder).desk()
+
+
+def test_the_top_of_the_package_has_exactly_these_names():
+    """Sorted, loaded when asked for, and nothing else."""
+    assert escalera.__all__ == sorted(escalera.__all__)
+    assert escalera.load is workspace.load
+    with pytest.raises(AttributeError, match="no attribute 'magic'"):
+        _ = escalera.magic

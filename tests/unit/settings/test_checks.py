@@ -1,0 +1,129 @@
+"""Rules that go beyond types."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from escalera.settings import checks
+from escalera.settings.tables import ProjectFile
+
+GOOD = {
+    "project": {"name": "p"},
+    "models": {"base": {"path": "model"}},
+    "climb": {"model": "base"},
+    "tasks": {
+        "a": {"data": "a.jsonl", "scorer": "exact", "bar": 0.8},
+        "b": {"data": "b.jsonl", "scorer": "exact", "bar": 0.8},
+    },
+}
+
+
+def problems(*path_and_value):
+    """The problems of a good file in which one key has another value."""
+    raw = msgspec.json.decode(msgspec.json.encode(GOOD))
+    if path_and_value:
+        *path, last, value = path_and_value
+        table = raw
+        for name in path:
+            table = table.setdefault(name, {})
+        table[last] = value
+    return checks.problems(msgspec.convert(raw, ProjectFile))
+
+
+def test_a_good_file_has_no_problem():
+    """Defaults are in range."""
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "bad", "good"),
+    [
+        (("project", "confidence"), [0.5, 1.0, 95.0], [0.51, 0.999]),
+        (("climb", "replay"), [0.0, 1.1], [0.01, 1.0]),
+        (("climb", "looks"), [[], [0.5], [0.5, 0.5, 1.0], [0.0, 1.0], [1.0, 0.5]], [[1.0]]),
+        (("climb", "rungs"), [[], ["lora"], ["lora", "prompt"]], [["prompt"]]),
+        (("budget", "money"), [0.0, -1.0], [0.01]),
+        (("budget", "calls"), [0, -1], [1]),
+        (("budget", "minutes"), [0.0], [0.5]),
+        (("lora", "rank"), [0], [1]),
+        (("lora", "epochs"), [0], [1]),
+        (("lora", "learning_rate"), [0.0], [1e-6]),
+        (("lora", "batch_tokens"), [15], [16]),
+        (("tasks", "a", "bar"), [0.0, 1.0, 80.0], [0.01, 0.99]),
+        (("tasks", "a", "margin"), [0.0, 1.0], [0.01, 0.5]),
+        (("tasks", "a", "max_tokens"), [0], [1]),
+    ],
+)
+def test_numbers_are_in_range(path, bad, good):
+    """Both sides of every border; the message has the value and the rule."""
+    for value in bad:
+        (found,) = problems(*path, value)
+        assert found[0] == ".".join(path)
+        assert repr(value) in found[1]
+        assert found[2].startswith("Give ")
+    for value in good:
+        assert problems(*path, value) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("models", "base", "concurrency"),
+        ("lora", "alpha"),
+        ("models", "base", "price"),
+        ("lora", "targets"),
+        ("models", "base", "threads"),
+    ],
+)
+def test_values_that_could_never_work_are_refused_at_the_border(path):
+    """No semaphore of zero, no adapter without weight or targets, no negative price."""
+    bad = {"price": {"prompt": -1.0, "completion": 1.0}, "targets": []}.get(path[-1], 0)
+    found = problems(*path, bad)
+    assert [entry[0] for entry in found][0].startswith(".".join(path))
+
+
+def test_the_model_must_be_there():
+    """With the names that are."""
+    (found,) = problems("climb", "model", "other")
+    assert found == ("climb.model", "'other' is not under [models]", "Name one of ['base']")
+
+
+@pytest.mark.parametrize("model", [{}, {"path": "m", "base_url": "http://x", "model": "y"}])
+def test_a_model_is_a_folder_or_an_endpoint(model):
+    """Neither and both are refused."""
+    (found,) = problems("models", "base", model)
+    assert found[0] == "models.base"
+    assert "either" in found[1]
+
+
+def test_an_endpoint_needs_the_name_of_its_model():
+    """Else it could not be asked."""
+    assert [p[0] for p in problems("models", "base", {"base_url": "http://x"})] == [
+        "models.base.model"
+    ]
+    assert problems("models", "base", {"base_url": "http://x", "model": "m"}) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [(0.5, 0.4, "0.9 over 2 tasks"), (0.5, None, "0.5 over 1 tasks"), (1.0, 1.0, "2 over 2")],
+)
+def test_traffic_shares_add_up(first, second, said):
+    """Every task has a share and they make 1, or none has one."""
+    raw = msgspec.json.decode(msgspec.json.encode(GOOD))
+    raw["tasks"]["a"]["share"] = first
+    if second is not None:
+        raw["tasks"]["b"]["share"] = second
+    (found,) = checks.problems(msgspec.convert(raw, ProjectFile))
+    assert found[0] == "tasks"
+    assert said in found[1]
+
+
+def test_shares_that_add_up_are_fine():
+    """Also where floats do not add up to the last bit."""
+    raw = msgspec.json.decode(msgspec.json.encode(GOOD))
+    raw["tasks"]["c"] = dict(raw["tasks"]["a"])
+    for name, share in {"a": 0.1, "b": 0.2, "c": 0.7}.items():
+        raw["tasks"][name]["share"] = share
+    assert checks.problems(msgspec.convert(raw, ProjectFile)) == []

@@ -1,0 +1,88 @@
+"""Reading data files: every problem with file and line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from escalera.errors import DataError
+from escalera.settings import data_file
+
+
+def row(number, split, **more):
+    return {"id": str(number), "split": split, "input": f"in {number}", "target": "x"} | more
+
+
+ROWS = [row(0, "train"), row(1, "search", cluster="c7"), row(2, "confirm"), row(3, "golden")]
+
+
+def load(folder, rows):
+    """Rows are written as JSON; text goes in as it is."""
+    file = folder / "data.jsonl"
+    lines = [entry if isinstance(entry, str) else json.dumps(entry) for entry in rows]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return data_file.load(file, task="a")
+
+
+def test_every_row_is_an_item_of_the_task(tmp_path):
+    """Ids are unique over tasks; an item without a cluster is its own; other keys are ignored."""
+    found = load(tmp_path, [*ROWS, "", row(4, "train", note="ignored")])
+    assert [item.id for item in found] == ["a/0", "a/1", "a/2", "a/3", "a/4"]
+    assert [item.cluster for item in found] == ["a/0", "c7", "a/2", "a/3", "a/4"]
+    assert {item.task for item in found} == {"a"}
+    assert [item.split for item in found][:4] == ["train", "search", "confirm", "golden"]
+    assert (found[0].input, found[0].target) == ("in 0", "x")
+
+
+@pytest.mark.parametrize(
+    ("rows", "line", "said"),
+    [
+        ([*ROWS, "{broken"], 5, "is not an item"),
+        (["[1]", *ROWS], 1, "is not an item"),
+        ([*ROWS, {"id": "9"}], 5, "`split`"),
+        ([*ROWS, row(9, "test")], 5, "'test'"),
+        ([*ROWS, "", row(9, "train", input=7)], 6, "$.input"),
+        ([*ROWS, row(9, "train", target=" ")], 5, "`target` is empty"),
+        ([*ROWS, row(9, "train", input="")], 5, "`input` is empty"),
+        ([*ROWS, row("", "train")], 5, "`id` is empty"),
+        ([*ROWS, row(1, "train", input="new")], 5, "the id '1' is also on line 2"),
+        ([*ROWS, row(9, "train", input="in 2")], 5, "in split 'confirm' on line 3 and in 'train'"),
+        ([], 1, "holds no items"),
+        ([row(0, "train"), row(1, "search")], 1, "no item has the split 'confirm'"),
+        ([row(0, "train"), row(1, "confirm")], 1, "no item has the split 'search'"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(tmp_path, rows, line, said):
+    """Lines are counted as an editor counts them, empty ones too."""
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, rows)
+    assert caught.value.line == line
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'data.jsonl'}, line {line}: ")
+
+
+def test_the_same_input_twice_in_one_split_is_allowed(tmp_path):
+    """Users do ask the same thing twice; only a split must keep to itself."""
+    assert len(load(tmp_path, [*ROWS, row(9, "train", input="in 0")])) == 5
+
+
+def test_a_missing_file_is_told(tmp_path):
+    """With the key of the project file that names it."""
+    with pytest.raises(DataError, match=r"cannot be read.*Check `data`"):
+        data_file.load(tmp_path / "none.jsonl", task="a")
+
+
+def test_an_endless_line_is_refused_without_being_read(tmp_path):
+    """A whole file on one line is a mistake, not an item."""
+    with pytest.raises(DataError, match="longer than"):
+        load(tmp_path, [row(0, "train", input="x" * (data_file.LONGEST_LINE + 1))])
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path):
+    """With the line that holds them."""
+    file = tmp_path / "data.jsonl"
+    good = json.dumps(ROWS[0]).encode()
+    file.write_bytes(good + b"\n" + good.replace(b"in 0", b"in \xff") + b"\n")
+    with pytest.raises(DataError, match="line 2"):
+        data_file.load(file, task="a")
