@@ -113,7 +113,7 @@ def wording(evidence: Any, project: Project) -> str:
     }
     items = project.task("order_changes").items("search")
     pairs = [
-        (evidence.observed.get((by_operator[name], item.id)), item)
+        (evidence.observed.get((by_operator[name], item.digest)), item)
         for item in items
         for name in ("contract", "instruction")
     ]

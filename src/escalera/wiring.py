@@ -280,7 +280,11 @@ def _remote(name: str, table: ModelTable) -> Provider:
                 remedy="Export it before you run this command",
             )
     endpoint = Endpoint(
-        name=name, base_url=table.base_url or "", model=table.model or "", api_key=key
+        name=name,
+        base_url=table.base_url or "",
+        model=table.model or "",
+        api_key=key,
+        allow_insecure=table.allow_insecure,
     )
     price = _price(table.price) or price_of(table.model or "", table.base_url or "")
     return OpenAIHTTP(endpoint, clock=SystemClock(), price=price, concurrency=table.concurrency)

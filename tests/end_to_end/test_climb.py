@@ -13,9 +13,10 @@ import pytest
 
 pytest.importorskip("torch", reason="needs torch: pip install 'escalera[local]'")
 
+from tests.end_to_end.example import escalera, small_example
+
 from escalera import wiring
 from escalera.domain.event import Observed, Trained
-from tests.end_to_end.example import escalera, small_example
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 

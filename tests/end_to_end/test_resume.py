@@ -9,13 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.end_to_end.example import escalera
 
 from escalera.apps.gateway.app import application
 from escalera.domain.message import Request
 from escalera.engine.serve import Desk, Served
 from escalera.testing.loopback import serving
 from escalera.testing.scripted import ScriptedProvider
-from tests.end_to_end.example import escalera
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300)]
 
@@ -55,7 +55,12 @@ def project(folder: Path, url: str) -> Path:
     """A project with one task whose right answer is the message itself."""
     folder.mkdir()
     rows = [
-        {"id": f"{split}-{n}", "split": split, "input": f"word{split}{n}", "target": f"word{split}{n}"}
+        {
+            "id": f"{split}-{n}",
+            "split": split,
+            "input": f"word{split}{n}",
+            "target": f"word{split}{n}",
+        }
         for split, many in (("train", 8), ("search", 60), ("confirm", 100))
         for n in range(many)
     ]

@@ -14,8 +14,9 @@ import pytest
 
 pytest.importorskip("torch", reason="needs torch: pip install 'escalera[local]'")
 
-from escalera import load
 from tests.end_to_end.example import escalera, small_example
+
+from escalera import load
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(300)]
 

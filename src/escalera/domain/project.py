@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from escalera.domain.recipe import LoraLevers
 from escalera.domain.task import Task
 
-RungName = Literal["prompt", "examples", "lora", "mixture", "route", "merge"]
+RungName = Literal["prompt", "examples", "lora", "mixture", "merge", "route"]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 QueryType = Literal["inferred", "declared"]
 

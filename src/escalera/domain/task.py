@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from escalera.domain.dataset import Example, Split
-
-ScorerName = Literal["exact", "normalised", "numeric", "json_fields"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,7 @@ class Task:
 
     name: str
     title: str
-    scorer: ScorerName
+    scorer: str
     bar: float
     margin: float
     share: float

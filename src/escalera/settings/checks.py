@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from escalera.core.evaluation.scorers import SCORERS
 from escalera.settings.tables import ProjectFile
 
 Problem = tuple[str, str, str]
@@ -101,6 +102,10 @@ def _models(found: ProjectFile) -> list[Problem]:
 def _tasks(found: ProjectFile) -> list[Problem]:
     if not found.tasks:
         return [("tasks", "is empty", "Add a table [tasks.NAME] for each query type")]
+    for name, task in found.tasks.items():
+        if task.scorer not in SCORERS:
+            known = f"Choose one of {', '.join(SCORERS)}"
+            return [(f"tasks.{name}.scorer", f"{task.scorer!r} is not a scorer", known)]
     given = [task.share for task in found.tasks.values() if task.share is not None]
     total = sum(given)
     if given and (len(given) < len(found.tasks) or abs(total - 1) > 1e-6):

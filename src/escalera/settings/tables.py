@@ -8,7 +8,7 @@ import msgspec
 
 from escalera.domain.project import RungName
 from escalera.domain.recipe import LoraLevers
-from escalera.domain.task import PromptParts, ScorerName
+from escalera.domain.task import PromptParts
 
 
 class ProjectTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,6 +43,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     base_url: str | None = None
     model: str | None = None
     api_key_env: str | None = None
+    allow_insecure: bool = False
     price: PriceTable | None = None
     concurrency: int = 8
     threads: int | None = None
@@ -85,7 +86,7 @@ class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """`[tasks.NAME]`: one query type."""
 
     data: str
-    scorer: ScorerName
+    scorer: str
     bar: float
     title: str = ""
     margin: float = 0.05

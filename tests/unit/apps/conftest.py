@@ -48,7 +48,12 @@ def write(tmp_path):
         (tmp_path / "escalera.toml").write_text(HEAD.format(model=model) + tasks + extra)
         for name in "ab":
             rows = [
-                {"id": f"{split}/{n}", "split": split, "input": f"{name} {split} {n}", "target": "x"}
+                {
+                    "id": f"{split}/{n}",
+                    "split": split,
+                    "input": f"{name} {split} {n}",
+                    "target": "x",
+                }
                 for split, count in splits.items()
                 for n in range(count)
             ]

@@ -109,7 +109,7 @@ def test_explain_holds_every_reason_and_every_reversal(write, climb):
         assert f"  - {said}" in text
     for rung in decision.document["ladder"]:
         assert f"  {rung['title']}: {rung['state']}" in text
-    assert "<h1>" in decision._repr_html_() or decision.sentence[:20] in decision._repr_html_()
+    assert decision.sentence.split("[")[0] in decision._repr_html_()
 
 
 def test_two_systems_are_compared_by_rung_or_digest(write, climb):

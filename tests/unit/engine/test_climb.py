@@ -53,7 +53,9 @@ class Names:
         if self.fails:
             raise TrainingError("the loss is not finite")
         (into / "name").write_text("+".join(part.task for part in recipe.ingredients))
-        return TrainingRun(curve=(), tokens=len(pairs), examples=len(pairs), parameters=1, seconds=1)
+        return TrainingRun(
+            curve=(), tokens=len(pairs), examples=len(pairs), parameters=1, seconds=1
+        )
 
     def merge(self, plan, adapters, *, into):
         (into / "name").write_text(f"merge {plan.digest}")
@@ -118,7 +120,9 @@ def test_a_climb_through_trainings_and_merges(whole):
     world, _, evidence = whole
     (stopped,) = evidence.stopped
     assert (stopped.reason, stopped.rung) == ("adequate", "mixture")
-    assert [len(world.artifacts.path(t.adapter).name) for t in evidence.trained.values()] == [64] * 3
+    assert [len(world.artifacts.path(t.adapter).name) for t in evidence.trained.values()] == [
+        64
+    ] * 3
     assert len(evidence.merged) == 4
     assert world.made == {"provider": 1, "trainer": 3, "merger": 4}
     assert world.provider.closed == 1

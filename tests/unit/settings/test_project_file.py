@@ -61,24 +61,52 @@ CASES = [
     ("", "[bugdet]\ncalls = 5\n", "bugdet", "not a known table", "Did you mean 'budget'?"),
     ("name =", "nme =", "project.nme", "is not a known key", "Did you mean 'name'?"),
     ("path =", "pth =", "models.base.pth", "is not a known key", "Did you mean 'path'?"),
-    ('bar = 0.8\n', 'bar = 0.8\nzzz = 1\n', "tasks.orders.zzz", "is not a known", "Known here: data,"),
-    ("role =", "rolle =", "tasks.orders.prompt.rolle", "is not a known key", "Did you mean 'role'?"),
+    (
+        "bar = 0.8\n",
+        "bar = 0.8\nzzz = 1\n",
+        "tasks.orders.zzz",
+        "is not a known",
+        "Known here: data,",
+    ),
+    (
+        "role =",
+        "rolle =",
+        "tasks.orders.prompt.rolle",
+        "is not a known key",
+        "Did you mean 'role'?",
+    ),
     ('name = "support"', "", "project.name", "is missing", "escalera init"),
-    ('bar = 0.7\n', "", "tasks.rest.bar", "is missing", "escalera init"),
+    ("bar = 0.7\n", "", "tasks.rest.bar", "is missing", "escalera init"),
     ('[project]\nname = "support"\n', "", "project", "is missing", "escalera init"),
     ('[climb]\nmodel = "base"\n', "", "climb", "is missing", "escalera init"),
     ('[models.base]\npath = "model"\n', "", "models", "is missing", "[models.NAME]"),
     ("bar = 0.8", 'bar = "high"', "tasks.orders.bar", "'high'", "escalera init"),
     ("bar = 0.8", "bar = true", "tasks.orders.bar", "True", "escalera init"),
-    ('"numeric"', '"bleu"', "tasks.rest.scorer", "'bleu'", "escalera init"),
+    ('"numeric"', '"bleu"', "tasks.rest.scorer", "'bleu'", "exact, normalised"),
     ('name = "support"', "name = 7", "project.name", "7", "escalera init"),
-    ('path = "model"', 'path = "m"\nprice = { prompt = "x", completion = 1 }',
-     "models.base.price.prompt", "'x'", "escalera init"),
-    ('path = "model"', 'path = "m"\nprice = { prompt = 1 }',
-     "models.base.price.completion", "is missing", "escalera init"),
-    ('model = "base"', 'model = "base"\nrungs = ["prompt", "magic"]', "climb.rungs[1]", "'magic'", ""),
+    (
+        'path = "model"',
+        'path = "m"\nprice = { prompt = "x", completion = 1 }',
+        "models.base.price.prompt",
+        "'x'",
+        "escalera init",
+    ),
+    (
+        'path = "model"',
+        'path = "m"\nprice = { prompt = 1 }',
+        "models.base.price.completion",
+        "is missing",
+        "escalera init",
+    ),
+    (
+        'model = "base"',
+        'model = "base"\nrungs = ["prompt", "magic"]',
+        "climb.rungs[1]",
+        "'magic'",
+        "",
+    ),
     ('[models.base]\npath = "model"', "[models]\nbase = 3", "models.base", "3", "escalera init"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("old", "new", "key", "problem", "remedy"), CASES)
@@ -118,7 +146,7 @@ def test_what_is_not_toml_is_told(tmp_path):
 def test_what_is_not_text_is_told(tmp_path):
     """A file in another encoding is the user's to mend, not a traceback."""
     file = tmp_path / "escalera.toml"
-    file.write_bytes(b"[project]\nname = \"caf\xe9\"\n")
+    file.write_bytes(b'[project]\nname = "caf\xe9"\n')
     with pytest.raises(InputError, match="UTF-8"):
         project_file.load(file)
 

@@ -13,8 +13,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @click.command()
 @options.project
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to use."
+)
 @click.option("--api-key-env", help="Environment variable with the key that callers must send.")
 def command(file: Path, host: str, port: int, api_key_env: str | None) -> int:
     """Serve /v1/chat/completions and /v1/models with the decided system.

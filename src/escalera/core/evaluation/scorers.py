@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from escalera.domain.message import FinishReason
-from escalera.domain.task import ScorerName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class Score:
     reason: str | None = None
 
 
-def score(scorer: ScorerName, *, reply: str, target: str, finish: FinishReason = "stop") -> Score:
+def score(scorer: str, *, reply: str, target: str, finish: FinishReason = "stop") -> Score:
     """Score *reply* against *target*.
 
     A reply that the endpoint filtered is unscored: the model's answer is not known.
@@ -78,7 +77,7 @@ def json_fields(reply: str, target: str) -> Score:
     return Score(value=right / len(names))
 
 
-SCORERS: Mapping[ScorerName, Callable[[str, str], Score]] = {
+SCORERS: Mapping[str, Callable[[str, str], Score]] = {
     "exact": exact,
     "normalised": normalised,
     "numeric": numeric,

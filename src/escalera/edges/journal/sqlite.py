@@ -30,8 +30,8 @@ class SQLiteJournal:
             self._connection.executescript(_text("schema.sql"))
         except sqlite3.DatabaseError as error:
             raise JournalError(
-                f"{file} cannot be opened as a journal: {error}. Name another file as `journal` "
-                "in the project file, or restore this one from a copy"
+                f"{file} cannot be opened as a journal: {error}. Name another folder as "
+                "`project.state` in the project file, or restore this file from a copy"
             ) from error
         self._position, self._hash = 0, rows.GENESIS
         self._synchronised = False

@@ -127,7 +127,9 @@ def test_what_would_reverse_it_names_bars_margins_and_the_base_model():
 def test_the_sentence_of_an_open_climb_names_rung_and_types():
     """Not enough evidence, for what, and how many items are needed."""
     project = playbook.project(A, B, policy=replace(DECLARED, rungs=("prompt",)))
-    (stopped,) = simulate(project, lambda _, i: float(luck(i) < rates(0.73, 0.96)[i.task])).evidence.stopped
+    (stopped,) = simulate(
+        project, lambda _, i: float(luck(i) < rates(0.73, 0.96)[i.task])
+    ).evidence.stopped
     assert stopped.words == "Not enough evidence: Prompt wording is open for a"
     assert stopped.reasons[0].startswith("Prompt wording: a 0.7")
     assert stopped.reversal[0].startswith("a: about ")

@@ -105,7 +105,11 @@ def test_examples_are_tried_for_the_failing_type_only():
 def test_a_type_that_prompting_cannot_do_is_trained():
     """Prompt, examples, then one LoRA on that type's items; nothing breaks, so it is served."""
     climbed = simulate(BOTH, model(rates(POOR, GOOD), lora=rates(GOOD, GOOD)))
-    assert outcomes(climbed) == {"prompt": "inadequate", "examples": "inadequate", "lora": "adequate"}
+    assert outcomes(climbed) == {
+        "prompt": "inadequate",
+        "examples": "inadequate",
+        "lora": "adequate",
+    }
     assert (the_end(climbed).reason, the_end(climbed).rung) == ("adequate", "lora")
     (only,) = trained(climbed)
     assert [part.task for part in only.recipe.ingredients] == ["a"]
@@ -150,9 +154,7 @@ def test_a_broken_type_makes_all_ways_out_be_built_and_judged():
 )
 def test_the_cheapest_way_out_that_passes_is_chosen(winner, mixture, merged):
     """One adapter before one that needs its parts kept, and both before a second model."""
-    climbed = simulate(
-        BOTH, model(rates(POOR, GOOD), mixture=mixture, merged=merged, **BREAKS)
-    )
+    climbed = simulate(BOTH, model(rates(POOR, GOOD), mixture=mixture, merged=merged, **BREAKS))
     assert (the_end(climbed).reason, the_end(climbed).rung) == ("adequate", winner)
     assert the_end(climbed).route == climbed.evidence.nominee(winner).digest
 
@@ -172,9 +174,7 @@ def test_a_shown_fall_promotes_nothing():
 def test_nothing_that_helps_ends_inadequate():
     """Every allowed rung is climbed and none is promoted."""
     poor = rates(POOR, GOOD)
-    climbed = simulate(
-        BOTH, model(poor, lora=poor, mixture=poor, other=poor, merged=poor)
-    )
+    climbed = simulate(BOTH, model(poor, lora=poor, mixture=poor, other=poor, merged=poor))
     assert (the_end(climbed).reason, the_end(climbed).route) == ("inadequate", None)
     assert set(rungs_climbed(climbed)) == set(RUNGS)
 
@@ -236,8 +236,10 @@ def test_rungs_that_are_not_allowed_are_not_climbed(allowed):
 
 def test_the_route_rung_uses_what_was_trained():
     """It asks for no training of its own after the LoRA rung, and keeps the incumbent's prompt."""
-    climbed = simulate(BOTH, model(rates(POOR, GOOD), mixture=rates(GOOD, POOR),
-                                   merged=rates(GOOD, POOR), **BREAKS))
+    climbed = simulate(
+        BOTH,
+        model(rates(POOR, GOOD), mixture=rates(GOOD, POOR), merged=rates(GOOD, POOR), **BREAKS),
+    )
     assert [step.rung for step in trained(climbed)] == ["lora", "mixture", "merge"]
     route = climbed.evidence.nominee("route")
     assert route.system("a").adapter == LORA
@@ -290,9 +292,7 @@ def test_a_cap_on_minutes_stops_before_the_next_training_or_call():
     assert the_end(climbed).reason == "budget"
     late = [n for n, step in enumerate(climbed.steps) if isinstance(step, steps.Evaluate)][-1]
     before = climbed.steps[:late]
-    done = sum(
-        len(set(step.calls)) for step in before if isinstance(step, steps.Evaluate)
-    )
+    done = sum(len(set(step.calls)) for step in before if isinstance(step, steps.Evaluate))
     assert done * 0.25 < 60.0 <= climbed.evidence.spent.seconds
 
 

@@ -1,0 +1,49 @@
+"""`escalera doctor`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from escalera.apps.cli.main import run
+
+
+@pytest.fixture
+def folder(write, monkeypatch):
+    """Too few search items, and an endpoint whose key is not set."""
+    monkeypatch.delenv("ABSENT_KEY", raising=False)
+    folder = write(splits={"train": 10, "search": 5, "confirm": 60})
+    file = folder / "escalera.toml"
+    keyed = 'model = "m"\napi_key_env = "ABSENT_KEY"'
+    file.write_text(file.read_text().replace('model = "m"', keyed, 1))
+    return folder
+
+
+def test_a_broken_project_is_code_2_and_every_finding_is_shown(folder, capsys):
+    """The endpoint cannot be asked; what can be said is said all the same."""
+    assert run(["doctor", "-p", str(folder)]) == 2
+    shown = capsys.readouterr().out
+    assert "BAD a: 5 search items, at least 20 are needed" in shown
+    assert "ok  a: 10 train, 5 search, 60 confirm, 0 golden" in shown
+    assert "BAD environment: ABSENT_KEY: is not set" in shown
+    assert "price unknown" in shown
+
+
+def test_json_has_the_same_findings(folder, capsys):
+    """For scripts."""
+    assert run(["doctor", "-p", str(folder), "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert {"passed": False, "words": "a: 5 search items, at least 20 are needed"} in found[
+        "findings"
+    ]
+    assert [entry["rung"] for entry in found["estimates"]] == ["prompt", "examples"]
+
+
+@pytest.mark.parametrize("broken", ["{", '{"id": "1"}'])
+def test_broken_data_are_named_by_file_and_line(write, capsys, broken):
+    """Before anything else is looked at."""
+    folder = write()
+    (folder / "b.jsonl").write_text(broken)
+    assert run(["doctor", "-p", str(folder)]) == 2
+    assert "b.jsonl, line 1: is not an item" in capsys.readouterr().err

@@ -1,0 +1,48 @@
+"""A climb in the terminal."""
+
+from __future__ import annotations
+
+from escalera.apps.cli.watching import Watcher
+from escalera.domain.event import Decided, Priced
+from escalera.domain.project import Policy
+from escalera.testing import playbook
+from escalera.testing.playbook import luck, simulate
+
+PROJECT = playbook.project(playbook.task("a"), playbook.task("b"), policy=Policy(looks=(0.5, 1.0)))
+
+
+def answers(system, item):
+    good = (item.task == "a") is (system.adapter is not None)
+    return float(luck(item) < (0.97 if good else 0.3))
+
+
+def watch(*, quiet):
+    climbed = simulate(PROJECT, answers)
+    with Watcher(quiet=quiet) as watcher:
+        for step in climbed.steps:
+            watcher.began(step)
+            watcher.progressed("race", 1, 2)
+        for event in climbed.events:
+            watcher.appended(event)
+    return climbed
+
+
+def test_every_conclusion_is_a_line(capsys):
+    """Prices, trainings, merges and decisions, in words; nothing on stdout."""
+    climbed = watch(quiet=False)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    for event in climbed.events:
+        if isinstance(event, Decided):
+            assert event.words in shown.err
+        if isinstance(event, Priced):
+            assert f"up to {event.calls} calls" in shown.err
+    assert shown.err.count(" trained in 2 s") == len(climbed.evidence.trained) == 3
+    assert shown.err.count(" merged (") == 4
+    assert "router learned: right on 1.000" in shown.err
+
+
+def test_a_quiet_watcher_says_nothing(capsys):
+    """For scripts that read JSON."""
+    watch(quiet=True)
+    assert capsys.readouterr() == ("", "")

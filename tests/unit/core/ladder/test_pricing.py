@@ -1,0 +1,70 @@
+"""What a rung will cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from escalera.core.evidence import fold
+from escalera.core.ladder import pricing, steps
+from escalera.core.ladder.case import Case
+from escalera.domain.event import Observed
+from escalera.domain.project import ModelPrice
+from escalera.testing import playbook
+from escalera.testing.playbook import DECLARED, luck, simulate
+
+A, B = playbook.task("a"), playbook.task("b")
+POLICY = replace(DECLARED, rungs=("prompt", "lora"))
+
+
+def climb(price=None):
+    project = playbook.project(A, B, policy=POLICY, price=price)
+    return simulate(project, lambda _, item: float(luck(item) < {"a": 0.3, "b": 0.96}[item.task]))
+
+
+def test_the_first_price_is_that_of_a_pilot_times_the_calls():
+    """Ten items of each type: their mean tokens, money and seconds, for every call to come."""
+    climbed = climb(ModelPrice(prompt=10**6, completion=10**6))
+    prompt = climbed.evidence.priced["prompt"]
+    pilot = next(step for step in climbed.steps if isinstance(step, steps.Evaluate))
+    tokens = [len(" ".join(m.content for m in c.system.request(c.item.input).messages).split())
+              for c in pilot.calls]  # fmt: skip
+    mean = sum(tokens) / len(tokens)
+    assert len(tokens) == 20
+    assert prompt.prompt_tokens == round(prompt.calls * mean)
+    assert prompt.completion_tokens == prompt.calls
+    assert prompt.micro_dollars == prompt.prompt_tokens + prompt.completion_tokens
+    assert prompt.minutes == prompt.calls * 0.25 / 60
+    assert prompt.training_tokens == 0
+
+
+def test_an_unknown_price_stays_unknown():
+    """Calls and tokens are told all the same."""
+    for priced in climb().evidence.priced.values():
+        assert priced.micro_dollars is None
+        assert priced.calls > 0
+
+
+def test_a_training_is_priced_by_its_tokens():
+    """All epochs of its items, at what their prompt took when it was measured."""
+    climbed = climb()
+    (training,) = [step for step in climbed.steps if isinstance(step, steps.Train)]
+    priced = climbed.evidence.priced["lora"]
+    nominated = climbed.evidence.nominee("prompt")
+    system = nominated.system("a")
+    words = len(" ".join(m.content for m in system.request("a train message 1").messages).split())
+    items = training.recipe.ingredients[0].examples
+    assert priced.training_tokens == items * (words + 1) * training.recipe.levers.epochs
+
+
+def test_the_order_of_answers_does_not_matter():
+    """Rates are means over sorted values: the same to the last bit."""
+    events = climb(ModelPrice(prompt=10**6, completion=10**6)).events
+    asked = [
+        replace(event, seconds=0.1 * n)
+        for n, event in enumerate(entry for entry in events if isinstance(entry, Observed))
+    ]
+    project = playbook.project(A, B, policy=POLICY)
+    cases = [Case(project=project, evidence=fold(order)) for order in (asked, asked[::-1])]
+    first, second = [pricing.price(case, "lora", calls=10) for case in cases]
+    assert first == second
+    assert first.minutes > 0

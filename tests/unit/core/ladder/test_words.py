@@ -1,0 +1,59 @@
+"""Sentences of verdicts."""
+
+from __future__ import annotations
+
+import pytest
+
+from escalera.core.ladder import words
+from escalera.domain.event import Looked
+from escalera.domain.verdict import Figure, Question
+
+
+def looked(value, *, kind="adequacy", n=100, bar=0.7):
+    return Looked(
+        question=Question(
+            kind=kind, task="a", candidate="c", incumbent=None, threshold=bar, alpha=0.05
+        ),
+        look=1,
+        looks=1,
+        figure=Figure(value=value, lower=max(value - 0.1, 0), upper=1.0, n=n, clusters=n),
+        statistic=0.0,
+        boundary=2.0,
+        alpha_spent=0.05,
+        verdict="undecided",
+        passed=False,
+        settled=True,
+        unscored=0,
+    )
+
+
+def test_figures_have_their_intervals_and_differences_their_signs():
+    """No number without what it is worth."""
+    found = Figure(value=0.611, lower=0.56, upper=0.664, n=10, clusters=10)
+    assert words.figure(found) == "0.61 [0.56, 0.66]"
+    assert words.difference(found) == "+0.61 [+0.56, +0.66]"
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+)
+def test_parts_are_joined_as_in_a_sentence(parts, said):
+    """None, one, two, three."""
+    assert words.joined(parts) == said
+
+
+def test_the_items_needed_are_told():
+    """More the nearer to the bar, at least one, and none where nothing would settle it."""
+    near, far = words.items_needed(looked(0.72)), words.items_needed(looked(0.8))
+    assert near.startswith("about ")
+    assert int(near.split()[1]) > 10 * int(far.split()[1]) > 0
+    assert "if 0.72 is the true score" in near
+    assert words.items_needed(looked(0.9, n=5000)).startswith("about 1 more")
+    assert "at the bar" in words.items_needed(looked(0.7))
+
+
+@pytest.mark.parametrize("found", [looked(0.0), looked(1.0), looked(0.1, kind="regression")])
+def test_without_a_rate_to_plan_with_no_number_is_made_up(found):
+    """Nothing right, everything right, or a difference."""
+    assert words.items_needed(found) == "more `confirm` items are needed"

@@ -1,0 +1,155 @@
+"""Rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE, UNIT = ROOT / "src" / "escalera", ROOT / "tests" / "unit"
+
+PLAYBOOKS = "proved by playbooks and properties in core/ladder/test_planner and test_properties"
+WITHOUT_OWN_TEST = {
+    "__main__.py": "one call; run as a process in apps/cli/test_main",
+    "apps/cli/chat.py": "the loop is in apps/cli/test_main, the answers in engine/test_serve",
+    "apps/cli/climb.py": "exit codes and output in apps/cli/test_main",
+    "apps/cli/demo.py": "runs the whole example: `make demo`",
+    "apps/cli/options.py": "used by every test of a command",
+    "apps/cli/report.py": "exit codes and output in apps/cli/test_main",
+    "apps/cli/serve.py": "argument checks in apps/cli/test_main, the server in end_to_end",
+    "core/ladder/case.py": PLAYBOOKS,
+    "core/ladder/combining.py": PLAYBOOKS,
+    "core/ladder/confirm.py": PLAYBOOKS,
+    "core/ladder/deciding.py": PLAYBOOKS,
+    "core/ladder/finetuning.py": PLAYBOOKS,
+    "core/ladder/prompting.py": PLAYBOOKS,
+    "core/ladder/steps.py": "values without behaviour",
+    "core/ladder/training.py": PLAYBOOKS,
+    "domain/project.py": "in domain/test_task",
+    "edges/journal/sqlite.py": "contract/test_journal",
+    "errors.py": "messages are tested where the errors are raised",
+    "ports.py": "protocols; kept by tests/contract",
+    "settings/tables.py": "in settings/test_project_file and test_checks",
+    "wiring.py": "the composition root: in apps/test_workspace and apps/test_doctor",
+}
+"""Modules without a test file of the same name, each with the place that proves it."""
+
+BANNED_NAMES = {"utils", "helpers", "common", "misc", "base", "shared", "tools"}
+LONGEST_MODULE, LONGEST_FUNCTION = 400, 60
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def name(module: Path) -> str:
+    return module.relative_to(SOURCE).as_posix()
+
+
+def functions(module: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    return [
+        node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+
+
+def test_there_is_something_to_check():
+    """The rules below look at the whole package."""
+    assert len(modules()) > 80
+
+
+def test_every_module_has_a_test_of_its_name():
+    """Or stands in the table of exceptions; and no exception outlives its reason."""
+    missing = {
+        name(module)
+        for module in modules()
+        if module.name != "__init__.py"
+        and not (UNIT / name(module)).with_name(f"test_{module.name}").exists()
+    }
+    assert missing == set(WITHOUT_OWN_TEST)
+
+
+@pytest.mark.parametrize("module", modules(), ids=name)
+def test_modules_are_short(module):
+    """A reader can hold one in mind."""
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+
+
+def test_functions_are_short():
+    """Bodies without their docstring, in lines."""
+    long = [
+        f"{name(module)}: {node.name}"
+        for module in modules()
+        for node in functions(module)
+        if (node.end_lineno or 0) - _first(node).lineno + 1 > LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+def test_no_module_is_named_after_nothing():
+    """A module is a noun of the domain."""
+    parts = {part for module in modules() for part in Path(name(module)).with_suffix("").parts}
+    assert parts & BANNED_NAMES == set()
+
+
+def test_no_except_swallows_everything():
+    """Neither bare nor of all exceptions; what is cleaned up after is in `finally`."""
+    broad = [
+        f"{name(module)}:{node.lineno}"
+        for module in modules()
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler) and _is_broad(node) and not _raises(node)
+    ]
+    assert broad == []
+
+
+def test_every_public_thing_says_what_it_is():
+    """Modules, and public classes and functions of the core and the domain."""
+    silent = []
+    for module in modules():
+        tree = ast.parse(module.read_text(encoding="utf-8"))
+        if tree.body and not ast.get_docstring(tree):
+            silent.append(name(module))
+        for node in tree.body:
+            public = isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name[0] != "_"
+            if public and not ast.get_docstring(node):
+                silent.append(f"{name(module)}: {node.name}")
+    assert silent == []
+
+
+def test_every_test_says_what_it_proves():
+    """A name is not enough."""
+    silent = [
+        f"{file.relative_to(UNIT)}: {node.name}"
+        for file in sorted(UNIT.rglob("test_*.py"))
+        for node in functions(file)
+        if node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+def test_no_rule_of_the_architecture_is_ignored():
+    """The contracts hold as they stand."""
+    contracts = (ROOT / ".importlinter").read_text(encoding="utf-8")
+    assert "ignore_imports" not in contracts
+    assert contracts.count("exhaustive = True") == 2
+
+
+# Below: private.
+
+
+def _first(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+    return node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+
+
+def _is_broad(node: ast.ExceptHandler) -> bool:
+    broad = {"Exception", "BaseException"}
+    caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    return any(kind is None or (isinstance(kind, ast.Name) and kind.id in broad) for kind in caught)
+
+
+def _raises(node: ast.ExceptHandler) -> bool:
+    last = node.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
