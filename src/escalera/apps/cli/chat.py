@@ -20,8 +20,10 @@ from escalera.engine.serve import Desk, Overrides
 def command(file: Path, model: str | None, message: str | None) -> int:
     """Talk with the decided system; each message is a conversation of its own, as measured."""
     from escalera.apps import workspace
+    from escalera.apps.cli.watching import working
 
-    desk = workspace.load(file).desk()
+    with working("reading the decision"):
+        desk = workspace.load(file).desk()
     name = model or desk.names()[0]
     with asyncio.Runner() as loop:
         if message is not None:

@@ -17,8 +17,10 @@ from escalera.apps.cli import options
 def command(file: Path, json_: bool) -> int:  # noqa: FBT001
     """Check data, models and packages, and say what the climb will cost at most."""
     from escalera.apps import doctor, workspace
+    from escalera.apps.cli.watching import working
 
-    diagnosis = doctor.examine(workspace.load(file).installation)
+    with working("reading the data and asking the model a few items"):
+        diagnosis = doctor.examine(workspace.load(file).installation)
     if json_:
         click.echo(json.dumps(dataclasses.asdict(diagnosis), indent=2, ensure_ascii=False))
         return 0 if diagnosis.healthy else 2

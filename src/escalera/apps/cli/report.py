@@ -21,11 +21,13 @@ def command(file: Path, json_: bool, no_clocks: bool, output: Path | None) -> in
     --no-clocks, whether or not they were interrupted.
     """
     from escalera.apps import workspace
+    from escalera.apps.cli.watching import working
 
     if no_clocks and not json_:
         raise click.UsageError("--no-clocks needs --json: the page always shows clock readings")
     opened = workspace.load(file)
-    decision = opened.decision
+    with working("reading the journal"):
+        decision = opened.decision
     if json_:
         click.echo(workspace.as_json(decision.document, clocks=not no_clocks))
     else:

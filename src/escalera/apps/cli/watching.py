@@ -5,6 +5,8 @@ Quiet when the output is not a terminal: then only conclusions are printed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -57,6 +59,17 @@ class Watcher:
         said = _concluded(event)
         if said:
             self._console.print(said, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def working(said: str) -> Iterator[None]:
+    """Say what is being done while it lasts; nothing where the output is not a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(said):
+        yield
 
 
 # Below: private.
