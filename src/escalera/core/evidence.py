@@ -7,7 +7,7 @@ in whatever order calls returned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -140,7 +140,7 @@ class Evidence:
         match event:
             case Opened():
                 if self.opened and self.opened[-1].project != event.project:
-                    self._restart()
+                    self._restart(dict(event.scorers))
                 self.opened.append(event)
             case Proposed():
                 self.proposed.append(event)
@@ -153,9 +153,14 @@ class Evidence:
             case Failed():
                 self.failed.append(event)
 
-    def _restart(self) -> None:
+    def _restart(self, scorers: Mapping[str, str]) -> None:
         # Another project (a new bar, more items) asks its questions anew. Answers, adapters and
         # merges are kept: they are known by content, whatever project asked for them.
+        self.observed = {
+            key: seen
+            for key, seen in self.observed.items()
+            if scorers.get(seen.task, seen.scorer) == seen.scorer
+        }
         self.proposed.clear()
         self.raced.clear()
         self.priced.clear()

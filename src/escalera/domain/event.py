@@ -23,9 +23,13 @@ StopReason = Literal["adequate", "inadequate", "undecided", "regressed", "budget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A climb was opened on a project; its digest commits to tasks, items, order and policy."""
+    """A climb was opened on a project; its digest commits to tasks, items, order and policy.
+
+    `scorers` are pairs of task and scorer: answers that were scored otherwise do not count.
+    """
 
     project: str
+    scorers: tuple[tuple[str, str], ...]
     name: str
     version: str
 

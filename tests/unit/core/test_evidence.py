@@ -14,9 +14,10 @@ from escalera.core.evidence import Evidence, Spent, fold
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.pricing import price
 from escalera.core.ladder.steps import Call
-from escalera.domain.event import Nominated, Observed, Opened, RouterFitted
+from escalera.domain.event import Merged, Nominated, Observed, Opened, RouterFitted
 from escalera.domain.message import Decoding
 from escalera.domain.project import ModelPrice
+from escalera.domain.recipe import MergePlan
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.domain.verdict import Figure, Question
 from escalera.testing import playbook
@@ -66,8 +67,10 @@ def test_what_was_spent_is_counted():
     assert spent.prompt_tokens == sum(event.usage.prompt_tokens for event in asked)
     assert spent.completion_tokens == len(asked)
     assert spent.training_tokens == 20
-    assert spent.seconds == 0.25 * len(asked) + 2.0 + 4 * 1.0
+    assert spent.seconds == 0.25 * len(asked) + 2.0
     assert climbed.evidence.events == len(events)
+    merged = Merged(plan=MergePlan(method="linear", adapters=()), adapter="m", seconds=1.5)
+    assert fold([merged]).spent.seconds == 1.5
 
 
 def test_one_unknown_price_makes_the_sum_unknown():
@@ -83,7 +86,7 @@ def test_another_project_keeps_answers_and_drops_decisions():
     """What was bought is kept by content; what was concluded is concluded anew."""
     events = simulate(playbook.project(TASK), answers).events
     before = fold(events)
-    after = fold([*events, Opened(project="another", name="n", version="v")])
+    after = fold([*events, Opened(project="another", scorers=(), name="n", version="v")])
     for kept in ("observed", "trained", "merged", "failed", "spent"):
         assert getattr(after, kept) == getattr(before, kept)
     for dropped in (
@@ -154,6 +157,17 @@ def test_two_folds_share_nothing():
     first, second = fold([]), fold([])
     untouched = copy.deepcopy(second)
     first.apply(ASKED[0])
-    first.apply(Opened(project="p", name="n", version="v"))
+    first.apply(Opened(project="p", scorers=(), name="n", version="v"))
     assert second == untouched
     assert first != second
+
+
+def test_answers_scored_by_another_scorer_do_not_count():
+    """A task whose scorer was changed is measured anew; what it shares with others is kept."""
+    events = simulate(playbook.project(TASK), answers).events
+    name = playbook.project(TASK).tasks[0].name
+    changed = Opened(project="another", scorers=((name, "numeric"),), name="n", version="v")
+    assert fold(events).observed
+    assert not fold([*events, changed]).observed
+    same = Opened(project="another", scorers=((name, "exact"),), name="n", version="v")
+    assert fold([*events, same]).observed == fold(events).observed

@@ -11,6 +11,7 @@ from escalera.core.ladder.steps import Evaluate, Halve, Merge, Step
 from escalera.core.merging import plans
 from escalera.domain.event import Raced
 from escalera.domain.identity import digest_of
+from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.system import Route
 from escalera.domain.task import Task
@@ -21,7 +22,7 @@ MERGE_ITEMS = 60
 
 def mixture(case: Case) -> Step | None:
     """Train on the failing tasks and a replay of the others, and judge the one adapter."""
-    if case.evidence.decision("mixture", "") is not None:
+    if _done(case, "mixture"):
         return None
     made_from = mixture_recipe(case)
     found = training.train(case, "mixture", [made_from])
@@ -34,7 +35,7 @@ def mixture(case: Case) -> Step | None:
 
 def route(case: Case) -> Step | None:
     """Use the LoRA rung's adapter for the failing tasks, the incumbent for the others."""
-    if case.evidence.decision("route", "") is not None:
+    if _done(case, "route"):
         return None
     made_from = finetuning.recipe(case)
     found = training.train(case, "route", [made_from])
@@ -56,7 +57,7 @@ def separate(case: Case, adapter: str) -> Route:
 
 def merge(case: Case) -> Step | None:
     """Train one adapter per task, choose merge weights on `search`, judge the merged adapter."""
-    if case.evidence.decision("merge", "") is not None:
+    if _done(case, "merge"):
         return None
     recipes = specialist_recipes(case)
     races = sum(len(task.items("search")[:MERGE_ITEMS]) for task in case.project.tasks)
@@ -92,6 +93,13 @@ def specialist_recipes(case: Case) -> list[TrainingRecipe]:
 
 
 # Below: private.
+
+
+def _done(case: Case, rung: RungName) -> bool:
+    """Whether the rung is decided, or has nothing to combine: every task was finetuned."""
+    return case.evidence.decision(rung, "") is not None or len(case.failing()) == len(
+        case.project.tasks
+    )
 
 
 def _adapter(case: Case, made_from: TrainingRecipe) -> str:

@@ -59,7 +59,10 @@ def _opening(case: Case, version: str) -> Step | None:
     opened, project = case.evidence.opened, case.project
     digest = project_digest(project)
     if not opened or opened[-1].project != digest:
-        return Open(event=Opened(project=digest, name=project.name, version=version))
+        scorers = tuple((task.name, task.scorer) for task in project.tasks)
+        return Open(
+            event=Opened(project=digest, scorers=scorers, name=project.name, version=version)
+        )
     inferred = project.policy.query_type == "inferred" and len(project.tasks) > 1
     if inferred and not case.evidence.routers:
         return FitRouter(tasks=tuple(task.name for task in project.tasks))

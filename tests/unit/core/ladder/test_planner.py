@@ -312,3 +312,11 @@ def test_a_raised_bar_is_decided_on_the_answers_that_are_there():
     after = simulate(easier, answers, events=before.events)
     assert after.evidence.spent.calls == before.evidence.spent.calls
     assert the_end(after).reason == "adequate"
+
+
+def test_where_every_task_fails_there_is_nothing_to_combine():
+    """Mixture, merge and route protect other tasks; with none, LoRA is the end of the climb."""
+    climbed = simulate(BOTH, lambda system, item: float(luck(item) < POOR))
+    assert rungs_climbed(climbed) == ["prompt", "examples", "lora"]
+    assert len(trained(climbed)) == 1
+    assert the_end(climbed).reason == "inadequate"
