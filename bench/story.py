@@ -49,6 +49,7 @@ HEAD = [
 
 def told(seed: int, folder: Path) -> str:
     """One climb as a row of the table."""
+    reused = folder.exists()
     prepare(seed, folder)
     began = time.monotonic()
     workspace = load(folder)
@@ -69,7 +70,7 @@ def told(seed: int, folder: Path) -> str:
         "; ".join(falls) or "nothing",
         *(scores(found.get(rung)) for rung in ("mixture", "merge", "route")),
         f"{document['verdict']['served']} ({document['verdict']['reason']})",
-        f"{minutes:.1f}",
+        "reused" if reused else f"{minutes:.1f}",
     ]
     return f"| {' | '.join(columns)} |"
 

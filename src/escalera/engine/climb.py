@@ -16,7 +16,7 @@ from escalera.domain.identity import digest_of
 from escalera.domain.project import Project
 from escalera.engine import evaluation, making
 from escalera.engine.observer import Observer
-from escalera.errors import EscaleraError, ProviderError
+from escalera.errors import EscaleraError, JournalError, ProviderError
 from escalera.ports import Artifacts, Clock, Journal, Merger, Provider, Trainer
 
 
@@ -74,6 +74,8 @@ class _Performer:
                     self._append([self._make(step)])
                 case _:
                     self._append([step.event])
+        except JournalError:
+            raise  # a journal that cannot be written cannot hold the failure either
         except EscaleraError as error:
             retryable = isinstance(error, ProviderError) and error.retryable
             self._append([Failed(step=digest_of(step), cause=str(error), retryable=retryable)])

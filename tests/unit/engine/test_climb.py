@@ -14,7 +14,7 @@ from escalera.domain.recipe import TrainingRun
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import climb
 from escalera.engine.observer import Quiet
-from escalera.errors import ProviderUnavailable, TrainingError
+from escalera.errors import JournalConflict, ProviderUnavailable, TrainingError
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 from escalera.testing.playbook import DECLARED
@@ -216,6 +216,29 @@ def test_a_failed_training_is_recorded_and_can_be_mended(tmp_path):
     assert not any(isinstance(event, Trained) for event in journal.events())
     after = run(World(tmp_path), journal)
     assert after.stopped[0].rung == "mixture"
+
+
+class Contested(MemoryJournal):
+    """A journal that another process writes from some moment on."""
+
+    def __init__(self, appends):
+        super().__init__()
+        self.appends = appends
+
+    def append(self, events):
+        self.appends -= 1
+        if self.appends < 0:
+            raise JournalConflict("another process appended")
+        super().append(events)
+
+
+def test_a_journal_that_another_process_writes_ends_the_climb(tmp_path):
+    """The conflict itself is raised: it cannot be recorded in the journal that it is about."""
+    journal = Contested(20)
+    with pytest.raises(JournalConflict, match="another process"):
+        run(World(tmp_path), journal)
+    assert journal.appends == -1
+    assert not any(isinstance(event, Failed) for event in journal.events())
 
 
 @pytest.mark.parametrize("lives", [0, 1, 7, 23, 60, 130, 170, 200, 215, 230])
