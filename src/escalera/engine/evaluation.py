@@ -40,24 +40,30 @@ async def perform(
     units = [unit for unit in _units(step.calls, provider.unit) if _new(unit, evidence)]
     total = sum(len(_new(unit, evidence)) for unit in units)
     done = 0
-    away = False
+    ended = False
     gate = asyncio.Semaphore(provider.concurrency)
 
     async def run(unit: Sequence[Call]) -> None:
-        nonlocal done, away
+        nonlocal done, ended
         async with gate:
-            if away:
+            if ended:
                 return
-            new = _new(unit, evidence)
-            answers = await provider.answer([c.system.request(c.item.input) for c in new])
-            pairs = list(zip(new, answers, strict=True))
-            record([_observed(project, c, a, len(new)) for c, a in pairs if not _is_outage(a)])
-            for _, answer in pairs:
-                if isinstance(answer, ProviderError) and answer.retryable:
-                    away = True
-                    raise answer
+            try:
+                new = _new(unit, evidence)
+                await ask(new)
+            except BaseException:
+                ended = True
+                raise
             done += len(new)
             progress(step.purpose, done, total)
+
+    async def ask(new: Sequence[Call]) -> None:
+        answers = await provider.answer([c.system.request(c.item.input) for c in new])
+        pairs = list(zip(new, answers, strict=True))
+        record([_observed(project, c, a, len(new)) for c, a in pairs if not _is_outage(a)])
+        for _, answer in pairs:
+            if isinstance(answer, ProviderError) and answer.retryable:
+                raise answer
 
     await _all_or_first_error([run(unit) for unit in units])
 
