@@ -8,7 +8,8 @@ EscaleraError
 ├── EvidenceMissing            a question was asked before its evidence exists
 ├── ProviderError              a model endpoint did not answer as agreed
 │   ├── ProviderUnavailable    refused, timed out, overloaded: worth another try
-│   ├── RequestRejected        the endpoint says that our request is wrong
+│   ├── AccessRefused          the endpoint refuses whatever is asked: key, right or model name
+│   ├── RequestRejected        the endpoint says that this one request is wrong
 │   └── BadReply               the endpoint answered something that is not its protocol
 ├── TrainingError              a training could not start or did not stay finite
 ├── MergeError                 adapters that cannot be merged as asked
@@ -96,8 +97,12 @@ class ProviderUnavailable(ProviderError):
     retryable = True
 
 
+class AccessRefused(ProviderError):
+    """The endpoint refuses whatever is asked: the key, its rights or the model's name is wrong."""
+
+
 class RequestRejected(ProviderError):
-    """The endpoint says that our request is wrong: the same call will fail again."""
+    """The endpoint says that this one request is wrong: the same call will fail again."""
 
 
 class BadReply(ProviderError):

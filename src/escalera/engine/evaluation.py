@@ -17,7 +17,7 @@ from escalera.core.ladder.steps import Call, Evaluate
 from escalera.domain.event import Observed
 from escalera.domain.message import Reply, Usage
 from escalera.domain.project import Project
-from escalera.errors import ProviderError
+from escalera.errors import ProviderError, RequestRejected
 from escalera.ports import Progress, Provider
 
 Record = Callable[[Sequence[Observed]], None]
@@ -62,7 +62,7 @@ async def perform(
         pairs = list(zip(new, answers, strict=True))
         record([_observed(project, c, a, len(new)) for c, a in pairs if not _is_outage(a)])
         for _, answer in pairs:
-            if isinstance(answer, ProviderError) and answer.retryable:
+            if isinstance(answer, ProviderError) and _is_outage(answer):
                 raise answer
 
     await _all_or_first_error([run(unit) for unit in units])
@@ -104,7 +104,7 @@ def _new(unit: Sequence[Call], evidence: Evidence) -> list[Call]:
 
 
 def _is_outage(answer: Reply | ProviderError) -> bool:
-    return isinstance(answer, ProviderError) and answer.retryable
+    return isinstance(answer, ProviderError) and not isinstance(answer, RequestRejected)
 
 
 def _observed(

@@ -13,10 +13,10 @@ from typing import Literal
 
 from escalera.domain.message import FinishReason, Reply, Request, Usage
 from escalera.domain.project import ModelPrice
-from escalera.errors import ProviderError, ProviderUnavailable, RequestRejected
+from escalera.errors import AccessRefused, ProviderError, ProviderUnavailable, RequestRejected
 
 Answer = Callable[[Request], str]
-FaultKind = Literal["unavailable", "rejected"]
+FaultKind = Literal["unavailable", "rejected", "no access"]
 
 NAME = "scripted"
 
@@ -104,6 +104,8 @@ class ScriptedProvider:
     def _failure(self) -> ProviderError:
         if self._faults.kind == "rejected":
             return RequestRejected("scripted rejection", provider=NAME)
+        if self._faults.kind == "no access":
+            return AccessRefused("scripted wrong key", provider=NAME)
         return ProviderUnavailable("scripted failure", provider=NAME)
 
     def _reply(self, request: Request) -> Reply:

@@ -13,7 +13,7 @@ from escalera.domain.message import Decoding
 from escalera.domain.project import ModelPrice
 from escalera.domain.system import Prompt, System
 from escalera.engine import evaluation
-from escalera.errors import JournalConflict, ProviderUnavailable
+from escalera.errors import AccessRefused, JournalConflict, ProviderUnavailable
 from escalera.testing import playbook
 from escalera.testing.scripted import Faults, ScriptedProvider
 
@@ -118,6 +118,15 @@ def test_an_absent_endpoint_is_no_wrong_answer():
     assert [event.item for event in events] == [item.id for item in ITEMS[:2]]
     assert all(event.score == 1.0 for event in events)
     assert len(provider.requests) == 3
+
+
+def test_a_wrong_key_ends_the_evaluation_at_once():
+    """It would be refused for every item: nothing is recorded as unscored for it."""
+    provider = ScriptedProvider(right, faults=Faults(first=99, kind="no access"))
+    units, _, error = perform(provider)
+    assert isinstance(error, AccessRefused)
+    assert not any(units)
+    assert len(provider.requests) == 1
 
 
 def test_the_next_run_asks_only_what_is_missing():

@@ -18,7 +18,13 @@ from escalera.domain.message import Reply, Request
 from escalera.domain.project import ModelPrice
 from escalera.edges.providers import openai_wire as wire
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
-from escalera.errors import BadReply, ProviderError, ProviderUnavailable, RequestRejected
+from escalera.errors import (
+    AccessRefused,
+    BadReply,
+    ProviderError,
+    ProviderUnavailable,
+    RequestRejected,
+)
 from escalera.ports import Clock
 
 MAX_BODY = 16 * 1024 * 1024
@@ -193,7 +199,9 @@ class OpenAIHTTP:
     def _refused(self, response: httpx2.Response, said: str) -> ProviderError:
         status = response.status_code
         retried = status in RETRIED or status >= 500
-        kind = ProviderUnavailable if retried else RequestRejected
+        kind: type[ProviderError] = ProviderUnavailable if retried else RequestRejected
+        if status in HINTS:
+            kind = AccessRefused
         return kind(
             f"status {status}: {said or 'no message'}",
             provider=self._endpoint.name,

@@ -16,6 +16,7 @@ from escalera.domain.project import ModelPrice
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
 from escalera.edges.providers.openai_http import OpenAIHTTP, backoff, retry_after
 from escalera.errors import (
+    AccessRefused,
     BadReply,
     ProviderError,
     ProviderUnavailable,
@@ -231,7 +232,7 @@ def test_trying_ends(bench: Bench) -> None:
     assert len(bench.server.asked) == 3
 
 
-@pytest.mark.parametrize("status", [307, 400, 401, 403, 404, 413, 422])
+@pytest.mark.parametrize("status", [307, 400, 413, 422])
 def test_a_refusal_is_final(bench: Bench, status: int) -> None:
     """The same request would fail again: one call, the server's message, the others answered."""
     bench.server.script = [refused(status, "too long")]
@@ -239,6 +240,16 @@ def test_a_refusal_is_final(bench: Bench, status: int) -> None:
     assert isinstance(first, RequestRejected)
     assert f"status {status}: too long" in str(first)
     assert isinstance(second, Reply)
+    assert bench.clock.slept == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_wrong_key_or_name_is_no_property_of_a_request(bench: Bench, status: int) -> None:
+    """What would refuse every call is told apart from what refuses one."""
+    bench.server.script = [refused(status, "no such thing")]
+    (error,) = bench.answer(ask())
+    assert isinstance(error, AccessRefused)
+    assert not error.retryable
     assert bench.clock.slept == []
 
 
