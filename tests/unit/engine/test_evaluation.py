@@ -13,7 +13,7 @@ from escalera.domain.message import Decoding
 from escalera.domain.project import ModelPrice
 from escalera.domain.system import Prompt, System
 from escalera.engine import evaluation
-from escalera.errors import AccessRefused, JournalConflict, ProviderUnavailable
+from escalera.errors import AccessRefused, JournalConflict, ProviderError, ProviderUnavailable
 from escalera.testing import playbook
 from escalera.testing.scripted import Faults, ScriptedProvider
 
@@ -61,7 +61,7 @@ def perform(provider, *, evidence=None, step=STEP, record=None):
 
     try:
         asyncio.run(run())
-    except ProviderUnavailable as caught:
+    except ProviderError as caught:
         error = caught
     return units, told, error
 
