@@ -58,9 +58,9 @@ def prepare(folder: Path) -> None:
 
 
 def kill_often(folder: Path, kills: int, chance: random.Random) -> None:
-    """Kill after random times, some longer than a training, then let it finish."""
+    """Kill after random times, then let it finish."""
     for number in range(1, kills + 1):
-        wait = chance.uniform(2.0, 50.0)
+        wait = chance.uniform(2.0, 30.0)
         climb = subprocess.Popen(
             [*COMMAND, "climb", "-p", str(folder)],
             stdout=subprocess.DEVNULL,

@@ -123,7 +123,12 @@ class Installation:
         folders = {name: _folder(self.file, table) for name, table in local.items()}
         base = self.tables.models[self.project.model.name]
         threads = 1 if _is_tiny(folders[self.project.model.name]) else base.threads or _cores()
-        return LocalTrainer(folders=folders, clock=SystemClock(), threads=threads)
+        return LocalTrainer(
+            folders=folders,
+            checkpoints=self.state / "checkpoints",
+            clock=SystemClock(),
+            threads=threads,
+        )
 
 
 def install(file: Path) -> Installation:

@@ -40,7 +40,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=[LocalTrainer])
 def trainer(request: pytest.FixtureRequest, model: Path) -> Trainer:
     """Every implementation."""
-    return request.param(folders={"tiny": model}, clock=SystemClock())
+    kept = model.parent / "checkpoints"
+    return request.param(folders={"tiny": model}, checkpoints=kept, clock=SystemClock())
 
 
 def test_what_is_taught_is_answered_and_ended(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from transformers.utils import logging
 
 from escalera.domain.recipe import LoraLevers, LossPoint, TrainingPair, TrainingRecipe, TrainingRun
-from escalera.edges.training import data
+from escalera.edges.training import checkpoints, data
+from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.data import Lesson
 from escalera.errors import TrainingError
 from escalera.ports import Clock, Progress
@@ -29,10 +30,22 @@ _SHARE_FROM = 8
 
 
 class LocalTrainer:
-    """Trains adapters for the model folders that it was given by name."""
+    """Trains adapters for the model folders that it was given by name.
 
-    def __init__(self, *, folders: Mapping[str, Path], clock: Clock, threads: int = 1) -> None:
+    A training that was killed continues from its last checkpoint under *checkpoints*, kept by the
+    recipe's digest: equal recipes are one training.
+    """
+
+    def __init__(
+        self,
+        *,
+        folders: Mapping[str, Path],
+        checkpoints: Path,
+        clock: Clock,
+        threads: int = 1,
+    ) -> None:
         self._folders = folders
+        self._checkpoints = checkpoints
         self._clock = clock
         self._threads = threads
 
@@ -58,8 +71,10 @@ class LocalTrainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(levers.seed)
             adapted = _adapt(model, levers)
-            curve = _fit(adapted, lessons, levers, progress)
+            checkpoint = Checkpoint(self._checkpoints / recipe.digest)
+            curve = self._fit(adapted, lessons, levers, checkpoint, progress)
         _save(adapted, recipe.model, into)
+        checkpoint.drop()
         weights = [weight for weight in adapted.parameters() if weight.requires_grad]
         return TrainingRun(
             curve=curve,
@@ -68,6 +83,39 @@ class LocalTrainer:
             parameters=sum(weight.numel() for weight in weights),
             seconds=self._clock.seconds() - started,
         )
+
+    def _fit(
+        self,
+        model: Any,
+        lessons: Sequence[Lesson],
+        levers: LoraLevers,
+        checkpoint: Checkpoint,
+        progress: Progress,
+    ) -> tuple[LossPoint, ...]:
+        """AdamW with linear warm-up and decay on the mean loss per answer token of each batch."""
+        plan = _plan(lessons, levers)
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(
+            weights, lr=levers.learning_rate, weight_decay=0.0, fused=True
+        )
+        curve = checkpoint.restore(weights, optimizer)
+        saved = self._clock.seconds()
+        model.train()
+        for step, batch in enumerate(plan[len(curve) :], start=len(curve) + 1):
+            for group in optimizer.param_groups:
+                group["lr"] = levers.learning_rate * _share_of_rate(step, len(plan))
+            loss = _loss(model, batch)
+            _require_finite(loss.item(), step, len(plan), levers)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            curve.append(LossPoint(step=step, loss=loss.item()))
+            progress("training", step, len(plan))
+            if self._clock.seconds() - saved >= checkpoints.SECONDS:
+                checkpoint.save(weights, optimizer, curve)
+                saved = self._clock.seconds()
+        return _thinned(curve)
 
     def _load(self, name: str) -> tuple[Any, Any]:
         if name not in self._folders:
@@ -118,47 +166,28 @@ def _adapt(model: Any, levers: LoraLevers) -> Any:
             ) from error
 
 
-def _fit(
-    model: Any, lessons: Sequence[Lesson], levers: LoraLevers, progress: Progress
-) -> tuple[LossPoint, ...]:
-    """AdamW with linear warm-up and decay on the mean loss per answer token of each batch."""
-    plan = [
+def _plan(lessons: Sequence[Lesson], levers: LoraLevers) -> list[Sequence[Lesson]]:
+    """Every batch of every epoch, in order: a function of the seed."""
+    return [
         batch
         for epoch in range(levers.epochs)
         for batch in data.batches(
             lessons, batch_tokens=levers.batch_tokens, seed=levers.seed, epoch=epoch
         )
     ]
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=levers.learning_rate, weight_decay=0.0, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _share_of_rate(len(plan)))
-    model.eval()  # LoRA without dropout: what is shared by a batch is the same for every row
-    curve = []
-    for step, batch in enumerate(plan, start=1):
-        loss = _loss(model, batch)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"the loss became {value!r} at step {step} of {len(plan)}. "
-                f"Lower the learning rate (it was {levers.learning_rate!r}) and train again."
-            )
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
-        curve.append(LossPoint(step=step, loss=value))
-        progress("training", step, len(plan))
-    return _thinned(curve)
 
 
-def _share_of_rate(steps: int) -> Callable[[int], float]:
+def _require_finite(loss: float, step: int, steps: int, levers: LoraLevers) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss became {loss!r} at step {step} of {steps}. "
+            f"Lower the learning rate (it was {levers.learning_rate!r}) and train again."
+        )
+
+
+def _share_of_rate(step: int, steps: int) -> float:
     """The share of the learning rate at a step: up over ten steps, and down to 0 at the end."""
-
-    def share(done: int) -> float:
-        return min(1.0, (done + 1) / _WARM_UP) * (1 - done / steps)
-
-    return share
+    return min(1.0, step / _WARM_UP) * (1 - (step - 1) / steps)
 
 
 def _loss(model: Any, batch: Sequence[Lesson]) -> torch.Tensor:

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM  # noqa: E402
 from escalera.domain.message import Message  # noqa: E402
 from escalera.domain.recipe import LoraLevers, LossPoint, TrainingPair, TrainingRecipe  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
-from escalera.edges.training import local  # noqa: E402
+from escalera.edges.training import checkpoints, local  # noqa: E402
 from escalera.edges.training.data import Lesson  # noqa: E402
 from escalera.errors import TrainingError  # noqa: E402
 from escalera.testing.tiny import tiny_model  # noqa: E402
@@ -45,7 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(folder: Path, into: Path, recipe: TrainingRecipe = RECIPE, seen=None):
     """Train into a new folder."""
     into.mkdir()
-    trainer = local.LocalTrainer(folders={"tiny": folder}, clock=SystemClock())
+    trainer = local.LocalTrainer(
+        folders={"tiny": folder}, checkpoints=into.parent / "checkpoints", clock=SystemClock()
+    )
     progress = (lambda *_: None) if seen is None else (lambda *what: seen.append(what))
     return trainer.train(recipe, PAIRS, into=into, progress=progress)
 
@@ -165,9 +167,64 @@ def test_a_long_curve_is_thinned_evenly() -> None:
 
 
 def test_the_rate_rises_over_ten_steps_and_falls_to_nothing() -> None:
-    """Linear warm-up, linear decay."""
-    share = local._share_of_rate(100)
-    assert share(0) == pytest.approx(0.1)
-    assert share(9) == pytest.approx(0.91)
-    assert share(50) == pytest.approx(0.5)
-    assert share(100) == 0.0
+    """Linear warm-up, linear decay, over the steps from 1 to 100."""
+    assert local._share_of_rate(1, 100) == pytest.approx(0.1)
+    assert local._share_of_rate(10, 100) == pytest.approx(0.91)
+    assert local._share_of_rate(51, 100) == pytest.approx(0.5)
+    assert local._share_of_rate(100, 100) == pytest.approx(0.01)
+
+
+class Slow:
+    """A clock that passes a checkpoint's time at every reading."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def seconds(self) -> float:
+        self.now += checkpoints.SECONDS
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("kill_at", [1, 3, 6])
+def test_a_killed_training_goes_on_and_gives_the_same_bytes(
+    folder: Path, tmp_path: Path, kill_at: int
+) -> None:
+    """Killed after a step and started again: only later steps are run, and nothing differs."""
+    whole = trained(folder, tmp_path / "whole")
+    trainer = local.LocalTrainer(
+        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=Slow()
+    )
+
+    def dies(_: str, step: int, __: int) -> None:
+        if step == kill_at:
+            raise KeyboardInterrupt
+
+    (tmp_path / "broken").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(RECIPE, PAIRS, into=tmp_path / "broken", progress=dies)
+    seen: list[int] = []
+    again = tmp_path / "again"
+    again.mkdir()
+    run = trainer.train(RECIPE, PAIRS, into=again, progress=lambda _, step, __: seen.append(step))
+    assert seen[0] == kill_at  # the step that was killed before its checkpoint
+    assert run.curve == whole.curve
+    name = "adapter_model.safetensors"
+    assert (again / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not list((tmp_path / "kept").iterdir())
+
+
+def test_a_broken_checkpoint_is_as_good_as_none(folder: Path, tmp_path: Path) -> None:
+    """A file that was cut off costs time, not the training."""
+    whole = trained(folder, tmp_path / "whole")
+    kept = tmp_path / "kept" / RECIPE.digest
+    kept.mkdir(parents=True)
+    (kept / "state.safetensors").write_bytes(b"cut off")
+    trainer = local.LocalTrainer(
+        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock()
+    )
+    (tmp_path / "again").mkdir()
+    run = trainer.train(RECIPE, PAIRS, into=tmp_path / "again", progress=lambda *_: None)
+    assert run.curve == whole.curve
