@@ -17,7 +17,7 @@ def figure(found: Figure) -> str:
 
 def difference(found: Figure) -> str:
     """A signed difference with its interval."""
-    return f"{found.value:+.2f} [{found.lower:+.2f}, {found.upper:+.2f}]"
+    return f"{_signed(found.value)} [{_signed(found.lower)}, {_signed(found.upper)}]"
 
 
 def standing(found: Standing) -> str:
@@ -56,3 +56,11 @@ def joined(parts: Sequence[str]) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+# Below: private.
+
+
+def _signed(value: float) -> str:
+    # A rounded nothing has no sign to speak of.
+    return f"{round(value, 2) + 0.0:+.2f}"
