@@ -99,7 +99,7 @@ def _summary(rung: RungName, outcome: str, found: Sequence[confirm.Standing]) ->
     blamed = [s.task.title for s in found if s.outcome == outcome]
     said = {
         "inadequate": "does not reach the bar for",
-        "regressed": "breaks",
+        "regressed": "harms",
         "undecided": "is not proved for",
     }[outcome]
     return f"{title}: {said} {words.joined(blamed)}"
