@@ -8,7 +8,7 @@ in whatever order calls returned.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from escalera.domain.dataset import Example
@@ -34,14 +34,26 @@ from escalera.domain.system import Route, System
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What the climb has used. `micro_dollars` is None as soon as one price was unknown."""
+    """What the climb has used.
+
+    `known_micro_dollars` is the price of the calls whose price was known when they were made;
+    of the others calls and tokens are counted.
+    """
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     training_tokens: int = 0
-    micro_dollars: int | None = 0
+    known_micro_dollars: int = 0
+    unpriced_calls: int = 0
+    unpriced_prompt_tokens: int = 0
+    unpriced_completion_tokens: int = 0
     seconds: float = 0.0
+
+    @property
+    def micro_dollars(self) -> int | None:
+        """The price of all calls, None where one of them is unknown."""
+        return None if self.unpriced_calls else self.known_micro_dollars
 
 
 @dataclass(slots=True)
@@ -172,26 +184,27 @@ class Evidence:
 
     def _observe(self, event: Observed) -> None:
         self.observed[(event.system, event.item_digest)] = event
-        unknown = self.spent.micro_dollars is None or event.micro_dollars is None
-        self.spent = Spent(
-            calls=self.spent.calls + 1,
-            prompt_tokens=self.spent.prompt_tokens + event.usage.prompt_tokens,
-            completion_tokens=self.spent.completion_tokens + event.usage.completion_tokens,
-            training_tokens=self.spent.training_tokens,
-            micro_dollars=None
-            if unknown
-            else (self.spent.micro_dollars or 0) + (event.micro_dollars or 0),
-            seconds=self.spent.seconds + event.seconds,
+        spent, usage = self.spent, event.usage
+        unpriced = event.micro_dollars is None
+        self.spent = replace(
+            spent,
+            calls=spent.calls + 1,
+            prompt_tokens=spent.prompt_tokens + usage.prompt_tokens,
+            completion_tokens=spent.completion_tokens + usage.completion_tokens,
+            known_micro_dollars=spent.known_micro_dollars + (event.micro_dollars or 0),
+            unpriced_calls=spent.unpriced_calls + unpriced,
+            unpriced_prompt_tokens=spent.unpriced_prompt_tokens + unpriced * usage.prompt_tokens,
+            unpriced_completion_tokens=spent.unpriced_completion_tokens
+            + unpriced * usage.completion_tokens,
+            seconds=spent.seconds + event.seconds,
         )
 
     def _spend(self, *, training_tokens: int = 0, seconds: float) -> None:
-        self.spent = Spent(
-            calls=self.spent.calls,
-            prompt_tokens=self.spent.prompt_tokens,
-            completion_tokens=self.spent.completion_tokens,
-            training_tokens=self.spent.training_tokens + training_tokens,
-            micro_dollars=self.spent.micro_dollars,
-            seconds=self.spent.seconds + seconds,
+        spent = self.spent
+        self.spent = replace(
+            spent,
+            training_tokens=spent.training_tokens + training_tokens,
+            seconds=spent.seconds + seconds,
         )
 
 

@@ -9,17 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import choosing, combining, finetuning, prompting, rungs
+from escalera.core.ladder import budgeting, choosing, combining, finetuning, prompting, rungs
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import (
-    Evaluate,
-    FitRouter,
-    Open,
-    Step,
-    Stop,
-    Train,
-)
-from escalera.domain.event import Opened, Stopped
+from escalera.core.ladder.steps import FitRouter, Open, Step, Stop
+from escalera.domain.event import Opened
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
 
@@ -32,9 +25,9 @@ def next_step(project: Project, evidence: Evidence, *, version: str) -> Step | N
     """
     case = Case(project=project, evidence=evidence)
     step = _opening(case, version) or (None if evidence.stopped else _climb(case))
-    if step is None or not _over_budget(case, step):
+    if step is None or not budgeting.exceeds(case, step):
         return step
-    return _stop_for_budget(case, step)
+    return budgeting.stop(case, step)
 
 
 def project_digest(project: Project) -> str:
@@ -79,50 +72,3 @@ def _climb(case: Case) -> Step:
         if decided is not None and rung.moves[decided.outcome] == "stop":
             break
     return Stop(event=choosing.stop(case))
-
-
-def _over_budget(case: Case, step: Step) -> bool:
-    """Whether performing *step* could break a cap of the budget."""
-    budget, spent = case.project.budget, case.evidence.spent
-    late = budget.minutes is not None and spent.seconds >= budget.minutes * 60
-    if not isinstance(step, Evaluate):
-        return late and isinstance(step, Train)
-    new = case.missing(step.calls)
-    if late and new:
-        return True
-    if budget.calls is not None and spent.calls + len(new) > budget.calls:
-        return True
-    if budget.micro_dollars is None:
-        return False
-    return (spent.micro_dollars or 0) + _worst_price(case, step) > budget.micro_dollars
-
-
-def _worst_price(case: Case, step: Evaluate) -> int:
-    """An upper bound: a token per byte of the prompt, and every answer as long as allowed."""
-    price = case.project.model.price
-    if price is None:
-        return 0
-    prompt = completion = 0
-    for call in case.missing(step.calls):
-        request = call.system.request(call.item.input)
-        prompt += sum(len(message.content.encode()) + 8 for message in request.messages)
-        completion += request.decoding.max_tokens
-    return -(-(prompt * price.prompt + completion * price.completion) // 1_000_000)
-
-
-def _stop_for_budget(case: Case, step: Step) -> Stop:
-    spent, budget = case.evidence.spent, case.project.budget
-    rung = step.rung if isinstance(step, (Evaluate, Train)) else "prompt"
-    used = f"{spent.calls} calls"
-    if budget.micro_dollars is not None and spent.micro_dollars is not None:
-        used += f" and {spent.micro_dollars / 1e6:.4f} of {budget.micro_dollars / 1e6:.4f} dollars"
-    return Stop(
-        event=Stopped(
-            reason="budget",
-            rung=rung,
-            route=None,
-            words=f"The budget ends on the rung {rungs.rung(rung).title!r}: {used} are used",
-            reasons=("the next step could cost more than what is left",),
-            reversal=("raise the caps under [budget] and climb again: nothing is paid twice",),
-        )
-    )

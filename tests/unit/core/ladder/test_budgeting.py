@@ -1,0 +1,119 @@
+"""Caps: what was spent and what a step may cost are held against them together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from escalera.core.evidence import Evidence, Spent
+from escalera.core.ladder import budgeting, steps
+from escalera.core.ladder.case import Case
+from escalera.domain.project import Budget, ModelPrice
+from escalera.testing import playbook
+from escalera.testing.playbook import DECLARED, luck, simulate
+
+A, B = playbook.task("a"), playbook.task("b")
+PRICE = ModelPrice(prompt=3 * 10**6, completion=5 * 10**6)
+
+
+def case(spent, **caps):
+    project = playbook.project(A, price=PRICE, budget=Budget(**caps))
+    return Case(project=project, evidence=Evidence(spent=spent))
+
+
+def race():
+    """The first race of a climb: some forty calls."""
+    climbed = simulate(playbook.project(A), lambda *_: 1.0)
+    return next(s for s in climbed.steps if isinstance(s, steps.Evaluate) and s.purpose == "race")
+
+
+RACE = race()
+
+
+def worst(step):
+    """By hand, call by call: a token per byte, eight per message, and the longest answer."""
+    total = 0
+    for call in step.calls:
+        request = call.system.request(call.item.input)
+        for message in request.messages:
+            total += 3 * (len(message.content.encode()) + 8)
+        total += 5 * request.decoding.max_tokens + 1
+    return total
+
+
+@pytest.mark.parametrize("short", [0, 1, 2])
+def test_money_spent_before_counts(short):
+    """What is left must pay for the worst case of the step, to the micro-dollar."""
+    spent = Spent(calls=9, known_micro_dollars=700)
+    cap = 700 + worst(RACE) - short
+    assert budgeting.exceeds(case(spent, micro_dollars=cap), RACE) == (short > 0)
+
+
+@pytest.mark.parametrize("short", [0, 1, 2])
+def test_calls_of_unknown_price_are_charged_by_their_tokens(short):
+    """A price that was learned later covers what was asked before it was known."""
+    spent = Spent(
+        calls=9,
+        known_micro_dollars=100,
+        unpriced_calls=4,
+        unpriced_prompt_tokens=50,
+        unpriced_completion_tokens=7,
+    )
+    paid = 100 + 4 + 3 * 50 + 5 * 7
+    cap = paid + worst(RACE) - short
+    assert budgeting.exceeds(case(spent, micro_dollars=cap), RACE) == (short > 0)
+
+
+@pytest.mark.parametrize("short", [0, 1])
+def test_calls_spent_before_count(short):
+    """The same for a cap on calls."""
+    cap = 9 + len(RACE.calls) - short
+    assert budgeting.exceeds(case(Spent(calls=9), calls=cap), RACE) == (short > 0)
+
+
+def test_what_is_already_answered_costs_nothing():
+    """Only new calls are held against a cap."""
+    project = playbook.project(A, price=PRICE, budget=Budget(micro_dollars=1))
+    known = Evidence()
+    for call in RACE.calls:
+        known.apply(playbook.observed(playbook.project(A), call, 1.0))
+    known.spent = Spent()
+    assert not budgeting.exceeds(Case(project=project, evidence=known), RACE)
+
+
+def test_an_adequate_rung_is_promoted_when_the_budget_ends_before_the_alternatives():
+    """What was paid for and shown stands; the rungs that were not tried are named."""
+    answers = breaking_unless_mixed
+    whole = simulate(project(Budget()), answers)
+    mixture = next(
+        n
+        for n, event in enumerate(whole.events)
+        if getattr(event, "rung", "") == "mixture" and getattr(event, "outcome", "") == "adequate"
+    )
+    calls = sum(isinstance(event, playbook.Observed) for event in whole.events[:mixture])
+    assert calls < whole.evidence.spent.calls
+    climbed = simulate(project(Budget(calls=calls)), answers)
+    (stopped,) = climbed.evidence.stopped
+    assert (stopped.reason, stopped.rung) == ("adequate", "mixture")
+    assert stopped.route == climbed.evidence.nominee("mixture").digest
+    assert any("Not tried" in said and "Merged adapters" in said for said in stopped.reasons)
+    assert any("raise the caps" in way for way in stopped.reversal)
+
+
+# Below: helpers.
+
+
+def project(budget):
+    return playbook.project(A, B, budget=budget, policy=replace(DECLARED, replay=0.5))
+
+
+def breaking_unless_mixed(system, item):
+    """Prompting fails on a, an adapter for a alone breaks b, one for both does both."""
+    adapter = system.adapter or ""
+    rate = {"a": 0.3, "b": 0.96}
+    if adapter.startswith("adapter(a"):
+        rate = {"a": 0.96, "b": 0.96 if "b" in adapter else 0.3}
+    elif adapter:
+        rate = {"a": 0.3, "b": 0.96} if adapter.startswith("adapter(b") else {"a": 0.3, "b": 0.3}
+    return float(luck(item) < rate[item.task])
