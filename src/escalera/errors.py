@@ -9,6 +9,7 @@ EscaleraError
 ├── ProviderError              a model endpoint did not answer as agreed
 │   ├── ProviderUnavailable    refused, timed out, overloaded: worth another try
 │   ├── AccessRefused          the endpoint refuses whatever is asked: key, right or model name
+│   ├── AdapterUnusable        the adapter of a system is missing or does not fit the model
 │   ├── RequestRejected        the endpoint says that this one request is wrong
 │   └── BadReply               the endpoint answered something that is not its protocol
 ├── TrainingError              a training could not start or did not stay finite
@@ -99,6 +100,10 @@ class ProviderUnavailable(ProviderError):
 
 class AccessRefused(ProviderError):
     """The endpoint refuses whatever is asked: the key, its rights or the model's name is wrong."""
+
+
+class AdapterUnusable(ProviderError):
+    """The adapter that a system names is missing or does not fit: no item of it can be asked."""
 
 
 class RequestRejected(ProviderError):

@@ -43,7 +43,7 @@ class FolderArtifacts:
         if _DIGEST.fullmatch(digest) is None or not found.is_dir():
             raise EvidenceMissing(
                 f"the artifact {digest!r} is not stored in {str(self._root)!r}. "
-                "Run the climb again: it makes what is missing."
+                "Restore the folder from a copy, or remove the state folder and climb anew."
             )
         return found
 

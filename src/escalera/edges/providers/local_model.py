@@ -18,7 +18,7 @@ from transformers.utils import logging
 from escalera.domain.message import Message
 from escalera.edges.providers import model_files
 from escalera.edges.providers.decoding import Batch, Row
-from escalera.errors import EvidenceMissing, InputError, RequestRejected
+from escalera.errors import AdapterUnusable, EvidenceMissing, InputError, RequestRejected
 
 _LOADING = threading.Lock()
 """Transformers replaces functions of torch while it loads: one load at a time."""
@@ -106,10 +106,10 @@ class LocalModel:
                 else:
                     self._adapted.load_adapter(folder, adapter)
         except (EvidenceMissing, InputError, OSError, RuntimeError, ValueError) as error:
-            raise RequestRejected(
+            raise AdapterUnusable(
                 f"the adapter {adapter!r} cannot be used with this model: {error}",
                 provider=self._name,
-                hint="Train it for this model, or take the adapter out of the request.",
+                hint="Restore its folder from a copy, or train it for this model.",
             ) from error
         self._loaded.add(adapter)
 

@@ -20,6 +20,7 @@ from escalera.edges.providers import openai_wire as wire
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
 from escalera.errors import (
     AccessRefused,
+    AdapterUnusable,
     BadReply,
     ProviderError,
     ProviderUnavailable,
@@ -171,7 +172,7 @@ class OpenAIHTTP:
         """A response with a good status, its body still to be read."""
         name = self._endpoint.name
         if request.adapter is not None:
-            raise RequestRejected(
+            raise AdapterUnusable(
                 f"an endpoint cannot load the adapter {request.adapter[:12]!r}; "
                 "adapters run on local models only",
                 provider=name,

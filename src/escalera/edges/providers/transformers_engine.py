@@ -22,7 +22,7 @@ from escalera.domain.message import Reply, Request, Usage
 from escalera.domain.project import BaseModel, ModelPrice
 from escalera.edges.providers.decoding import Row
 from escalera.edges.providers.local_model import LocalModel
-from escalera.errors import ProviderError, RequestRejected
+from escalera.errors import AdapterUnusable, ProviderError, RequestRejected
 from escalera.ports import Clock
 
 _Result = TypeVar("_Result")
@@ -151,7 +151,7 @@ class TransformersEngine:
             group = [place for place in rows if requests[place].adapter == adapter]
             try:
                 self._decode(model, [rows[place] for place in group], adapter)
-            except RequestRejected as error:
+            except AdapterUnusable as error:
                 refused.update(dict.fromkeys(group, error))
         return tuple(
             refused.get(place) or self._reply(model, rows[place], started)

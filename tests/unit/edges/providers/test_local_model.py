@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from escalera.domain.message import Decoding, Message  # noqa: E402
 from escalera.edges.providers.decoding import Row  # noqa: E402
 from escalera.edges.providers.local_model import LocalModel  # noqa: E402
-from escalera.errors import EvidenceMissing, InputError, RequestRejected  # noqa: E402
+from escalera.errors import AdapterUnusable, EvidenceMissing, InputError, RequestRejected  # noqa: E402
 from escalera.testing.tiny import TEMPLATE, tiny_adapter, tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
@@ -71,7 +71,7 @@ def test_the_prompt_ends_where_the_answer_begins(folder: Path) -> None:
 
 
 def test_an_unusable_adapter_is_refused_with_the_cause(folder: Path, tmp_path: Path) -> None:
-    """Missing, of another kind, of another shape: the request is refused, the model still works."""
+    """Missing, of another kind, of another shape: no item can be asked; the model still works."""
     wrong = folder / "prefix"
     wrong.mkdir(exist_ok=True)
     (wrong / "adapter_model.safetensors").write_bytes(b"")
@@ -80,7 +80,7 @@ def test_an_unusable_adapter_is_refused_with_the_cause(folder: Path, tmp_path: P
     model = loaded(folder)
     before = answer(model, None)
     for name, words in (("none", "no 'none'"), ("prefix", "PREFIX"), ("empty", "safetensors")):
-        with pytest.raises(RequestRejected, match=words):
+        with pytest.raises(AdapterUnusable, match=words):
             answer(model, name)
     assert answer(model, None) == before
     assert answer(model, "adapter1") == answer(loaded(folder), "adapter1")

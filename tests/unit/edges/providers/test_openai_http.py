@@ -17,6 +17,7 @@ from escalera.edges.providers.endpoint import Endpoint, Timeouts
 from escalera.edges.providers.openai_http import OpenAIHTTP, backoff, retry_after
 from escalera.errors import (
     AccessRefused,
+    AdapterUnusable,
     BadReply,
     ProviderError,
     ProviderUnavailable,
@@ -372,7 +373,7 @@ def test_a_stream_that_breaks_is_never_a_finished_answer(
 def test_an_adapter_is_refused_before_anything_is_sent(bench: Bench) -> None:
     """An endpoint cannot load our adapter; answering without it would be another system."""
     (error,) = bench.answer(Request(messages=ask().messages, adapter="a" * 64))
-    assert isinstance(error, RequestRejected)
+    assert isinstance(error, AdapterUnusable)
     assert bench.server.asked == []
 
 

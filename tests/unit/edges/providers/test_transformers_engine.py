@@ -14,7 +14,7 @@ from escalera.domain.message import Decoding, Message, Reply, Request, Usage  # 
 from escalera.domain.project import BaseModel, ModelPrice  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
 from escalera.edges.providers.transformers_engine import Capacity, TransformersEngine  # noqa: E402
-from escalera.errors import RequestRejected  # noqa: E402
+from escalera.errors import AdapterUnusable, RequestRejected  # noqa: E402
 from escalera.testing.tiny import tiny_adapter, tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
@@ -131,7 +131,7 @@ def test_a_missing_adapter_refuses_its_requests_only(folder: Path) -> None:
     """The others of the unit are answered."""
     lost = replace(asked(1), adapter="lost")
     found = using(folder, lambda engine: engine.answer([lost, asked(3), lost, asked(4)]))
-    assert [isinstance(reply, RequestRejected) for reply in found] == [True, False, True, False]
+    assert [isinstance(reply, AdapterUnusable) for reply in found] == [True, False, True, False]
 
 
 def test_streams_and_units_take_turns(folder: Path) -> None:
