@@ -7,7 +7,8 @@ in whatever order calls returned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -24,6 +25,7 @@ from escalera.domain.event import (
     Priced,
     Proposed,
     Raced,
+    Rescored,
     RouterFitted,
     Stopped,
     Trained,
@@ -58,7 +60,10 @@ class Spent:
 
 @dataclass(slots=True)
 class Evidence:
-    """Everything known so far, by the keys that questions use."""
+    """Everything known so far, by the keys that questions use.
+
+    `scorers` counts the answers by task and by the scorer of their latest score.
+    """
 
     opened: list[Opened] = field(default_factory=list)
     proposed: list[Proposed] = field(default_factory=list)
@@ -75,6 +80,7 @@ class Evidence:
     failed: list[Failed] = field(default_factory=list)
     spent: Spent = Spent()
     events: int = 0
+    scorers: Counter[tuple[str, str]] = field(default_factory=Counter)
     _choices: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
@@ -83,6 +89,8 @@ class Evidence:
         match event:
             case Observed():
                 self._observe(event)
+            case Rescored():
+                self._rescore(event)
             case Trained():
                 self.trained[event.recipe.digest] = event
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)
@@ -152,7 +160,7 @@ class Evidence:
         match event:
             case Opened():
                 if self.opened and self.opened[-1].project != event.project:
-                    self._restart(dict(event.scorers))
+                    self._restart()
                 self.opened.append(event)
             case Proposed():
                 self.proposed.append(event)
@@ -165,14 +173,9 @@ class Evidence:
             case Failed():
                 self.failed.append(event)
 
-    def _restart(self, scorers: Mapping[str, str]) -> None:
+    def _restart(self) -> None:
         # Another project (a new bar, more items) asks its questions anew. Answers, adapters and
         # merges are kept: they are known by content, whatever project asked for them.
-        self.observed = {
-            key: seen
-            for key, seen in self.observed.items()
-            if scorers.get(seen.task, seen.scorer) == seen.scorer
-        }
         self.proposed.clear()
         self.raced.clear()
         self.priced.clear()
@@ -184,6 +187,7 @@ class Evidence:
 
     def _observe(self, event: Observed) -> None:
         self.observed[(event.system, event.item_digest)] = event
+        self.scorers[(event.task, event.scorer)] += 1
         spent, usage = self.spent, event.usage
         unpriced = event.micro_dollars is None
         self.spent = replace(
@@ -197,6 +201,15 @@ class Evidence:
             unpriced_completion_tokens=spent.unpriced_completion_tokens
             + unpriced * usage.completion_tokens,
             seconds=spent.seconds + event.seconds,
+        )
+
+    def _rescore(self, event: Rescored) -> None:
+        key = (event.system, event.item_digest)
+        seen = self.observed[key]
+        self.scorers[(seen.task, seen.scorer)] -= 1
+        self.scorers[(seen.task, event.scorer)] += 1
+        self.observed[key] = replace(
+            seen, scorer=event.scorer, score=event.score, reason=event.reason
         )
 
     def _spend(self, *, training_tokens: int = 0, seconds: float) -> None:

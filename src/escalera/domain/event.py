@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from escalera.domain.dataset import Split
-from escalera.domain.message import Usage
+from escalera.domain.message import FinishReason, Usage
 from escalera.domain.project import RungName
 from escalera.domain.recipe import LossPoint, MergePlan, TrainingRecipe
 from escalera.domain.system import Route, System
@@ -23,13 +23,9 @@ StopReason = Literal["adequate", "inadequate", "undecided", "regressed", "budget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A climb was opened on a project; its digest commits to tasks, items, order and policy.
-
-    `scorers` are pairs of task and scorer: answers that were scored otherwise do not count.
-    """
+    """A climb was opened on a project; its digest commits to tasks, items, order and policy."""
 
     project: str
-    scorers: tuple[tuple[str, str], ...]
     name: str
     version: str
 
@@ -66,8 +62,9 @@ class Observed:
     """One system answered one item.
 
     `score` is in [0, 1], or None with the `reason` why there is no score; an infrastructure
-    failure is never a zero. `revision` is what the endpoint says of itself. `seconds` is the
-    call's share of the time that its unit took.
+    failure is never a zero. `finish` is None where the endpoint refused the request. `revision`
+    is what the endpoint says of itself. `seconds` is the call's share of the time that its unit
+    took.
     """
 
     system: str
@@ -80,10 +77,22 @@ class Observed:
     score: float | None
     reason: str | None
     reply: str
+    finish: FinishReason | None
     usage: Usage
     micro_dollars: int | None
     revision: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """A reply that was bought under another scorer got its score from this one."""
+
+    system: str
+    item_digest: str
+    scorer: str
+    score: float | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +218,7 @@ Event = (
     | Priced
     | Proposed
     | Observed
+    | Rescored
     | Raced
     | RouterFitted
     | Trained

@@ -68,7 +68,7 @@ class _Performer:
             match step:
                 case steps.Evaluate():
                     loop.run(self._evaluate(step))
-                case steps.Propose():
+                case steps.Propose() | steps.Rescore():
                     self._append(step.events)
                 case steps.FitRouter() | steps.Train() | steps.Merge():
                     self._append([self._make(step)])

@@ -15,7 +15,7 @@ from escalera.core.evaluation import scorers
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.steps import Call, Evaluate
 from escalera.domain.event import Observed
-from escalera.domain.message import Reply, Usage
+from escalera.domain.message import FinishReason, Reply, Usage
 from escalera.domain.project import Project
 from escalera.errors import ProviderError, RequestRejected
 from escalera.ports import Progress, Provider
@@ -111,10 +111,11 @@ def _observed(
     project: Project, call: Call, answer: Reply | ProviderError, together: int
 ) -> Observed:
     item, scorer = call.item, project.task(call.item.task).scorer
+    finish: FinishReason | None = None
     if isinstance(answer, ProviderError):
         reply, found = _REFUSED, scorers.Score(value=None, reason=str(answer))
     else:
-        reply = answer
+        reply, finish = answer, answer.finish_reason
         found = scorers.score(
             scorer, reply=reply.text, target=item.target, finish=reply.finish_reason
         )
@@ -129,6 +130,7 @@ def _observed(
         score=found.value,
         reason=found.reason,
         reply=reply.text,
+        finish=finish,
         usage=reply.usage,
         micro_dollars=reply.micro_dollars,
         revision=reply.revision,

@@ -185,7 +185,7 @@ def perform(
             return [Merged(plan=step.plan, adapter=merge_of(step.plan), seconds=1.0)]
         case steps.FitRouter():
             return [_fitted(project, infer)]
-        case steps.Propose():
+        case steps.Propose() | steps.Rescore():
             return list(step.events)
         case _:
             return [step.event]
@@ -207,6 +207,7 @@ def observed(project: Project, call: Call, score: float | None) -> Observed:
         score=score,
         reason="no score" if score is None else None,
         reply="",
+        finish="stop",
         usage=Usage(prompt_tokens=words, completion_tokens=1),
         micro_dollars=None
         if price is None

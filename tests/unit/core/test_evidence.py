@@ -14,7 +14,7 @@ from escalera.core.evidence import Evidence, Spent, fold
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.pricing import price
 from escalera.core.ladder.steps import Call
-from escalera.domain.event import Merged, Nominated, Observed, Opened, RouterFitted
+from escalera.domain.event import Merged, Nominated, Observed, Opened, Rescored, RouterFitted
 from escalera.domain.message import Decoding
 from escalera.domain.project import ModelPrice
 from escalera.domain.recipe import MergePlan
@@ -86,7 +86,7 @@ def test_another_project_keeps_answers_and_drops_decisions():
     """What was bought is kept by content; what was concluded is concluded anew."""
     events = simulate(playbook.project(TASK), answers).events
     before = fold(events)
-    after = fold([*events, Opened(project="another", scorers=(), name="n", version="v")])
+    after = fold([*events, Opened(project="another", name="n", version="v")])
     for kept in ("observed", "trained", "merged", "failed", "spent"):
         assert getattr(after, kept) == getattr(before, kept)
     for dropped in (
@@ -157,17 +157,19 @@ def test_two_folds_share_nothing():
     first, second = fold([]), fold([])
     untouched = copy.deepcopy(second)
     first.apply(ASKED[0])
-    first.apply(Opened(project="p", scorers=(), name="n", version="v"))
+    first.apply(Opened(project="p", name="n", version="v"))
     assert second == untouched
     assert first != second
 
 
-def test_answers_scored_by_another_scorer_do_not_count():
-    """A task whose scorer was changed is measured anew; what it shares with others is kept."""
-    events = simulate(playbook.project(TASK), answers).events
-    name = playbook.project(TASK).tasks[0].name
-    changed = Opened(project="another", scorers=((name, "numeric"),), name="n", version="v")
-    assert fold(events).observed
-    assert not fold([*events, changed]).observed
-    same = Opened(project="another", scorers=((name, "exact"),), name="n", version="v")
-    assert fold([*events, same]).observed == fold(events).observed
+def test_a_new_score_replaces_the_old_one_and_nothing_else():
+    """The answer keeps its reply and its price; it is counted under its latest scorer."""
+    bought = ASKED[0]
+    rescored = Rescored(
+        system=bought.system, item_digest=bought.item_digest, scorer="other", score=0.5, reason=None
+    )
+    evidence = fold([bought, ASKED[1], rescored])
+    found = evidence.observed[(bought.system, bought.item_digest)]
+    assert found == replace(bought, scorer="other", score=0.5)
+    assert evidence.spent == fold([bought, ASKED[1]]).spent
+    assert +evidence.scorers == {(bought.task, "other"): 1, (bought.task, bought.scorer): 1}

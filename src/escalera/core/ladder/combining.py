@@ -150,9 +150,5 @@ def _merged(case: Case, plan: MergePlan) -> Route:
 
 def _headroom(case: Case, entry: Route, task: Task) -> float:
     """How far the mean score of a task lies above its bar."""
-    scores = []
-    for item in task.items("search")[:MERGE_ITEMS]:
-        found = case.evidence.answer(entry, item)
-        if found is not None and found.score is not None:
-            scores.append(found.score)
-    return sum(scores) / len(scores) - task.bar if scores else race.NO_SCORE
+    found = [case.evidence.answer(entry, item) for item in task.items("search")[:MERGE_ITEMS]]
+    return race.mean_score(answer for answer in found if answer is not None) - task.bar

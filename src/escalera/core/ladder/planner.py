@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import budgeting, choosing, combining, finetuning, prompting, rungs
+from escalera.core.ladder import (
+    budgeting,
+    choosing,
+    combining,
+    finetuning,
+    prompting,
+    rescoring,
+    rungs,
+)
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import FitRouter, Open, Step, Stop
+from escalera.core.ladder.steps import FitRouter, Open, Rescore, Step, Stop
 from escalera.domain.event import Opened
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
@@ -52,10 +60,10 @@ def _opening(case: Case, version: str) -> Step | None:
     opened, project = case.evidence.opened, case.project
     digest = project_digest(project)
     if not opened or opened[-1].project != digest:
-        scorers = tuple((task.name, task.scorer) for task in project.tasks)
-        return Open(
-            event=Opened(project=digest, scorers=scorers, name=project.name, version=version)
-        )
+        return Open(event=Opened(project=digest, name=project.name, version=version))
+    rescored = rescoring.events(case)
+    if rescored:
+        return Rescore(events=rescored)
     inferred = project.policy.query_type == "inferred" and len(project.tasks) > 1
     if inferred and not case.evidence.routers:
         return FitRouter(tasks=tuple(task.name for task in project.tasks))

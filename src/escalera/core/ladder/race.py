@@ -5,7 +5,7 @@ The means of a race are biased upwards for its winner; the figures that count co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence
@@ -13,7 +13,7 @@ from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call, Evaluate, Halve, Step
 from escalera.core.stats import halving
 from escalera.domain.dataset import Example
-from escalera.domain.event import Raced
+from escalera.domain.event import Observed, Raced
 from escalera.domain.identity import digest_of
 from escalera.domain.project import RungName
 from escalera.domain.system import System
@@ -77,9 +77,9 @@ def finalists(case: Case, race: Race) -> tuple[System, ...]:
     return tuple(sorted(last, key=lambda system: system.digest != first))
 
 
-def mean_score(evidence: Evidence, system: System, items: Sequence[Example]) -> float:
-    """Mean of the scores of *system* on *items*; `NO_SCORE` when a twentieth or more lack one."""
-    seen = [evidence.observed[(system.digest, item.digest)].score for item in items]
+def mean_score(answers: Iterable[Observed]) -> float:
+    """Mean of the scores of *answers*; `NO_SCORE` when a twentieth or more lack one."""
+    seen = [answer.score for answer in answers]
     scores = [score for score in seen if score is not None]
     if len(scores) <= 0.95 * len(seen):
         return NO_SCORE
@@ -104,7 +104,10 @@ def _halve(
     *,
     keep: int,
 ) -> Raced:
-    means = [mean_score(evidence, system, items) for system in running]
+    means = [
+        mean_score(evidence.observed[(system.digest, item.digest)] for item in items)
+        for system in running
+    ]
     kept = halving.survivors(means, keep=keep)
     best_first = sorted(kept, key=lambda position: (-means[position], position))
     rounds = evidence.raced.get(race.id, [])

@@ -17,6 +17,7 @@ from escalera.domain.event import (
     Priced,
     Proposed,
     Raced,
+    Rescored,
     Stopped,
 )
 from escalera.domain.project import RungName
@@ -39,6 +40,13 @@ class Open:
     """Commit to the project before any evidence is bought."""
 
     event: Opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescore:
+    """Score replies anew whose task has another scorer now."""
+
+    events: tuple[Rescored, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +132,7 @@ class Stop:
 
 Step = (
     Open
+    | Rescore
     | FitRouter
     | Evaluate
     | Price

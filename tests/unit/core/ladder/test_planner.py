@@ -320,3 +320,23 @@ def test_where_every_task_fails_there_is_nothing_to_combine():
     assert rungs_climbed(climbed) == ["prompt", "examples", "lora"]
     assert len(trained(climbed)) == 1
     assert the_end(climbed).reason == "inadequate"
+
+
+def test_the_merge_whose_worst_task_is_farthest_above_its_bar_is_nominated():
+    """Bars differ, so the highest worst score is not it; nor is one that lacks scores."""
+    strict, lenient = playbook.task("a", bar=0.8), playbook.task("b", bar=0.4)
+    by_merge = {
+        "merge(concatenate 0.8 0.5)": rates(0.7, 0.75),
+        "merge(concatenate 0.6 0.4)": rates(0.99, 0.6),
+        "merge(concatenate 1.0 0.3)": rates(0.72, 0.99),
+        "merge(ties 1.0 1.0)": None,
+    }
+
+    def answers(system, item):
+        if system.adapter not in by_merge:
+            return model(rates(POOR, GOOD), mixture=rates(POOR, GOOD), **BREAKS)(system, item)
+        right = by_merge[system.adapter]
+        return None if right is None else float(luck(item) < right[item.task])
+
+    climbed = simulate(playbook.project(strict, lenient), answers)
+    assert climbed.evidence.nominee("merge").adapters() == ("merge(concatenate 0.6 0.4)",)

@@ -91,12 +91,11 @@ def test_one_entrant_needs_no_race():
 def test_an_entrant_without_enough_scores_drops_out(gaps, known):
     """A twentieth or more unscored: its mean would be of other items than the others'."""
     (system,) = entrants(1)
-    items = TASK.items("search")
-    evidence = fold(
+    answers = [
         observed(PROJECT, Call(system=system, item=item), None if n < gaps else 0.5)
-        for n, item in enumerate(items)
-    )
-    assert race.mean_score(evidence, system, items) == (0.5 if known else NO_SCORE)
+        for n, item in enumerate(TASK.items("search"))
+    ]
+    assert race.mean_score(answers) == (0.5 if known else NO_SCORE)
 
 
 def test_a_race_is_known_by_rung_task_and_entrants():
