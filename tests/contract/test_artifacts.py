@@ -51,7 +51,7 @@ def test_another_name_or_content_is_another_artifact(artifacts: Artifacts) -> No
 def test_what_is_not_stored_is_missing(artifacts: Artifacts) -> None:
     """An unknown digest is missing evidence, and so is anything that is no digest."""
     for digest in ("0" * 64, "scratch", "", "../etc"):
-        with pytest.raises(EvidenceMissing, match="Run the climb again"):
+        with pytest.raises(EvidenceMissing, match="Restore the folder"):
             artifacts.path(digest)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from escalera.domain.message import Decoding, Message, Reply, Request
-from escalera.errors import RequestRejected
+from escalera.errors import AdapterUnusable, RequestRejected
 from escalera.ports import Provider
 
 
@@ -49,7 +49,7 @@ async def refuses_one_and_answers_the_rest(provider: Provider, *, bad: Request) 
     """A request that can never work is an error value at its place; the others are answered."""
     good = question("one")
     first, refused, last = await provider.answer([good, bad, good])
-    _hold(isinstance(refused, RequestRejected), f"{refused!r} instead of RequestRejected")
+    _hold(isinstance(refused, _REFUSALS), f"{refused!r} instead of a refusal")
     _hold(isinstance(first, Reply) and isinstance(last, Reply), f"{first!r}, {last!r}")
     _hold(len(str(refused)) > 0, "the refusal says nothing")
 
@@ -70,9 +70,12 @@ async def refuses_a_stream(provider: Provider, *, bad: Request) -> None:
     """A stream that can never work raises when its first piece is asked for."""
     try:
         piece = await anext(provider.stream(bad))
-    except RequestRejected:
+    except _REFUSALS:
         return
-    raise AssertionError(f"{piece!r} instead of RequestRejected")
+    raise AssertionError(f"{piece!r} instead of a refusal")
+
+
+_REFUSALS = (RequestRejected, AdapterUnusable)
 
 
 def _reply(value: object) -> Reply:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
-
-import httpx2
+from urllib.parse import SplitResult, urlsplit
 
 from escalera.errors import InputError
 
@@ -43,31 +43,45 @@ class Endpoint:
             )
 
     @property
-    def chat_url(self) -> str:
-        """Where chat completions are asked for."""
-        return self.base_url.rstrip("/") + "/chat/completions"
+    def url(self) -> SplitResult:
+        """The base URL in its parts."""
+        return urlsplit(self.base_url)
+
+    @property
+    def chat_path(self) -> str:
+        """Where on the host chat completions are asked for."""
+        return self.url.path.rstrip("/") + "/chat/completions"
 
     def _check_url(self) -> None:
+        if not _PRINTABLE.fullmatch(self.base_url):
+            raise InputError(
+                f"{self.name}: base_url has signs that no URL has, such as spaces or accents. "
+                "Write it in ASCII: hosts as xn--…, other letters as %XX."
+            )
         try:
-            url = httpx2.URL(self.base_url)
-        except httpx2.InvalidURL as error:
+            url = self.url
+            _ = url.port
+        except ValueError as error:
             raise InputError(f"{self.name}: base_url is no URL: {error}") from error
-        if url.userinfo:
+        if url.username is not None or url.password is not None:
             raise InputError(
                 f"{self.name}: base_url holds a user name or password. "
                 "Leave it out and give the key as api_key."
             )
-        if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
+        if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment:
             raise InputError(
                 f"{self.name}: base_url is {self.base_url!r}; it must be http(s)://host[/path] "
                 "without query, for example 'https://api.openai.com/v1'."
             )
-        if url.scheme == "http" and not _is_loopback(url.host) and not self.allow_insecure:
+        if url.scheme == "http" and not _is_loopback(url.hostname) and not self.allow_insecure:
             raise InputError(
                 f"{self.name}: base_url {self.base_url!r} is plain http to another machine: "
                 "anyone between could read the key and the messages. "
                 "Use https, or set allow_insecure = true for a network that you trust."
             )
+
+
+_PRINTABLE = re.compile(r"[!-~]+")
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from email.utils import parsedate_to_datetime
-
-import httpx2
 
 from escalera.domain.identity import canonical
 from escalera.domain.message import Reply, Request
 from escalera.domain.project import ModelPrice
 from escalera.edges.providers import openai_wire as wire
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
+from escalera.edges.providers.event_stream import EventStream
+from escalera.edges.providers.http_client import HTTPClient, HTTPFailure, Limits, Response
 from escalera.errors import (
     AccessRefused,
     AdapterUnusable,
@@ -99,7 +99,7 @@ class OpenAIHTTP:
 
     async def close(self) -> None:
         """Close the connections; closing twice is harmless."""
-        await self._client.aclose()
+        self._client.close()
 
     async def _settled(self, request: Request) -> Reply | ProviderError:
         async with self._slots:
@@ -153,22 +153,19 @@ class OpenAIHTTP:
         with self._translated():
             async with asyncio.timeout_at(deadline):
                 response = await self._open(request, dialect, stream=True)
-            async with aclosing(response):
-                events = aiter(httpx2.EventSource(response))
+            async with aclosing(response), aclosing(self._events(response)) as events:
                 while not answer.done:
                     async with asyncio.timeout_at(deadline):
-                        event = await anext(events, None)
-                    if event is None:
+                        data = await anext(events, None)
+                    if data is None:
                         break
-                    piece = answer.feed(event.data)
+                    piece = answer.feed(data)
                     if piece:
                         yield piece
             answered = answer.finish()
         yield self._reply(answered, started)
 
-    async def _open(
-        self, request: Request, dialect: wire.Dialect, *, stream: bool
-    ) -> httpx2.Response:
+    async def _open(self, request: Request, dialect: wire.Dialect, *, stream: bool) -> Response:
         """A response with a good status, its body still to be read."""
         name = self._endpoint.name
         if request.adapter is not None:
@@ -180,16 +177,28 @@ class OpenAIHTTP:
         body = wire.request_body(
             request, model=self._endpoint.model, stream=stream, dialect=dialect
         )
-        call = self._client.build_request("POST", self._endpoint.chat_url, content=body)
-        response = await self._client.send(call, stream=True)
-        if response.is_success:
+        response = await self._client.post(self._endpoint.chat_path, body)
+        if 200 <= response.status < 300:
             return response
         async with aclosing(response):
             raise self._refused(response, wire.problem_in(await self._body(response)))
 
-    async def _body(self, response: httpx2.Response) -> bytes:
+    async def _events(self, response: Response) -> AsyncGenerator[str]:
+        """The data of the events of a stream."""
+        kind = response.headers.get("content-type", "none")
+        if not kind.startswith("text/event-stream"):
+            raise BadReply(f"not an event stream but {kind!r}", provider=self._endpoint.name)
+        stream = EventStream()
+        async for piece in response.pieces():
+            for data in stream.feed(piece):
+                yield data
+
+    async def _body(self, response: Response) -> bytes:
+        coded = response.headers.get("content-encoding", "identity")
+        if coded != "identity":
+            raise BadReply(f"compressed ({coded!r}), unasked", provider=self._endpoint.name)
         body = bytearray()
-        async for piece in response.aiter_bytes():
+        async for piece in response.pieces():
             body += piece
             if len(body) > MAX_BODY:
                 raise BadReply(
@@ -197,8 +206,8 @@ class OpenAIHTTP:
                 )
         return bytes(body)
 
-    def _refused(self, response: httpx2.Response, said: str) -> ProviderError:
-        status = response.status_code
+    def _refused(self, response: Response, said: str) -> ProviderError:
+        status = response.status
         retried = status in RETRIED or status >= 500
         kind: type[ProviderError] = ProviderUnavailable if retried else RequestRejected
         if status in HINTS:
@@ -225,12 +234,10 @@ class OpenAIHTTP:
             raise ProviderUnavailable(
                 f"no whole answer within {self._timeouts.total:g} s", provider=name
             ) from error
-        except (httpx2.SSEError, httpx2.DecodingError) as error:
+        except ValueError as error:
             raise BadReply(f"not an event stream or broken: {error}", provider=name) from error
-        except httpx2.RequestError as error:
-            raise ProviderUnavailable(
-                f"{type(error).__name__}: {error or 'no details'}", provider=name
-            ) from error
+        except HTTPFailure as error:
+            raise ProviderUnavailable(f"{type(error).__name__}: {error}", provider=name) from error
 
     def _reply(self, answered: wire.Answered, started: float) -> Reply:
         return Reply(
@@ -253,7 +260,7 @@ def backoff(request: Request, attempt: int) -> float:
     return longest * (0.5 + int.from_bytes(key) / 2**65)
 
 
-def retry_after(headers: httpx2.Headers) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """The pause that a response asks for in seconds; a date counts from the response's own Date."""
     asked = headers.get("retry-after", "").strip()
     if asked.isdecimal():
@@ -265,14 +272,9 @@ def retry_after(headers: httpx2.Headers) -> float | None:
         return None
 
 
-def _client(endpoint: Endpoint, timeouts: Timeouts, *, connections: int) -> httpx2.AsyncClient:
-    """The environment stays out: no proxies and no .netrc that could replace the key."""
+def _client(endpoint: Endpoint, timeouts: Timeouts, *, connections: int) -> HTTPClient:
     headers = {"Content-Type": "application/json"}
     if endpoint.api_key is not None:
         headers["Authorization"] = f"Bearer {endpoint.api_key}"
-    return httpx2.AsyncClient(
-        headers=headers,
-        timeout=httpx2.Timeout(timeouts.read, connect=timeouts.connect, pool=None),
-        limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
-        trust_env=False,
-    )
+    limits = Limits(connect=timeouts.connect, read=timeouts.read, idle=connections)
+    return HTTPClient(endpoint.url, headers=headers, limits=limits)

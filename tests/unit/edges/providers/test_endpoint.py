@@ -28,6 +28,9 @@ def test_the_key_is_not_shown() -> None:
         ("http://127.0.0.1.example.com/v1", "allow_insecure"),
         ("https://me:pw@host/v1", "user name or password"),
         ("http://[::1", "no URL"),
+        ("http://localhost:x/v1", "no URL"),
+        ("https://host/v1 HTTP/1.1\r\nX: 1", "signs that no URL has"),
+        ("https://höst/v1", "signs that no URL has"),
     ],
 )
 def test_base_urls_that_cannot_be_meant(base_url: str, words: str) -> None:
@@ -43,7 +46,7 @@ def test_base_urls_that_can() -> None:
         Endpoint(name="tiny", base_url=base_url, model="m")
     Endpoint(name="tiny", base_url="http://host/v1", model="m", allow_insecure=True)
     slashed = Endpoint(name="tiny", base_url="https://host/v1/", model="m")
-    assert slashed.chat_url == "https://host/v1/chat/completions"
+    assert slashed.chat_path == "/v1/chat/completions"
 
 
 @pytest.mark.parametrize("key", ["", " ", f"{KEY}\n", f"{KEY}\r\nX: 1", "ké"])
