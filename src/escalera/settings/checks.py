@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from escalera.core.evaluation.scorers import SCORERS
-from escalera.settings.tables import ProjectFile
+from escalera.settings.tables import LoraTable, ModelTable, ProjectFile, TaskTable
 
 Problem = tuple[str, str, str]
 """Key, what is wrong with it, and the remedy."""
+
+MOST_CONFIDENT = 0.9999
+"""Nearer to 1 the shares of alpha are lost in rounding, and no climb has items to prove it."""
+
+MOST_MONEY = 1e9
+"""Above, a sum of money is a mistake; its micro-dollars must stay exact integers."""
+
+LARGEST_SEED = 2**63 - 1
+"""The largest that every generator of random numbers takes."""
 
 
 def problems(found: ProjectFile) -> list[Problem]:
@@ -18,50 +29,18 @@ def problems(found: ProjectFile) -> list[Problem]:
 
 # Below: private.
 
+_Check = tuple[bool, str, object, str]
+"""Whether a value is right, its key, the value and the rule."""
+
+_PAYABLE = f"a finite number from 0 to {MOST_MONEY:.0f}"
+
 
 def _numbers(found: ProjectFile) -> list[Problem]:
-    project, climb, budget, lora = found.project, found.climb, found.budget, found.lora
-    checks: list[tuple[bool, str, object, str]] = [
-        (
-            0.5 < project.confidence < 1,
-            "project.confidence",
-            project.confidence,
-            "between 0.5 and 1",
-        ),
-        (0 < climb.replay <= 1, "climb.replay", climb.replay, "above 0 and at most 1"),
-        (_rising(climb.looks), "climb.looks", climb.looks, "rising shares that end in 1.0"),
-        (
-            climb.rungs[:1] == ["prompt"],
-            "climb.rungs",
-            climb.rungs,
-            "a list beginning with 'prompt'",
-        ),
-        (_positive(budget.money), "budget.money", budget.money, "above 0"),
-        (_positive(budget.calls), "budget.calls", budget.calls, "above 0"),
-        (_positive(budget.minutes), "budget.minutes", budget.minutes, "above 0"),
-        (lora.rank > 0, "lora.rank", lora.rank, "above 0"),
-        (lora.alpha > 0, "lora.alpha", lora.alpha, "above 0"),
-        (bool(lora.targets), "lora.targets", lora.targets, "at least one module name"),
-        (lora.epochs > 0, "lora.epochs", lora.epochs, "above 0"),
-        (lora.learning_rate > 0, "lora.learning_rate", lora.learning_rate, "above 0"),
-        (lora.batch_tokens >= 16, "lora.batch_tokens", lora.batch_tokens, "at least 16"),
-    ]
+    checks = [*_climb(found), *_lora(found.lora)]
     for name, model in found.models.items():
-        price = model.price
-        payable = price is None or min(price.prompt, price.completion) >= 0
-        checks += [
-            (model.concurrency > 0, f"models.{name}.concurrency", model.concurrency, "above 0"),
-            (_positive(model.threads), f"models.{name}.threads", model.threads, "above 0"),
-            (payable, f"models.{name}.price", price, "dollars that are not negative"),
-        ]
+        checks += _model(f"models.{name}", model)
     for name, task in found.tasks.items():
-        checks += [
-            (0 < task.bar < 1, f"tasks.{name}.bar", task.bar, "between 0 and 1"),
-            (0 < task.margin < 1, f"tasks.{name}.margin", task.margin, "between 0 and 1"),
-            (task.max_tokens > 0, f"tasks.{name}.max_tokens", task.max_tokens, "above 0"),
-        ]
-        if task.share is not None:
-            checks.append((0 <= task.share <= 1, f"tasks.{name}.share", task.share, "in [0, 1]"))
+        checks += _task(f"tasks.{name}", task)
     return [
         (key, f"{value!r} is out of range", f"Give {rule}")
         for right, key, value, rule in checks
@@ -69,9 +48,63 @@ def _numbers(found: ProjectFile) -> list[Problem]:
     ]
 
 
+def _climb(found: ProjectFile) -> list[_Check]:
+    project, climb, budget = found.project, found.climb, found.budget
+    sure, seed = project.confidence, project.seed
+    sure_rule = f"a number above 0.5 and at most {MOST_CONFIDENT}"
+    affordable = budget.money is None or 0 < budget.money <= MOST_MONEY
+    begins = climb.rungs[:1] == ["prompt"]
+    return [
+        (0.5 < sure <= MOST_CONFIDENT, "project.confidence", sure, sure_rule),
+        (0 <= seed <= LARGEST_SEED, "project.seed", seed, f"an integer from 0 to {LARGEST_SEED}"),
+        (0 < climb.replay <= 1, "climb.replay", climb.replay, "above 0 and at most 1"),
+        (_rising(climb.looks), "climb.looks", climb.looks, "rising shares that end in 1.0"),
+        (begins, "climb.rungs", climb.rungs, "a list beginning with 'prompt'"),
+        (affordable, "budget.money", budget.money, f"above 0 and at most {MOST_MONEY:.0f}"),
+        (_positive(budget.calls), "budget.calls", budget.calls, "above 0"),
+        (_positive(budget.minutes), "budget.minutes", budget.minutes, "a finite number above 0"),
+    ]
+
+
+def _lora(lora: LoraTable) -> list[_Check]:
+    rate = lora.learning_rate
+    return [
+        (lora.rank > 0, "lora.rank", lora.rank, "above 0"),
+        (lora.alpha > 0, "lora.alpha", lora.alpha, "above 0"),
+        (bool(lora.targets), "lora.targets", lora.targets, "at least one module name"),
+        (lora.epochs > 0, "lora.epochs", lora.epochs, "above 0"),
+        (_positive(rate), "lora.learning_rate", rate, "a finite number above 0"),
+        (lora.batch_tokens >= 16, "lora.batch_tokens", lora.batch_tokens, "at least 16"),
+    ]
+
+
+def _model(key: str, model: ModelTable) -> list[_Check]:
+    prices = {} if model.price is None else msgspec.structs.asdict(model.price)
+    return [
+        (model.concurrency > 0, f"{key}.concurrency", model.concurrency, "above 0"),
+        (_positive(model.threads), f"{key}.threads", model.threads, "above 0"),
+        *((_payable(price), f"{key}.price.{of}", price, _PAYABLE) for of, price in prices.items()),
+    ]
+
+
+def _task(key: str, task: TaskTable) -> list[_Check]:
+    share, value = task.share, task.value_per_point
+    return [
+        (0 < task.bar < 1, f"{key}.bar", task.bar, "between 0 and 1"),
+        (0 < task.margin < 1, f"{key}.margin", task.margin, "between 0 and 1"),
+        (task.max_tokens > 0, f"{key}.max_tokens", task.max_tokens, "above 0"),
+        (_payable(value), f"{key}.value_per_point", value, _PAYABLE),
+        (share is None or 0 <= share <= 1, f"{key}.share", share, "in [0, 1]"),
+    ]
+
+
 def _rising(looks: list[float]) -> bool:
     steps = [0.0, *looks]
     return looks[-1:] == [1.0] and all(a < b for a, b in zip(steps, looks, strict=False))
+
+
+def _payable(money: float) -> bool:
+    return 0 <= money <= MOST_MONEY
 
 
 def _positive(value: float | None) -> bool:

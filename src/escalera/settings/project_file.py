@@ -33,7 +33,7 @@ Table = TypeVar("Table", bound=msgspec.Struct)
 def load(file: Path) -> ProjectFile:
     """Read and check a project file. Raises `ProjectError` for the first thing that is wrong."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ProjectError(
             file=str(file),

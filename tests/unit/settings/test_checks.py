@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from math import inf as INF  # noqa: N812
+from math import nan as NAN  # noqa: N812
+
 import msgspec
 import pytest
 
@@ -21,7 +25,7 @@ GOOD = {
 
 def problems(*path_and_value):
     """The problems of a good file in which one key has another value."""
-    raw = msgspec.json.decode(msgspec.json.encode(GOOD))
+    raw = copy.deepcopy(GOOD)
     if path_and_value:
         *path, last, value = path_and_value
         table = raw
@@ -39,20 +43,26 @@ def test_a_good_file_has_no_problem():
 @pytest.mark.parametrize(
     ("path", "bad", "good"),
     [
-        (("project", "confidence"), [0.5, 1.0, 95.0], [0.51, 0.999]),
+        (
+            ("project", "confidence"),
+            [0.5, 1.0, 95.0, 0.9999999999999, 0.99991, NAN],
+            [0.51, 0.999, 0.9999],
+        ),
+        (("project", "seed"), [-1, 2**63], [0, 2**63 - 1]),
         (("climb", "replay"), [0.0, 1.1], [0.01, 1.0]),
         (("climb", "looks"), [[], [0.5], [0.5, 0.5, 1.0], [0.0, 1.0], [1.0, 0.5]], [[1.0]]),
         (("climb", "rungs"), [[], ["lora"], ["lora", "prompt"]], [["prompt"]]),
-        (("budget", "money"), [0.0, -1.0], [0.01]),
+        (("budget", "money"), [0.0, -1.0, INF, NAN, 1e305], [0.01]),
         (("budget", "calls"), [0, -1], [1]),
-        (("budget", "minutes"), [0.0], [0.5]),
+        (("budget", "minutes"), [0.0, INF, NAN], [0.5]),
         (("lora", "rank"), [0], [1]),
         (("lora", "epochs"), [0], [1]),
-        (("lora", "learning_rate"), [0.0], [1e-6]),
+        (("lora", "learning_rate"), [0.0, INF, NAN], [1e-6]),
         (("lora", "batch_tokens"), [15], [16]),
         (("tasks", "a", "bar"), [0.0, 1.0, 80.0], [0.01, 0.99]),
         (("tasks", "a", "margin"), [0.0, 1.0], [0.01, 0.5]),
         (("tasks", "a", "max_tokens"), [0], [1]),
+        (("tasks", "a", "value_per_point"), [-1.0, INF, NAN, 1e300], [0.0, 50000.0]),
     ],
 )
 def test_numbers_are_in_range(path, bad, good):
@@ -82,6 +92,17 @@ def test_values_that_could_never_work_are_refused_at_the_border(path):
     found = problems(*path, bad)
     assert found
     assert found[0][0].startswith(".".join(path))
+
+
+@pytest.mark.parametrize("kind", ["prompt", "completion"])
+@pytest.mark.parametrize("dollars", [INF, NAN, -1.0, 1e305])
+def test_a_price_is_a_finite_number(kind, dollars):
+    """It is kept in whole micro-dollars, which infinity and "not a number" have none of."""
+    price = {"prompt": 0.0, "completion": 0.0} | {kind: dollars}
+    (found,) = problems("models", "base", "price", price)
+    assert found[0] == f"models.base.price.{kind}"
+    assert repr(dollars) in found[1]
+    assert found[2] == "Give a finite number from 0 to 1000000000"
 
 
 def test_the_model_must_be_there():

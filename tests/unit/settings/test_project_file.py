@@ -151,6 +151,12 @@ def test_what_is_not_text_is_told(tmp_path):
         project_file.load(file)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    """Some editors write one at the start of UTF-8 files."""
+    plain = load(tmp_path, GOOD)
+    assert load(tmp_path, "\ufeff" + GOOD) == plain
+
+
 def test_secrets_come_from_the_environment(monkeypatch):
     """An empty variable is as good as none."""
     monkeypatch.setenv("A_KEY", "secret")
