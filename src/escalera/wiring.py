@@ -180,7 +180,7 @@ def require_local(feature: str) -> None:
 
 
 def _task(file: Path, tables: ProjectFile, name: str, table: TaskTable) -> Task:
-    examples = data_file.load(file.parent / table.data, task=name)
+    examples = data_file.load(file.parent / table.data, task=name, project=file)
     share = table.share if table.share is not None else 1 / len(tables.tasks)
     return Task(
         name=name,

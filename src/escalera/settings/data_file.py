@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from escalera.domain.dataset import Example, Split
-from escalera.errors import DataError
+from escalera.errors import DataError, ProjectError
 
 LONGEST_LINE = 1_000_000
 """Bytes: a longer line is a mistake (a whole file on one line), not an item."""
@@ -24,17 +25,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str | None = None
 
 
-def load(file: Path, *, task: str) -> tuple[Example, ...]:
-    """Every item of a data file, in the file's order.
+def load(file: Path, *, task: str, project: Path) -> tuple[Example, ...]:
+    """Every item of the data file that *project* names for *task*, in the file's order.
 
-    Raises `DataError` for a line that is no item, for an id that comes twice, for a file without
-    `search` or `confirm` items, and for an input that stands in two splits: what is taught or
-    chosen on must not be what is confirmed on.
+    Raises `ProjectError` for a file that cannot be read. Raises `DataError` for a line that is no
+    item, for an id that comes twice, for a file without `search` or `confirm` items, and for an
+    input that stands in two splits: what is taught or chosen on must not be what is confirmed on.
     """
     examples: list[Example] = []
     ids: dict[str, int] = {}
     inputs: dict[str, tuple[Split, int]] = {}
-    for line, row in _rows(file):
+    for line, row in _rows(_lines(file, task=task, project=project), file):
         if row.id in ids:
             raise _error(file, line, f"the id {row.id!r} is also on line {ids[row.id]}", "Rename")
         seen = inputs.setdefault(row.input, (row.split, line))
@@ -67,20 +68,30 @@ def load(file: Path, *, task: str) -> tuple[Example, ...]:
 # Below: private.
 
 
-def _rows(file: Path) -> Iterator[tuple[int, Row]]:
+def _lines(file: Path, *, task: str, project: Path) -> Iterator[bytes]:
+    """The lines; of one that is too long, only its beginning."""
     try:
-        stream = file.open("rb")
+        with file.open("rb") as stream:
+            if stream.read(len(BOM_UTF8)) != BOM_UTF8:
+                stream.seek(0)
+            while line := stream.readline(LONGEST_LINE + 1):
+                yield line
     except OSError as error:
-        raise _error(file, 0, f"cannot be read ({error.strerror})", "Check `data`") from error
-    with stream:
-        number = 0
-        while line := stream.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(line) > LONGEST_LINE:
-                rule = f"the line is longer than {LONGEST_LINE} bytes"
-                raise _error(file, number, rule, "Write one item per line")
-            if line.strip():
-                yield number, _row(file, number, line)
+        raise ProjectError(
+            file=str(project),
+            key=f"tasks.{task}.data",
+            problem=f"names the file {str(file)!r}, which cannot be read ({error.strerror})",
+            remedy="Put the data there, or name another file; paths are relative to the project's",
+        ) from error
+
+
+def _rows(lines: Iterator[bytes], file: Path) -> Iterator[tuple[int, Row]]:
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST_LINE:
+            rule = f"the line is longer than {LONGEST_LINE} bytes"
+            raise _error(file, number, rule, "Write one item per line")
+        if line.strip():
+            yield number, _row(file, number, line)
 
 
 def _row(file: Path, number: int, line: bytes) -> Row:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from escalera.errors import DataError
+from escalera.errors import DataError, ProjectError
 from escalera.settings import data_file
 
 
@@ -22,7 +22,12 @@ def load(folder, rows):
     file = folder / "data.jsonl"
     lines = [entry if isinstance(entry, str) else json.dumps(entry) for entry in rows]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return data_file.load(file, task="a")
+    return read(file)
+
+
+def read(file):
+    """The items that a project in the same folder would get."""
+    return data_file.load(file, task="a", project=file.parent / "escalera.toml")
 
 
 def test_every_row_is_an_item_of_the_task(tmp_path):
@@ -68,9 +73,38 @@ def test_the_same_input_twice_in_one_split_is_allowed(tmp_path):
 
 
 def test_a_missing_file_is_told(tmp_path):
-    """With the key of the project file that names it."""
-    with pytest.raises(DataError, match=r"cannot be read.*Check `data`"):
-        data_file.load(tmp_path / "none.jsonl", task="a")
+    """With the project file and the key that name it."""
+    with pytest.raises(ProjectError) as caught:
+        read(tmp_path / "none.jsonl")
+    assert caught.value.file == str(tmp_path / "escalera.toml")
+    assert caught.value.key == "tasks.a.data"
+    assert f"{str(tmp_path / 'none.jsonl')!r}, which cannot be read (No such" in str(caught.value)
+    assert "name another file" in caught.value.remedy
+
+
+def test_a_folder_is_no_data_file(tmp_path):
+    """The system's own word is passed on."""
+    with pytest.raises(ProjectError, match=r"tasks\.a\.data: .*cannot be read \(Is a directory\)"):
+        read(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_data(tmp_path):
+    """Some editors write one at the start; the items and their digests are those without it."""
+    plain = load(tmp_path, ROWS)
+    file = tmp_path / "data.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert [item.digest for item in read(file)] == [item.digest for item in plain]
+
+
+def test_a_byte_order_mark_moves_no_line(tmp_path):
+    """Errors name the lines that an editor shows; a mark in the middle of a file is an error."""
+    file = tmp_path / "data.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + json.dumps(ROWS[0]).encode() + b"\n\xef\xbb\xbf{}\n")
+    with pytest.raises(DataError, match="line 2: is not an item"):
+        read(file)
+    file.write_bytes(b"\xef\xbb\xbf")
+    with pytest.raises(DataError, match="holds no items"):
+        read(file)
 
 
 def test_an_endless_line_is_refused_without_being_read(tmp_path):
@@ -85,4 +119,4 @@ def test_bytes_that_are_no_text_are_told(tmp_path):
     good = json.dumps(ROWS[0]).encode()
     file.write_bytes(good + b"\n" + good.replace(b"in 0", b"in \xff") + b"\n")
     with pytest.raises(DataError, match="line 2"):
-        data_file.load(file, task="a")
+        read(file)
