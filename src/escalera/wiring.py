@@ -144,9 +144,7 @@ def install(file: Path) -> Installation:
         budget=_budget(tables),
         levers=_levers(tables),
     )
-    return Installation(
-        file=file, tables=tables, project=project, state=file.parent / tables.project.state
-    )
+    return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
 
 
 def wall_clock() -> Callable[[], float]:
@@ -194,6 +192,20 @@ def _task(file: Path, tables: ProjectFile, name: str, table: TaskTable) -> Task:
         parts=table.prompt.parts(),
         examples=in_order(examples, seed=tables.project.seed),
     )
+
+
+def _state(file: Path, tables: ProjectFile) -> Path:
+    """The folder of journal and adapters: it is there, or can be made."""
+    state = file.parent / tables.project.state
+    standing = next(path for path in (state, *state.parents) if path.exists())
+    if not standing.is_dir():
+        raise ProjectError(
+            file=str(file),
+            key="project.state",
+            problem=f"{tables.project.state!r} must be a folder, and {str(standing)!r} is a file",
+            remedy="Name another folder, or move that file away",
+        )
+    return state
 
 
 def _base_model(file: Path, name: str, table: ModelTable) -> BaseModel:

@@ -211,6 +211,65 @@ def test_a_file_that_is_no_journal_is_refused_with_the_remedy(tmp_path: Path) ->
     assert other.read_text().startswith("not a database")
 
 
+def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path) -> None:
+    """A file stands where the folder should."""
+    (tmp_path / "state").write_text("mine")
+    with pytest.raises(JournalError, match=r"cannot be opened.*another folder as `project\.state`"):
+        SQLiteJournal(tmp_path / "state" / "journal.sqlite")
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """A journal of many pages, of which those behind the first few were overwritten."""
+    file = tmp_path / "journal.sqlite"
+    with closing(SQLiteJournal(file)) as journal:
+        journal.append([Failed(step=str(n), cause="c" * 3000, retryable=True) for n in range(50)])
+    whole = file.read_bytes()
+    kept = 8 * 4096
+    file.write_bytes(whole[:kept] + b"\xa5" * (len(whole) - kept))
+    return file
+
+
+def test_damaged_pages_are_told_when_they_are_read(damaged: Path) -> None:
+    """What came before is read; then the file, what SQLite says of it, and what can be done."""
+    found = []
+    with closing(SQLiteJournal(damaged)) as journal:
+        with pytest.raises(JournalCorrupt, match=r"damaged: .*malformed\. Restore .* a copy"):
+            found.extend(journal.events())
+        with pytest.raises(JournalCorrupt):
+            journal.append([event(1)])
+    assert found
+
+
+def test_damaged_pages_are_told_when_they_are_written(file: Path) -> None:
+    """Damage that came after the journal was read."""
+    with closing(SQLiteJournal(file)) as journal:
+        assert list(journal.events()) == EVENTS
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
+        whole = file.read_bytes()
+        file.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+        with pytest.raises(JournalCorrupt, match=r"damaged: .*Restore .* a copy"):
+            journal.append([event(number) for number in range(100)])
+
+
+def test_text_that_is_none_is_told(file: Path) -> None:
+    """A damaged byte in a name, which SQLite hands over and Python cannot read."""
+    tamper(file, "update journal set kind = cast(x'ff80' as text) where position = 2")
+    with pytest.raises(JournalError, match=r"cannot be read: .*restore the journal from a copy"):
+        read(file)
+
+
+def test_a_journal_that_cannot_be_written_is_told_with_the_remedy(file: Path) -> None:
+    """Nothing is lost by it, and the way to go on is told."""
+    with closing(SQLiteJournal(file)) as journal:
+        assert list(journal.events()) == EVENTS
+        journal._connection.execute("pragma query_only = on")
+        with pytest.raises(JournalError, match=r"cannot be written: .*start again"):
+            journal.append([event(6)])
+    assert read(file) == EVENTS
+
+
 WRITER = """
 import sys
 from pathlib import Path

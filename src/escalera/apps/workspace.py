@@ -150,9 +150,19 @@ class Workspace:
         return Comparison(candidate=candidate, incumbent=incumbent, tasks=found)
 
     def report(self, into: Path | None = None) -> Path:
-        """Write the decision report as one HTML file and return where it is."""
+        """Write the decision report as one HTML file and return where it is.
+
+        Raises `InputError` when there is no writing there.
+        """
         file = into or self._installation.file.parent / "report.html"
-        file.write_text(page.render(self.decision.document), encoding="utf-8")
+        text = page.render(self.decision.document)
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"the report cannot be written to {str(file)!r} ({error.strerror}): name a file "
+                "in a folder that exists and that you may write to"
+            ) from error
         return file
 
     def desk(self) -> Desk:

@@ -8,7 +8,7 @@ import pytest
 
 import escalera
 from escalera.apps import workspace
-from escalera.errors import EvidenceMissing, InputError
+from escalera.errors import EvidenceMissing, InputError, ProjectError
 
 FIXED = {"a": 0.97, "b": 0.97}
 BROKEN = {"a": 0.97, "b": 0.4}
@@ -137,6 +137,42 @@ def test_the_report_is_one_file(write, climb):
     other = opened.report(folder / "other.html")
     assert other.read_text() == (folder / "report.html").read_text()
     assert opened.decision.sentence.split("[")[0] in other.read_text()
+
+
+@pytest.mark.parametrize(
+    ("into", "said"), [("missing/x.html", "No such file"), (".", "Is a directory")]
+)
+def test_a_report_that_cannot_be_written_is_told(write, climb, into, said):
+    """With the place, the system's own word and the rule."""
+    folder = write()
+    climb(folder)
+    with pytest.raises(InputError) as caught:
+        workspace.load(folder).report(folder / into)
+    assert f"{str(folder / into)!r} ({said}" in str(caught.value)
+    assert "name a file in a folder that exists" in str(caught.value)
+
+
+@pytest.mark.parametrize("state", ["notes", "notes/deeper", "../{folder}/notes"])
+def test_a_state_that_is_a_file_is_refused(write, state):
+    """Whatever the command: the key, the file in the way and the remedy."""
+    folder = write()
+    (folder / "notes").write_text("mine")
+    file = folder / "escalera.toml"
+    line = f'[project]\nstate = "{state.format(folder=folder.name)}"'
+    file.write_text(file.read_text().replace("[project]", line, 1))
+    with pytest.raises(ProjectError, match=r"project\.state: .*notes' is a file.*another folder"):
+        workspace.load(folder)
+
+
+@pytest.mark.parametrize("state", ["there", "new/deeper"])
+def test_a_state_may_be_a_folder_or_become_one(write, state):
+    """It is made when it is needed."""
+    folder = write()
+    (folder / "there").mkdir()
+    file = folder / "escalera.toml"
+    file.write_text(file.read_text().replace("[project]", f'[project]\nstate = "{state}"', 1))
+    workspace.load(folder).installation.journal().close()
+    assert (folder / state / "journal.sqlite").exists()
 
 
 def test_json_without_clocks_is_the_same_for_equal_climbs(write, climb):

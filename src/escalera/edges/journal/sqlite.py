@@ -22,13 +22,13 @@ class SQLiteJournal:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(file, timeout=30, isolation_level=None)
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
             self._connection.executescript(_text("schema.sql"))
-        except sqlite3.DatabaseError as error:
+        except (OSError, sqlite3.DatabaseError) as error:
             raise JournalError(
                 f"{file} cannot be opened as a journal: {error}. Name another folder as "
                 "`project.state` in the project file, or restore this file from a copy"
@@ -67,8 +67,7 @@ class SQLiteJournal:
     def events(self) -> Iterator[Event]:
         """Every event in order, with the hash chain checked row by row."""
         position, before = 0, rows.GENESIS
-        cursor = self._connection.execute(_QUERIES["read"], {"after": 0})
-        for at, kind, version, body, found in cursor:
+        for at, kind, version, body, found in self._rows():
             if at != position + 1 or found != rows.link(before, kind, version, body):
                 raise JournalCorrupt(
                     f"{self._file}: event {position + 1} is missing or was changed; the chain of "
@@ -82,13 +81,25 @@ class SQLiteJournal:
         """Close the file."""
         self._connection.close()
 
+    def _rows(self) -> Iterator[tuple[int, str, int, bytes, str]]:
+        try:
+            yield from self._connection.execute(_QUERIES["read"], {"after": 0})
+        except sqlite3.OperationalError as error:
+            raise JournalError(
+                f"{self._file} cannot be read: {error}. Try again when no other process uses it; "
+                "if it stays so, restore the journal from a copy"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+
     def _insert(self, batch: Sequence[Mapping[str, object]]) -> None:
         try:
             self._connection.execute("begin immediate")
             try:
                 self._connection.executemany(_QUERIES["append"], batch)
             except BaseException:
-                self._connection.execute("rollback")
+                if self._connection.in_transaction:  # SQLite ends some failed ones by itself
+                    self._connection.execute("rollback")
                 raise
             self._connection.execute("commit")
         except sqlite3.IntegrityError as error:
@@ -97,7 +108,18 @@ class SQLiteJournal:
                 "it, and start again: what it bought is in the journal and is used"
             ) from error
         except sqlite3.OperationalError as error:
-            raise JournalError(f"{self._file} cannot be written: {error}") from error
+            raise JournalError(
+                f"{self._file} cannot be written: {error}. Make room on the disk, or make the file "
+                "writable, and start again: everything that was recorded before is kept"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: sqlite3.DatabaseError) -> JournalCorrupt:
+        return JournalCorrupt(
+            f"{self._file} is damaged: {error}. Restore the journal from a copy, or move it away "
+            "to climb from the beginning"
+        )
 
 
 def _text(name: str) -> str:

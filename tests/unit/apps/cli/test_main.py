@@ -112,6 +112,46 @@ def test_a_broken_journal_is_code_1(write, climb, capsys):
     assert "event 5 is missing or was changed" in capsys.readouterr().err
 
 
+def test_a_damaged_journal_is_code_1(write, climb, capsys):
+    """Pages that SQLite cannot read are no traceback."""
+    folder = write()
+    climb(folder)
+    file = folder / ".escalera" / "journal.sqlite"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] + b"\xa5" * (len(whole) // 2))
+    assert run(["report", "-p", str(folder)]) == 1
+    shown = capsys.readouterr().err
+    assert "journal.sqlite is damaged" in shown
+    assert "from a copy" in shown
+
+
+@pytest.mark.parametrize("output", ["missing/x.html", "."])
+def test_a_report_that_cannot_be_written_is_code_2(write, climb, capsys, output):
+    """A folder that is missing, or one where the file should be."""
+    folder = write()
+    climb(folder)
+    assert run(["report", "-p", str(folder), "-o", str(folder / output)]) == 2
+    assert "the report cannot be written to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["climb", "report", "explain", "chat", "serve", "doctor"])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('state = "a.jsonl"', "project.state"),
+        ("confidence = 0.9999999999999", "at most 0.9999"),
+        ("seed = -1", "project.seed: -1 is out of range"),
+    ],
+)
+def test_a_project_that_cannot_be_climbed_is_code_2(write, capsys, command, line, said):
+    """Whatever is asked, and before anything is done."""
+    folder = write()
+    file = folder / "escalera.toml"
+    file.write_text(file.read_text().replace("[project]", f"[project]\n{line}", 1))
+    assert run([command, "-p", str(folder)]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_no_decision_yet_is_code_2(write, capsys):
     """With the command that makes one."""
     assert run(["report", "-p", str(write())]) == 2
