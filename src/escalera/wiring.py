@@ -76,12 +76,16 @@ class Installation:
             return self._local(name, table)
         return _remote(name, table)
 
-    def served(self) -> dict[str, Served]:
-        """The base models that can be asked by name: local ones, and those whose key is set."""
+    def served(self, route: Route) -> dict[str, Served]:
+        """The base models that can be asked by name: local ones, and those whose key is set.
+
+        Raises `ProjectError` when the key of a model that *route* answers with is not set.
+        """
+        needed = {branch.system.model for branch in route.branches}
         usable = {
             name: table
             for name, table in self.tables.models.items()
-            if table.api_key_env is None or project_file.secret(table.api_key_env)
+            if name in needed or table.api_key_env is None or project_file.secret(table.api_key_env)
         }
         return {
             name: Served(

@@ -122,6 +122,8 @@ def test_two_systems_are_compared_by_rung_or_digest(write, climb):
     assert [row.verdict for row in found.tasks] == ["better", "worse"]
     assert str(found).startswith("lora against prompt\n  a: 0.9")
     assert found._repr_html_().count("<li>") == 2
+    for shown in (str(found), found._repr_html_()):
+        assert "A fixed-sample reading, not a verdict: it does not hold when it is read" in shown
     digest = opened.evidence().nominee("lora").digest
     assert opened.compare(digest[:16], "prompt").tasks == found.tasks
     with pytest.raises(InputError, match="'magic': this climb has examples, lora"):
@@ -191,6 +193,40 @@ def test_a_desk_answers_with_the_decided_system(write, climb):
     folder = write()
     climb(folder)
     assert workspace.load(folder).desk().names()[0].startswith("support")
+
+
+KEYS = """
+[models.{name}]
+base_url = "http://127.0.0.1:9/v1"
+model = "m"
+api_key_env = "ABSENT_KEY"
+"""
+
+
+def test_a_route_whose_model_has_no_key_cannot_be_served(write, climb, monkeypatch):
+    """The variable is named, as for a climb; the model is not said to be missing."""
+    monkeypatch.delenv("ABSENT_KEY", raising=False)
+    folder = write()
+    climb(folder)
+    file = folder / "escalera.toml"
+    keyed = 'model = "m"\napi_key_env = "ABSENT_KEY"'
+    file.write_text(file.read_text().replace('model = "m"', keyed, 1))
+    with pytest.raises(
+        ProjectError, match=r"ABSENT_KEY: is not set, and models\.base\.api_key_env"
+    ):
+        workspace.load(folder).desk()
+    monkeypatch.setenv("ABSENT_KEY", "secret")
+    assert "base" in workspace.load(folder).desk().names()
+
+
+def test_a_model_without_a_key_is_left_out_where_the_route_needs_it_not(write, climb, monkeypatch):
+    """It can be in the project file for other purposes."""
+    monkeypatch.delenv("ABSENT_KEY", raising=False)
+    folder = write(extra=KEYS.format(name="other"))
+    climb(folder)
+    names = workspace.load(folder).desk().names()
+    assert "base" in names
+    assert "other" not in names
 
 
 def test_nothing_promoted_is_nothing_served(write, climb):
