@@ -1,6 +1,6 @@
 """Does the running example tell its story for every seed? A climb per seed, and a table.
 
-    python bench/story.py --seeds 0 1 2 3 4 --into /tmp/story
+    python bench/story.py --seeds 0 1 2 3 4 --into build/bench/story
 
 A seed draws the shop's data, the order of the items, the worked examples and the training order;
 the base model is the same. Each row says whether the five claims of the example hold, with the
