@@ -27,6 +27,11 @@ from escalera.errors import EvidenceMissing, InputError
 
 VERSION = installed_version("escalera")
 
+FIXED_SAMPLE = (
+    "A fixed-sample reading, not a verdict: it does not hold when it is read again and again as "
+    "items arrive."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -74,19 +79,21 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two systems on common `confirm` items, task by task."""
+    """Two systems on common `confirm` items, task by task, read once at a fixed number of items."""
 
     candidate: str
     incumbent: str
     tasks: tuple[Contrast, ...]
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.candidate} against {self.incumbent}", *self._lines()])
+        title = f"{self.candidate} against {self.incumbent}"
+        return "\n".join([title, *self._lines(), f"  {FIXED_SAMPLE}"])
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<li>{html.escape(line.strip())}</li>" for line in self._lines())
         title = html.escape(f"{self.candidate} against {self.incumbent}")
-        return f"<p><strong>{title}</strong></p><ul>{rows}</ul>"
+        note = html.escape(FIXED_SAMPLE)
+        return f"<p><strong>{title}</strong></p><ul>{rows}</ul><p>{note}</p>"
 
     def _lines(self) -> list[str]:
         return [
@@ -178,7 +185,7 @@ class Workspace:
             label=self.project.name,
             route=route,
             infer=self._installation.infer(route),
-            models=self._installation.served(),
+            models=self._installation.served(route),
         )
 
     def _read(self) -> tuple[Evidence, str]:
