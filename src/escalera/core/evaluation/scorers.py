@@ -41,14 +41,21 @@ def exact(reply: str, target: str) -> Score:
 
 
 def normalised(reply: str, target: str) -> Score:
-    """1 when both are the same words: Unicode NFKC, case, punctuation and spacing ignored."""
+    """1 when both are the same words: Unicode NFKC, case, punctuation and spacing ignored.
+
+    A `+` or `#` right behind a word is part of it (C++, C#, A+), and so is a minus right before a
+    number: they tell one answer from another, which other marks do not.
+    """
     return Score(value=float(_words(reply) == _words(target)))
 
 
 def numeric(reply: str, target: str) -> Score:
     """1 when the last number in the reply equals the number of the target (relative 1e-6).
 
-    The last one, because models reason before they answer (the rule of GSM8K's scorers).
+    The last one, because models reason before they answer (the rule of GSM8K's scorers). A number
+    is digits with commas between thousands, a decimal point and an exponent: 1,234.50 or 1e3. A
+    sign belongs to it where it stands before the number or its currency, and behind no other word
+    or number: -5 and -$5 are negative, while 10-12 holds 10 and 12, and states 12.
     """
     wanted = _last_number(target)
     if wanted is None:
@@ -88,16 +95,34 @@ SCORERS: Mapping[str, Callable[[str, str], Score]] = {
 
 # Below: private.
 
-_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_WORD = re.compile(r"(?:(?<!\w)-(?=\d))?\w+[+#]*")
+
+_NUMBER = re.compile(
+    r"""
+    (?: (?<![\w)\]%°-]) (?<!\d[$€£¥]) ([-+]) )?     # a sign, but no dash of a range or a compound
+    [$€£¥]?
+    (
+        (?: \d{1,3} (?: ,\d{3} )+ (?!\d) | \d+ )   # thousands, or digits without commas
+        (?: \.\d+ )?
+        | (?<![\w.]) \.\d+                         # .5
+    )
+    ( [eE][-+]?\d+ )?
+    """,
+    re.VERBOSE,
+)
+_MINUS = str.maketrans({"\N{MINUS SIGN}": "-"})
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().translate(_MINUS))
 
 
 def _last_number(text: str) -> float | None:
-    found = _NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
+    found = _NUMBER.findall(text.translate(_MINUS))
+    if not found:
+        return None
+    sign, digits, exponent = found[-1]
+    return float(f"{sign}{digits}{exponent}".replace(",", ""))
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -76,6 +76,28 @@ def test_normalised(reply, target, wanted):
     assert value("normalised", reply, target) == wanted
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [("C++", "C#"), ("C++", "C"), ("C#", "C"), ("C++11", "C#11"), ("A+", "A"), ("-5", "5")],
+)
+def test_normalised_keeps_the_marks_that_tell_answers_apart(left, right):
+    """A + or # behind a word, a minus before a number; also in a sentence and in full width."""
+    assert value("normalised", left, right) == value("normalised", right, left) == 0.0
+    assert value("normalised", f"It is {left}.", f"it is {right}") == 0.0
+    assert value("normalised", f" **{left.lower()}**!", left) == 1.0
+    wide = left.replace("+", "\uff0b").replace("#", "\uff03").replace("-", "\N{MINUS SIGN}")
+    assert value("normalised", wide, left) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("reply", "target"),
+    [("# Paris", "Paris"), ("- 5 apples", "5 apples"), ("`1 + 1`", "1 1"), ("10-12", "10 12")],
+)
+def test_normalised_ignores_the_same_marks_elsewhere(reply, target):
+    """Headings, lists, sums and ranges: there they belong to no word."""
+    assert value("normalised", reply, target) == 1.0
+
+
 @FEW
 @given(st.text(alphabet="abcdefghij XYZ.,!", max_size=20))
 def test_normalised_forgives_case_and_marks(target):
@@ -100,6 +122,53 @@ def test_normalised_forgives_case_and_marks(target):
 def test_numeric(reply, target, wanted):
     """The last number of the reply, within one millionth."""
     assert value("numeric", reply, target) == wanted
+
+
+@pytest.mark.parametrize(
+    ("reply", "stated"),
+    [
+        ("$1,234.50", 1234.5),
+        ("-5", -5),
+        ("\N{MINUS SIGN}5", -5),
+        ("+5", 5),
+        ("-$1,234.50", -1234.5),
+        ("$-5", -5),
+        ("x = -5", -5),
+        ("(-5)", -5),
+        ("- 5", 5),
+        ("10-12", 12),
+        ("10 - 12", 12),
+        ("10\N{EN DASH}12", 12),
+        ("5%-7%", 7),
+        ("$5-$10", 10),
+        ("5€-10€", 10),
+        ("2024-05-06", 6),
+        ("COVID-19", 19),
+        ("1e3", 1000),
+        ("1e-3", 0.001),
+        ("-2.5E+2", -250),
+        ("3.", 3),
+        ("It is 3.", 3),
+        (".5", 0.5),
+        ("-.5", -0.5),
+        ("no.5", 5),
+        ("1,234,567", 1234567),
+        ("1,2345", 2345),
+        ("3, 4", 4),
+        ("答案是5个", 5),
+    ],
+)
+def test_numeric_reads_the_number_that_an_answer_states(reply, stated):
+    """The last one; a sign is one only where no word or number stands before it."""
+    assert value("numeric", reply, str(stated)) == 1.0
+    assert value("numeric", str(stated), reply) == 1.0
+    assert value("numeric", reply, str(-stated)) == 0.0
+
+
+@pytest.mark.parametrize("reply", ["no number", "", "-", "$", "."])
+def test_an_answer_without_a_number_is_wrong(reply):
+    """It states none, so it is not unscored."""
+    assert [value("numeric", reply, target) for target in ("0", "1", "-12")] == [0.0, 0.0, 0.0]
 
 
 def test_numeric_cannot_score_a_target_without_a_number():
