@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from escalera.core.ladder import combining, race, rungs
-from escalera.core.merging import plans
+from escalera.apps import estimates
+from escalera.apps.estimates import Estimate, Probe
+from escalera.core.ladder import rungs
 from escalera.core.prompts import variants
-from escalera.core.stats import halving, power
+from escalera.core.stats import power
 from escalera.domain.dataset import SPLITS, Split
 from escalera.domain.message import Decoding, Reply, Request
 from escalera.domain.project import Project
@@ -19,8 +20,6 @@ from escalera.ports import Provider
 from escalera.wiring import Installation, require_local
 
 PROBE_ITEMS = 10
-FEW_SHOT_PROMPTS = 14
-"""Entrants of the examples rung: two wordings, as they are and with six sets of examples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,27 +28,6 @@ class Finding:
 
     passed: bool
     words: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """What a call took when the model was tried: micro-dollars (None: unknown) and seconds."""
-
-    micro_dollars: float | None
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """The most that the calls of a rung can cost; trainings come on top.
-
-    Money is None where the price is unknown, minutes where the model could not be tried.
-    """
-
-    rung: str
-    calls: int
-    micro_dollars: int | None
-    minutes: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +48,9 @@ def examine(installation: Installation) -> Diagnosis:
     project = installation.project
     findings = [finding for task in project.tasks for finding in _data(project, task)]
     findings.append(_packages(project))
-    reply, reached = _reach(installation)
+    probe, reached = _reach(installation)
     findings.append(reached)
-    estimates = tuple(_estimate(project, row, reply) for row in rungs.allowed(project.policy.rungs))
-    return Diagnosis(findings=tuple(findings), estimates=estimates)
+    return Diagnosis(findings=tuple(findings), estimates=estimates.estimates(project, probe))
 
 
 # Below: private.
@@ -94,25 +71,36 @@ def _data(project: Project, task: Task) -> list[Finding]:
         for split, least in needed.items()
         if counts[split] < least
     )
-    return [*findings, _power(project, task, counts["confirm"]), *_repeated(task)]
+    return [*findings, _power(project, task), *_repeated(task), *_split_clusters(task)]
 
 
-def _power(project: Project, task: Task, confirm: int) -> Finding:
+def _power(project: Project, task: Task) -> Finding:
+    """What the `confirm` items can prove; where they are clustered, each cluster counts as one.
+
+    That is the worst case, items of a cluster as copies of each other: how alike they really are
+    is not known before there are scores.
+    """
+    items = task.items("confirm")
+    independent = len({item.cluster for item in items})
     alpha = rungs.alpha_of("prompt", project.policy.rungs, project.policy.alpha)
     better = next(
         (
             mean / 100
             for mean in range(round(task.bar * 100) + 1, 100)
-            if (power.items_against_bar(mean=mean / 100, bar=task.bar, alpha=alpha) or confirm + 1)
-            <= confirm
+            if (needed := power.items_against_bar(mean=mean / 100, bar=task.bar, alpha=alpha))
+            is not None
+            and needed <= independent
         ),
         None,
     )
     said = "no score can be proved" if better is None else f"a true score of {better:.2f} is proved"
+    counted, taken = f"{len(items)} confirm items", "items taken as independent"
+    if independent < len(items):
+        counted += f" in {independent} clusters"
+        taken = "each cluster counted as one item"
     return Finding(
         passed=True,
-        words=f"{task.name}: with {confirm} confirm items {said} against {task.bar:.2f} "
-        "(4 times in 5, items taken as independent)",
+        words=f"{task.name}: with {counted} {said} against {task.bar:.2f} (4 times in 5, {taken})",
     )
 
 
@@ -127,6 +115,29 @@ def _repeated(task: Task) -> list[Finding]:
     if not crossing:
         return []
     said = f"{task.name}: {crossing} inputs stand in two splits but for case and spacing"
+    return [Finding(passed=False, words=said)]
+
+
+def _split_clusters(task: Task) -> list[Finding]:
+    """Clusters that are confirmed on and were taught or chosen on: what was learned leaks."""
+    splits: dict[str, set[Split]] = defaultdict(set)
+    for item in task.examples:
+        splits[item.cluster].add(item.split)
+    leaking = [
+        (cluster, split)
+        for cluster, found in splits.items()
+        for split in ("train", "search")
+        if {split, "confirm"} <= found
+    ]
+    if not leaking:
+        return []
+    count = len({cluster for cluster, _ in leaking})
+    cluster, split = leaking[0]
+    said = (
+        f"{task.name}: clusters stand in confirm and in train or search ({count}, such as "
+        f"{cluster!r} in confirm and {split}), which makes systems look better than they are: "
+        "give all items of a cluster the same split"
+    )
     return [Finding(passed=False, words=said)]
 
 
@@ -162,11 +173,8 @@ def _reach(installation: Installation) -> tuple[Probe | None, Finding]:
     if failed:
         return None, Finding(passed=False, words=str(failed[0]))
     replies = [answer for answer in answers if isinstance(answer, Reply)]
-    costs = [reply.micro_dollars for reply in replies]
-    known = [cost for cost in costs if cost is not None]
-    probe = Probe(
-        micro_dollars=sum(known) / len(known) if len(known) == len(costs) else None,
-        seconds=sum(reply.seconds for reply in replies) / len(replies) / together / concurrency,
+    probe = estimates.measured(
+        asked[:together], replies, together=together, concurrency=concurrency
     )
     said = f"model {project.model.name}: answers (revision {replies[0].revision[:12]})"
     return probe, Finding(passed=True, words=said)
@@ -181,27 +189,3 @@ async def _ask(
         return list(await provider.answer(unit)), len(unit), provider.concurrency
     finally:
         await provider.close()
-
-
-def _estimate(project: Project, row: rungs.Rung, probe: Probe | None) -> Estimate:
-    calls = sum(_calls(task, row.name) for task in project.tasks)
-    known = probe is not None and probe.micro_dollars is not None
-    return Estimate(
-        rung=row.name,
-        calls=calls,
-        micro_dollars=round(calls * (probe.micro_dollars or 0)) if probe and known else None,
-        minutes=calls * probe.seconds / 60 if probe is not None else None,
-    )
-
-
-def _calls(task: Task, rung: str) -> int:
-    """At most: every entrant of a race, and every confirm item; with an incumbent, for both."""
-    confirm = len(task.items("confirm"))
-    entrants = {"prompt": len(variants.propose(task.parts)), "examples": FEW_SHOT_PROMPTS}
-    arms = entrants.get(rung, 0)
-    search = len(task.items("search"))
-    if not arms:
-        merges = len(plans.propose("", ())) if rung == "merge" else 0
-        return 2 * confirm + merges * min(search, combining.MERGE_ITEMS)
-    plan = halving.schedule(arms=arms, calls=race.CALLS_PER_ENTRANT * arms, pool=search)
-    return confirm + sum(entry.calls for entry in plan)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
 from dataclasses import dataclass
 
 import pytest
 
 from escalera import wiring
 from escalera.apps import doctor
-from escalera.core.ladder import steps
 from escalera.domain.project import ModelPrice
-from escalera.testing.playbook import luck, simulate
 from escalera.testing.scripted import Faults, ScriptedProvider
 
 
@@ -87,6 +85,58 @@ def test_nearly_equal_inputs_in_two_splits_are_found(write):
     assert words == ["a: 1 inputs stand in two splits but for case and spacing"]
 
 
+def rewrite(file, change):
+    """The rows of a data file, each after *change*."""
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    file.write_text("\n".join(json.dumps(row | change(row)) for row in rows))
+
+
+@pytest.mark.parametrize("split", ["train", "search"])
+def test_a_cluster_on_both_sides_of_a_verdict_is_found(write, split):
+    """What is learned of a customer is confirmed on the same customer: named, with the remedy."""
+    folder = write()
+    shared = {f"{split}/3": "customer-7", "confirm/5": "customer-7", "confirm/6": "customer-8"}
+    rewrite(folder / "b.jsonl", lambda row: {"cluster": shared.get(row["id"])})
+    (said,) = bad(doctor.examine(install(folder)))
+    assert said.startswith("b: clusters stand in confirm and in train or search (1, such as")
+    assert f"'customer-7' in confirm and {split})" in said
+    assert "give all items of a cluster the same split" in said
+
+
+def test_a_cluster_on_one_side_of_verdicts_is_fine(write):
+    """Items of one split may share a cluster, and so may those that teach and those that choose."""
+    folder = write()
+    side = {"train": "one", "search": "one", "confirm": "other"}
+    rewrite(folder / "a.jsonl", lambda row: {"cluster": side[row["split"]]})
+    assert bad(doctor.examine(install(folder))) == []
+
+
+def test_what_can_be_proved_rests_on_clusters(write):
+    """Four items each of 25 customers prove what 25 items would, and the words say so."""
+    folder = write()
+    rewrite(
+        folder / "a.jsonl",
+        lambda row: {"cluster": f"{row['split']}-{int(row['id'].split('/')[1]) % 25}"},
+    )
+    clustered, alone = (
+        next(f.words for f in doctor.examine(install(folder)).findings if f" {text} " in f.words)
+        for text in ("25 clusters", "100 confirm items a")
+    )
+    assert clustered.startswith("a: with 100 confirm items in 25 clusters ")
+    assert clustered.endswith("each cluster counted as one item)")
+    assert alone.startswith("b: with 100 confirm items a true score")
+    assert alone.endswith("items taken as independent)")
+
+    def proved(words):
+        return float(words.split("a true score of ")[1].split()[0])
+
+    few = write(splits={"train": 10, "search": 20, "confirm": 25})
+    said = [
+        f.words for f in doctor.examine(install(few)).findings if "25 confirm items a" in f.words
+    ]
+    assert proved(clustered) == proved(said[0]) > proved(alone)
+
+
 @pytest.mark.parametrize("kind", ["unavailable", "rejected"])
 def test_a_model_that_does_not_answer_is_told(write, kind):
     """In the endpoint's words; costs are unknown then, and the provider is closed."""
@@ -104,25 +154,3 @@ def test_an_unknown_price_is_not_zero(write):
     assert diagnosis.healthy
     assert {estimate.micro_dollars for estimate in diagnosis.estimates} == {None}
     assert all(estimate.calls > 0 for estimate in diagnosis.estimates)
-
-
-@pytest.mark.parametrize("tuned", [0.3, 0.96])
-def test_no_rung_costs_more_calls_than_was_told(write, tuned):
-    """At most means at most: held against simulated climbs through every rung."""
-    installation = install(write(local=True))
-    told = {estimate.rung: estimate.calls for estimate in doctor.examine(installation).estimates}
-
-    def answers(system, item):
-        rates = {"a": 0.3, "b": 0.96} if system.adapter is None else {"a": tuned, "b": 0.8}
-        return float(luck(item) < rates[item.task])
-
-    asked, seen = defaultdict(set), set()
-    for step in simulate(installation.project, answers).steps:
-        if isinstance(step, steps.Evaluate):
-            new = {(call.system, call.item) for call in step.calls} - seen
-            seen |= new
-            asked[step.rung] |= new
-    assert set(asked) <= set(told)
-    assert len(told) == 6
-    for rung, calls in asked.items():
-        assert len(calls) <= told[rung]

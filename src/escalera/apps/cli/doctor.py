@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from escalera.apps.cli import options
+
+if TYPE_CHECKING:
+    from escalera.apps.estimates import Estimate
 
 
 @click.command()
@@ -28,9 +32,17 @@ def command(file: Path, json_: bool) -> int:  # noqa: FBT001
         click.echo(f"{'ok ' if finding.passed else 'BAD'} {finding.words}")
     click.echo("\nAt most, rung by rung (a rung is climbed only if the one below is inadequate):")
     for entry in diagnosis.estimates:
-        money = (
-            "price unknown" if entry.micro_dollars is None else f"${entry.micro_dollars / 1e6:.4f}"
-        )
-        minutes = "time unknown" if entry.minutes is None else f"{entry.minutes:.1f} min"
-        click.echo(f"  {entry.rung:<9} {entry.calls:>6} calls   {minutes:<12} {money}")
+        click.echo(line(entry))
+    click.echo("Times are reckoned from the calls just made; a climb tells each price anew.")
     return 0 if diagnosis.healthy else 2
+
+
+def line(entry: Estimate) -> str:
+    """An estimate for people: calls, time and money, each also where it is not known."""
+    money = "price unknown" if entry.micro_dollars is None else f"${entry.micro_dollars / 1e6:.4f}"
+    minutes = "time unknown" if entry.minutes is None else f"{entry.minutes:.1f} min"
+    if entry.training_minutes:
+        minutes += f" + {entry.training_minutes:.1f} min of training"
+    elif entry.training_minutes is None:
+        minutes += ", with training"
+    return f"  {entry.rung:<9} {entry.calls:>6} calls   {minutes:<33} {money}"

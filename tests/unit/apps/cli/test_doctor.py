@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from escalera.apps.cli.doctor import line
 from escalera.apps.cli.main import run
+from escalera.apps.estimates import Estimate
 
 
 @pytest.fixture
@@ -47,3 +49,25 @@ def test_broken_data_are_named_by_file_and_line(write, capsys, broken):
     (folder / "b.jsonl").write_text(broken)
     assert run(["doctor", "-p", str(folder)]) == 2
     assert "b.jsonl, line 1: is not an item" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ((2_500_000, 1.25, 0.0), "lora         900 calls   1.2 min                           $2.5000"),
+        ((None, 1.25, 3.0), "1.2 min + 3.0 min of training     price unknown"),
+        ((None, None, None), "time unknown, with training       price unknown"),
+        ((None, None, 0.0), "time unknown                      price unknown"),
+    ],
+)
+def test_an_estimate_says_what_is_known(known, said):
+    """Calls, minutes, minutes of training on top, and money."""
+    money, minutes, training = known
+    entry = Estimate(
+        rung="lora",
+        calls=900,
+        micro_dollars=money,
+        minutes=minutes,
+        training_minutes=training,
+    )
+    assert said in line(entry)

@@ -1,0 +1,126 @@
+"""The most that each rung of a climb can cost, reckoned before anything is bought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from escalera.core.ladder import combining, pricing, race, rungs
+from escalera.core.merging import plans
+from escalera.core.prompts import variants
+from escalera.core.stats import halving
+from escalera.domain.message import Reply, Request
+from escalera.domain.project import Project, RungName
+from escalera.domain.task import Task
+
+FEW_SHOT_PROMPTS = 14
+"""Entrants of the examples rung: two wordings, as they are and with six sets of examples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What a few calls took when the model was tried.
+
+    `micro_dollars` (None: unknown) and `seconds` are of one call among many in flight;
+    `tokens_per_character` is of prompts, and `seconds_per_token` is to read one, alone.
+    """
+
+    micro_dollars: float | None
+    seconds: float
+    tokens_per_character: float
+    seconds_per_token: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """The most that a rung can take: `minutes` for its calls, `training_minutes` on top.
+
+    Calls are a bound; money and minutes are that bound at the rates of the calls that were tried.
+    Money is None where the price is unknown, minutes where the model could not be tried. A
+    training costs time and no money: it runs on this machine.
+    """
+
+    rung: RungName
+    calls: int
+    micro_dollars: int | None
+    minutes: float | None
+    training_minutes: float | None
+
+
+def measured(
+    asked: Sequence[Request], replies: Sequence[Reply], *, together: int, concurrency: int
+) -> Probe:
+    """What the calls took that were answered *together*, where so many units run at once."""
+    count = len(replies)
+    costs = [reply.micro_dollars for reply in replies]
+    known = [cost for cost in costs if cost is not None]
+    seconds = sum(reply.seconds for reply in replies) / together
+    read = sum(reply.usage.prompt_tokens for reply in replies)
+    written = sum(reply.usage.completion_tokens for reply in replies)
+    characters = sum(len(message.content) for request in asked for message in request.messages)
+    return Probe(
+        micro_dollars=sum(known) / count if len(known) == count else None,
+        seconds=seconds / count / concurrency,
+        tokens_per_character=read / max(characters, 1),
+        seconds_per_token=seconds / max(read + pricing.DECODE * written, 1),
+    )
+
+
+def estimates(project: Project, probe: Probe | None) -> tuple[Estimate, ...]:
+    """An estimate for every allowed rung, bottom first."""
+    return tuple(_estimate(project, row.name, probe) for row in rungs.allowed(project.policy.rungs))
+
+
+# Below: private.
+
+
+def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate:
+    calls = sum(_calls(task, rung) for task in project.tasks)
+    if probe is None:
+        training = None if _trains(project, rung) else 0.0
+        return Estimate(
+            rung=rung, calls=calls, micro_dollars=None, minutes=None, training_minutes=training
+        )
+    cost = probe.micro_dollars
+    return Estimate(
+        rung=rung,
+        calls=calls,
+        micro_dollars=None if cost is None else round(calls * cost),
+        minutes=calls * probe.seconds / 60,
+        training_minutes=_training_seconds(project, probe) / 60 if _trains(project, rung) else 0.0,
+    )
+
+
+def _calls(task: Task, rung: RungName) -> int:
+    """At most: every entrant of a race, and every confirm item; with an incumbent, for both."""
+    confirm = len(task.items("confirm"))
+    entrants = {"prompt": len(variants.propose(task.parts)), "examples": FEW_SHOT_PROMPTS}
+    arms = entrants.get(rung, 0)
+    search = len(task.items("search"))
+    if not arms:
+        merges = len(plans.propose("", ())) if rung == "merge" else 0
+        return 2 * confirm + merges * min(search, combining.MERGE_ITEMS)
+    plan = halving.schedule(arms=arms, calls=race.CALLS_PER_ENTRANT * arms, pool=search)
+    return confirm + sum(entry.calls for entry in plan)
+
+
+def _trains(project: Project, rung: RungName) -> bool:
+    """Whether a rung may train; the route takes the adapter of a rung before it, if there is."""
+    if rung == "route":
+        return not {"lora", "merge"} & set(project.policy.rungs)
+    return rung in ("lora", "mixture", "merge")
+
+
+def _training_seconds(project: Project, probe: Probe) -> float:
+    """Of a training on every `train` item of every task: no rung trains on more.
+
+    Timed as the climb tells its first training: a step costs as much as reading its tokens
+    `pricing.BACKWARD` times.
+    """
+    characters = 0
+    for task in project.tasks:
+        prompts = [prompt for _, prompt in variants.propose(task.parts)]
+        around = max(sum(len(m.content) for m in prompt.messages("")) for prompt in prompts)
+        characters += sum(around + len(i.input) + len(i.target) for i in task.items("train"))
+    tokens = characters * probe.tokens_per_character * project.levers.epochs
+    return tokens * pricing.BACKWARD * probe.seconds_per_token

@@ -1,0 +1,118 @@
+"""The most that a climb can cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
+
+from escalera import wiring
+from escalera.apps.estimates import Probe, estimates, measured
+from escalera.core.ladder import pricing, steps
+from escalera.domain.message import Message, Reply, Request, Usage
+from escalera.domain.project import RUNGS
+from escalera.testing.playbook import luck, simulate
+
+PROBE = Probe(micro_dollars=3.0, seconds=0.5, tokens_per_character=0.25, seconds_per_token=0.001)
+ASKED = Request(messages=(Message(role="user", content="x" * 400),))
+
+
+def reply(seconds, micro_dollars=6):
+    return Reply(
+        text="y",
+        finish_reason="stop",
+        usage=Usage(prompt_tokens=100, completion_tokens=10),
+        micro_dollars=micro_dollars,
+        seconds=seconds,
+        revision="r",
+    )
+
+
+def test_what_calls_took_is_measured():
+    """Two answered together in 4 seconds, four such units at a time."""
+    found = measured([ASKED, ASKED], [reply(4.0), reply(4.0)], together=2, concurrency=4)
+    assert found.micro_dollars == 6.0
+    assert found.seconds == 0.5
+    assert found.tokens_per_character == 0.25
+    assert found.seconds_per_token == 4.0 / (2 * (100 + pricing.DECODE * 10))
+    unpriced = measured([ASKED], [reply(1.0, None)], together=1, concurrency=1)
+    assert unpriced.micro_dollars is None
+
+
+def test_calls_cost_what_the_tried_ones_did(write):
+    """Money and minutes are the bound on calls at the measured rates."""
+    project = wiring.install(write() / "escalera.toml").project
+    for entry in estimates(project, PROBE):
+        assert entry.micro_dollars == 3 * entry.calls
+        assert entry.minutes == entry.calls * 0.5 / 60
+        assert entry.training_minutes == 0.0
+
+
+def test_trainings_are_told_for_the_rungs_that_train(write):
+    """Tokens of every `train` item under its longest prompt, times epochs, forward and backward."""
+    project = wiring.install(write(local=True) / "escalera.toml").project
+    told = {entry.rung: entry.training_minutes for entry in estimates(project, PROBE)}
+    assert told["prompt"] == told["examples"] == told["route"] == 0.0
+    characters = sum(
+        len("Be kind. Answer a. One word.") + len("Message:\n\n") + len(item.input) + 1
+        for task in project.tasks
+        for item in task.items("train")
+    )
+    least = characters * 0.25 * project.levers.epochs * 3 * 0.001 / 60
+    assert told["lora"] == told["mixture"] == told["merge"]
+    assert 0.7 * least < told["lora"] < 1.3 * least
+    unknown = {entry.rung: entry.training_minutes for entry in estimates(project, None)}
+    assert unknown["lora"] is None
+    assert unknown["prompt"] == 0.0
+
+
+def test_a_route_that_nothing_was_trained_for_trains_by_itself(write):
+    """It takes the adapter of the LoRA rung or the merge where those are climbed."""
+    project = wiring.install(write(local=True) / "escalera.toml").project
+    alone = replace(project, policy=replace(project.policy, rungs=("prompt", "route")))
+    assert estimates(alone, PROBE)[-1].training_minutes > 0
+
+
+@pytest.mark.parametrize("rungs", [RUNGS, ("prompt", "route"), ("prompt", "merge", "route")])
+@pytest.mark.parametrize("tuned", [0.3, 0.96])
+def test_no_rung_trains_that_was_not_told_to(write, rungs, tuned):
+    """Nor on more than every `train` item: held against simulated climbs."""
+    project = wiring.install(write(local=True) / "escalera.toml").project
+    project = replace(project, policy=replace(project.policy, rungs=rungs))
+    told = {entry.rung: entry.training_minutes for entry in estimates(project, PROBE)}
+
+    def answers(system, item):
+        rates = {"a": 0.3, "b": 0.96} if system.adapter is None else {"a": tuned, "b": 0.8}
+        return float(luck(item) < rates[item.task])
+
+    taught = defaultdict(int)
+    for step in simulate(project, answers).steps:
+        if isinstance(step, steps.Train):
+            taught[step.rung] += sum(part.examples for part in step.recipe.ingredients)
+    assert taught
+    for rung, examples in taught.items():
+        assert told[rung] > 0
+        assert examples <= sum(len(task.items("train")) for task in project.tasks)
+
+
+@pytest.mark.parametrize("tuned", [0.3, 0.96])
+def test_no_rung_costs_more_calls_than_was_told(write, tuned):
+    """At most means at most: held against simulated climbs through every rung."""
+    project = wiring.install(write(local=True) / "escalera.toml").project
+    told = {entry.rung: entry.calls for entry in estimates(project, None)}
+
+    def answers(system, item):
+        rates = {"a": 0.3, "b": 0.96} if system.adapter is None else {"a": tuned, "b": 0.8}
+        return float(luck(item) < rates[item.task])
+
+    asked, seen = defaultdict(set), set()
+    for step in simulate(project, answers).steps:
+        if isinstance(step, steps.Evaluate):
+            new = {(call.system, call.item) for call in step.calls} - seen
+            seen |= new
+            asked[step.rung] |= new
+    assert set(asked) <= set(told)
+    assert len(told) == 6
+    for rung, calls in asked.items():
+        assert len(calls) <= told[rung]
