@@ -54,7 +54,7 @@ def test_broken_data_are_named_by_file_and_line(write, capsys, broken):
 @pytest.mark.parametrize(
     ("known", "said"),
     [
-        ((2_500_000, 1.25, 0.0), "lora         900 calls   1.2 min                           $2.5000"),
+        ((2_500_000, 1.25, 0.0), "  900 calls   1.2 min                           $2.5000"),
         ((None, 1.25, 3.0), "1.2 min + 3.0 min of training     price unknown"),
         ((None, None, None), "time unknown, with training       price unknown"),
         ((None, None, 0.0), "time unknown                      price unknown"),
