@@ -73,8 +73,8 @@ class Chat(asyncio.Protocol):
     def on_message_complete(self):
         book = self._book
         if self._url == b"/count":
-            counts = {k: getattr(book, k) for k in ("asked", "answered", "refused", "peak", "tokens")}
-            self._send(200, json.dumps(counts).encode())
+            told = ("asked", "answered", "refused", "peak", "tokens")
+            self._send(200, json.dumps({name: getattr(book, name) for name in told}).encode())
             return
         body = bytes(self._body)
         book.asked += 1

@@ -272,6 +272,7 @@ def _budget(tables: ProjectFile) -> Budget:
     return Budget(
         micro_dollars=None if money is None else round(money * 1_000_000),
         calls=tables.budget.calls,
+        tokens=tables.budget.tokens,
         minutes=tables.budget.minutes,
     )
 

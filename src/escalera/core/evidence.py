@@ -67,7 +67,7 @@ class Evidence:
 
     opened: list[Opened] = field(default_factory=list)
     proposed: list[Proposed] = field(default_factory=list)
-    observed: dict[tuple[str, str], Observed] = field(default_factory=dict)
+    observed: dict[tuple[str, str, int], Observed] = field(default_factory=dict)
     raced: dict[str, list[Raced]] = field(default_factory=dict)
     priced: dict[RungName, Priced] = field(default_factory=dict)
     routers: list[RouterFitted] = field(default_factory=list)
@@ -111,9 +111,9 @@ class Evidence:
             case _:
                 assert_never(event)
 
-    def has(self, system: System, item: Example) -> bool:
+    def has(self, system: System, item: Example, repeat: int = 0) -> bool:
         """Whether *system* was asked *item*, scored or not."""
-        return (system.digest, item.digest) in self.observed
+        return (system.digest, item.digest, repeat) in self.observed
 
     def answering(self, route: Route, item: Example) -> System:
         """The system of *route* that answers *item*: by the router, or by the item's own type."""
@@ -122,7 +122,7 @@ class Evidence:
 
     def answer(self, route: Route, item: Example) -> Observed | None:
         """What *route* answered to *item*, or None when it was not asked."""
-        return self.observed.get((self.answering(route, item).digest, item.digest))
+        return self.observed.get((self.answering(route, item).digest, item.digest, 0))
 
     def route(self, digest: str) -> Route:
         """The nominated route with this digest; KeyError when there is none."""
@@ -186,8 +186,10 @@ class Evidence:
         self.stopped.clear()
 
     def _observe(self, event: Observed) -> None:
-        self.observed[(event.system, event.item_digest)] = event
+        self.observed[(event.system, event.item_digest, event.repeat)] = event
         self.scorers[(event.task, event.scorer)] += 1
+        if not event.bought:
+            return
         spent, usage = self.spent, event.usage
         unpriced = event.micro_dollars is None
         self.spent = replace(
@@ -204,7 +206,7 @@ class Evidence:
         )
 
     def _rescore(self, event: Rescored) -> None:
-        key = (event.system, event.item_digest)
+        key = (event.system, event.item_digest, event.repeat)
         seen = self.observed[key]
         self.scorers[(seen.task, seen.scorer)] -= 1
         self.scorers[(seen.task, event.scorer)] += 1

@@ -62,22 +62,28 @@ class Observed:
     """One system answered one item.
 
     `score` is in [0, 1], or None with the `reason` why there is no score; an infrastructure
-    failure is never a zero. `finish` is None where the endpoint refused the request. `revision`
-    is what the endpoint says of itself. `seconds` is the call's share of the time that its unit
-    took.
+    failure is never a zero. `repeat` counts the samples of an answer that is drawn. `request` is
+    the key of what was sent; where the answer to the same request was in the journal already, it
+    was not `bought` again. `finish` is None where the endpoint refused the request. `attempts` is
+    how often the endpoint was asked until it answered, `revision` what it says of itself.
+    `seconds` is the call's share of the time that its unit took.
     """
 
     system: str
     item: str
     item_digest: str
+    repeat: int
     task: str
     split: Split
     cluster: str
     scorer: str
     score: float | None
     reason: str | None
+    request: str
+    bought: bool
     reply: str
     finish: FinishReason | None
+    attempts: int
     usage: Usage
     micro_dollars: int | None
     revision: str
@@ -90,6 +96,7 @@ class Rescored:
 
     system: str
     item_digest: str
+    repeat: int
     scorer: str
     score: float | None
     reason: str | None

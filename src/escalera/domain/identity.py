@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -22,8 +23,7 @@ def digest_of(value: Any) -> str:
 
 def canonical(value: Any) -> bytes:
     """Canonical JSON bytes of *value*; dataclasses become objects."""
-    plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _bytes(_plain(value, lambda number: number))
 
 
 def short(digest: str) -> str:
@@ -38,16 +38,33 @@ def _remembered(value: Any) -> str:
 
 
 def _hashed(value: Any) -> str:
-    plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
-    return hashlib.sha256(canonical(_numbered(plain))).hexdigest()
+    return hashlib.sha256(_bytes(_plain(value, _numbered))).hexdigest()
 
 
-def _numbered(value: Any) -> Any:
+def _bytes(plain: Any) -> bytes:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _plain(value: Any, number: Callable[[float], float]) -> Any:
+    """Dataclasses as dicts, sequences as lists, and floats through *number*."""
+    match value:
+        case None | str() | int():
+            return value
+        case float():
+            return number(value)
+        case dict():
+            return {key: _plain(entry, number) for key, entry in value.items()}
+        case list() | tuple():
+            return [_plain(entry, number) for entry in value]
+        case _:
+            return {name: _plain(getattr(value, name), number) for name in _names(value.__class__)}
+
+
+def _numbered(value: float) -> float:
     # 0 and 0.0 are equal, so they must be hashed alike.
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _numbered(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_numbered(entry) for entry in value]
-    return value
+    return int(value) if value.is_integer() else value
+
+
+@lru_cache(maxsize=256)
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))

@@ -50,7 +50,8 @@ class Reply:
     """A finished answer.
 
     `micro_dollars` is None where the price is unknown (unknown is never 0); `seconds` is a clock
-    reading; `revision` is what the endpoint says of the model that answered.
+    reading; `revision` is what the endpoint says of the model that answered; `attempts` how often
+    it was asked until it did.
     """
 
     text: str
@@ -59,3 +60,4 @@ class Reply:
     micro_dollars: int | None
     seconds: float
     revision: str
+    attempts: int = 1

@@ -19,6 +19,7 @@ class Budget:
 
     micro_dollars: int | None = None
     calls: int | None = None
+    tokens: int | None = None
     minutes: float | None = None
 
 

@@ -6,7 +6,7 @@ same evidence: a system that was measured once is never measured again on the sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from escalera.domain.identity import digest_of
 from escalera.domain.message import Decoding, Message, Request
@@ -66,11 +66,12 @@ class System:
         """Content hash of the system."""
         return digest_of(self)
 
-    def request(self, text: str) -> Request:
-        """The call that asks this system for the answer to *text*."""
-        return Request(
-            messages=self.prompt.messages(text), decoding=self.decoding, adapter=self.adapter
-        )
+    def request(self, text: str, *, repeat: int = 0) -> Request:
+        """The call that asks this system for the answer to *text*; each repeat has its own seed."""
+        decoding = self.decoding
+        if repeat:
+            decoding = replace(decoding, seed=decoding.seed + repeat)
+        return Request(messages=self.prompt.messages(text), decoding=decoding, adapter=self.adapter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

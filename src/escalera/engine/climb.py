@@ -16,6 +16,7 @@ from escalera.domain.identity import digest_of
 from escalera.domain.project import Project
 from escalera.engine import evaluation, making
 from escalera.engine.observer import Observer
+from escalera.engine.purse import Purse
 from escalera.errors import EscaleraError, JournalError, ProviderError
 from escalera.ports import Artifacts, Clock, Journal, Merger, Provider, Trainer
 
@@ -61,6 +62,7 @@ class _Performer:
         self._observer = observer
         self._provider: Provider | None = None
         self.evidence = fold(ports.journal.events())
+        self._purse = Purse(project, self.evidence)
 
     def perform(self, step: steps.Step, loop: asyncio.Runner) -> None:
         """Perform *step*; a failure that another try may mend is recorded before it is raised."""
@@ -89,14 +91,15 @@ class _Performer:
     async def _evaluate(self, step: steps.Evaluate) -> None:
         if self._provider is None:
             self._provider = self._ports.provider()
-        await evaluation.perform(
-            step,
+        evaluator = evaluation.Evaluator(
             project=self._project,
             evidence=self.evidence,
             provider=self._provider,
+            purse=self._purse,
             record=self._append,
             progress=self._observer.progressed,
         )
+        await evaluator.perform(step)
 
     def _make(self, step: steps.FitRouter | steps.Train | steps.Merge) -> Event:
         ports = self._ports

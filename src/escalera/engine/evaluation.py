@@ -1,4 +1,4 @@
-"""Performing an evaluation: calls in units, each unit recorded as a whole.
+"""Performing an evaluation: calls in units, as many at a time as the provider and the caps allow.
 
 Units are cut from the step's whole list of calls, before those already answered are left out. So
 a batch has the same composition whether or not the climb was interrupted, and a model whose
@@ -8,8 +8,9 @@ arithmetic depends on the batch gives the same answers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from itertools import groupby
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 
 from escalera.core.evaluation import scorers
 from escalera.core.evidence import Evidence
@@ -17,58 +18,98 @@ from escalera.core.ladder.steps import Call, Evaluate
 from escalera.domain.event import Observed
 from escalera.domain.message import FinishReason, Reply, Usage
 from escalera.domain.project import Project
+from escalera.engine.purse import Purse
+from escalera.engine.recorder import Record, Recorder
 from escalera.errors import ProviderError, RequestRejected
 from escalera.ports import Progress, Provider
 
-Record = Callable[[Sequence[Observed]], None]
 
+@dataclass(slots=True, kw_only=True)
+class Evaluator:
+    """Asks what a step wants to know and records the answers.
 
-async def perform(
-    step: Evaluate,
-    *,
-    project: Project,
-    evidence: Evidence,
-    provider: Provider,
-    record: Record,
-    progress: Progress,
-) -> None:
-    """Ask every call of *step* that was not asked before.
-
-    Raises the `ProviderError` of a call that failed for want of the endpoint; what was answered
-    until then is recorded. A call that the endpoint refuses is recorded without a score.
+    `record` appends to the journal and to `evidence`; `purse` is shared with whatever else buys
+    calls for the project.
     """
-    units = [unit for unit in _units(step.calls, provider.unit) if _new(unit, evidence)]
-    total = sum(len(_new(unit, evidence)) for unit in units)
-    done = 0
-    ended = False
-    gate = asyncio.Semaphore(provider.concurrency)
 
-    async def run(unit: Sequence[Call]) -> None:
-        nonlocal done, ended
-        async with gate:
-            if ended:
+    project: Project
+    evidence: Evidence
+    provider: Provider
+    purse: Purse
+    record: Record
+    progress: Progress
+
+    async def perform(self, step: Evaluate) -> None:
+        """Ask every call of *step* that was not asked before, until a cap of the budget is reached.
+
+        Raises the `ProviderError` of a call that failed for want of the endpoint; what was answered
+        until then is recorded. A call that the endpoint refuses is recorded without a score.
+        """
+        self._reuse(step)
+        run = _Run(
+            purpose=step.purpose,
+            units=_units(step.calls, self.provider.unit),
+            recorder=Recorder(self.record),
+            total=len(self._new(step.calls)),
+        )
+        await _all_or_first_error([self._work(run) for _ in range(self.provider.concurrency)])
+
+    def _reuse(self, step: Evaluate) -> None:
+        """Record answers to requests that were bought for another system or another target."""
+        new = self._new(step.calls)
+        bought = {seen.request: seen for seen in self.evidence.observed.values()} if new else {}
+        known = [(call, bought.get(call.request_key)) for call in new] if bought else []
+        copies = [_copied(self.project, call, same) for call, same in known if same is not None]
+        if copies:
+            self.record(copies)
+
+    async def _work(self, run: _Run) -> None:
+        """Ask unit after unit; an error or the end of the budget ends every worker."""
+        for unit in run.units:
+            new = self._new(unit)
+            if not new:
+                continue
+            allowed = await self.purse.affordable(new)
+            if run.ended or not allowed:
+                run.ended = True
                 return
             try:
-                new = _new(unit, evidence)
-                await ask(new)
+                with self.purse.held(allowed):
+                    await self._ask(allowed, run.recorder)
             except BaseException:
-                ended = True
+                run.ended = True
                 raise
-            done += len(new)
-            progress(step.purpose, done, total)
+            run.done += len(allowed)
+            self.progress(run.purpose, run.done, run.total)
 
-    async def ask(new: Sequence[Call]) -> None:
-        answers = await provider.answer([c.system.request(c.item.input) for c in new])
+    async def _ask(self, new: Sequence[Call], recorder: Recorder) -> None:
+        answers = await self.provider.answer([call.request for call in new])
         pairs = list(zip(new, answers, strict=True))
-        record([_observed(project, c, a, len(new)) for c, a in pairs if not _is_outage(a)])
+        await recorder.add(
+            [_observed(self.project, c, a, len(new)) for c, a in pairs if not _is_outage(a)]
+        )
         for _, answer in pairs:
             if isinstance(answer, ProviderError) and _is_outage(answer):
                 raise answer
 
-    await _all_or_first_error([run(unit) for unit in units])
+    def _new(self, calls: Sequence[Call]) -> list[Call]:
+        has = self.evidence.has
+        return [call for call in calls if not has(call.system, call.item, call.repeat)]
 
 
 # Below: private.
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One step under way: workers take the next unit when they have ended one."""
+
+    purpose: str
+    units: Iterator[Sequence[Call]]
+    recorder: Recorder
+    total: int
+    done: int = 0
+    ended: bool = False
 
 
 async def _all_or_first_error(work: Sequence[Coroutine[None, None, None]]) -> None:
@@ -90,17 +131,11 @@ async def _all_or_first_error(work: Sequence[Coroutine[None, None, None]]) -> No
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _units(calls: Sequence[Call], size: int) -> list[Sequence[Call]]:
+def _units(calls: Sequence[Call], size: int) -> Iterator[Sequence[Call]]:
     """Runs of calls to one system, cut into units."""
-    found: list[Sequence[Call]] = []
     for _, run in groupby(calls, key=lambda call: call.system.digest):
-        same = list(run)
-        found.extend(same[i : i + size] for i in range(0, len(same), size))
-    return found
-
-
-def _new(unit: Sequence[Call], evidence: Evidence) -> list[Call]:
-    return [call for call in unit if not evidence.has(call.system, call.item)]
+        while unit := tuple(islice(run, size)):
+            yield unit
 
 
 def _is_outage(answer: Reply | ProviderError) -> bool:
@@ -123,18 +158,43 @@ def _observed(
         system=call.system.digest,
         item=item.id,
         item_digest=item.digest,
+        repeat=call.repeat,
         task=item.task,
         split=item.split,
         cluster=item.cluster,
         scorer=scorer,
         score=found.value,
         reason=found.reason,
+        request=call.request_key,
+        bought=True,
         reply=reply.text,
         finish=finish,
+        attempts=reply.attempts,
         usage=reply.usage,
         micro_dollars=reply.micro_dollars,
         revision=reply.revision,
         seconds=reply.seconds / together,
+    )
+
+
+def _copied(project: Project, call: Call, same: Observed) -> Observed:
+    """The answer of *same*, scored for the item of *call*; nothing is paid."""
+    item, scorer = call.item, project.task(call.item.task).scorer
+    found = scorers.Score(value=None, reason=same.reason)
+    if same.finish is not None:
+        found = scorers.score(scorer, reply=same.reply, target=item.target, finish=same.finish)
+    return replace(
+        same,
+        system=call.system.digest,
+        item=item.id,
+        item_digest=item.digest,
+        task=item.task,
+        split=item.split,
+        cluster=item.cluster,
+        scorer=scorer,
+        score=found.value,
+        reason=found.reason,
+        bought=False,
     )
 
 

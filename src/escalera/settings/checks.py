@@ -62,6 +62,7 @@ def _climb(found: ProjectFile) -> list[_Check]:
         (begins, "climb.rungs", climb.rungs, "a list beginning with 'prompt'"),
         (affordable, "budget.money", budget.money, f"above 0 and at most {MOST_MONEY:.0f}"),
         (_positive(budget.calls), "budget.calls", budget.calls, "above 0"),
+        (_positive(budget.tokens), "budget.tokens", budget.tokens, "above 0"),
         (_positive(budget.minutes), "budget.minutes", budget.minutes, "a finite number above 0"),
     ]
 

@@ -26,6 +26,7 @@ class BudgetTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     money: float | None = None
     calls: int | None = None
+    tokens: int | None = None
     minutes: float | None = None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import planner, steps
+from escalera.core.ladder import budgeting, planner, steps
 from escalera.core.ladder.steps import Call, Step
 from escalera.domain.dataset import Example, Split, in_order
 from escalera.domain.event import Event, Merged, Observed, RouterFitted, Trained
@@ -174,11 +174,7 @@ def perform(
     """The events that performing *step* would append."""
     match step:
         case steps.Evaluate():
-            return [
-                observed(project, call, answers(call.system, call.item))
-                for call in dict.fromkeys(step.calls)
-                if not evidence.has(call.system, call.item)
-            ]
+            return _asked(step, project, evidence, answers)
         case steps.Train():
             return [_trained(step.recipe)]
         case steps.Merge():
@@ -200,14 +196,18 @@ def observed(project: Project, call: Call, score: float | None) -> Observed:
         system=call.system.digest,
         item=item.id,
         item_digest=item.digest,
+        repeat=call.repeat,
         task=item.task,
         split=item.split,
         cluster=item.cluster,
         scorer=project.task(item.task).scorer,
         score=score,
         reason="no score" if score is None else None,
+        request=call.request_key,
+        bought=True,
         reply="",
         finish="stop",
+        attempts=1,
         usage=Usage(prompt_tokens=words, completion_tokens=1),
         micro_dollars=None
         if price is None
@@ -218,6 +218,23 @@ def observed(project: Project, call: Call, score: float | None) -> Observed:
 
 
 # Below: private.
+
+
+def _asked(
+    step: steps.Evaluate, project: Project, evidence: Evidence, answers: Answers
+) -> list[Event]:
+    """The answers to new calls, one after the other, until a cap is reached."""
+    found: list[Event] = []
+    meanwhile = Evidence(spent=evidence.spent)
+    for call in dict.fromkeys(step.calls):
+        if evidence.has(call.system, call.item, call.repeat):
+            continue
+        if not budgeting.fits(project, meanwhile.spent, budgeting.worst(project, [call])):
+            break
+        event = observed(project, call, answers(call.system, call.item))
+        meanwhile.apply(event)
+        found.append(event)
+    return found
 
 
 def _trained(recipe: TrainingRecipe) -> Trained:

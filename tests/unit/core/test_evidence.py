@@ -166,10 +166,15 @@ def test_a_new_score_replaces_the_old_one_and_nothing_else():
     """The answer keeps its reply and its price; it is counted under its latest scorer."""
     bought = ASKED[0]
     rescored = Rescored(
-        system=bought.system, item_digest=bought.item_digest, scorer="other", score=0.5, reason=None
+        system=bought.system,
+        item_digest=bought.item_digest,
+        repeat=0,
+        scorer="other",
+        score=0.5,
+        reason=None,
     )
     evidence = fold([bought, ASKED[1], rescored])
-    found = evidence.observed[(bought.system, bought.item_digest)]
+    found = evidence.observed[(bought.system, bought.item_digest, 0)]
     assert found == replace(bought, scorer="other", score=0.5)
     assert evidence.spent == fold([bought, ASKED[1]]).spent
     assert +evidence.scorers == {(bought.task, "other"): 1, (bought.task, bought.scorer): 1}

@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.evidence import fold
+from escalera.core.ladder import budgeting
 from escalera.core.ladder.steps import Call, Evaluate
 from escalera.domain.message import Decoding
-from escalera.domain.project import ModelPrice
+from escalera.domain.project import Budget, ModelPrice
 from escalera.domain.system import Prompt, System
-from escalera.engine import evaluation
+from escalera.engine.evaluation import Evaluator
+from escalera.engine.purse import Purse
 from escalera.errors import AccessRefused, JournalConflict, ProviderError, ProviderUnavailable
 from escalera.testing import playbook
 from escalera.testing.scripted import Faults, ScriptedProvider
@@ -39,7 +41,7 @@ def about(number):
     return lambda request: request.messages[-1].content.endswith(f" {number}")
 
 
-def perform(provider, *, evidence=None, step=STEP, record=None):
+def perform(provider, *, evidence=None, step=STEP, record=None, project=PROJECT):
     """Everything that was recorded, unit by unit; an outage is returned, not raised."""
     evidence = evidence or fold([])
     units, told, error = [], [], None
@@ -50,14 +52,15 @@ def perform(provider, *, evidence=None, step=STEP, record=None):
             evidence.apply(event)
 
     async def run():
-        await evaluation.perform(
-            step,
-            project=PROJECT,
+        evaluator = Evaluator(
+            project=project,
             evidence=evidence,
             provider=provider,
+            purse=Purse(project, evidence),
             record=record or keep,
             progress=lambda *said: told.append(said),
         )
+        await evaluator.perform(step)
 
     try:
         asyncio.run(run())
@@ -83,11 +86,21 @@ def test_every_call_is_scored_and_described():
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_units_belong_to_one_system_and_are_recorded_as_a_whole(concurrency):
+def test_units_belong_to_one_system_and_are_asked_as_a_whole(concurrency):
     """Ten items in units of four, for each of two systems."""
-    units, told, _ = perform(ScriptedProvider(right, unit=4, concurrency=concurrency))
-    assert [len(unit) for unit in units] == [4, 4, 2, 4, 4, 2]
-    assert all(len({event.system for event in unit}) == 1 for unit in units)
+    provider = ScriptedProvider(right, unit=4, concurrency=concurrency)
+    asked = []
+    answer = provider.answer
+
+    async def watched(requests):
+        asked.append(requests)
+        return await answer(requests)
+
+    provider.answer = watched
+    units, told, _ = perform(provider)
+    assert [len(requests) for requests in asked] == [4, 4, 2, 4, 4, 2]
+    assert all(len({request.messages[0] for request in unit}) == 1 for unit in asked)
+    assert sum(len(unit) for unit in units) == 20
     assert told[-1] == ("race", 20, 20)
     assert [done for _, done, _ in told] == [4, 8, 10, 14, 18, 20]
 
@@ -189,3 +202,75 @@ def test_a_lost_journal_ends_everything_under_way():
     with pytest.raises(JournalConflict):
         perform(provider, record=refuse)
     assert len(provider.requests) <= 4
+
+
+def test_answers_of_one_turn_are_recorded_together():
+    """A durable transaction costs the same for one answer as for many."""
+    units, _, _ = perform(ScriptedProvider(right, concurrency=20))
+    assert [len(unit) for unit in units] == [20]
+    alone, _, _ = perform(ScriptedProvider(right, concurrency=1))
+    assert [len(unit) for unit in alone] == [1] * 20
+
+
+@pytest.mark.parametrize("concurrency", [1, 7, 512])
+@pytest.mark.parametrize("cap", [60, 500, 1111])
+def test_no_cap_is_exceeded_however_many_calls_are_in_flight(concurrency, cap):
+    """Worst cases are reserved: what is spent stays below the cap, and little of it is left."""
+    price = ModelPrice(prompt=10**6, completion=10**6)
+    project = playbook.project(TASK, price=price, budget=Budget(micro_dollars=cap))
+    provider = Slow(right, price=price, concurrency=concurrency)
+    evidence = fold([])
+    perform(provider, evidence=evidence, project=project)
+    worst = max(budgeting.worst(project, [call]).micro_dollars for call in STEP.calls)
+    spent = evidence.spent.micro_dollars
+    assert spent == sum(event.micro_dollars for event in evidence.observed.values())
+    assert spent <= cap
+    assert len(evidence.observed) == 20 or cap - spent < worst
+
+
+def test_a_request_that_was_answered_is_not_bought_for_another_target():
+    """A corrected target, or a system that asks the same: scored anew, paid once."""
+    evidence = fold([])
+    perform(ScriptedProvider(right), evidence=evidence)
+    fixed = tuple(Call(system=SMALL, item=replace(item, target="other")) for item in ITEMS[:3])
+    provider = ScriptedProvider(right)
+    units, _, _ = perform(provider, evidence=evidence, step=replace(STEP, calls=fixed))
+    assert provider.requests == []
+    events = [event for unit in units for event in unit]
+    assert [(event.score, event.bought) for event in events] == [(0.0, False)] * 3
+    assert evidence.spent.calls == 20
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SMALL, model="another"),
+        replace(SMALL, revision="r2"),
+        replace(SMALL, adapter="a"),
+        replace(SMALL, prompt=Prompt(system="Be brief!")),
+        replace(SMALL, decoding=Decoding(max_tokens=7)),
+        replace(SMALL, decoding=Decoding(temperature=0.1)),
+        replace(SMALL, decoding=Decoding(top_p=0.9)),
+        replace(SMALL, decoding=Decoding(seed=1)),
+    ],
+)
+def test_an_answer_counts_for_exactly_what_was_asked(other):
+    """Whatever changes the answer changes the key: model, revision, adapter, prompt, decoding."""
+    evidence = fold([])
+    perform(ScriptedProvider(right), evidence=evidence)
+    provider = ScriptedProvider(right)
+    calls = tuple(Call(system=other, item=item) for item in ITEMS)
+    perform(provider, evidence=evidence, step=replace(STEP, calls=calls))
+    assert len(provider.requests) == len(ITEMS)
+
+
+def test_samples_of_an_answer_are_told_apart():
+    """Each repeat is asked with a seed of its own, once."""
+    drawn = replace(SMALL, decoding=Decoding(temperature=1.0, seed=5))
+    calls = tuple(Call(system=drawn, item=ITEMS[0], repeat=n) for n in range(3))
+    provider, evidence = ScriptedProvider(right), fold([])
+    perform(provider, evidence=evidence, step=replace(STEP, calls=calls))
+    assert [request.decoding.seed for request in provider.requests] == [5, 6, 7]
+    assert {event.repeat for event in evidence.observed.values()} == {0, 1, 2}
+    perform(provider, evidence=evidence, step=replace(STEP, calls=calls))
+    assert len(provider.requests) == 3

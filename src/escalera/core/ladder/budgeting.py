@@ -1,34 +1,107 @@
-"""The caps of a project: whether a step could break one, and what is decided when it could."""
+"""The caps of a project: what calls may cost, whether that fits, and what is decided if not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from escalera.core.evidence import Spent
 from escalera.core.ladder import choosing, rungs, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call, Evaluate, Step, Stop, Train
 from escalera.domain.event import Stopped
-from escalera.domain.project import ModelPrice
+from escalera.domain.project import Budget, ModelPrice, Project
 
 _MILLION = 1_000_000
 
 
-def exceeds(case: Case, step: Step) -> bool:
-    """Whether performing *step* could break a cap of the budget."""
-    budget, spent = case.project.budget, case.evidence.spent
-    late = budget.minutes is not None and spent.seconds >= budget.minutes * 60
-    if not isinstance(step, Evaluate):
-        return late and isinstance(step, Train)
-    new = case.missing(step.calls)
-    if late and new:
-        return True
-    if budget.calls is not None and spent.calls + len(new) > budget.calls:
-        return True
-    price = case.project.model.price
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Calls, tokens (of prompts and answers together) and money."""
+
+    calls: int = 0
+    tokens: int = 0
+    micro_dollars: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            calls=self.calls + other.calls,
+            tokens=self.tokens + other.tokens,
+            micro_dollars=self.micro_dollars + other.micro_dollars,
+        )
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(
+            calls=self.calls - other.calls,
+            tokens=self.tokens - other.tokens,
+            micro_dollars=self.micro_dollars - other.micro_dollars,
+        )
+
+
+NOTHING = Cost()
+
+
+def worst(project: Project, calls: Sequence[Call]) -> Cost:
+    """An upper bound: a token per byte of the prompt, and every answer as long as allowed."""
+    if project.budget == Budget():
+        return Cost(calls=len(calls))
+    prompt = completion = 0
+    for call in calls:
+        request = call.system.request(call.item.input)
+        prompt += sum(len(turn.content.encode()) + _PER_TURN for turn in request.messages)
+        completion += request.decoding.max_tokens
+    price = project.model.price
+    money = 0 if price is None else _charge(price, prompt, completion) + len(calls)
+    return Cost(calls=len(calls), tokens=prompt + completion, micro_dollars=money)
+
+
+def fits(project: Project, spent: Spent, more: Cost) -> bool:
+    """Whether *more* keeps to every cap, after what was *spent*."""
+    budget = project.budget
+    if budget.minutes is not None and spent.seconds >= budget.minutes * 60:
+        return False
+    if budget.calls is not None and spent.calls + more.calls > budget.calls:
+        return False
+    tokens = spent.prompt_tokens + spent.completion_tokens
+    if budget.tokens is not None and tokens + more.tokens > budget.tokens:
+        return False
+    price = project.model.price
     if budget.micro_dollars is None or price is None:
-        return False  # settings refuse a cap on money where the price is unknown
-    return _paid(case, price) + _worst(new, price) > budget.micro_dollars
+        return True  # settings refuse a cap on money where the price is unknown
+    return _paid(spent, price) + more.micro_dollars <= budget.micro_dollars
+
+
+def exceeds(case: Case, step: Step) -> bool:
+    """Whether *step* is not to be begun: its next call could break a cap, or all of them would.
+
+    A step whose calls are likely to cost more than what is left would buy answers that decide
+    nothing; what calls cost is known from those that were made.
+    """
+    project, spent = case.project, case.evidence.spent
+    if isinstance(step, Train):
+        return not fits(project, spent, NOTHING)
+    if not isinstance(step, Evaluate):
+        return False
+    new = case.missing(step.calls)
+    if not new:
+        return False
+    needs = (worst(project, new[:1]), likely(spent, len(new)))
+    return not all(fits(project, spent, cost) for cost in needs)
+
+
+def likely(spent: Spent, calls: int) -> Cost:
+    """What *calls* more calls cost at the mean of those that were made; nothing before the first.
+
+    Of calls whose price was unknown the tokens count, the money does not.
+    """
+    made = max(spent.calls, 1)
+    tokens = spent.prompt_tokens + spent.completion_tokens
+    priced = max(spent.calls - spent.unpriced_calls, 1)
+    return Cost(
+        calls=calls,
+        tokens=calls * tokens // made,
+        micro_dollars=calls * spent.known_micro_dollars // priced,
+    )
 
 
 def stop(case: Case, step: Step) -> Stop:
@@ -54,21 +127,14 @@ def stop(case: Case, step: Step) -> Stop:
 _REMEDY = "raise the caps under [budget] and climb again: nothing is paid twice"
 
 
-def _paid(case: Case, price: ModelPrice) -> int:
+_PER_TURN = 8
+"""Tokens that a chat template may put around one message."""
+
+
+def _paid(spent: Spent, price: ModelPrice) -> int:
     """What was spent; calls that were made before the price was known are charged now."""
-    spent = case.evidence.spent
     tokens = _charge(price, spent.unpriced_prompt_tokens, spent.unpriced_completion_tokens)
     return spent.known_micro_dollars + tokens + spent.unpriced_calls
-
-
-def _worst(calls: Sequence[Call], price: ModelPrice) -> int:
-    """An upper bound: a token per byte of the prompt, and every answer as long as allowed."""
-    prompt = completion = 0
-    for call in calls:
-        request = call.system.request(call.item.input)
-        prompt += sum(len(message.content.encode()) + 8 for message in request.messages)
-        completion += request.decoding.max_tokens
-    return _charge(price, prompt, completion) + len(calls)
 
 
 def _charge(price: ModelPrice, prompt: int, completion: int) -> int:
@@ -94,7 +160,7 @@ def _used(case: Case) -> str:
     used = f"{spent.calls} calls"
     price = case.project.model.price
     if budget.micro_dollars is not None and price is not None:
-        paid = _paid(case, price)
+        paid = _paid(spent, price)
         used += f" and {paid / _MILLION:.4f} of {budget.micro_dollars / _MILLION:.4f} dollars"
     return used
 

@@ -87,7 +87,8 @@ class Case:
 
     def missing(self, calls: tuple[Call, ...]) -> tuple[Call, ...]:
         """The calls that were not asked yet."""
-        return tuple(call for call in calls if not self.evidence.has(call.system, call.item))
+        has = self.evidence.has
+        return tuple(call for call in calls if not has(call.system, call.item, call.repeat))
 
     def same_answers(self, left: Route, right: Route, task: Task) -> bool:
         """Whether both routes send every `confirm` item of *task* to the same system."""

@@ -105,7 +105,7 @@ def _halve(
     keep: int,
 ) -> Raced:
     means = [
-        mean_score(evidence.observed[(system.digest, item.digest)] for item in items)
+        mean_score(evidence.observed[(system.digest, item.digest, 0)] for item in items)
         for system in running
     ]
     kept = halving.survivors(means, keep=keep)

@@ -36,6 +36,7 @@ def _rescored(case: Case) -> Iterator[Rescored]:
             yield Rescored(
                 system=seen.system,
                 item_digest=seen.item_digest,
+                repeat=seen.repeat,
                 scorer=scorer,
                 score=found.value,
                 reason=found.reason,

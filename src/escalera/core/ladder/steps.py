@@ -5,7 +5,7 @@ Some steps only record a conclusion: they carry the event as it will be appended
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from escalera.domain.dataset import Example
@@ -20,6 +20,8 @@ from escalera.domain.event import (
     Rescored,
     Stopped,
 )
+from escalera.domain.identity import digest_of
+from escalera.domain.message import Request
 from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.system import System
@@ -29,10 +31,22 @@ Purpose = Literal["pilot", "race", "confirm"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Ask one system one item."""
+    """Ask one system one item; `repeat` counts the samples of an answer that is drawn."""
 
     system: System
     item: Example
+    repeat: int = 0
+
+    @property
+    def request(self) -> Request:
+        """What is sent: samples differ in the seed of the decoding."""
+        return self.system.request(self.item.input, repeat=self.repeat)
+
+    @property
+    def request_key(self) -> str:
+        """What the answer depends on: everything sent, the model, its revision, and the sample."""
+        system = self.system
+        return digest_of((system.model, system.revision, asdict(self.request), self.repeat))[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

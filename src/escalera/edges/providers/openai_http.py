@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
 from escalera.domain.identity import canonical
@@ -108,7 +109,7 @@ class OpenAIHTTP:
                 attempt += 1
                 dialect = self._dialect
                 try:
-                    return await self._whole(request, dialect)
+                    return replace(await self._whole(request, dialect), attempts=attempt)
                 except ProviderError as error:
                     if not await self._again(error, request, attempt, dialect):
                         return error

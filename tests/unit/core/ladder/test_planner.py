@@ -275,7 +275,7 @@ def test_a_cap_on_calls_stops_before_the_call_that_would_exceed_it():
 
 
 def test_a_cap_on_money_stops_before_the_call_that_could_exceed_it():
-    """The worst case of a step is held against what is left, so the cap is never broken."""
+    """The worst case of every call is held against what is left, so the cap is never broken."""
     price = ModelPrice(prompt=10**6, completion=10**6)
     for cap in (50, 500, 5000):
         project = playbook.project(A, B, price=price, budget=Budget(micro_dollars=cap))

@@ -6,13 +6,16 @@ from typing import get_args
 
 import pytest
 
-from escalera.domain.event import Event, Failed
+from escalera.domain.event import Event, Failed, Rescored
 from escalera.domain.project import Policy
 from escalera.edges.journal import rows
 from escalera.errors import JournalCorrupt
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
 
+RESCORED = Rescored(
+    system="s", item_digest="i", repeat=0, scorer="numeric", score=None, reason="no number"
+)
 FAILED = Failed(step="s", cause="the endpoint »x« is away: \N{SNOWMAN}\n", retryable=True)
 
 
@@ -23,11 +26,11 @@ def answers(system, item):
 
 
 def every_event():
-    """One climb through all rungs, with a router."""
+    """One climb through all rungs, with a router; and what no such climb appends."""
     project = playbook.project(
         playbook.task("a"), playbook.task("b"), policy=Policy(looks=(0.5, 1.0))
     )
-    return [*simulate(project, answers).events, FAILED]
+    return [*simulate(project, answers).events, RESCORED, FAILED]
 
 
 def test_every_kind_of_event_survives_being_written():

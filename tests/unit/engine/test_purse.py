@@ -1,0 +1,80 @@
+"""Worst cases are set aside while calls are in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from escalera.core.evidence import Evidence, Spent
+from escalera.core.ladder import budgeting
+from escalera.core.ladder.steps import Call
+from escalera.domain.message import Decoding
+from escalera.domain.project import Budget, ModelPrice
+from escalera.domain.system import Prompt, System
+from escalera.engine.purse import Purse
+from escalera.testing import playbook
+
+TASK = playbook.task("a", items={"search": 9})
+SYSTEM = System(model="base", revision="r1", prompt=Prompt(), decoding=Decoding(max_tokens=5))
+CALLS = [Call(system=SYSTEM, item=item) for item in TASK.items("search")]
+PRICE = ModelPrice(prompt=10**6, completion=10**6)
+ONE = max(
+    budgeting.worst(
+        playbook.project(TASK, price=PRICE, budget=Budget(calls=1)), [call]
+    ).micro_dollars
+    for call in CALLS
+)
+
+
+def purse(**caps):
+    evidence = Evidence()
+    return Purse(playbook.project(TASK, price=PRICE, budget=Budget(**caps)), evidence), evidence
+
+
+def test_without_caps_everything_is_affordable():
+    """No waiting, no counting."""
+    unlimited, _ = purse()
+    assert list(asyncio.run(unlimited.affordable(CALLS))) == CALLS
+
+
+def test_the_first_calls_that_fit():
+    """A unit is cut where the cap ends; nothing is left of a cap that is reached."""
+    some, evidence = purse(calls=4)
+    assert list(asyncio.run(some.affordable(CALLS))) == CALLS[:4]
+    evidence.spent = Spent(calls=4)
+    assert list(asyncio.run(some.affordable(CALLS))) == []
+
+
+def test_what_is_held_is_not_there_for_others_until_it_comes_back():
+    """The second waits for the first, whose call turns out to be cheap."""
+    shared, evidence = purse(micro_dollars=ONE + ONE // 2)
+    order = []
+
+    async def first():
+        with shared.held(await shared.affordable(CALLS[:1])):
+            order.append("first asks")
+            await asyncio.sleep(0.01)
+            evidence.spent = Spent(calls=1, known_micro_dollars=1)
+            order.append("first paid")
+
+    async def second():
+        allowed = await shared.affordable(CALLS[1:2])
+        order.append(f"second may ask {len(allowed)}")
+
+    async def run():
+        await asyncio.gather(first(), second())
+
+    asyncio.run(run())
+    assert order == ["first asks", "first paid", "second may ask 1"]
+
+
+def test_what_is_held_comes_back_after_an_error_too():
+    """A call that failed cost nothing that is known of."""
+    shared, _ = purse(calls=1)
+
+    async def run():
+        with suppress(ZeroDivisionError), shared.held(CALLS[:1]):
+            1 / 0  # noqa: B018
+        return await shared.affordable(CALLS)
+
+    assert list(asyncio.run(run())) == CALLS[:1]
