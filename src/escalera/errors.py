@@ -7,7 +7,8 @@ EscaleraError
 │   └── MissingExtra           an optional package is not installed
 ├── EvidenceMissing            a question was asked before its evidence exists
 ├── ProviderError              a model endpoint did not answer as agreed
-│   ├── ProviderUnavailable    refused, timed out, overloaded: worth another try
+│   ├── ProviderUnavailable    refused, timed out, broke down: worth another try
+│   │   └── Overloaded         it asks for fewer calls at a time
 │   ├── AccessRefused          the endpoint refuses whatever is asked: key, right or model name
 │   ├── AdapterUnusable        the adapter of a system is missing or does not fit the model
 │   ├── RequestRejected        the endpoint says that this one request is wrong
@@ -96,6 +97,10 @@ class ProviderUnavailable(ProviderError):
     """The endpoint refused, timed out or is overloaded: the same call may work later."""
 
     retryable = True
+
+
+class Overloaded(ProviderUnavailable):
+    """The endpoint has too much to do: nothing is wrong with the call."""
 
 
 class AccessRefused(ProviderError):

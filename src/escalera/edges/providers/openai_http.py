@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
@@ -19,10 +19,12 @@ from escalera.edges.providers import openai_wire as wire
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
 from escalera.edges.providers.event_stream import EventStream
 from escalera.edges.providers.http_client import HTTPClient, HTTPFailure, Limits, Response
+from escalera.edges.providers.throttle import Throttle
 from escalera.errors import (
     AccessRefused,
     AdapterUnusable,
     BadReply,
+    Overloaded,
     ProviderError,
     ProviderUnavailable,
     RequestRejected,
@@ -33,6 +35,8 @@ MAX_BODY = 16 * 1024 * 1024
 """Bytes of a whole response."""
 RETRIED = frozenset({408, 409, 425, 429})
 """Statuses below 500 that are worth another try."""
+OVERLOADED = frozenset({429, 529})
+"""Statuses that speak of load: fewer calls at a time are the remedy."""
 HINTS = {
     401: "Check the API key.",
     403: "Check what the API key may do.",
@@ -42,13 +46,16 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 LONGEST_RETRY_AFTER = 120.0
 """Seconds; an endpoint that asks for a longer pause is not waited for."""
+LONGEST_WAIT = 600.0
+"""Seconds that one call waits for an overloaded endpoint, all pauses together."""
 
 
 class OpenAIHTTP:
-    """Answers requests by HTTP, `concurrency` at a time, and tries again what may work later.
+    """Answers requests by HTTP, at most `concurrency` at a time; tries again what may work later.
 
     A try is repeated after connection errors, statuses 408, 409, 425, 429 and 5xx, and replies
     that break the protocol; never after another 4xx, and never once a piece of a stream is out.
+    An overloaded endpoint (429, 529) gets fewer calls at a time and is waited for.
     """
 
     unit = 1
@@ -69,7 +76,7 @@ class OpenAIHTTP:
         self.concurrency = concurrency
         self._attempts = attempts
         self._timeouts = timeouts or Timeouts()
-        self._slots = asyncio.Semaphore(concurrency)
+        self._throttle = Throttle(most=concurrency, clock=clock)
         self._dialect = wire.Dialect()
         self._client = _client(endpoint, self._timeouts, connections=concurrency)
 
@@ -82,48 +89,67 @@ class OpenAIHTTP:
 
     async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
         """The answer piece by piece, then the whole reply; retried until the first piece."""
-        async with self._slots:
-            attempt = 0
-            while True:
-                attempt += 1
-                dialect, begun = self._dialect, False
-                try:
-                    async with aclosing(self._streamed(request, dialect)) as pieces:
-                        async for piece in pieces:
-                            begun = True
-                            yield piece
-                except ProviderError as error:
-                    if begun or not await self._again(error, request, attempt, dialect):
-                        raise
-                else:
-                    return
+        patience = _Patience(request, self._attempts)
+        while True:
+            dialect, begun = self._dialect, False
+            try:
+                async with self._place(), aclosing(self._streamed(request, dialect)) as pieces:
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+            except ProviderError as error:
+                if begun or not await self._again(error, patience, dialect):
+                    raise
+            else:
+                return
 
     async def close(self) -> None:
         """Close the connections; closing twice is harmless."""
         self._client.close()
 
     async def _settled(self, request: Request) -> Reply | ProviderError:
-        async with self._slots:
-            attempt = 0
-            while True:
-                attempt += 1
-                dialect = self._dialect
-                try:
-                    return replace(await self._whole(request, dialect), attempts=attempt)
-                except ProviderError as error:
-                    if not await self._again(error, request, attempt, dialect):
-                        return error
+        patience = _Patience(request, self._attempts)
+        while True:
+            dialect = self._dialect
+            try:
+                async with self._place():
+                    dialect = self._dialect  # another call may have learned it meanwhile
+                    reply = await self._whole(request, dialect)
+            except ProviderError as error:
+                if not await self._again(error, patience, dialect):
+                    return error
+            else:
+                return replace(reply, attempts=patience.tries)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place among the calls in flight; how the call went sets how many there may be."""
+        entered = await self._throttle.enter()
+        began = self._clock.seconds()
+        try:
+            yield
+        except ProviderError as error:
+            overloaded = isinstance(error, Overloaded)
+            pause = error.retry_after if overloaded and _bearable(error) else None
+            self._throttle.leave(entered, overloaded=overloaded, seconds=None, pause=pause)
+            raise
+        except BaseException:
+            self._throttle.leave(entered, overloaded=False, seconds=None)
+            raise
+        else:
+            seconds = self._clock.seconds() - began
+            self._throttle.leave(entered, overloaded=False, seconds=seconds)
 
     async def _again(
-        self, error: ProviderError, request: Request, attempt: int, dialect: wire.Dialect
+        self, error: ProviderError, patience: _Patience, dialect: wire.Dialect
     ) -> bool:
-        """Whether to try once more; waits before it says so."""
+        """Whether to try once more; waits before it says so, without holding a place."""
         if isinstance(error, RequestRejected):
             return self._learn(str(error), dialect)
-        asked = error.retry_after or 0.0
-        if not error.retryable or attempt >= self._attempts or asked > LONGEST_RETRY_AFTER:
+        pause = patience.pause(error)
+        if pause is None:
             return False
-        await self._clock.sleep(max(asked, backoff(request, attempt)))
+        await self._clock.sleep(pause)
         return True
 
     def _learn(self, problem: str, used: wire.Dialect) -> bool:
@@ -211,6 +237,8 @@ class OpenAIHTTP:
         status = response.status
         retried = status in RETRIED or status >= 500
         kind: type[ProviderError] = ProviderUnavailable if retried else RequestRejected
+        if status in OVERLOADED:
+            kind = Overloaded
         if status in HINTS:
             kind = AccessRefused
         return kind(
@@ -249,6 +277,37 @@ class OpenAIHTTP:
             seconds=self._clock.seconds() - started,
             revision=answered.revision,
         )
+
+
+class _Patience:
+    """How often, and how long, one call is tried again.
+
+    Failures are counted; a refusal for overload says that the call is good, so only the time that
+    it has waited counts.
+    """
+
+    def __init__(self, request: Request, attempts: int) -> None:
+        self._request = request
+        self._attempts = attempts
+        self._failures = 0
+        self._waited = 0.0
+        self.tries = 1
+
+    def pause(self, error: ProviderError) -> float | None:
+        """Seconds to wait before the next try, or None when there is to be none."""
+        if not error.retryable or not _bearable(error):
+            return None
+        self._failures += not isinstance(error, Overloaded)
+        pause = max(error.retry_after or 0.0, backoff(self._request, self.tries))
+        if self._failures >= self._attempts or self._waited + pause > LONGEST_WAIT:
+            return None
+        self._waited += pause
+        self.tries += 1
+        return pause
+
+
+def _bearable(error: ProviderError) -> bool:
+    return (error.retry_after or 0.0) <= LONGEST_RETRY_AFTER
 
 
 def backoff(request: Request, attempt: int) -> float:

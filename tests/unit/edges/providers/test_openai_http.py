@@ -18,6 +18,7 @@ from escalera.errors import (
     AccessRefused,
     AdapterUnusable,
     BadReply,
+    Overloaded,
     ProviderError,
     ProviderUnavailable,
     RequestRejected,
@@ -103,7 +104,7 @@ class Server:
 
 
 class Clock:
-    """Every reading is a second later; sleeping takes no time and is written down."""
+    """Every reading is a second later; sleeping is written down, and over at once."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -115,6 +116,7 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self.now += seconds
 
 
 class Bench:
@@ -265,6 +267,25 @@ def test_retry_after_is_honoured(bench: Bench) -> None:
     (reply,) = bench.answer(ask())
     assert isinstance(reply, Reply)
     assert bench.clock.slept == [7.0, 20.0, backoff(ask(), 3)]
+
+
+def test_an_overloaded_endpoint_is_waited_for(bench: Bench) -> None:
+    """A refusal for overload says nothing against the call: patience ends it, not a count."""
+    bench.server.script = [refused(429)] * 9
+    (reply,) = bench.answer(ask(), attempts=2)
+    assert isinstance(reply, Reply)
+    assert reply.attempts == 10
+    bench.server.script = [refused(429)] * 200
+    (error,) = bench.answer(ask(), attempts=2)
+    assert isinstance(error, Overloaded)
+    assert 500 < sum(bench.clock.slept[9:]) <= 600
+
+
+def test_a_call_that_waits_leaves_its_place_to_others(bench: Bench) -> None:
+    """One slow or refused call does not starve the rest."""
+    bench.server.script = [refused(500), whole("second"), whole("first")]
+    first, second = bench.answer(ask(), ask(), concurrency=1)
+    assert (first.text, second.text) == ("first", "second")
 
 
 def test_a_very_long_pause_is_not_waited_for(bench: Bench) -> None:
