@@ -72,7 +72,7 @@ class Installation:
     def provider(self, name: str) -> Provider:
         """The provider of a model of the project file."""
         table = self.tables.models[name]
-        if table.path is not None:
+        if table.local:
             return self._local(name, table)
         return _remote(name, table)
 
@@ -123,7 +123,7 @@ class Installation:
         require_local("training")
         from escalera.edges.training.local import LocalTrainer
 
-        local = {n: t for n, t in self.tables.models.items() if t.path is not None}
+        local = {n: t for n, t in self.tables.models.items() if t.local}
         folders = {name: _folder(self.file, table) for name, table in local.items()}
         base = self.tables.models[self.project.model.name]
         threads = 1 if _is_tiny(folders[self.project.model.name]) else base.threads or _cores()
@@ -213,17 +213,22 @@ def _state(file: Path, tables: ProjectFile) -> Path:
 
 
 def _base_model(file: Path, name: str, table: ModelTable) -> BaseModel:
-    if table.path is not None:
+    if table.local:
         revision = model_files.revision(_folder(file, table))
         price = _price(table.price)
     else:
         revision = digest_of([table.base_url, table.model])
         price = _price(table.price) or price_of(table.model or "", table.base_url or "")
-    return BaseModel(name=name, revision=revision, trainable=table.path is not None, price=price)
+    return BaseModel(name=name, revision=revision, trainable=table.local, price=price)
 
 
 def _folder(file: Path, table: ModelTable) -> Path:
-    return (file.parent / (table.path or "")).resolve()
+    if table.hub is None:
+        return (file.parent / (table.path or "")).resolve()
+    require_local(f"the model {table.hub!r} of the Hub")
+    from escalera.edges.providers import hub
+
+    return hub.folder(table.hub, table.hub_revision)
 
 
 def _is_tiny(folder: Path) -> bool:

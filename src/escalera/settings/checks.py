@@ -124,9 +124,13 @@ def _models(found: ProjectFile) -> list[Problem]:
         )
     for name, model in found.models.items():
         key = f"models.{name}"
-        if (model.path is None) == (model.base_url is None):
+        if sum(place is not None for place in (model.path, model.hub, model.base_url)) != 1:
             wrong.append(
-                (key, "needs either `path` or `base_url`", "Give a folder, or an endpoint")
+                (
+                    key,
+                    "needs one of `path`, `hub` and `base_url`",
+                    "Give a folder, a model of the Hub, or an endpoint",
+                )
             )
         if model.base_url is not None and not model.model:
             wrong.append((f"{key}.model", "is missing", "Say which model the endpoint serves"))

@@ -38,9 +38,11 @@ class PriceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[models.NAME]`: a folder on disk, or an OpenAI-compatible endpoint."""
+    """`[models.NAME]`: a folder on disk, a model of the Hub, or an OpenAI-compatible endpoint."""
 
     path: str | None = None
+    hub: str | None = None
+    hub_revision: str = "main"
     base_url: str | None = None
     model: str | None = None
     api_key_env: str | None = None
@@ -48,6 +50,11 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     price: PriceTable | None = None
     concurrency: int = 8
     threads: int | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether the model runs here, so that its weights can be adapted."""
+        return self.base_url is None
 
 
 class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -111,12 +111,20 @@ def test_the_model_must_be_there():
     assert found == ("climb.model", "'other' is not under [models]", "Name one of ['base']")
 
 
-@pytest.mark.parametrize("model", [{}, {"path": "m", "base_url": "http://x", "model": "y"}])
-def test_a_model_is_a_folder_or_an_endpoint(model):
-    """Neither and both are refused."""
+@pytest.mark.parametrize(
+    "model",
+    [
+        {},
+        {"path": "m", "base_url": "http://x", "model": "y"},
+        {"path": "m", "hub": "owner/name"},
+        {"hub": "owner/name", "base_url": "http://x", "model": "y"},
+    ],
+)
+def test_a_model_is_at_one_place(model):
+    """None and two are refused."""
     (found,) = problems("models", "base", model)
     assert found[0] == "models.base"
-    assert "either" in found[1]
+    assert "one of" in found[1]
 
 
 def test_an_endpoint_needs_the_name_of_its_model():

@@ -10,8 +10,7 @@ from typing import Any
 
 from escalera.errors import InputError
 
-# Every file that changes an answer; other files (README, training logs) do not.
-_ANSWERING = (
+ANSWERING = (
     "*.safetensors",
     "*.safetensors.index.json",
     "added_tokens.json",
@@ -29,6 +28,7 @@ _ANSWERING = (
     "vocab.json",
     "vocab.txt",
 )
+"""Every file that changes an answer; other files (README, training logs) do not."""
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
@@ -74,7 +74,7 @@ def check(folder: Path) -> None:
 
 
 def _answering(folder: Path) -> Iterator[Path]:
-    for pattern in _ANSWERING:
+    for pattern in ANSWERING:
         yield from folder.glob(pattern)
 
 
