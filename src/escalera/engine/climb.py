@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import planner, steps
+from escalera.core.ladder.budgeting import Caps
 from escalera.domain.event import Event, Failed
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project
@@ -62,7 +63,7 @@ class _Performer:
         self._observer = observer
         self._provider: Provider | None = None
         self.evidence = fold(ports.journal.events())
-        self._purse = Purse(project, self.evidence)
+        self._purse = Purse(Caps.of(project), self.evidence)
 
     def perform(self, step: steps.Step, loop: asyncio.Runner) -> None:
         """Perform *step*; a failure that another try may mend is recorded before it is raised."""
@@ -99,7 +100,7 @@ class _Performer:
             record=self._append,
             progress=self._observer.progressed,
         )
-        await evaluator.perform(step)
+        await evaluator.perform(step.calls, purpose=step.purpose)
 
     def _make(self, step: steps.FitRouter | steps.Train | steps.Merge) -> Event:
         ports = self._ports

@@ -1,6 +1,6 @@
 """Performing an evaluation: calls in units, as many at a time as the provider and the caps allow.
 
-Units are cut from the step's whole list of calls, before those already answered are left out. So
+Units are cut from the whole list of calls, before those already answered are left out. So
 a batch has the same composition whether or not the climb was interrupted, and a model whose
 arithmetic depends on the batch gives the same answers.
 """
@@ -14,7 +14,7 @@ from itertools import groupby, islice
 
 from escalera.core.evaluation import scorers
 from escalera.core.evidence import Evidence
-from escalera.core.ladder.steps import Call, Evaluate
+from escalera.core.ladder.steps import Call
 from escalera.domain.event import Observed
 from escalera.domain.message import FinishReason, Reply, Usage
 from escalera.domain.project import Project
@@ -26,7 +26,7 @@ from escalera.ports import Progress, Provider
 
 @dataclass(slots=True, kw_only=True)
 class Evaluator:
-    """Asks what a step wants to know and records the answers.
+    """Asks what is wanted and records the answers.
 
     `record` appends to the journal and to `evidence`; `purse` is shared with whatever else buys
     calls for the project.
@@ -39,24 +39,24 @@ class Evaluator:
     record: Record
     progress: Progress
 
-    async def perform(self, step: Evaluate) -> None:
-        """Ask every call of *step* that was not asked before, until a cap of the budget is reached.
+    async def perform(self, calls: Sequence[Call], *, purpose: str) -> None:
+        """Ask each of *calls* that was not asked before, until a cap of the budget is reached.
 
         Raises the `ProviderError` of a call that failed for want of the endpoint; what was answered
         until then is recorded. A call that the endpoint refuses is recorded without a score.
         """
-        self._reuse(step)
+        self._reuse(calls)
         run = _Run(
-            purpose=step.purpose,
-            units=_units(step.calls, self.provider.unit),
+            purpose=purpose,
+            units=_units(calls, self.provider.unit),
             recorder=Recorder(self.record),
-            total=len(self._new(step.calls)),
+            total=len(self._new(calls)),
         )
         await _all_or_first_error([self._work(run) for _ in range(self.provider.concurrency)])
 
-    def _reuse(self, step: Evaluate) -> None:
+    def _reuse(self, calls: Sequence[Call]) -> None:
         """Record answers to requests that were bought for another system or another target."""
-        new = self._new(step.calls)
+        new = self._new(calls)
         bought = {seen.request: seen for seen in self.evidence.observed.values()} if new else {}
         known = [(call, bought.get(call.request_key)) for call in new] if bought else []
         copies = [_copied(self.project, call, same) for call, same in known if same is not None]
@@ -102,7 +102,7 @@ class Evaluator:
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """One step under way: workers take the next unit when they have ended one."""
+    """One list of calls under way: workers take the next unit when they have ended one."""
 
     purpose: str
     units: Iterator[Sequence[Call]]

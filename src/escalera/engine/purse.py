@@ -11,17 +11,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import budgeting
-from escalera.core.ladder.budgeting import NOTHING, Cost
+from escalera.core.ladder.budgeting import NOTHING, Caps
 from escalera.core.ladder.steps import Call
-from escalera.domain.project import Project
 
 
 class Purse:
-    """The caps of one project over one body of evidence, which grows while calls are made."""
+    """Caps over one body of evidence, which grows while calls are made."""
 
-    def __init__(self, project: Project, evidence: Evidence) -> None:
-        self._project = project
+    def __init__(self, caps: Caps, evidence: Evidence) -> None:
+        self._caps = caps
         self._evidence = evidence
         self._reserved = NOTHING
         self._freed = asyncio.Event()
@@ -45,7 +43,7 @@ class Purse:
     @contextmanager
     def held(self, calls: Sequence[Call]) -> Iterator[None]:
         """Set the worst case of *calls* aside; at the end the evidence holds what they cost."""
-        worst = budgeting.worst(self._project, calls)
+        worst = self._caps.worst(calls)
         self._reserved += worst
         try:
             yield
@@ -55,5 +53,4 @@ class Purse:
             self._freed = asyncio.Event()
 
     def _fits(self, calls: Sequence[Call]) -> bool:
-        worst: Cost = self._reserved + budgeting.worst(self._project, calls)
-        return budgeting.fits(self._project, self._evidence.spent, worst)
+        return self._caps.fits(self._evidence.spent, self._reserved + self._caps.worst(calls))

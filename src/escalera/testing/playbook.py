@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import budgeting, planner, steps
+from escalera.core.ladder import planner, steps
+from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Step
 from escalera.domain.dataset import Example, Split, in_order
 from escalera.domain.event import Event, Merged, Observed, RouterFitted, Trained
@@ -225,11 +226,11 @@ def _asked(
 ) -> list[Event]:
     """The answers to new calls, one after the other, until a cap is reached."""
     found: list[Event] = []
-    meanwhile = Evidence(spent=evidence.spent)
+    meanwhile, caps = Evidence(spent=evidence.spent), Caps.of(project)
     for call in dict.fromkeys(step.calls):
         if evidence.has(call.system, call.item, call.repeat):
             continue
-        if not budgeting.fits(project, meanwhile.spent, budgeting.worst(project, [call])):
+        if not caps.fits(meanwhile.spent, caps.worst([call])):
             break
         event = observed(project, call, answers(call.system, call.item))
         meanwhile.apply(event)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.evidence import fold
-from escalera.core.ladder import budgeting
+from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Evaluate
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget, ModelPrice
@@ -56,11 +56,11 @@ def perform(provider, *, evidence=None, step=STEP, record=None, project=PROJECT)
             project=project,
             evidence=evidence,
             provider=provider,
-            purse=Purse(project, evidence),
+            purse=Purse(Caps.of(project), evidence),
             record=record or keep,
             progress=lambda *said: told.append(said),
         )
-        await evaluator.perform(step)
+        await evaluator.perform(step.calls, purpose=step.purpose)
 
     try:
         asyncio.run(run())
@@ -221,7 +221,7 @@ def test_no_cap_is_exceeded_however_many_calls_are_in_flight(concurrency, cap):
     provider = Slow(right, price=price, concurrency=concurrency)
     evidence = fold([])
     perform(provider, evidence=evidence, project=project)
-    worst = max(budgeting.worst(project, [call]).micro_dollars for call in STEP.calls)
+    worst = max(Caps.of(project).worst([call]).micro_dollars for call in STEP.calls)
     spent = evidence.spent.micro_dollars
     assert spent == sum(event.micro_dollars for event in evidence.observed.values())
     assert spent <= cap

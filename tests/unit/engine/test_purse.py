@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from escalera.core.evidence import Evidence, Spent
-from escalera.core.ladder import budgeting
+from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget, ModelPrice
@@ -18,17 +18,14 @@ TASK = playbook.task("a", items={"search": 9})
 SYSTEM = System(model="base", revision="r1", prompt=Prompt(), decoding=Decoding(max_tokens=5))
 CALLS = [Call(system=SYSTEM, item=item) for item in TASK.items("search")]
 PRICE = ModelPrice(prompt=10**6, completion=10**6)
-ONE = max(
-    budgeting.worst(
-        playbook.project(TASK, price=PRICE, budget=Budget(calls=1)), [call]
-    ).micro_dollars
-    for call in CALLS
-)
+PRICED = playbook.project(TASK, price=PRICE, budget=Budget(calls=1))
+ONE = max(Caps.of(PRICED).worst([call]).micro_dollars for call in CALLS)
 
 
 def purse(**caps):
     evidence = Evidence()
-    return Purse(playbook.project(TASK, price=PRICE, budget=Budget(**caps)), evidence), evidence
+    project = playbook.project(TASK, price=PRICE, budget=Budget(**caps))
+    return Purse(Caps.of(project), evidence), evidence
 
 
 def test_without_caps_everything_is_affordable():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from escalera.core.evidence import Spent
@@ -41,34 +41,54 @@ class Cost:
 NOTHING = Cost()
 
 
-def worst(project: Project, calls: Sequence[Call]) -> Cost:
-    """An upper bound: a token per byte of the prompt, and every answer as long as allowed."""
-    if project.budget == Budget():
-        return Cost(calls=len(calls))
-    prompt = completion = 0
-    for call in calls:
-        request = call.system.request(call.item.input)
-        prompt += sum(len(turn.content.encode()) + _PER_TURN for turn in request.messages)
-        completion += request.decoding.max_tokens
-    price = project.model.price
-    money = 0 if price is None else _charge(price, prompt, completion) + len(calls)
-    return Cost(calls=len(calls), tokens=prompt + completion, micro_dollars=money)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """What may be spent, and what the calls of each model cost (None: unknown)."""
 
+    budget: Budget
+    prices: Mapping[str, ModelPrice | None]
 
-def fits(project: Project, spent: Spent, more: Cost) -> bool:
-    """Whether *more* keeps to every cap, after what was *spent*."""
-    budget = project.budget
-    if budget.minutes is not None and spent.seconds >= budget.minutes * 60:
-        return False
-    if budget.calls is not None and spent.calls + more.calls > budget.calls:
-        return False
-    tokens = spent.prompt_tokens + spent.completion_tokens
-    if budget.tokens is not None and tokens + more.tokens > budget.tokens:
-        return False
-    price = project.model.price
-    if budget.micro_dollars is None or price is None:
-        return True  # settings refuse a cap on money where the price is unknown
-    return _paid(spent, price) + more.micro_dollars <= budget.micro_dollars
+    @classmethod
+    def of(cls, project: Project) -> Caps:
+        """The caps of a climb, which asks one base model."""
+        return cls(budget=project.budget, prices={project.model.name: project.model.price})
+
+    def worst(self, calls: Sequence[Call]) -> Cost:
+        """An upper bound: a token per byte of the prompt, and every answer as long as allowed."""
+        if self.budget == Budget():
+            return Cost(calls=len(calls))
+        found = NOTHING
+        for call in calls:
+            request = call.request
+            prompt = sum(len(turn.content.encode()) + _PER_TURN for turn in request.messages)
+            completion = request.decoding.max_tokens
+            price = self.prices[call.system.model]
+            money = 0 if price is None else _charge(price, prompt, completion)
+            found += Cost(calls=1, tokens=prompt + completion, micro_dollars=money)
+        return found
+
+    def fits(self, spent: Spent, more: Cost) -> bool:
+        """Whether *more* keeps to every cap, after what was *spent*."""
+        budget = self.budget
+        if budget.minutes is not None and spent.seconds >= budget.minutes * 60:
+            return False
+        if budget.calls is not None and spent.calls + more.calls > budget.calls:
+            return False
+        tokens = spent.prompt_tokens + spent.completion_tokens
+        if budget.tokens is not None and tokens + more.tokens > budget.tokens:
+            return False
+        return budget.micro_dollars is None or (
+            self.paid(spent) + more.micro_dollars <= budget.micro_dollars
+        )
+
+    def paid(self, spent: Spent) -> int:
+        """What was spent; calls made before a price was known are charged at the highest now."""
+        charges = [
+            _charge(price, spent.unpriced_prompt_tokens, spent.unpriced_completion_tokens)
+            for price in self.prices.values()
+            if price is not None
+        ]
+        return spent.known_micro_dollars + max(charges, default=0) + spent.unpriced_calls
 
 
 def exceeds(case: Case, step: Step) -> bool:
@@ -77,16 +97,16 @@ def exceeds(case: Case, step: Step) -> bool:
     A step whose calls are likely to cost more than what is left would buy answers that decide
     nothing; what calls cost is known from those that were made.
     """
-    project, spent = case.project, case.evidence.spent
+    caps, spent = Caps.of(case.project), case.evidence.spent
     if isinstance(step, Train):
-        return not fits(project, spent, NOTHING)
+        return not caps.fits(spent, NOTHING)
     if not isinstance(step, Evaluate):
         return False
     new = case.missing(step.calls)
     if not new:
         return False
-    needs = (worst(project, new[:1]), likely(spent, len(new)))
-    return not all(fits(project, spent, cost) for cost in needs)
+    needs = (caps.worst(new[:1]), likely(spent, len(new)))
+    return not all(caps.fits(spent, cost) for cost in needs)
 
 
 def likely(spent: Spent, calls: int) -> Cost:
@@ -131,14 +151,8 @@ _PER_TURN = 8
 """Tokens that a chat template may put around one message."""
 
 
-def _paid(spent: Spent, price: ModelPrice) -> int:
-    """What was spent; calls that were made before the price was known are charged now."""
-    tokens = _charge(price, spent.unpriced_prompt_tokens, spent.unpriced_completion_tokens)
-    return spent.known_micro_dollars + tokens + spent.unpriced_calls
-
-
 def _charge(price: ModelPrice, prompt: int, completion: int) -> int:
-    """Micro-dollars, rounded up; who adds calls adds one for each, as each is rounded by itself."""
+    """Micro-dollars, rounded up, as every call is by itself."""
     return -(-(prompt * price.prompt + completion * price.completion) // _MILLION)
 
 
@@ -158,9 +172,8 @@ def _undecided(case: Case, step: Step) -> Stopped:
 def _used(case: Case) -> str:
     spent, budget = case.evidence.spent, case.project.budget
     used = f"{spent.calls} calls"
-    price = case.project.model.price
-    if budget.micro_dollars is not None and price is not None:
-        paid = _paid(spent, price)
+    if budget.micro_dollars is not None:
+        paid = Caps.of(case.project).paid(spent)
         used += f" and {paid / _MILLION:.4f} of {budget.micro_dollars / _MILLION:.4f} dollars"
     return used
 

@@ -8,6 +8,7 @@ import pytest
 
 from escalera.core.evidence import Evidence, Spent
 from escalera.core.ladder import budgeting, steps
+from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.case import Case
 from escalera.domain.project import Budget, ModelPrice
 from escalera.testing import playbook
@@ -38,13 +39,13 @@ def worst(step):
         request = call.system.request(call.item.input)
         for message in request.messages:
             total += 3 * (len(message.content.encode()) + 8)
-        total += 5 * request.decoding.max_tokens + 1
+        total += 5 * request.decoding.max_tokens
     return total
 
 
 def test_the_worst_case_of_calls():
-    """A token per byte, eight per message, the longest answers, a micro-dollar of rounding each."""
-    found = budgeting.worst(case(Spent(), micro_dollars=1).project, RACE.calls)
+    """A token per byte, eight per message, and the longest answers."""
+    found = Caps.of(case(Spent(), micro_dollars=1).project).worst(RACE.calls)
     assert found.calls == len(RACE.calls)
     assert found.micro_dollars == worst(RACE)
 
@@ -54,9 +55,9 @@ def test_money_spent_before_counts(short):
     """What is left must pay for the worst case, to the micro-dollar."""
     cap = 700 + worst(RACE) - short
     project = case(Spent(), micro_dollars=cap).project
-    asked = budgeting.worst(project, RACE.calls)
+    asked = Caps.of(project).worst(RACE.calls)
     spent = Spent(calls=9, known_micro_dollars=700)
-    assert budgeting.fits(project, spent, asked) == (short == 0)
+    assert Caps.of(project).fits(spent, asked) == (short == 0)
 
 
 @pytest.mark.parametrize("short", [0, 1, 2])
@@ -71,7 +72,7 @@ def test_calls_of_unknown_price_are_charged_by_their_tokens(short):
     )
     paid = 100 + 4 + 3 * 50 + 5 * 7
     project = case(Spent(), micro_dollars=paid + worst(RACE) - short).project
-    assert budgeting.fits(project, spent, budgeting.worst(project, RACE.calls)) == (short == 0)
+    assert Caps.of(project).fits(spent, Caps.of(project).worst(RACE.calls)) == (short == 0)
 
 
 @pytest.mark.parametrize("short", [0, 1])
@@ -80,14 +81,14 @@ def test_tokens_spent_before_count(short):
     asked = budgeting.Cost(calls=2, tokens=30)
     project = case(Spent(), tokens=100 + 7 + 30 - short).project
     spent = Spent(calls=9, prompt_tokens=100, completion_tokens=7)
-    assert budgeting.fits(project, spent, asked) == (short == 0)
+    assert Caps.of(project).fits(spent, asked) == (short == 0)
 
 
 def test_minutes_are_over_when_they_are_over():
     """Nothing more is begun, a training neither."""
     project = case(Spent(), minutes=1.0).project
-    assert budgeting.fits(project, Spent(seconds=59.9), budgeting.NOTHING)
-    assert not budgeting.fits(project, Spent(seconds=60.0), budgeting.NOTHING)
+    assert Caps.of(project).fits(Spent(seconds=59.9), budgeting.NOTHING)
+    assert not Caps.of(project).fits(Spent(seconds=60.0), budgeting.NOTHING)
 
 
 @pytest.mark.parametrize("short", [0, 1])
@@ -95,7 +96,7 @@ def test_a_step_that_is_likely_to_cost_more_than_what_is_left_is_not_begun(short
     """Half a look decides nothing. What is likely is the mean so far, not the worst case."""
     spent = Spent(calls=10, known_micro_dollars=1000)
     likely = 100 * len(RACE.calls)
-    first = budgeting.worst(case(Spent(), micro_dollars=1).project, RACE.calls[:1]).micro_dollars
+    first = Caps.of(case(Spent(), micro_dollars=1).project).worst(RACE.calls[:1]).micro_dollars
     assert first < likely < worst(RACE)
     assert budgeting.exceeds(case(spent, micro_dollars=1000 + likely - short), RACE) == (short > 0)
 
@@ -103,7 +104,7 @@ def test_a_step_that_is_likely_to_cost_more_than_what_is_left_is_not_begun(short
 @pytest.mark.parametrize("short", [0, 1])
 def test_a_step_whose_next_call_may_break_the_cap_is_not_begun(short):
     """Nothing is known of prices yet: the worst case of one call must fit."""
-    first = budgeting.worst(case(Spent(), micro_dollars=1).project, RACE.calls[:1]).micro_dollars
+    first = Caps.of(case(Spent(), micro_dollars=1).project).worst(RACE.calls[:1]).micro_dollars
     assert budgeting.exceeds(case(Spent(), micro_dollars=first - short), RACE) == (short > 0)
 
 
