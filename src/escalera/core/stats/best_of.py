@@ -73,9 +73,9 @@ def confirm(
     """Return the winner's estimate on fresh items, its gain over the incumbent and the optimism.
 
     Given the selection, fresh items are a plain sample: their mean is unbiased for the winner
-    whatever the rule of choice was, and `mean.interval` covers as for a single system. For a verdict
-    in looks use `sequential` on the same items. ValueError if an item was used in the selection,
-    is given twice, or scores do not match the items.
+    whatever the rule of choice was, and `mean.interval` covers as for a single system. For a
+    verdict in looks use `sequential` on the same items. ValueError if an item was used in the
+    selection, is given twice, or scores do not match the items.
     """
     _require_fresh(selected, items)
     if len(scores) != len(items):

@@ -1,8 +1,8 @@
 """One alpha for all questions of a project, over rungs and re-runs: what the next one may spend.
 
-A question is granted its alpha before its data are seen and costs the whole grant, however early its
-looks ended: giving back what a stopped test did not spend would pay twice for the luck that
-stopped it. What was asked is passed in as values, so a replayed journal gets the same grants.
+A question is granted its alpha before its data are seen and costs what it was asked at, however
+early its looks ended: giving back what a stopped test did not spend would pay twice for the luck
+that stopped it. What was asked is passed in as values, so a replayed journal gets the same grants.
 Probability of any false rejection, ever: at most `alpha`, under any dependence (union bound).
 """
 
@@ -93,9 +93,7 @@ def read(policy: Policy, asked: Sequence[Asked] = ()) -> Balance:
         at_risk += one.alpha - carried
     granted = _share(policy, len(asked)) + carried
     left = max(0.0, policy.alpha - at_risk)
-    return Balance(
-        granted=min(granted, left), at_risk=at_risk, left=left, questions=len(asked)
-    )
+    return Balance(granted=min(granted, left), at_risk=at_risk, left=left, questions=len(asked))
 
 
 # Private.

@@ -118,7 +118,8 @@ def simultaneous(
     minus that one, otherwise all pairs (i, j), i < j. Each is `paired.interval` at alpha over the
     number of intervals (Bonferroni; Dunn 1961): as honest at ties, edges and with clusters as one
     interval is, under any correlation and with few clusters. A max-t bootstrap would be narrower
-    for strongly correlated arms, but its coverage is proved for many clusters only. ValueError for fewer than two arms or a position that is none.
+    for strongly correlated arms, but its coverage is proved for many clusters only. ValueError for
+    fewer than two arms or a position that is none.
     """
     clustering.require_alpha(alpha)
     if len(arms) < 2 or (against is not None and not 0 <= against < len(arms)):
@@ -156,9 +157,7 @@ def _smallest_average(e_value: float, smaller: Sequence[float]) -> float:
 
 
 def _decide_e(adjusted: list[float], alpha: float) -> AdjustedE:
-    return AdjustedE(
-        e_values=tuple(adjusted), rejected=tuple(e * alpha >= 1.0 for e in adjusted)
-    )
+    return AdjustedE(e_values=tuple(adjusted), rejected=tuple(e * alpha >= 1.0 for e in adjusted))
 
 
 def _require_e_values(e_values: Sequence[float]) -> None:

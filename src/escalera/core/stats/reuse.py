@@ -8,8 +8,8 @@ Hoeffding's inequality over all of them, its mean score on n items lies within
 
 of the truth with probability 1 - alpha (the description-length argument: Dwork, Feldman, Hardt,
 Pitassi, Reingold and Roth 2015, "Generalization in adaptive data analysis and holdout reuse", the
-section on description length; Blum and Hardt 2015). It is a worst case: honest use loses far less, and an analyst who
-ignores past verdicts loses nothing. Hence a warning, not a verdict.
+section on description length; Blum and Hardt 2015). It is a worst case: honest use loses far less,
+and an analyst who ignores past verdicts loses nothing. Hence a warning, not a verdict.
 """
 
 import math

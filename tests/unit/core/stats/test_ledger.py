@@ -85,7 +85,7 @@ def test_never_more_than_the_total_and_every_prefix_replays(
 
 
 @pytest.mark.parametrize("recycle", [False, True])
-def test_family_wise_error_under_dependence(recycle: bool) -> None:
+def test_family_wise_error_under_dependence(recycle: bool) -> None:  # noqa: FBT001
     """Six questions, every other null true, p-values all driven by one normal: a false rejection in
     at most 5 % (seeded, 6,000 projects; limit three standard errors above).
     """
@@ -113,7 +113,7 @@ def test_a_journal_of_another_policy_is_refused() -> None:
     policy = Policy(alpha=0.05, planned=2)
     with pytest.raises(ValueError, match=r"'x' at position 0 .* its grant was 0\.025"):
         ledger.read(policy, [Asked(question="x", alpha=0.03)])
-    with pytest.raises(ValueError, match="asked at alpha 0.0"):
+    with pytest.raises(ValueError, match=r"asked at alpha 0\.0"):
         ledger.read(policy, [Asked(question="x", alpha=0.0)])
 
 

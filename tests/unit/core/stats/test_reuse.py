@@ -45,9 +45,7 @@ def test_five_binary_decisions_are_left_at_first() -> None:
         assert found.decisions_left == max(0, 5 - k)
 
 
-@given(
-    answers=st.lists(st.integers(1, 40), min_size=1, max_size=12), alpha=st.floats(0.001, 0.5)
-)
+@given(answers=st.lists(st.integers(1, 40), min_size=1, max_size=12), alpha=st.floats(0.001, 0.5))
 @settings(derandomize=True, max_examples=100, deadline=None)
 def test_wear_only_grows_and_worn_means_double(answers: list[int], alpha: float) -> None:
     """More uses never narrow the bound; worn is widening sqrt(2), twice the items."""
