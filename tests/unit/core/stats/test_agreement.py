@@ -1,9 +1,7 @@
-"""Kappa and alpha against statsmodels, krippendorff, published figures and slow definitions."""
+"""Kappa and alpha against statsmodels, published figures and slow definitions."""
 
 import itertools
-import math
 
-import krippendorff
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -111,14 +109,11 @@ def test_alpha_golden_krippendorff(metric: str, published: float) -> None:
 
 
 def test_alpha_of_real_votes() -> None:
-    """Three people on 999 PandaLM pairs: alpha as the krippendorff package has it, tight."""
+    """Three people on 999 PandaLM pairs: alpha as computed once with krippendorff 0.9.0, tight."""
     votes = [tuple(key) for key, n in PANDALM_VOTES.items() for _ in range(n)]
     assert len(votes) == 999
-    codes = np.array([["abt".index(v) for v in row] for row in votes], dtype=float).T
-    expected = krippendorff.alpha(reliability_data=codes, level_of_measurement="nominal")
     found = agreement.krippendorff_alpha(votes)
-    assert found.estimate == pytest.approx(expected, rel=1e-12)
-    assert round(found.estimate, 3) == 0.864
+    assert found.estimate == pytest.approx(0.8642206851960816, rel=1e-12)
     assert 0.82 < found.lower < 0.85 < 0.87 < found.upper < 0.90
 
 
@@ -158,17 +153,12 @@ def slow_alpha(units: list[tuple[float | None, ...]], metric: str) -> float:
     metric=st.sampled_from(["nominal", "ordinal", "interval"]),
 )
 @settings(derandomize=True, max_examples=100, deadline=None)
-def test_alpha_matches_definition_and_package(
-    units: list[tuple[float | None, ...]], metric: str
-) -> None:
+def test_alpha_matches_the_definition(units: list[tuple[float | None, ...]], metric: str) -> None:
     """Missing values, ties and singletons included; the raters' order does not matter."""
     pairable = [u for u in units if sum(v is not None for v in u) > 1]
     assume(len({v for u in pairable for v in u if v is not None}) > 1)
     found = agreement.krippendorff_alpha(units, metric=metric)
     assert found.estimate == pytest.approx(slow_alpha(units, metric), abs=1e-10)
-    codes = np.array([[math.nan if v is None else v for v in u] for u in units]).T
-    expected = krippendorff.alpha(reliability_data=codes, level_of_measurement=metric)
-    assert found.estimate == pytest.approx(expected, abs=1e-10)
     assert found.lower <= found.estimate <= found.upper
     turned = agreement.krippendorff_alpha([u[::-1] for u in units], metric=metric)
     assert turned.estimate == pytest.approx(found.estimate)
