@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from escalera.core.stats import agreement
+from escalera.core.stats import agreement, mean
 
 # Verdicts of gpt-3.5-turbo (rows) against the majority of three people (columns: a, b, tie) on the
 # 974 readable pairs of the PandaLM test set (Wang et al. 2024, Apache-2.0), as counts.
@@ -83,6 +83,16 @@ def test_perfect_agreement_is_not_certainty() -> None:
     same = agreement.krippendorff_alpha([[r, r] for r in ratings])
     assert same.upper == 1.0
     assert 0.7 < same.lower < 0.8
+
+
+def test_a_handful_of_disagreements_is_no_standard_error() -> None:
+    """Two disagreements among forty: the interval is Wilson's of their share over the chance."""
+    first, second = unfold([[19, 1], [1, 19]])
+    found = agreement.cohen_kappa(first, second)
+    share = mean.interval([1.0] * 2 + [0.0] * 38)
+    assert found.method == "variance-bound"
+    ends = (1 - share.upper / 0.5, 1 - share.lower / 0.5)
+    assert (found.lower, found.upper) == pytest.approx(ends)
 
 
 def test_clusters_widen() -> None:

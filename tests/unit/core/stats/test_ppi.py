@@ -131,6 +131,59 @@ def test_known_probabilities_undo_the_choice_of_labels() -> None:
     assert same == ppi.mean(judge, human)
 
 
+def test_weighted_estimate_by_hand() -> None:
+    """Ratio of weighted sums, corrected by the slope that minimises the weighted variance: weights
+    squared around the weighted means.
+    """
+    judge, human = sample(5, 12, 40)
+    chance = np.linspace(0.1, 0.9, 40)
+    found = ppi.mean(judge, human, probabilities=chance)
+    rows = [(1 / p, f, y) for p, f, y in zip(chance, judge, human, strict=True) if y is not None]
+    w, f, y = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    f0, y0 = (w * f).sum() / w.sum(), (w * y).sum() / w.sum()
+    slope = (w**2 * (f - f0) * (y - y0)).sum() / (w**2 * (f - f0) ** 2).sum()
+    assert found.weight == pytest.approx(slope)
+    assert found.interval.estimate == pytest.approx(y0 + slope * (np.mean(judge) - f0))
+    assert found.interval.method == "jackknife-t-adjusted"
+
+
+def test_post_stratified_by_hand() -> None:
+    """Shares per judge value with half a label in every cell, at the effective number of labels
+    that unequal weights leave, and the error of how often the judge says 1.
+    """
+    says = [1.0] * 6 + [0.0] * 4 + [1.0] * 20 + [0.0] * 10
+    right = [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0]
+    chance = [0.2, 0.4] * 20
+    found = ppi.mean(says, [*right, *[None] * 30], probabilities=chance).interval
+    kish = 10 * (5 * 4 + 5 * 1) / (5 * 2 + 5 * 1) ** 2
+    share_1, share_0 = (9 - 1) / 9, 2 / 6
+    m_1, m_0 = 6 / kish, 4 / kish
+    p_1, p_0 = (share_1 * m_1 + 0.5) / (m_1 + 1), (share_0 * m_0 + 0.5) / (m_0 + 1)
+    w = 26 / 40
+    variance = w**2 * p_1 * (1 - p_1) / (m_1 + 1) + (1 - w) ** 2 * p_0 * (1 - p_0) / (m_0 + 1)
+    variance += (p_1 - p_0) ** 2 * w * (1 - w) / 39
+    half = scipy.stats.t.ppf(0.975, 9) * math.sqrt(variance)
+    centre = w * p_1 + (1 - w) * p_0
+    assert found.method == "post-stratified"
+    assert found.lower == pytest.approx(centre - half)
+    assert found.upper == pytest.approx(min(1.0, centre + half))
+
+
+def test_labels_of_one_customer_count_as_one() -> None:
+    """Customers whose five messages are copies: nearly as wide as one message each."""
+    rng = np.random.default_rng(6)
+    right = rng.random(60) < 0.6
+    says = np.where(right, rng.random(60) < 0.8, rng.random(60) < 0.3).astype(float)
+    human = [float(r) if i < 20 else None for i, r in enumerate(right)]
+    alone = ppi.mean(says, human).interval
+    copied = says.repeat(5), [h for h in human for _ in range(5)]
+    known = ppi.mean(*copied, np.arange(60).repeat(5).tolist()).interval
+    naive = ppi.mean(*copied).interval
+    assert known.method == "post-stratified"
+    assert known.upper - known.lower > 0.9 * (alone.upper - alone.lower)
+    assert naive.upper - naive.lower < 0.6 * (alone.upper - alone.lower)
+
+
 def test_without_use_of_the_judge_the_labels_speak() -> None:
     """All items labelled, or a constant judge: the plain interval; a useless judge has weight 0."""
     human = [1.0, 0.0, 1.0, 1.0, 0.5, 0.0]
