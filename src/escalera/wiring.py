@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from escalera.core.ladder.budgeting import Caps
 from escalera.domain.dataset import in_order
 from escalera.domain.identity import digest_of
 from escalera.domain.project import BaseModel, Budget, ModelPrice, Policy, Project
@@ -27,9 +28,10 @@ from escalera.edges.providers.endpoint import Endpoint
 from escalera.edges.providers.openai_http import OpenAIHTTP
 from escalera.engine import making
 from escalera.engine.climb import Ports
+from escalera.engine.measuring import Means
 from escalera.engine.serve import Served
 from escalera.errors import MissingExtra, ProjectError
-from escalera.ports import Merger, Provider, Trainer
+from escalera.ports import Merger, Progress, Provider, Trainer
 from escalera.settings import data_file, project_file
 from escalera.settings.tables import ModelTable, PriceTable, ProjectFile, TaskTable
 
@@ -68,6 +70,23 @@ class Installation:
             trainer=self._trainer,
             merger=_merger,
         )
+
+    def means(self, journal: SQLiteJournal, models: Iterable[str], progress: Progress) -> Means:
+        """What a measurement of systems on *models* works with."""
+        asked = [self.base_model(name) for name in models]
+        for model in asked:
+            _affordable(self.file, self.tables, model)
+        prices = {model.name: model.price for model in asked}
+        return Means(
+            journal=journal,
+            provider=self.provider,
+            caps=Caps(budget=self.project.budget, prices=prices),
+            progress=progress,
+        )
+
+    def base_model(self, name: str) -> BaseModel:
+        """A model of the project file, with what identifies its weights."""
+        return _base_model(self.file, name, self.tables.models[name])
 
     def provider(self, name: str) -> Provider:
         """The provider of a model of the project file."""

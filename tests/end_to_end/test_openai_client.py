@@ -156,7 +156,7 @@ def test_the_client_tries_again_only_where_it_helps() -> None:
         assert found.choices[0].message.content == ANSWER
     with client(Faults(first=1, kind="rejected")) as made:
         again = made.with_options(max_retries=1)
-        with pytest.raises(openai.InternalServerError, match="rejection"):
+        with pytest.raises(openai.BadRequestError, match="rejection"):
             again.chat.completions.create(model="support", messages=HELLO)
 
 

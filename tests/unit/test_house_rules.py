@@ -16,6 +16,7 @@ WITHOUT_OWN_TEST = {
     "apps/cli/chat.py": "the loop is in apps/cli/test_main, the answers in engine/test_serve",
     "apps/cli/climb.py": "exit codes and output in apps/cli/test_main",
     "apps/cli/demo.py": "runs the whole example: `make demo`",
+    "apps/cli/eval.py": "end_to_end/test_eval",
     "apps/cli/options.py": "used by every test of a command",
     "apps/cli/report.py": "exit codes and output in apps/cli/test_main",
     "apps/cli/serve.py": "argument checks in apps/cli/test_main, the server in end_to_end",

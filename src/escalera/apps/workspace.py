@@ -13,17 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from escalera import wiring
+from escalera.apps import measured
+from escalera.apps.measured import Evaluation
 from escalera.apps.report import document as documents
 from escalera.apps.report import page
 from escalera.core.evaluation import compare
 from escalera.core.evaluation.compare import Contrast
 from escalera.core.evidence import Evidence, fold
-from escalera.domain.project import RUNGS, Project
+from escalera.core.ladder import naming
+from escalera.domain.project import Project
 from escalera.domain.system import Route
-from escalera.engine import climb
+from escalera.domain.task import Task
+from escalera.engine import climb, measuring
+from escalera.engine.measuring import Wanted
 from escalera.engine.observer import Observer, Quiet
 from escalera.engine.serve import Desk
 from escalera.errors import EvidenceMissing, InputError
+from escalera.ports import Progress
 
 VERSION = installed_version("escalera")
 
@@ -144,11 +150,43 @@ class Workspace:
         """Everything in the journal, folded."""
         return self._read()[0]
 
+    def tasks(self, *names: str) -> tuple[Task, ...]:
+        """The tasks called *names*, in that order; without any, all. Raises `InputError`."""
+        known = {task.name: task for task in self.project.tasks}
+        for name in names:
+            if name not in known:
+                raise InputError(f"there is no task {name!r}: this project has {sorted(known)!r}")
+        return tuple(known[name] for name in names) or self.project.tasks
+
+    def evaluate(
+        self, *systems: str, wanted: Wanted | None = None, progress: Progress | None = None
+    ) -> Evaluation:
+        """Measure systems by name on tasks, buying only what the journal does not hold.
+
+        Names are those of `core.ladder.naming`; without any, the base model. `wanted` says which
+        tasks, split, items and repeats; without it, all `confirm` items of all tasks.
+        """
+        wanted = wanted or Wanted(tasks=self.project.tasks, split="confirm")
+        names = systems or (self.project.model.name,)
+        journal = self._installation.journal()
+        try:
+            before = fold(journal.events())
+            routes = {name: self._route(name, before) for name in names}
+            models = {b.system.model for route in routes.values() for b in route.branches}
+            means = self._installation.means(journal, models, progress or Quiet().progressed)
+            evidence = measuring.run(self.project, list(routes.values()), wanted, means)
+        finally:
+            journal.close()
+        return measured.gather(routes, wanted, evidence, alpha=self.project.policy.alpha)
+
     def compare(self, candidate: str, incumbent: str) -> Comparison:
-        """Compare two systems by rung name ("lora") or digest, on the items both have answered."""
+        """Compare two systems by name ("lora", "served"), on the items both have answered."""
         evidence = self.evidence()
         found = compare.contrast(
-            self.project, evidence, _named(evidence, candidate), _named(evidence, incumbent)
+            self.project,
+            evidence,
+            self._route(candidate, evidence),
+            self._route(incumbent, evidence),
         )
         if not found:
             raise EvidenceMissing(
@@ -188,6 +226,12 @@ class Workspace:
             models=self._installation.served(route),
         )
 
+    def _route(self, name: str, evidence: Evidence) -> Route:
+        models = naming.Models(
+            names=tuple(self._installation.tables.models), find=self._installation.base_model
+        )
+        return naming.resolve(name, self.project, evidence, models)
+
     def _read(self) -> tuple[Evidence, str]:
         if not self._installation.journal_file.exists():
             raise EvidenceMissing(
@@ -219,19 +263,3 @@ def as_json(document: dict[str, Any], *, clocks: bool = True) -> str:
     """The report as JSON with sorted keys; without clock readings, equal climbs are equal bytes."""
     shown = document if clocks else documents.without_clocks(document)
     return json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False)
-
-
-# Below: private.
-
-
-def _named(evidence: Evidence, name: str) -> Route:
-    for rung in RUNGS:
-        if rung == name:
-            route = evidence.nominee(rung)
-            if route is not None:
-                return route
-    for nominated in evidence.nominated:
-        if nominated.route.digest.startswith(name):
-            return nominated.route
-    known = sorted({nominated.rung for nominated in evidence.nominated})
-    raise InputError(f"there is no system {name!r}: this climb has {', '.join(known) or 'none'}")

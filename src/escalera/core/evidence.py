@@ -115,6 +115,10 @@ class Evidence:
         """Whether *system* was asked *item*, scored or not."""
         return (system.digest, item.digest, repeat) in self.observed
 
+    def sample(self, system: System, item: Example, repeat: int = 0) -> Observed | None:
+        """What *system* answered to *item* at this repeat, or None when it was not asked."""
+        return self.observed.get((system.digest, item.digest, repeat))
+
     def answering(self, route: Route, item: Example) -> System:
         """The system of *route* that answers *item*: by the router, or by the item's own type."""
         task = self._choices[route.router][item.id] if route.router is not None else item.task
@@ -122,7 +126,7 @@ class Evidence:
 
     def answer(self, route: Route, item: Example) -> Observed | None:
         """What *route* answered to *item*, or None when it was not asked."""
-        return self.observed.get((self.answering(route, item).digest, item.digest, 0))
+        return self.sample(self.answering(route, item), item)
 
     def route(self, digest: str) -> Route:
         """The nominated route with this digest; KeyError when there is none."""

@@ -7,8 +7,7 @@ arithmetic depends on the batch gives the same answers.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 
@@ -20,6 +19,7 @@ from escalera.domain.message import FinishReason, Reply, Usage
 from escalera.domain.project import Project
 from escalera.engine.purse import Purse
 from escalera.engine.recorder import Record, Recorder
+from escalera.engine.together import all_or_first_error
 from escalera.errors import ProviderError, RequestRejected
 from escalera.ports import Progress, Provider
 
@@ -52,7 +52,7 @@ class Evaluator:
             recorder=Recorder(self.record),
             total=len(self._new(calls)),
         )
-        await _all_or_first_error([self._work(run) for _ in range(self.provider.concurrency)])
+        await all_or_first_error([self._work(run) for _ in range(self.provider.concurrency)])
 
     def _reuse(self, calls: Sequence[Call]) -> None:
         """Record answers to requests that were bought for another system or another target."""
@@ -110,25 +110,6 @@ class _Run:
     total: int
     done: int = 0
     ended: bool = False
-
-
-async def _all_or_first_error(work: Sequence[Coroutine[None, None, None]]) -> None:
-    """Run all and raise the first error.
-
-    When the endpoint is away, units under way end and are recorded: they are paid for. Whatever
-    else goes wrong ends them.
-    """
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        for finished in asyncio.as_completed(tasks):
-            await finished
-    except ProviderError:
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _units(calls: Sequence[Call], size: int) -> Iterator[Sequence[Call]]:

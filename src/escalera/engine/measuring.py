@@ -16,6 +16,7 @@ from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.engine.evaluation import Evaluator
 from escalera.engine.purse import Purse
+from escalera.engine.together import all_or_first_error
 from escalera.ports import Journal, Progress, Provider
 
 
@@ -82,9 +83,7 @@ def run(project: Project, routes: Sequence[Route], wanted: Wanted, means: Means)
         for call in dict.fromkeys(c for route in routes for c in wanted.calls(route, evidence)):
             if not evidence.has(call.system, call.item, call.repeat):
                 by_model.setdefault(call.system.model, []).append(call)
-        async with asyncio.TaskGroup() as group:
-            for name, calls in by_model.items():
-                group.create_task(ask(name, calls))
+        await all_or_first_error([ask(name, calls) for name, calls in by_model.items()])
 
     asyncio.run(ask_all())
     return evidence

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "Check data, models and packages, and say what the climb will cost.",
     "demo": "Run the running example: a shop's assistant with three kinds of query.",
     "climb": "Climb from the base model to a decision; continues where it stopped.",
+    "eval": "Measure systems: score, interval, what is missing, price and time.",
     "report": "Write the decision report (HTML, or JSON).",
     "explain": "Say why the decision is what it is, and what would reverse it.",
     "chat": "Talk with the decided system in the terminal.",

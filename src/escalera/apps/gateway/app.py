@@ -28,6 +28,7 @@ from escalera.errors import (
     InputError,
     ProviderError,
     ProviderUnavailable,
+    RequestRejected,
 )
 
 MAX_BODY = 1024 * 1024
@@ -174,7 +175,7 @@ async def _failed(request: Request, error: Exception) -> Response:
         case wire.Refusal():
             status, code, param, said = error.status, error.code, error.param, error.message
         case ProviderError():
-            status = 503 if isinstance(error, ProviderUnavailable) else 502
+            status = _upstream_status(error)
             code, said, headers = _code(error), str(error), _retry_headers(error)
         case EscaleraError():
             status, code, said = 500, _code(error), str(error)
@@ -190,6 +191,17 @@ async def _failed(request: Request, error: Exception) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     body = wire.error_body(said, status=status, code=code, param=param)
     return Response(body, status_code=status, media_type=JSON, headers=headers)
+
+
+def _upstream_status(error: ProviderError) -> int:
+    """Whose fault it was: what is wrong with the request is the caller's to mend."""
+    match error:
+        case RequestRejected():
+            return 400
+        case ProviderUnavailable():
+            return 503
+        case _:
+            return 502
 
 
 def _code(error: EscaleraError) -> str:

@@ -171,21 +171,23 @@ def test_the_right_key_opens_and_health_needs_none() -> None:
 
 @pytest.mark.parametrize("asked", [{}, {"stream": True}])
 @pytest.mark.parametrize(
-    ("kind", "status", "code", "again"),
+    ("kind", "status", "code", "blamed", "again"),
     [
-        ("unavailable", 503, "upstream_unavailable", "true"),
-        ("rejected", 502, "upstream_rejected", "false"),
+        ("unavailable", 503, "upstream_unavailable", "server_error", "true"),
+        ("rejected", 400, "upstream_rejected", "invalid_request_error", "false"),
+        ("no access", 502, "upstream_rejected", "server_error", "false"),
     ],
 )
 def test_upstream_failures_before_the_first_byte_are_statuses(
-    asked: dict[str, Any], kind: Any, status: int, code: str, again: str
+    asked: dict[str, Any], kind: Any, status: int, code: str, blamed: str, again: str
 ) -> None:
-    """A failure that is known in time is a status, also for streams, and says if trying helps."""
+    """A failure known in time is a status, also for streams; it says whose fault it is, and
+    whether trying again helps: a wrong request is the caller's, a wrong key is ours."""
     provider = ScriptedProvider(echo, faults=Faults(first=1, kind=kind))
     response = Call(provider).chat(**asked)
     assert response.status_code == status
     assert error_of(response)["code"] == code
-    assert error_of(response)["type"] == "server_error"
+    assert error_of(response)["type"] == blamed
     assert response.headers["x-should-retry"] == again
 
 

@@ -1,0 +1,122 @@
+"""What `eval` found, for people and for scripts."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from escalera.apps.report import numerals
+from escalera.core.evaluation.summary import Summary, summarise
+from escalera.core.evidence import Evidence
+from escalera.domain.system import Route
+from escalera.engine.measuring import Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Systems on tasks; `missing` counts calls that were wanted and not made."""
+
+    split: str
+    summaries: tuple[Summary, ...]
+    missing: int
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything that was wanted was asked, 3 when a cap of the budget came first."""
+        return 3 if self.missing else 0
+
+    def document(self) -> dict[str, Any]:
+        """Everything as plain data; clock readings lie under `clocks`."""
+        rows = []
+        for entry in self.summaries:
+            row = asdict(entry)
+            row["clocks"] = {"seconds": row.pop("seconds")}
+            rows.append(row)
+        return {"split": self.split, "missing_calls": self.missing, "systems": rows}
+
+    def __str__(self) -> str:
+        return "\n".join([*self._table(), *self.notes()])
+
+    def _repr_html_(self) -> str:
+        head, *rows = self._cells()
+        lines = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
+        titles = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes())
+        return f"<table><tr>{titles}</tr>{body}</table><ul>{notes}</ul>"
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know before the figures are believed."""
+        said = []
+        for entry in self.summaries:
+            name = f"{entry.system} on {entry.task}"
+            if entry.unscored:
+                bounds = f"{entry.worst:.3f} to {entry.best:.3f}"
+                said.append(
+                    f"{name}: {entry.unscored} items have no score; whatever they are worth, the "
+                    f"mean over all items lies in {bounds}"
+                )
+            if entry.retried and entry.first_try is not None:
+                said.append(
+                    f"{name}: {entry.retried} answers came after a failed try; "
+                    f"without their items the mean is {entry.first_try:.3f}"
+                )
+            if len(entry.revisions) > 1:
+                said.append(
+                    f"{name}: the endpoint changed while it was asked: {', '.join(entry.revisions)}"
+                )
+        if self.missing:
+            said.append(f"{self.missing} calls were not made: a cap of [budget] is reached")
+        said.append("Each interval holds by itself; to choose between systems use `compare`.")
+        return tuple(said)
+
+    def _table(self) -> list[str]:
+        rows = self._cells()
+        widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+        return [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        head = ("system", "task", "score", "interval", "items", "price", "time")
+        return [head, *(_row(entry) for entry in self.summaries)]
+
+
+def gather(
+    routes: Mapping[str, Route], wanted: Wanted, evidence: Evidence, *, alpha: float
+) -> Evaluation:
+    """The evaluation of *routes* by name, from what the evidence holds."""
+    found, missing = [], 0
+    for name, route in routes.items():
+        for task in wanted.tasks:
+            calls = replace(wanted, tasks=(task,)).calls(route, evidence)
+            seen = [evidence.sample(call.system, call.item, call.repeat) for call in calls]
+            answers = [answer for answer in seen if answer is not None]
+            missing += len(seen) - len(answers)
+            if answers:
+                found.append(summarise(name, task.name, answers, alpha=alpha))
+    return Evaluation(split=wanted.split, summaries=tuple(found), missing=missing)
+
+
+# Below: private.
+
+
+def _row(entry: Summary) -> tuple[str, ...]:
+    found = entry.figure
+    if found is None:
+        score, interval, items = "none", "", f"0 of {entry.unscored}"
+    else:
+        score, interval = f"{found.value:.3f}", f"[{found.lower:.3f}, {found.upper:.3f}]"
+        items = str(found.n) if found.clusters == found.n else f"{found.n} in {found.clusters}"
+    return (
+        entry.system,
+        entry.task,
+        score,
+        interval,
+        items,
+        numerals.thousand_calls(entry.micro_dollars),
+        f"{entry.seconds:.3f} s",
+    )

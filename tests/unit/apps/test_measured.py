@@ -1,0 +1,78 @@
+"""The table of `eval`: figures, what a reader must know, and data for scripts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from escalera.apps.measured import Evaluation
+from escalera.core.evaluation.summary import Summary
+from escalera.domain.verdict import Figure
+
+FULL = Summary(
+    system="base",
+    task="orders",
+    figure=Figure(value=0.5, lower=0.4, upper=0.6, n=80, clusters=70),
+    unscored=0,
+    worst=0.5,
+    best=0.5,
+    retried=0,
+    first_try=0.5,
+    answers=80,
+    reused=0,
+    tokens=12.0,
+    micro_dollars=50.0,
+    seconds=0.25,
+    revisions=("r1",),
+)
+
+
+def shown(*summaries, missing=0):
+    return Evaluation(split="confirm", summaries=summaries, missing=missing)
+
+
+def test_a_row_per_system_and_task():
+    """Score, interval, items in clusters, price and time."""
+    head, row, *_ = str(shown(FULL)).splitlines()
+    assert head.split()[:3] == ["system", "task", "score"]
+    for part in ("base", "orders", "0.500", "[0.400, 0.600]", "80 in 70", "$0.05", "0.250 s"):
+        assert part in row
+
+
+def test_clean_figures_need_one_note():
+    """That intervals hold one by one."""
+    assert shown(FULL).notes() == (
+        "Each interval holds by itself; to choose between systems use `compare`.",
+    )
+    assert shown(FULL).exit_code == 0
+
+
+def test_what_must_be_known_is_said():
+    """Missing scores with their bounds, retries, a changed endpoint, calls that were not made."""
+    marred = replace(
+        FULL, unscored=4, worst=0.476, best=0.524, retried=3, first_try=0.48, revisions=("a", "b")
+    )
+    found = shown(marred, missing=7)
+    text = str(found)
+    assert "4 items have no score" in text
+    assert "0.476 to 0.524" in text
+    assert "3 answers came after a failed try" in text
+    assert "0.480" in text
+    assert "the endpoint changed while it was asked: a, b" in text
+    assert "7 calls were not made" in text
+    assert found.exit_code == 3
+
+
+def test_no_score_at_all_is_no_zero():
+    """The word, not a number."""
+    empty = replace(FULL, figure=None, unscored=80, worst=0.0, best=1.0, first_try=None)
+    assert "none" in str(shown(empty)).splitlines()[1]
+
+
+def test_the_page_escapes_and_the_data_keep_clocks_apart():
+    """Names are foreign text; times are under `clocks`."""
+    page = shown(replace(FULL, system="<b>"))._repr_html_()
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+    (row,) = shown(FULL).document()["systems"]
+    assert row["clocks"] == {"seconds": 0.25}
+    assert "seconds" not in row
