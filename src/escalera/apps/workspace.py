@@ -18,7 +18,7 @@ from escalera.apps.measured import Evaluation
 from escalera.apps.report import document as documents
 from escalera.apps.report import page
 from escalera.core.evaluation import compare
-from escalera.core.evaluation.compare import Contrast
+from escalera.core.evaluation.contrast import Asked, Contrast, contrast
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import naming
 from escalera.domain.project import Project
@@ -182,15 +182,20 @@ class Workspace:
     def compare(self, candidate: str, incumbent: str) -> Comparison:
         """Compare two systems by name ("lora", "served"), on the items both have answered."""
         evidence = self.evidence()
-        found = compare.contrast(
-            self.project,
-            evidence,
-            self._route(candidate, evidence),
-            self._route(incumbent, evidence),
-        )
+        left, right = self._route(candidate, evidence), self._route(incumbent, evidence)
+        asked = [
+            Asked(
+                task=task.name,
+                margin=task.margin,
+                sample=compare.common(evidence, task.items("confirm"), left, right),
+            )
+            for task in self.project.tasks
+        ]
+        found = contrast(asked, alpha=self.project.policy.alpha)
         if not found:
             raise EvidenceMissing(
-                f"{candidate!r} and {incumbent!r} have no `confirm` items in common yet"
+                f"{candidate!r} and {incumbent!r} have no scored `confirm` items in common: "
+                f"`escalera eval {candidate} {incumbent}` asks them"
             )
         return Comparison(candidate=candidate, incumbent=incumbent, tasks=found)
 

@@ -1,0 +1,154 @@
+"""Two systems on common items, task by task, at a fixed number of items: a table, and a gate.
+
+Intervals are at alpha divided by the number of tasks (Bonferroni, so that all hold together), p
+values exact (McNemar) for right/wrong scores without clusters and cluster-robust otherwise,
+Holm-adjusted over the tasks. Read once, the gate errs with probability alpha at most; whoever reads
+it again and again while items arrive wants the looks of `compare`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from escalera.core.evaluation.sample import Sample, Scores
+from escalera.core.stats import distributions, mean, multiplicity, noninferiority, paired
+from escalera.core.stats.clustering import Interval
+from escalera.domain.verdict import Comparison, Figure
+
+Gate = Literal["passed", "undecided", "regressed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """Two systems on one task's common items, with Holm's correction over the tasks compared.
+
+    `gate` says whether the candidate is shown not to fall by the margin or more; it is undecided,
+    too, where missing scores could change it. `worst` and `best` are the difference over all items
+    if every missing score spoke against the candidate, and for it.
+    """
+
+    task: str
+    margin: float
+    candidate: Figure
+    incumbent: Figure
+    difference: Figure
+    verdict: Comparison
+    gate: Gate
+    unscored: int
+    worst: float
+    best: float
+    p_value: float
+    p_holm: float
+    right_to_wrong: float
+    wrong_to_right: float
+
+    @property
+    def non_inferior(self) -> bool:
+        """Whether the gate is passed."""
+        return self.gate == "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A task with its common items and the fall that is accepted."""
+
+    task: str
+    margin: float
+    sample: Sample
+
+
+def contrast(asked: Sequence[Asked], *, alpha: float) -> tuple[Contrast, ...]:
+    """A row for every task that has common scored items; *alpha* is shared by the rows."""
+    held = [entry for entry in asked if entry.sample.scored.candidate]
+    if not held:
+        return ()
+    p_values = [_p_value(entry.sample.scored) for entry in held]
+    adjusted = multiplicity.holm(p_values, alpha=alpha).p_values
+    return tuple(
+        _row(entry, alpha / len(held), p, holm)
+        for entry, p, holm in zip(held, p_values, adjusted, strict=True)
+    )
+
+
+def overall(rows: Sequence[Contrast]) -> Gate:
+    """One word for all tasks: a shown fall on any, else whatever is open, else passed."""
+    gates = {row.gate for row in rows}
+    if "regressed" in gates:
+        return "regressed"
+    return "passed" if gates == {"passed"} else "undecided"
+
+
+EXIT_CODES: Mapping[Gate, int] = {"passed": 0, "undecided": 3, "regressed": 4}
+"""What a gate in a pipeline ends with."""
+
+
+# Below: private.
+
+
+def _row(asked: Asked, alpha: float, p_value: float, p_holm: float) -> Contrast:
+    scores = asked.sample.scored
+    difference = paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=alpha)
+    judged = _judged(difference, asked.margin)
+    worst, best = asked.sample.worst(), asked.sample.best()
+    pairs = list(zip(scores.candidate, scores.incumbent, strict=True))
+    return Contrast(
+        task=asked.task,
+        margin=asked.margin,
+        candidate=_figure(mean.interval(scores.candidate, scores.clusters, alpha=alpha), scores),
+        incumbent=_figure(mean.interval(scores.incumbent, scores.clusters, alpha=alpha), scores),
+        difference=_figure(difference, scores),
+        verdict=judged.outcome,
+        gate=_gate(asked, alpha),
+        unscored=asked.sample.unscored,
+        worst=paired.difference(worst.candidate, worst.incumbent, worst.clusters).value,
+        best=paired.difference(best.candidate, best.incumbent, best.clusters).value,
+        p_value=p_value,
+        p_holm=p_holm,
+        right_to_wrong=sum(new < old for new, old in pairs) / len(pairs),
+        wrong_to_right=sum(new > old for new, old in pairs) / len(pairs),
+    )
+
+
+def _gate(asked: Asked, alpha: float) -> Gate:
+    """The gate on the scored items, if no value of the missing ones changes it."""
+    sample = asked.sample
+    found = {_gate_of(scores, asked.margin, alpha) for scores in _readings(sample)}
+    return found.pop() if len(found) == 1 else "undecided"
+
+
+def _readings(sample: Sample) -> list[Scores]:
+    return [sample.scored, sample.worst(), sample.best()] if sample.unscored else [sample.scored]
+
+
+def _gate_of(scores: Scores, margin: float, alpha: float) -> Gate:
+    interval = paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=alpha)
+    judged = _judged(interval, margin)
+    if judged.non_inferior:
+        return "passed"
+    return "regressed" if judged.regressed else "undecided"
+
+
+def _judged(interval: Interval, margin: float) -> noninferiority.Verdict:
+    return noninferiority.judge(
+        estimate=interval.estimate, lower=interval.lower, upper=interval.upper, margin=margin
+    )
+
+
+def _p_value(scores: Scores) -> float:
+    unclustered = len(set(scores.clusters)) == len(scores.clusters)
+    if unclustered and mean.is_binary(scores.candidate) and mean.is_binary(scores.incumbent):
+        return paired.mcnemar(scores.candidate, scores.incumbent).p_value
+    z = paired.z_statistic(scores.candidate, scores.incumbent, scores.clusters)
+    return 2 * distributions.normal_cdf(-abs(z))
+
+
+def _figure(interval: Interval, scores: Scores) -> Figure:
+    return Figure(
+        value=interval.estimate,
+        lower=interval.lower,
+        upper=interval.upper,
+        n=len(scores.candidate),
+        clusters=len(set(scores.clusters)),
+    )
