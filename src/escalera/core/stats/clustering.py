@@ -86,6 +86,14 @@ def robust_mean(values: Values, clusters: Clusters = None) -> Estimate:
     )
 
 
+def groups(values: Values, clusters: Clusters = None) -> list[list[float]]:
+    """Return finite values by cluster, in the order in which labels first occur.
+
+    Without labels every value is its own cluster. ValueError as in `robust_mean`.
+    """
+    return _group(_as_floats(values), clusters)
+
+
 def design_effect(estimate: Estimate, variance: float) -> float:
     """Return how many times clustering multiplies the variance of the mean, at least 1.
 

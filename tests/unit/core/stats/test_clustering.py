@@ -100,3 +100,9 @@ def test_bad_values_are_refused() -> None:
         clustering.robust_mean([0.0, 1.0], ["a"])
     with pytest.raises(ValueError, match="alpha 1"):
         clustering.t_interval(clustering.robust_mean([0.0, 1.0]), alpha=1.0)
+
+
+def test_groups_follow_first_occurrence() -> None:
+    """Values are gathered by label in the order labels appear; without labels each is alone."""
+    assert clustering.groups([1.0, 2.0, 3.0], ["b", "a", "b"]) == [[1.0, 3.0], [2.0]]
+    assert clustering.groups([1.0, 2.0]) == [[1.0], [2.0]]
