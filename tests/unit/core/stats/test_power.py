@@ -1,7 +1,11 @@
-"""Planned numbers of items give the planned power."""
+"""Planned numbers of items give the planned power, and planned differences are found."""
+
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from statsmodels.stats.power import NormalIndPower
 
 from escalera.core.stats import power, proportion
@@ -45,6 +49,93 @@ def test_unreachable_questions_have_no_number() -> None:
     """A mean at the bar or a difference at or below minus the margin cannot be proved."""
     assert power.items_against_bar(mean=0.7, bar=0.7) is None
     assert power.items_for_noninferiority(difference=-0.02, margin=0.02, variance=0.1) is None
+
+
+@given(
+    items=st.integers(5, 5000),
+    bar=st.floats(0.02, 0.98),
+    power_wanted=st.sampled_from([0.5, 0.8, 0.95]),
+    effect=st.floats(1, 4),
+)
+@settings(derandomize=True, max_examples=60, deadline=None)
+def test_detectable_means_invert_the_items(
+    items: int, bar: float, power_wanted: float, effect: float
+) -> None:
+    """The detectable mean needs no more than the items; a little nearer to the bar needs more."""
+    plan = {"bar": bar, "power": power_wanted, "design_effect": effect}
+    for mean, edge in zip(power.detectable_means(items=items, **plan), (0.0, 1.0), strict=True):
+        if mean is None:
+            needed = power.items_against_bar(mean=edge, **plan)
+            assert needed is not None
+            assert needed > items
+        else:
+            assert power.items_against_bar(mean=mean, **plan) <= items
+            nearer = power.items_against_bar(mean=bar + 0.99 * (mean - bar), **plan)
+            assert nearer > items * 0.99
+
+
+@given(
+    items=st.integers(5, 5000),
+    variance=st.floats(0.01, 1),
+    margin=st.sampled_from([0.0, 0.02, 0.1]),
+    effect=st.floats(1, 4),
+)
+@settings(derandomize=True, max_examples=60, deadline=None)
+def test_detectable_difference_inverts_the_items(
+    items: int, variance: float, margin: float, effect: float
+) -> None:
+    """As many items as at hand are needed for the difference that is called detectable."""
+    plan = {"variance": variance, "margin": margin, "design_effect": effect}
+    found = power.detectable_difference(items=items, **plan)
+    if found is None:
+        needed = power.items_for_noninferiority(difference=1.0, **plan)
+        assert needed is not None
+        assert needed > items
+    elif found > -1:
+        needed = power.items_for_noninferiority(difference=found, **plan)
+        assert needed is not None
+        assert abs(needed - items) <= 1
+
+
+def test_detectable_difference_matches_statsmodels() -> None:
+    """For 400 pairs it is the effect size that statsmodels solves for, in units of the score."""
+    found = power.detectable_difference(items=400, variance=0.09, power=0.9)
+    effect = NormalIndPower(ddof=0).solve_power(nobs1=400, alpha=0.05, power=0.9, ratio=0)
+    assert found == pytest.approx(0.3 * effect, rel=1e-4)
+
+
+def test_the_power_formula_holds_with_repeats() -> None:
+    """Miller's numbers: differences of item means vary by omega^2 + s_A^2/K_A + s_B^2/K_B."""
+    variance = power.difference_variance(
+        between=0.02,
+        candidate_noise=0.12,
+        baseline_noise=0.15,
+        candidate_repeats=4,
+        baseline_repeats=3,
+    )
+    assert variance == pytest.approx(0.02 + 0.03 + 0.05)
+    clustered = power.difference_variance(between=0.02, candidate_noise=0.12, design_effect=3)
+    assert clustered == pytest.approx(0.06 + 0.12)
+    rng, n, runs = np.random.default_rng(8), 200, 2000
+    difference = power.detectable_difference(items=n, variance=variance)
+    assert difference is not None
+    values = rng.normal(difference, math.sqrt(variance), (runs, n))
+    z = values.mean(axis=1) / values.std(axis=1, ddof=1) * math.sqrt(n)
+    assert (z > 1.96).mean() == pytest.approx(0.8, abs=0.04)
+
+
+def test_bad_detectable_questions_are_refused() -> None:
+    """No items, percentages, negative variances and repeats of nothing raise."""
+    with pytest.raises(ValueError, match="items 0"):
+        power.detectable_difference(items=0, variance=0.1)
+    with pytest.raises(ValueError, match="items 0"):
+        power.detectable_means(bar=0.5, items=0)
+    with pytest.raises(ValueError, match="margin 5"):
+        power.detectable_difference(items=10, variance=0.1, margin=5)
+    with pytest.raises(ValueError, match="must not be negative"):
+        power.difference_variance(between=-0.1)
+    with pytest.raises(ValueError, match="repeats 0"):
+        power.difference_variance(between=0.1, candidate_repeats=0)
 
 
 def test_bad_plans_are_refused() -> None:
