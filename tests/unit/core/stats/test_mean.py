@@ -70,6 +70,26 @@ def test_clustered_binary_at_the_edge_counts_clusters() -> None:
     assert found.lower == pytest.approx(proportion_confint(20, 20, method="wilson")[0], rel=1e-9)
 
 
+def test_few_exceptional_clusters_carry_few_degrees_of_freedom() -> None:
+    """Failures in three of forty documents: t on 6 degrees, not on 39; in thirty: on 39."""
+
+    def critical(failing: int) -> float:
+        scores = [float(i >= 5 or document >= failing) for document in range(40) for i in range(10)]
+        labels = [document for document in range(40) for _ in range(10)]
+        z = mean.z_statistic(scores, labels, bar=0.8)
+        found = mean.estimate(scores, labels)
+        effect = found.standard_error**2 * 400 / (found.value * (1 - found.value))
+        t = (found.value - 0.8) / (0.16 * max(1.0, effect) / 400) ** 0.5
+        return next(
+            df for df in range(1, 41) if abs(distributions.z_from_t(t, df) - z) < 1e-9 * abs(z)
+        )
+
+    assert critical(3) == 6
+    assert critical(12) == 24
+    assert critical(24) == 32
+    assert critical(20) == 39
+
+
 def test_clustered_binary_copies_count_once() -> None:
     """Items copied within clusters widen the interval to about that of the clusters."""
     once = [float(i % 3 > 0) for i in range(90)]
