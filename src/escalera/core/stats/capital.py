@@ -19,8 +19,12 @@ import numpy as np
 from escalera.core.stats import bounded, clustering
 from escalera.core.stats.bounded import Floats
 
-CAP = 0.75
-"""Largest share of the wealth that a single step can lose."""
+CAP = 0.5
+"""Largest share of the wealth that a single step can lose.
+
+The 1/2 of Waudby-Smith and Ramdas. On replayed leaderboards 3/4 showed equivalence about a tenth
+sooner, but found fewer true differences and called more near-ties by the wrong sign.
+"""
 
 _CHUNK = 64
 _IMPOSSIBLE = -1e-9

@@ -115,7 +115,7 @@ def _binary_degrees_of_freedom(found: Estimate) -> float:
     G-1, but at most twice the informative clusters. Near 0 % or 100 % a few exceptional clusters
     carry the whole variance; their number is about Poisson, so the estimate's relative variance is
     1/informative, which is that of a chi-square on 2 * informative (Satterthwaite 1946). Without it
-    a 95 % interval covers 85 to 92 % at 98 % right with forty strongly alike clusters.
+    a 95 % interval covers 85 to 90 % at 98 % right with forty strongly alike clusters.
     """
     if found.clusters == found.n or not 0.0 < found.value < 1.0:
         return math.inf

@@ -27,7 +27,7 @@ def ever_rich(steps: list[tuple[float, int]], m: float, largest: int, planned: i
         variance = (0.25 + squares) / t
         clock = t * math.log(1 + t) if planned is None else max(planned, t)
         bet = math.sqrt(2 * math.log(2 / 0.05) / (variance * clock))
-        bet = min(bet, 0.75 / m) if m > 0 else bet
+        bet = min(bet, 0.5 / m) if m > 0 else bet
         wealth *= 1 + bet * (value - size * m) / largest
         ever = ever or wealth >= 2 / 0.05
         total, weight = total + value / largest, weight + size / largest
@@ -67,17 +67,17 @@ def test_the_interval_is_that_of_the_slow_reference(
 @pytest.mark.parametrize(
     ("planned", "n", "lower", "upper"),
     [
-        (None, 5, 0.0, 0.744),
-        (None, 20, 0.241, 0.611),
-        (None, 60, 0.323, 0.533),
-        (None, 120, 0.358, 0.511),
+        (None, 5, 0.0, 0.798),
+        (None, 20, 0.254, 0.623),
+        (None, 60, 0.330, 0.527),
+        (None, 120, 0.365, 0.504),
         (200, 20, 0.094, 0.773),
         (200, 60, 0.313, 0.537),
         (200, 120, 0.373, 0.500),
     ],
 )
 def test_golden_confseq(planned: int | None, n: int, lower: float, upper: float) -> None:
-    """Ends of `betting_cs` of confseq 0.0.11: the paper's bets, 1000 cells, truncation 3/4."""
+    """Ends of `betting_cs` of confseq 0.0.11: the paper's bets, 1000 cells, truncation 1/2."""
     found = after(SCORES[:n], low=0.0, high=1.0, planned=planned, nulls=()).interval
     assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=1e-9)
 
@@ -141,11 +141,11 @@ def test_before_any_step_nothing_is_known() -> None:
 
 def test_a_mean_that_changes_ends_in_no_claim() -> None:
     """Ends that pass each other are exchanged: what lies between old and new mean stays open."""
-    before, change = [0.5] * 15, [-0.5] * 1000
+    before, change = [0.5] * 20, [-0.5] * 2000
     assert after(before, planned=100).interval.lower > 0.04
     found = after(before + change, planned=100).interval
     assert found.lower < -0.3
-    assert 0.04 < found.upper < 0.05
+    assert 0.04 < found.upper < 0.07
 
 
 def misses(draw: object, runs: int, mean: float, **plan: object) -> float:

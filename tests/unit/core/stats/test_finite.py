@@ -27,7 +27,7 @@ def ever_rich(values: list[float], m: float, population: int, planned: int) -> b
         if centre < -1e-9:
             return True
         bet = math.sqrt(2 * math.log(2 / 0.05) / ((0.25 + squares) / t * max(planned, t)))
-        bet = min(bet, 0.75 / centre) if centre > 0 else bet
+        bet = min(bet, 0.5 / centre) if centre > 0 else bet
         wealth *= 1 + bet * (x - centre)
         ever = ever or wealth >= 2 / 0.05
         drawn += x
@@ -66,7 +66,7 @@ def test_the_interval_is_that_of_the_slow_reference(values: list[float], more: i
     ],
 )
 def test_golden_confseq(n: int, lower: float, upper: float) -> None:
-    """Ends of `betting_cs` of confseq 0.0.11 with N = 150, bets for 200 and truncation 3/4."""
+    """Ends of `betting_cs` of confseq 0.0.11 with N = 150, bets for 200 and truncation 1/2."""
     found = after(SCORES[:n], items=150, low=0.0, high=1.0, planned=200, nulls=()).interval
     assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=1e-9)
 
