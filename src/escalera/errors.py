@@ -4,6 +4,7 @@ EscaleraError
 ├── InputError                 the user's files, arguments or data (exit code 2)
 │   ├── ProjectError           a key of the project file
 │   ├── DataError              a row of a data file
+│   ├── ScoresError            a file of scores that is read or written
 │   └── MissingExtra           an optional package is not installed
 ├── EvidenceMissing            a question was asked before its evidence exists
 ├── ProviderError              a model endpoint did not answer as agreed
@@ -51,6 +52,18 @@ class DataError(InputError):
         super().__init__(f"{file}, line {line}: {problem}. {remedy}")
         self.file = file
         self.line = line
+
+
+class ScoresError(InputError):
+    """A file of scores, ours or another tool's, cannot be read or written as asked."""
+
+    def __init__(self, *, file: str, place: str = "", problem: str, remedy: str) -> None:
+        where = f"{file}, {place}" if place else file
+        super().__init__(f"{where}: {problem}. {remedy}")
+        self.file = file
+        self.place = place
+        self.problem = problem
+        self.remedy = remedy
 
 
 class MissingExtra(InputError):
