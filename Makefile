@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
+# Continuous integration also has what is too heavy to be asked of everyone who develops.
+COMMA := ,
+EXTRAS := dev$(if $(CI),$(COMMA)mlflow)
 WORKERS ?= 2
 # Workers share the cores, so each computes with one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
@@ -77,7 +80,7 @@ $(BIN)/.local: $(INPUTS) | $(BIN)/.made
 
 $(BIN)/.dev: $(INPUTS) | $(BIN)/.made
 	@echo "installing into $(VENV) with the development extras: a minute or two"
-	$(PIP) install -c constraints.txt -e '.[dev]'
+	$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@ $(BIN)/.local
 
 $(BIN)/.made:

@@ -20,6 +20,9 @@ from escalera.apps.report.document import EXIT_CODES
 from escalera.apps.workspace import Comparison, Decision, Workspace
 from escalera.core.evaluation.scorers import SCORERS
 from escalera.core.ladder import steps
+from escalera.edges.scores.columns import COLUMNS
+from escalera.edges.scores.reading import READERS
+from escalera.edges.scores.writing import WRITERS
 from escalera.settings import tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,6 +159,25 @@ def test_scorers_are_explained() -> None:
     page = (DOCS / "reference" / "project-file.md").read_text(encoding="utf-8")
     row = page.split("| `scorer` |")[1].split("\n")[0]
     assert set(re.findall(r"`(\w+)`", row)) == set(SCORERS)
+
+
+def test_every_column_of_scores_is_explained() -> None:
+    """The page about importing lists each name of each column, and no others."""
+    page = (DOCS / "how-to" / "import-scores.md").read_text(encoding="utf-8")
+    part = page.split("\n## Columns of plain tables\n")[1].split("\n\nScores may also")[0]
+    cells = re.findall(r"^\| [a-z ]+ \| (.+?) \|", part, re.MULTILINE)
+    said = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(said) == sorted(name for names in COLUMNS.values() for name in names)
+
+
+def test_every_format_of_scores_is_explained() -> None:
+    """Each that is read has its row, each that is written its word."""
+    page = (DOCS / "how-to" / "import-scores.md").read_text(encoding="utf-8")
+    read = page.split("\n## What is read\n")[1].split("\n\nRecent")[0]
+    first = re.findall(r"^\| (`.+?) \|", read, re.MULTILINE)
+    assert {name for cell in first for name in re.findall(r"`([\w-]+)`", cell)} == set(READERS)
+    written = page.split("\n## What is written\n")[1]
+    assert all(suffix in written for writer in WRITERS.values() for suffix in writer.suffixes[:1])
 
 
 def test_every_dependency_is_explained() -> None:
