@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,8 +29,7 @@ def write(table: ScoreTable, path: Path) -> None:
     """One object per line with the fields of `ScoreRow`; a missing value is null."""
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         for row in table.rows:
-            plain = dataclasses.asdict(row)
-            values = {name: plain[name] for name in columns.FIELDS}
+            values = {name: getattr(row, name) for name in columns.FIELDS}
             stream.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 

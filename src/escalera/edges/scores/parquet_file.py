@@ -69,7 +69,7 @@ def _rows(path: Path) -> Iterator[tuple[str, columns.Row]]:
                 for row in batch.to_pylist():
                     number += 1
                     yield f"row {number}", row
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _error(path, f"cannot be read ({error})", "Write the file again") from error
 
 

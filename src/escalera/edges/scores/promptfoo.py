@@ -26,7 +26,7 @@ ERROR = 2
 """The `failureReason` of a call that failed; 1 is a failed assertion."""
 LONGEST_LABEL = 60
 
-_START = re.compile(rb'\A\s*\{\s*"(?:evalId|results)"\s*:')
+_START = re.compile(rb'\A\s*\{\s*"(evalId|results)"\s*:')
 
 Result = tuple[str, Mapping[str, Any]]
 
@@ -34,7 +34,8 @@ Result = tuple[str, Mapping[str, Any]]
 def recognises(path: Path) -> bool:
     """A JSON document that begins as promptfoo's does."""
     start = documents.head(path)
-    return _START.match(start) is not None and b'"prompts"' in start
+    found = _START.match(start)
+    return found is not None and (found[1] == b"evalId" or b'"prompts"' in start)
 
 
 def read(path: Path) -> ScoreTable:
@@ -90,8 +91,9 @@ def _systems(gathering: Gathering, results: list[Result]) -> dict[int, str]:
     systems: dict[int, str] = {}
     for place, result in results:
         name = _provider(result)
-        if not name:
-            raise gathering.error(place, "names no provider", "Export the results again")
+        if not name or count(result.get("promptIdx")) is None:
+            problem = "names no provider, or no `promptIdx`"
+            raise gathering.error(place, problem, "Export the results again")
         if several:
             name = f"{name} | {_prompt(result)}"
         systems.setdefault(_column(result), name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import zipfile
 
 import pytest
 from tests.unit.edges.scores.tables import DATA
 
-from escalera.edges.scores import inspect_log
+from escalera.edges.scores import archive, inspect_log
 from escalera.errors import ScoresError
 
 LOGS = DATA / "inspect"
@@ -41,6 +42,20 @@ def test_a_real_archive_with_failed_calls():
     assert all(0 < row.seconds < 60 for row in answered)
     assert {row.cluster for row in table.rows if row.item == "sum-0"} == {"sums/sum-0"}
     assert table.notes == ()
+
+
+def test_an_archive_of_an_older_inspect_needs_no_package(tmp_path, monkeypatch):
+    """They were packed with what every Python unpacks."""
+    file = tmp_path / "log.eval"
+    with (
+        archive.opened(LOGS / "finished.eval") as packed,
+        zipfile.ZipFile(file, "w", 8) as repacked,
+    ):
+        for name in packed.names:
+            repacked.writestr(name, packed.read(name))
+    expected = inspect_log.read(LOGS / "finished.eval").rows
+    monkeypatch.setitem(sys.modules, "backports.zstd", None)
+    assert inspect_log.read(file).rows == expected
 
 
 def test_the_archive_of_a_run_that_was_killed():
@@ -191,8 +206,8 @@ def test_an_archive_without_a_header_is_named(tmp_path):
         ({"a.txt": "1"}, r"holds neither header\.json nor _journal/start\.json"),
         ({"header.json": "{"}, r"member header\.json: is not JSON"),
     ):
-        with zipfile.ZipFile(file, "w") as archive:
+        with zipfile.ZipFile(file, "w") as made:
             for name, content in members.items():
-                archive.writestr(name, content)
+                made.writestr(name, content)
         with pytest.raises(ScoresError, match=said):
             inspect_log.read(file)

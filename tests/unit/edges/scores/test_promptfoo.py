@@ -110,6 +110,7 @@ def test_costs_and_long_labels(tmp_path):
     [
         ([result(score=7)], "result 1: task 'promptfoo': the score 7.0 is outside of 0 to 1"),
         ([result(provider={})], "result 1: names no provider"),
+        ([result(), result(promptIdx=None)], "result 2: names no provider, or no `promptIdx`"),
         (
             [result(), result(promptIdx=1)],
             "two providers or prompts are both called 'p'. Give each its own `label`",

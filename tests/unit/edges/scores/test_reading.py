@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+import random
 import subprocess
 import sys
 
@@ -31,6 +34,51 @@ def test_real_logs_are_recognised_by_one_reader(name):
     others = {n for n, reader in reading.READERS.items() if reader.recognises(file)}
     assert others - {"jsonl"} == {LOGS[name]}
     assert reading.read(file) == reading.read(file, format=LOGS[name])
+
+
+JUNK = [None, True, -1, 2**70, math.nan, math.inf, "", "\ud800", [], {}, [[]], {"a": {"b": 1}}]
+
+
+def places(value, path=()):
+    """The way to every value within a JSON value."""
+    yield path
+    if isinstance(value, (dict, list)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[key], (*path, key))
+
+
+def changed(value, draw):
+    """A JSON value with junk in one place, or without one key."""
+    *way, last = draw.choice([path for path in places(value) if path])
+    inner = value
+    for key in way:
+        inner = inner[key]
+    if isinstance(inner, dict) and draw.random() < 0.3:
+        del inner[last]
+    else:
+        inner[last] = draw.choice(JUNK)
+    return value
+
+
+@pytest.mark.parametrize("name", [name for name in LOGS if name.endswith((".json", ".jsonl"))])
+def test_a_changed_log_is_read_or_refused(tmp_path, name):
+    """Whatever stands wherever: rows that can be written, or an error of ours."""
+    draw = random.Random(name)
+    lines = (DATA / name).read_text().splitlines() if name.endswith("l") else None
+    file, outcomes = tmp_path / "log", set()
+    for _ in range(100):
+        if lines is None:
+            file.write_text(json.dumps(changed(json.loads((DATA / name).read_text()), draw)))
+        else:
+            number = draw.randrange(len(lines))
+            line = json.dumps(changed(json.loads(lines[number]), draw))
+            file.write_text("\n".join([*lines[:number], line, *lines[number + 1 :]]))
+        try:
+            writing.write(reading.read(file, format=LOGS[name]), tmp_path / "rows.jsonl")
+            outcomes.add("read")
+        except ScoresError:
+            outcomes.add("refused")
+    assert "read" in outcomes
 
 
 def test_every_committed_log_is_read():
