@@ -6,6 +6,7 @@ names, compared without case, with spaces and hyphens as underscores.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -55,6 +56,7 @@ DEFAULT_TASK = "scores"
 RIGHT = ("true", "yes", "pass", "passed", "correct")
 WRONG = ("false", "no", "fail", "failed", "incorrect")
 WORDS: Mapping[str, float] = dict.fromkeys(RIGHT, 1.0) | dict.fromkeys(WRONG, 0.0)
+LARGEST_AMOUNT = 1e300
 NO_ERROR = ("", "false", "none", "null", "nan", "0")
 """What stands in a column `error` where there was none."""
 
@@ -107,7 +109,8 @@ def _meanings(names: tuple[str, ...]) -> Mapping[str | None, tuple[str, ...]]:
 def _by_meaning(
     gathering: Gathering, place: str, row: Row, meanings: Mapping[str | None, tuple[str, ...]]
 ) -> dict[str, Any]:
-    for needed in ("item", "score"):
+    needs_score = not meanings.keys() & {"error", "reason"}
+    for needed in ("item", "score") if needs_score else ("item",):
         if needed not in meanings:
             problem = f"there is no column for the {needed}"
             remedy = f"Call its column one of: {', '.join(COLUMNS[needed])}"
@@ -120,7 +123,8 @@ def _by_meaning(
             problem = f"the columns {names[0]!r} and {names[1]!r} both mean {known!r}"
             raise gathering.error(place, problem, "Rename or remove one of them")
         cell = row[names[0]]
-        if cell is not None and cell != "":
+        # Data frames write a missing value as NaN, the only value that differs from itself.
+        if cell is not None and cell != "" and cell == cell:
             cells[known] = cell
     return cells
 
@@ -192,8 +196,10 @@ class _Cells:
         found = _number(self._cells[what])
         if isinstance(found, bool) or not isinstance(found, (int, float)):
             self._refuse(what, "is no number", "Write a number from 0 on")
-        if not 0 <= found < float("inf"):
-            self._refuse(what, "is not from 0 on", "Write a number from 0 on")
+        if isinstance(found, float) and math.isnan(found):
+            return None
+        if not 0 <= found <= LARGEST_AMOUNT:
+            self._refuse(what, "is not from 0 on, or too large", "Write a number from 0 on")
         return found
 
     def _seconds(self) -> float | None:
@@ -206,7 +212,7 @@ class _Cells:
         if self._only("micro_dollars", "dollars") == "micro_dollars":
             return self._whole("micro_dollars")
         found = self._amount("dollars")
-        return None if found is None else min(round(found * 1e6), LARGEST_COUNT)
+        return None if found is None else round(min(found * 1e6, LARGEST_COUNT))
 
     def _only(self, first: str, second: str) -> str:
         if {first, second} <= set(self._cells):
@@ -218,14 +224,13 @@ class _Cells:
         if not given:
             return UNIT
         low, high = (self._bound(what) for what in ("minimum", "maximum"))
-        if low is None or high is None or not low < high:
-            what = sorted(given)[0]
-            self._refuse(what, "makes no range", "Give a minimum and a larger maximum")
+        if not 0 < high - low <= LARGEST_AMOUNT:
+            self._refuse(sorted(given)[0], "makes no range", "Give a minimum and a larger maximum")
         return Bounds(low, high)
 
-    def _bound(self, what: str) -> float | None:
+    def _bound(self, what: str) -> float:
         found = _number(self._cells.get(what))
-        return float(found) if isinstance(found, (int, float)) else None
+        return found if isinstance(found, (int, float)) else math.nan
 
     def _refuse(self, what: str, problem: str, remedy: str) -> NoReturn:
         value = cut(str(self._cells[what]))

@@ -78,6 +78,8 @@ def _rows(path: Path, stream: IO[str]) -> Iterator[tuple[str, columns.Row]]:
         names = next(reader, None)
         if names is None:
             return
+        if len(set(names)) < len(names):
+            raise _error(path, "line 1", "names a column twice")
         for cells in reader:
             if not cells:
                 continue

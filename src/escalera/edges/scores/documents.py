@@ -18,6 +18,7 @@ HEAD = 65_536
 """Bytes that are looked at to recognise a format."""
 LARGEST_COUNT = 2**63 - 1
 """Tokens, micro-dollars: what tables can hold."""
+LARGEST_AMOUNT = 1e12
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -120,7 +121,12 @@ def count(value: object) -> int | None:
 
 
 def amount(value: object) -> float | None:
-    """*value* where it is a finite number from 0 on."""
+    """*value* where it is a number from 0 on that a clock or a bill can show."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if 0 <= value < float("inf") else None
+    return float(value) if 0 <= value <= LARGEST_AMOUNT else None
+
+
+def micro_dollars(dollars: float | None) -> int | None:
+    """Dollars in whole millionths."""
+    return None if dollars is None else round(dollars * 1e6)

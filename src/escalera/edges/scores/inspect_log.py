@@ -14,7 +14,7 @@ from typing import Any
 
 from escalera.domain.scores import ScoreTable
 from escalera.edges.scores import archive, documents
-from escalera.edges.scores.documents import amount, count, entries, mapping, text
+from escalera.edges.scores.documents import amount, count, entries, mapping, micro_dollars, text
 from escalera.edges.scores.gathering import Answer, Gathering
 from escalera.edges.scores.scale import Mark, Unscored, cut, mark
 
@@ -183,7 +183,6 @@ def _answer(
     # Judges are billed here too; what answered is the task's own model.
     used = [mapping(usage[model])] if model in usage else [mapping(u) for u in usage.values()]
     worked = amount(sample.get("working_time"))
-    cost = _total(used, "total_cost")
     return Answer(
         system=system,
         item=item,
@@ -191,7 +190,7 @@ def _answer(
         repeat=epoch - 1,
         prompt_tokens=_tokens(used, *_PROMPT_TOKENS),
         completion_tokens=_tokens(used, "output_tokens"),
-        micro_dollars=None if cost is None else round(cost * 1e6),
+        micro_dollars=micro_dollars(_total(used, "total_cost")),
         seconds=worked if worked is not None else amount(sample.get("total_time")),
     )
 

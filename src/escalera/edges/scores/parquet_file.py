@@ -64,6 +64,9 @@ def _rows(path: Path) -> Iterator[tuple[str, columns.Row]]:
     try:
         with pq.ParquetFile(path) as file:
             check_size(path, file.metadata)
+            names = file.schema_arrow.names
+            if len(set(names)) < len(names):
+                raise _error(path, "names a column twice", "Rename one of them")
             number = 0
             for batch in file.iter_batches(batch_size=BATCH):
                 for row in batch.to_pylist():

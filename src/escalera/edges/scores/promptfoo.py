@@ -17,7 +17,7 @@ from typing import Any
 
 from escalera.domain.scores import ScoreTable
 from escalera.edges.scores import documents
-from escalera.edges.scores.documents import amount, count, entries, mapping, text
+from escalera.edges.scores.documents import amount, count, entries, mapping, micro_dollars, text
 from escalera.edges.scores.gathering import Answer, Gathering
 from escalera.edges.scores.scale import Mark, Unscored, cut, mark
 
@@ -149,7 +149,6 @@ def _answer(result: Mapping[str, Any], *, system: str, item: str, repeat: int) -
     response = mapping(result.get("response"))
     usage = mapping(response.get("tokenUsage"))
     metadata, variables = mapping(case.get("metadata")), mapping(case.get("vars"))
-    cost = amount(result.get("cost"))
     latency = None if response.get("cached") else amount(response.get("latencyMs"))
     return Answer(
         system=system,
@@ -158,6 +157,6 @@ def _answer(result: Mapping[str, Any], *, system: str, item: str, repeat: int) -
         repeat=repeat,
         prompt_tokens=count(usage.get("prompt")),
         completion_tokens=count(usage.get("completion")),
-        micro_dollars=round(cost * 1e6) if cost else None,
+        micro_dollars=micro_dollars(amount(result.get("cost")) or None),
         seconds=None if latency is None else latency / 1000,
     )

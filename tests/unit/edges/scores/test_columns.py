@@ -104,11 +104,14 @@ def test_an_answer_that_failed_is_not_a_wrong_one():
         ({"item": 1.5, "score": 1}, "the item '1.5' is no name"),
         ({"item": True, "score": 1}, "the item 'True' is no name"),
         ({"item": 1, "id": 1, "score": 1}, "the columns 'item' and 'id' both mean 'item'"),
-        ({"item": 1, "score": 1, "repeat": -1}, "the repeat '-1' is not from 0 on"),
+        ({"item": 1, "score": 1, "repeat": -1}, "the repeat '-1' is not from 0 on, or too large"),
         ({"item": 1, "score": 1, "repeat": 1.5}, "the repeat '1.5' is no whole number"),
         ({"item": 1, "score": 1, "repeat": "two"}, "the repeat 'two' is no number"),
         ({"item": 1, "score": 1, "prompt_tokens": 2**63}, "is above"),
         ({"item": 1, "score": 1, "seconds": "inf"}, "the seconds 'inf' is not from 0 on"),
+        ({"item": 1, "score": 1, "latency_ms": 10**400}, "or too large"),
+        ({"item": 1, "score": 4, "min_score": 1, "max_score": "inf"}, "makes no range"),
+        ({"item": 1, "score": 4, "min_score": 1, "max_score": 10**400}, "makes no range"),
         ({"item": 1, "score": 1, "cost": 1, "micro_dollars": 1}, "stands beside dollars"),
         ({"item": 1, "score": 1, "latency_ms": 1, "seconds": 1}, "stands beside milliseconds"),
     ],
@@ -119,6 +122,25 @@ def test_a_row_that_cannot_be_used_is_named(row, said):
         read(row)
     assert str(caught.value).startswith("here/mine.csv, line 2: ")
     assert said in str(caught.value)
+
+
+def test_what_is_missing_in_a_data_frame_is_missing_here():
+    """It stands there as NaN; and rows of JSON leave out what they do not know."""
+    nan = float("nan")
+    table = read(
+        {"item": 1, "score": nan, "reason": "no judge", "input_tokens": nan, "seconds": "nan"},
+        {"item": 2, "error": "HTTP 429"},
+    )
+    assert [(row.score, row.reason) for row in table.rows] == [
+        (None, "no judge"),
+        (None, "HTTP 429"),
+    ]
+    assert (table.rows[0].prompt_tokens, table.rows[0].seconds) == (None, None)
+
+
+def test_money_is_bounded_by_what_tables_hold():
+    """An absurd price is no reason to fail."""
+    assert read({"item": 1, "score": 1, "cost": 1e290}).rows[0].micro_dollars == 2**63 - 1
 
 
 def test_the_same_item_twice_needs_a_repeat():

@@ -51,6 +51,7 @@ def test_files_of_others_are_read(tmp_path):
         (b"item,score\n1,1,1\n", "line 2: has 3 cells"),
         (b'item,score\n"1"x,1\n', "line 2: is not CSV"),
         (b"item,score\n1,\xff\n", "is not CSV"),
+        (b"item,score,score\n1,1,0\n", "line 1: names a column twice"),
         (b"item;score\n1;1\n", "no column for the item"),
         (b"item,score\n1," + b"1" * 2_000_000, "a line is longer than 1000000 characters"),
         (b"item,score\n1," + b"1" * 200_000, "field larger than field limit"),

@@ -57,11 +57,17 @@ def test_counts_are_whole_numbers_from_zero_on(value, found):
 
 
 @pytest.mark.parametrize(
-    ("value", "found"), [(3, 3.0), (-1.0, None), (math.nan, None), ("1", None)]
+    ("value", "found"), [(3, 3.0), (-1.0, None), (math.nan, None), ("1", None), (10**400, None)]
 )
 def test_amounts_are_finite_numbers_from_zero_on(value, found):
     """Anything else in a foreign log is unknown, not wrong."""
     assert documents.amount(value) == found
+
+
+def test_money_is_whole_millionths():
+    """And unknown money stays unknown."""
+    assert documents.micro_dollars(0.0015) == 1500
+    assert documents.micro_dollars(None) is None
 
 
 def test_names_are_text_or_numbers():

@@ -59,6 +59,11 @@ def test_what_is_no_parquet_file_is_named(tmp_path):
     pq.write_table(pa.table({"item": ["a", "b"], "score": [1, 4]}), file)
     with pytest.raises(ScoresError, match=r"row 2: the score 4\.0 is outside of 0 to 1"):
         parquet_file.read(file)
+    arrays = [pa.array(["a"]), pa.array([1]), pa.array([0])]
+    twice = pa.Table.from_arrays(arrays, ["item", "score", "score"])
+    pq.write_table(twice, file)
+    with pytest.raises(ScoresError, match="names a column twice"):
+        parquet_file.read(file)
     with pytest.raises(ScoresError, match="cannot be read"):
         parquet_file.read(tmp_path / "gone.parquet")
 

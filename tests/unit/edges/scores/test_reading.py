@@ -36,7 +36,8 @@ def test_real_logs_are_recognised_by_one_reader(name):
     assert reading.read(file) == reading.read(file, format=LOGS[name])
 
 
-JUNK = [None, True, -1, 2**70, math.nan, math.inf, "", "\ud800", [], {}, [[]], {"a": {"b": 1}}]
+NUMBERS = [True, -1, 2**70, 10**400, 1e308, math.nan, math.inf]
+JUNK = [*NUMBERS, None, "", "\ud800", [], {}, [[]], {"a": {"b": 1}}]
 
 
 def places(value, path=()):
