@@ -6,13 +6,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from escalera.apps.workspace import Comparison, Decision, Workspace, load
+    from escalera.apps.compared import Comparison
+    from escalera.apps.measured import Evaluation
+    from escalera.apps.workspace import Decision, Workspace, compare_files, load
 
-__all__ = ["Comparison", "Decision", "Workspace", "load"]
+__all__ = ["Comparison", "Decision", "Evaluation", "Workspace", "compare_files", "load"]
+
+_ROOMS = {"Comparison": "compared", "Evaluation": "measured"}
 
 
 def __getattr__(name: str) -> object:
     """Load the library when one of its names is asked for: `--help` needs none of it."""
     if name in __all__:
-        return getattr(importlib.import_module("escalera.apps.workspace"), name)
+        room = _ROOMS.get(name, "workspace")
+        return getattr(importlib.import_module(f"escalera.apps.{room}"), name)
     raise AttributeError(f"module 'escalera' has no attribute {name!r}")

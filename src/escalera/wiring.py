@@ -17,6 +17,7 @@ from escalera.domain.dataset import in_order
 from escalera.domain.identity import digest_of
 from escalera.domain.project import BaseModel, Budget, ModelPrice, Policy, Project
 from escalera.domain.recipe import LoraLevers
+from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.edges.artifacts import FolderArtifacts
@@ -168,6 +169,20 @@ def install(file: Path) -> Installation:
         levers=_levers(tables),
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
+
+
+def read_scores(path: Path, *, format: str | None = None) -> ScoreTable:  # noqa: A002
+    """The scores in a file of any known format."""
+    from escalera.edges.scores import reading
+
+    return reading.read(path, format=format)
+
+
+def write_scores(table: ScoreTable, path: Path, *, format: str | None = None) -> None:  # noqa: A002
+    """Write scores to a file of any known format."""
+    from escalera.edges.scores import writing
+
+    writing.write(table, path, format=format)
 
 
 def wall_clock() -> Callable[[], float]:

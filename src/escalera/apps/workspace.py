@@ -5,7 +5,6 @@ Synchronous on the outside. The command line is a thin layer over this module.
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -14,14 +13,17 @@ from typing import Any
 
 from escalera import wiring
 from escalera.apps import measured
+from escalera.apps.compared import CHOICE, Comparison, of_tables
 from escalera.apps.measured import Evaluation
 from escalera.apps.report import document as documents
 from escalera.apps.report import page
 from escalera.core.evaluation import compare
-from escalera.core.evaluation.contrast import Asked, Contrast, contrast
+from escalera.core.evaluation.contrast import Asked, contrast
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import naming
+from escalera.domain.identity import short
 from escalera.domain.project import Project
+from escalera.domain.scores import ScoreRow, ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.engine import climb, measuring
@@ -32,11 +34,6 @@ from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Progress
 
 VERSION = installed_version("escalera")
-
-FIXED_SAMPLE = (
-    "A fixed-sample reading, not a verdict: it does not hold when it is read again and again as "
-    "items arrive."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,33 +78,6 @@ class Decision:
 
     def _repr_html_(self) -> str:
         return page.fragment(self.document)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Two systems on common `confirm` items, task by task, read once at a fixed number of items."""
-
-    candidate: str
-    incumbent: str
-    tasks: tuple[Contrast, ...]
-
-    def __str__(self) -> str:
-        title = f"{self.candidate} against {self.incumbent}"
-        return "\n".join([title, *self._lines(), f"  {FIXED_SAMPLE}"])
-
-    def _repr_html_(self) -> str:
-        rows = "".join(f"<li>{html.escape(line.strip())}</li>" for line in self._lines())
-        title = html.escape(f"{self.candidate} against {self.incumbent}")
-        note = html.escape(FIXED_SAMPLE)
-        return f"<p><strong>{title}</strong></p><ul>{rows}</ul><p>{note}</p>"
-
-    def _lines(self) -> list[str]:
-        return [
-            f"  {c.task}: {c.candidate.value:.3f} against {c.incumbent.value:.3f}, difference "
-            f"{c.difference.value:+.3f} [{c.difference.lower:+.3f}, {c.difference.upper:+.3f}] "
-            f"on {c.difference.n} items, p (Holm) {c.p_holm:.2g}: {c.verdict}"
-            for c in self.tasks
-        ]
 
 
 class Workspace:
@@ -205,15 +175,31 @@ class Workspace:
         Raises `InputError` when there is no writing there.
         """
         file = into or self._installation.file.parent / "report.html"
-        text = page.render(self.decision.document)
-        try:
-            file.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                f"the report cannot be written to {str(file)!r} ({error.strerror}): name a file "
-                "in a folder that exists and that you may write to"
-            ) from error
+        write_text(file, page.render(self.decision.document))
         return file
+
+    def scores(self) -> ScoreTable:
+        """Every answer in the journal as a row of scores; systems by the first of their digest."""
+        seen = self.evidence().observed.values()
+        return ScoreTable(
+            rows=tuple(
+                ScoreRow(
+                    system=short(answer.system),
+                    item=answer.item,
+                    task=answer.task,
+                    cluster=answer.cluster,
+                    repeat=answer.repeat,
+                    score=answer.score,
+                    reason=answer.reason,
+                    prompt_tokens=answer.usage.prompt_tokens,
+                    completion_tokens=answer.usage.completion_tokens,
+                    micro_dollars=answer.micro_dollars,
+                    seconds=answer.seconds,
+                )
+                for answer in seen
+            ),
+            source=f"the journal of {self.project.name!r}",
+        )
 
     def desk(self) -> Desk:
         """What `serve` and `chat` answer with: the decided system, and the base models."""
@@ -262,6 +248,38 @@ def load(path: str | Path = "escalera.toml") -> Workspace:
     if file.is_dir():
         file = file / "escalera.toml"
     return Workspace(wiring.install(file))
+
+
+def compare_files(
+    candidate: str,
+    incumbent: str,
+    *,
+    margin: float = 0.05,
+    confidence: float = 0.95,
+    format: str | None = None,  # noqa: A002  as the option is called
+) -> Comparison:
+    """Compare two files of scores in any known format, each named `FILE` or `FILE::SYSTEM`."""
+    tables = [
+        (name, wiring.read_scores(Path(name.partition(CHOICE)[0]), format=format))
+        for name in (candidate, incumbent)
+    ]
+    return of_tables(tables[0], tables[1], margin=margin, alpha=round(1 - confidence, 12))
+
+
+def write_scores(table: ScoreTable, path: Path, *, format: str | None = None) -> None:  # noqa: A002
+    """Write a table of scores in the format that the ending of *path* names, or *format*."""
+    wiring.write_scores(table, path, format=format)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write *text* to *file*. Raises `InputError` where it cannot be written."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{str(file)!r} cannot be written: {error.strerror or error}. "
+            "Name a file in a folder that exists and that you may write to."
+        ) from error
 
 
 def as_json(document: dict[str, Any], *, clocks: bool = True) -> str:

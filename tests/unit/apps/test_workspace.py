@@ -120,7 +120,10 @@ def test_two_systems_are_compared_by_rung_or_digest(write, climb):
     found = opened.compare("lora", "prompt")
     assert [row.task for row in found.tasks] == ["a", "b"]
     assert [row.verdict for row in found.tasks] == ["better", "worse"]
-    assert str(found).startswith("lora against prompt\n  a: 0.9")
+    title, first, *_ = str(found).splitlines()
+    assert title == "lora against prompt: a fall by more than the margin is shown"
+    assert first.startswith("  a: passed (better); 0.9")
+    assert (found.gate, found.exit_code) == ("regressed", 4)
     assert found._repr_html_().count("<li>") == 2
     for shown in (str(found), found._repr_html_()):
         assert "A fixed-sample reading, not a verdict: it does not hold when it is read" in shown
@@ -150,8 +153,8 @@ def test_a_report_that_cannot_be_written_is_told(write, climb, into, said):
     climb(folder)
     with pytest.raises(InputError) as caught:
         workspace.load(folder).report(folder / into)
-    assert f"{str(folder / into)!r} ({said}" in str(caught.value)
-    assert "name a file in a folder that exists" in str(caught.value)
+    assert f"{str(folder / into)!r} cannot be written: {said}" in str(caught.value)
+    assert "Name a file in a folder that exists" in str(caught.value)
 
 
 @pytest.mark.parametrize("state", ["notes", "notes/deeper", "../{folder}/notes"])

@@ -19,6 +19,8 @@ COMMANDS: Mapping[str, str] = {
     "demo": "Run the running example: a shop's assistant with three kinds of query.",
     "climb": "Climb from the base model to a decision; continues where it stopped.",
     "eval": "Measure systems: score, interval, what is missing, price and time.",
+    "compare": "Is one system as good as another? Exit codes for pipelines, JUnit.",
+    "export": "Write every answer's score as JSONL, CSV, Parquet or an MLflow run.",
     "report": "Write the decision report (HTML, or JSON).",
     "explain": "Say why the decision is what it is, and what would reverse it.",
     "chat": "Talk with the decided system in the terminal.",

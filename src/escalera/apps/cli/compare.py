@@ -1,0 +1,62 @@
+"""`escalera compare`: a gate for pipelines, over systems of a project or files of scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from escalera.apps.cli import options
+
+
+@click.command()
+@click.argument("candidate")
+@click.argument("incumbent")
+@options.project
+@options.as_json
+@click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file.")
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="Files only: the fall that is accepted.",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0.5, 0.9999, min_open=True),
+    default=0.95,
+    show_default=True,
+    help="Files only: how sure to be of all tasks together.",
+)
+@click.option("--format", "format_", help="Files only: their format, where it is not recognised.")
+def command(  # noqa: PLR0913  one parameter per option
+    candidate: str,
+    incumbent: str,
+    file: Path,
+    json_: bool,  # noqa: FBT001
+    junit: Path | None,
+    margin: float,
+    confidence: float,
+    format_: str | None,
+) -> int:
+    """Is CANDIDATE as good as INCUMBENT, task by task, on the items that both have answered?
+
+    Both are systems of a project (`lora`, `served`, `large@prompt`; see `eval`), or both are files
+    of scores in any format that is known (Inspect, lm-evaluation-harness, promptfoo, OpenAI evals,
+    CSV, JSONL, Parquet), as FILE or FILE::SYSTEM. Nothing is bought.
+
+    Exit codes: 0 no task falls by its margin or more, 3 not enough evidence, 4 a fall is shown.
+    """
+    from escalera.apps import workspace
+
+    if Path(candidate.partition("::")[0]).exists() and Path(incumbent.partition("::")[0]).exists():
+        found = workspace.compare_files(
+            candidate, incumbent, margin=margin, confidence=confidence, format=format_
+        )
+    else:
+        found = workspace.load(file).compare(candidate, incumbent)
+    if junit is not None:
+        workspace.write_text(junit, found.junit())
+    click.echo(workspace.as_json(found.document()) if json_ else found)
+    return found.exit_code
