@@ -299,6 +299,7 @@ def _policy(tables: ProjectFile, *, trainable: bool) -> Policy:
     return Policy(
         alpha=round(1 - tables.project.confidence, 12),
         looks=tuple(tables.climb.looks),
+        spending=tables.climb.spending,
         query_type=tables.project.query_type,
         rungs=tuple(rungs),
         replay=tables.climb.replay,

@@ -62,7 +62,8 @@ class Spent:
 class Evidence:
     """Everything known so far, by the keys that questions use.
 
-    `scorers` counts the answers by task and by the scorer of their latest score.
+    `scorers` counts the answers by task and by the scorer of their latest score; `looks` are all
+    looks ever taken, also those of the project before it was changed.
     """
 
     opened: list[Opened] = field(default_factory=list)
@@ -75,6 +76,7 @@ class Evidence:
     merged: dict[str, Merged] = field(default_factory=dict)
     nominated: list[Nominated] = field(default_factory=list)
     looked: dict[str, list[Looked]] = field(default_factory=dict)
+    looks: list[Looked] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
     stopped: list[Stopped] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
@@ -104,6 +106,7 @@ class Evidence:
                 self.raced.setdefault(event.race, []).append(event)
             case Looked():
                 self.looked.setdefault(event.question.digest, []).append(event)
+                self.looks.append(event)
             case Priced():
                 self.priced[event.rung] = event
             case Opened() | Proposed() | Nominated() | Decided() | Stopped() | Failed():

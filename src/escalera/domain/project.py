@@ -10,6 +10,7 @@ from escalera.domain.task import Task
 
 RungName = Literal["prompt", "examples", "lora", "mixture", "merge", "route"]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
+Spending = Literal["obrien-fleming", "pocock"]
 QueryType = Literal["inferred", "declared"]
 
 
@@ -49,12 +50,14 @@ class Policy:
     """How decisions are made.
 
     `alpha` is the chance of a wrong claim that is accepted for the whole climb; `looks` are the
-    shares of the confirm items after which a verdict may be read; `query_type` says whether the
+    shares of the confirm items after which a verdict may be read, and `spending` how much of the
+    error an early one may spend; `query_type` says whether the
     caller declares the type of a query or a router infers it.
     """
 
     alpha: float = 0.05
     looks: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+    spending: Spending = "obrien-fleming"
     query_type: QueryType = "inferred"
     rungs: tuple[RungName, ...] = RUNGS
     replay: float = 0.25

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from escalera.domain.project import RungName
+from escalera.domain.project import RungName, Spending
 from escalera.domain.recipe import LoraLevers
 from escalera.domain.task import PromptParts
 
@@ -63,6 +63,7 @@ class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     model: str
     rungs: list[RungName] = msgspec.field(default_factory=lambda: list(get_args(RungName)))
     looks: list[float] = msgspec.field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
+    spending: Spending = "obrien-fleming"
     replay: float = 0.25
 
 

@@ -31,6 +31,7 @@ ASKED = [
     observed(PROJECT, Call(system=SYSTEM, item=item), float(luck(item) < 0.8))
     for item in TASK.items("confirm")
 ]
+ONE_LOOK = replace(playbook.DECLARED, looks=(1.0,))
 QUESTION = Question(
     kind="adequacy", task="a", candidate=ROUTE.digest, incumbent=None, threshold=0.7, alpha=0.05
 )
@@ -45,7 +46,7 @@ def figures(asked):
     evidence = fold([Nominated(rung="prompt", route=ROUTE), *asked])
     case = Case(project=PROJECT, evidence=evidence)
     return (
-        compare.look(QUESTION, TASK.items("confirm"), evidence, times=(1.0,)),
+        compare.look(QUESTION, TASK.items("confirm"), evidence, ONE_LOOK),
         price(case, "lora", calls=7),
         evidence.spent,
     )

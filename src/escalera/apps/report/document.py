@@ -12,7 +12,7 @@ from typing import Any
 
 from escalera.apps.report import ladder
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import choosing
+from escalera.core.ladder import accounting, choosing
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.choosing import Candidate
 from escalera.core.ladder.confirm import Standing
@@ -60,6 +60,7 @@ def build(project: Project, evidence: Evidence, *, version: str, head: str) -> D
         ],
         "router": {"accuracy": figure(evidence.routers[-1].accuracy)} if evidence.routers else None,
         "spent": _spent(evidence),
+        "account": _account(case),
         "journal": {
             "project_digest": project_digest(project),
             "openings": len(evidence.opened),
@@ -231,6 +232,26 @@ def _training(entry: Trained) -> Document:
         "adapter": entry.adapter,
         "curve": [[point.step, round(point.loss, 6)] for point in entry.curve],
         "clocks": {"seconds": entry.seconds},
+    }
+
+
+def _account(case: Case) -> Document:
+    found = accounting.account(case)
+    return {
+        "at_risk": round(found.at_risk, 6),
+        "accepted": found.accepted,
+        "overdrawn": found.overdrawn,
+        "questions": found.questions,
+        "items": [
+            {
+                "task": wear.split,
+                "items": wear.items,
+                "most_uses": max((count for _, count in wear.uses), default=0),
+                "questions": wear.decisions,
+                "widening": round(wear.widening, 3),
+            }
+            for wear in found.wear
+        ],
     }
 
 

@@ -1,6 +1,6 @@
 """Looks at the `confirm` items: what a question's evidence says, and whether sampling may stop.
 
-Every question is group-sequential (Lan and DeMets 1983, O'Brien-Fleming-type spending): it may be
+Every question is group-sequential (Lan and DeMets 1983; the spending is the policy's): it may be
 read after fixed shares of the items, and each look spends part of the question's alpha. Figures
 carry repeated confidence intervals, so that all looks together keep the promise.
 """
@@ -15,23 +15,25 @@ from escalera.core.stats import mean, noninferiority, paired, sequential
 from escalera.core.stats.clustering import Interval
 from escalera.domain.dataset import Example
 from escalera.domain.event import Looked
+from escalera.domain.project import Policy
 from escalera.domain.system import Route
 from escalera.domain.verdict import Adequacy, Figure, Question
 
 
 def look(
-    question: Question, items: Sequence[Example], evidence: Evidence, *, times: Sequence[float]
+    question: Question, items: Sequence[Example], evidence: Evidence, policy: Policy
 ) -> Looked:
     """Read *question* for the next time, on *items*: all that the look may use.
 
-    `times` are the information times of all looks, in (0, 1]. Earlier looks are taken from the
-    evidence, so replaying a journal gives the same verdicts. Every item must have been answered
-    by the candidate (and the incumbent).
+    The looks of *policy* are the information times of all looks, in (0, 1]. Earlier looks are
+    taken from the evidence, so replaying a journal gives the same verdicts. Every item must have
+    been answered by the candidate (and the incumbent).
     """
     sample = gather(question, items, evidence)
-    before = evidence.looked.get(question.digest, [])
+    before, times = evidence.looked.get(question.digest, []), policy.looks
     time = times[len(before)]
-    state = sequential.init(sequential.Plan(alpha=question.alpha))
+    plan = sequential.Plan(alpha=question.alpha, spending=policy.spending)
+    state = sequential.init(plan)
     for earlier in times[: len(before)]:
         # An earlier look settled nothing, whatever its statistic: its verdict may have been
         # withheld for want of scores. Boundaries depend on the times alone.

@@ -153,8 +153,7 @@ def _next_look(case: Case, rung: RungName, question: Question, task: Task) -> St
     calls = _calls(case, question, items, fresh)
     if case.missing(calls):
         return Evaluate(rung=rung, purpose="confirm", task=task.name, calls=calls)
-    times = case.project.policy.looks
-    return Look(event=compare.look(question, items, case.evidence, times=times))
+    return Look(event=compare.look(question, items, case.evidence, case.project.policy))
 
 
 def _calls(

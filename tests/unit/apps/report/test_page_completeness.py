@@ -42,6 +42,11 @@ def _expected(document: dict[str, Any]) -> list[str]:
     told += [numerals.count(journal["clocks"]["events"]), document["version"], document["project"]]
     told += [numerals.count(value) for key, value in spent.items() if key.endswith(("ls", "ns"))]
     told.append(numerals.plain(spent["clocks"]["minutes"]))
+    account = document["account"]
+    told += [f"{account['questions']} questions were asked", numerals.percent(account["at_risk"])]
+    for wear in account["items"]:
+        told += [f"{wear['questions']} questions to {wear['items']} items"]
+        told += [f"up to {wear['most_uses']} times", numerals.plain(wear["widening"])]
     for task in document["tasks"]:
         told += [f"Bar {numerals.score(task['bar'])}, margin {numerals.score(task['margin'])}"]
         told += [f"scored by {task['scorer']}", f"worth {task['value_per_point']} a month"]

@@ -14,7 +14,7 @@ from escalera.domain.message import Decoding
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.domain.verdict import Question
 from escalera.testing import playbook
-from escalera.testing.playbook import luck, observed
+from escalera.testing.playbook import DECLARED, luck, observed
 
 TASK = playbook.task("a", items={"confirm": 100})
 ITEMS = TASK.items("confirm")
@@ -65,12 +65,17 @@ def regression(margin=0.1, alpha=0.05):
     )
 
 
+def read_at(times):
+    """A policy with these looks."""
+    return replace(DECLARED, looks=tuple(times))
+
+
 def looks(question, events, times=HALVES):
     """Every look that the planner would take, oldest first."""
     evidence, found = fold([*NOMINATED, *events]), []
     while not found or not found[-1].settled:
         items = ITEMS[: round(times[len(found)] * len(ITEMS))]
-        found.append(compare.look(question, items, evidence, times=times))
+        found.append(compare.look(question, items, evidence, read_at(times)))
         evidence.apply(found[-1])
     return found
 
@@ -161,7 +166,7 @@ def test_missing_scores_withhold_a_verdict_that_they_could_change(rate, gaps, ve
     missing = {item.id for item in ITEMS[:gaps]}
     scores = at_rate(rate)
     events = answered(lambda item: None if item.id in missing else scores(item))
-    found = compare.look(adequacy(bar=0.7), ITEMS, fold([*NOMINATED, *events]), times=(1.0,))
+    found = compare.look(adequacy(bar=0.7), ITEMS, fold([*NOMINATED, *events]), read_at((1.0,)))
     assert (found.unscored, found.figure.n) == (gaps, 100 - gaps)
     assert found.verdict == verdict
     assert found.passed == (verdict == "adequate")
@@ -179,7 +184,7 @@ def test_missing_scores_of_either_side_can_withhold_a_gate():
         ([*same, *old], False),
         ([*new, *answered(at_rate(0.3), "old")], False),
     ):
-        found = compare.look(regression(), ITEMS, fold([*NOMINATED, *events]), times=(1.0,))
+        found = compare.look(regression(), ITEMS, fold([*NOMINATED, *events]), read_at((1.0,)))
         assert found.passed is passed
 
 
@@ -233,9 +238,9 @@ def test_clusters_widen_the_interval():
     ]
     right = {item.id for n, item in enumerate(sorted(ITEMS, key=lambda i: i.id)) if n // 10 != 3}
     events = answered(lambda item: float(item.id in right))
-    alone = compare.look(adequacy(), ITEMS, fold([*NOMINATED, *events]), times=(1.0,))
+    alone = compare.look(adequacy(), ITEMS, fold([*NOMINATED, *events]), read_at((1.0,)))
     events = answered(lambda item: float(item.id in right), items=grouped)
-    together = compare.look(adequacy(), grouped, fold([*NOMINATED, *events]), times=(1.0,))
+    together = compare.look(adequacy(), grouped, fold([*NOMINATED, *events]), read_at((1.0,)))
     assert (alone.figure.value, together.figure.value) == (0.9, 0.9)
     assert (alone.figure.clusters, together.figure.clusters) == (100, 10)
     assert together.figure.lower < alone.figure.lower
