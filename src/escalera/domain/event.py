@@ -16,7 +16,7 @@ from escalera.domain.recipe import LossPoint, MergePlan, TrainingRecipe
 from escalera.domain.system import Route, System
 from escalera.domain.verdict import Figure, Question
 
-CLOCK_FIELDS = frozenset({"seconds", "minutes"})
+CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range"})
 Outcome = Literal["adequate", "inadequate", "undecided", "regressed"]
 StopReason = Literal["adequate", "inadequate", "undecided", "regressed", "budget"]
 
@@ -34,16 +34,22 @@ class Opened:
 class Priced:
     """What a pilot of a few calls says a rung will cost.
 
-    `minutes` is None for what is not timed; `micro_dollars` is None where the price is unknown.
+    `calls` are the most that there can be and `fewest_calls` the fewest, where every question ends
+    at its first look. Money and minutes are of the most calls at the mean of the calls so far; the
+    ranges go from the fewest calls at the lower end of the mean's 95 % interval to the most at its
+    upper end. `minutes` is None for what is not timed; money is None where a price is unknown.
     """
 
     rung: RungName
     calls: int
+    fewest_calls: int
     prompt_tokens: int
     completion_tokens: int
     training_tokens: int
     micro_dollars: int | None
+    micro_dollars_range: tuple[int, int] | None
     minutes: float | None
+    minutes_range: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

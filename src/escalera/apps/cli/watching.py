@@ -118,6 +118,12 @@ def _concluded(event: Event) -> str:
 
 def _price(event: Priced) -> str:
     minutes = "" if event.minutes is None else f", about {event.minutes:.1f} min"
+    if event.minutes_range is not None:
+        minutes += " ({:.1f} to {:.1f})".format(*event.minutes_range)
+    money = ""
+    if event.micro_dollars is not None and event.micro_dollars_range is not None:
+        low, high = event.micro_dollars_range
+        money = f", ${event.micro_dollars / 1e6:.4f} ({low / 1e6:.4f} to {high / 1e6:.4f})"
     trained = f", {event.training_tokens} training tokens" if event.training_tokens else ""
     title = rungs.rung(event.rung).title
-    return f"next rung {title}: up to {event.calls} calls{trained}{minutes}"
+    return f"next rung {title}: up to {event.calls} calls{trained}{money}{minutes}"

@@ -48,7 +48,13 @@ def _price(case: Case, rung: RungName) -> dict[str, Any] | None:
         return None
     return {
         "calls": priced.calls,
+        "fewest_calls": priced.fewest_calls,
         "training_tokens": priced.training_tokens,
         "micro_dollars": priced.micro_dollars,
-        "clocks": {"minutes": priced.minutes},
+        "micro_dollars_range": _ends(priced.micro_dollars_range),
+        "clocks": {"minutes": priced.minutes, "minutes_range": _ends(priced.minutes_range)},
     }
+
+
+def _ends(found: tuple[float, float] | None) -> list[float] | None:
+    return None if found is None else list(found)

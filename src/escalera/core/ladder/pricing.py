@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escalera.core.ladder.case import Case
+from escalera.core.stats import clustering
+from escalera.core.stats.clustering import Interval
 from escalera.domain.event import Observed, Priced
 from escalera.domain.project import RungName
 from escalera.domain.recipe import TrainingRecipe
@@ -19,23 +22,29 @@ DECODE = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rates:
-    """Means over the calls made so far."""
+    """Means over the calls made so far, per call."""
 
     prompt_tokens: float
     completion_tokens: float
-    micro_dollars: float | None
-    seconds: float
+    micro_dollars: Interval | None
+    seconds: Interval
 
     @property
     def seconds_per_token(self) -> float:
         """Seconds to read one token of a prompt."""
-        return self.seconds / max(self.prompt_tokens + DECODE * self.completion_tokens, 1.0)
+        tokens = self.prompt_tokens + DECODE * self.completion_tokens
+        return self.seconds.estimate / max(tokens, 1.0)
 
 
 def price(
-    case: Case, rung: RungName, *, calls: int, recipes: Sequence[TrainingRecipe] = ()
+    case: Case,
+    rung: RungName,
+    *,
+    calls: int,
+    fewest: int | None = None,
+    recipes: Sequence[TrainingRecipe] = (),
 ) -> Priced:
-    """The price of *calls* more calls and of the trainings, at the rates seen so far.
+    """The price of at most *calls* more calls and of the trainings, at the rates seen so far.
 
     Minutes are of model time; they rest on clock readings, everything else does not. Trainings
     are timed at the rate of those that ran before, and the first at three times what reading its
@@ -43,16 +52,25 @@ def price(
     """
     rates = _rates(list(case.evidence.observed.values()))
     training = sum(_training_tokens(case, recipe, rates) for recipe in recipes)
-    seconds = calls * rates.seconds + training * _seconds_per_trained_token(case, rates)
-    money = None if rates.micro_dollars is None else round(calls * rates.micro_dollars)
+    teaching = training * _seconds_per_trained_token(case, rates)
+    fewest = calls if fewest is None else min(fewest, calls)
+    money = rates.micro_dollars
     return Priced(
         rung=rung,
         calls=calls,
+        fewest_calls=fewest,
         prompt_tokens=round(calls * rates.prompt_tokens),
         completion_tokens=round(calls * rates.completion_tokens),
         training_tokens=training,
-        micro_dollars=money,
-        minutes=seconds / 60,
+        micro_dollars=None if money is None else round(calls * money.estimate),
+        micro_dollars_range=None
+        if money is None
+        else (math.floor(fewest * money.lower), math.ceil(calls * money.upper)),
+        minutes=(calls * rates.seconds.estimate + teaching) / 60,
+        minutes_range=(
+            (fewest * rates.seconds.lower + teaching) / 60,
+            (calls * rates.seconds.upper + teaching) / 60,
+        ),
     )
 
 
@@ -66,8 +84,19 @@ def _rates(seen: Sequence[Observed]) -> _Rates:
     return _Rates(
         prompt_tokens=sum(entry.usage.prompt_tokens for entry in seen) / count,
         completion_tokens=sum(entry.usage.completion_tokens for entry in seen) / count,
-        micro_dollars=sum(known) / count if len(known) == len(costs) else None,
-        seconds=sum(sorted(entry.seconds for entry in seen)) / count,
+        micro_dollars=_mean(known) if len(known) == len(costs) else None,
+        seconds=_mean([entry.seconds for entry in seen]),
+    )
+
+
+def _mean(values: Sequence[float]) -> Interval:
+    """The mean of what is not negative, with its interval; 0 before there is a value."""
+    if not values:
+        return Interval(estimate=0.0, lower=0.0, upper=0.0, alpha=0.05, method="no calls")
+    found = clustering.robust_mean(sorted(values))
+    lower, upper = clustering.t_interval(found) if len(values) > 1 else (found.value, found.value)
+    return Interval(
+        estimate=found.value, lower=max(lower, 0.0), upper=upper, alpha=0.05, method="mean-t"
     )
 
 

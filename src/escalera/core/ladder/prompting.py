@@ -98,7 +98,8 @@ def _price(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
     # A router sends some items of one type to another's system: then every type is asked again.
     tested = tasks if case.router is None else case.project.tasks
     confirming = sum(len(task.items("confirm")) for task in tested)
-    return Price(event=pricing.price(case, rung, calls=racing + confirming))
+    first = sum(confirm.cutoffs(case, task)[0] for task in tested)
+    return Price(event=pricing.price(case, rung, calls=racing + confirming, fewest=racing + first))
 
 
 def _race(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:

@@ -62,7 +62,9 @@ def train(
     if rung not in case.evidence.priced:
         new = [entry for entry in recipes if adapter_of(case, entry) is None]
         calls = racing + _confirming(case)
-        return Price(event=pricing.price(case, rung, calls=calls, recipes=new))
+        fewest = racing + sum(confirm.cutoffs(case, task)[0] for task in case.project.tasks)
+        priced = pricing.price(case, rung, calls=calls, fewest=fewest, recipes=new)
+        return Price(event=priced)
     for entry in recipes:
         if adapter_of(case, entry) is None:
             return Train(rung=rung, recipe=entry)

@@ -45,6 +45,6 @@ def test_a_climbed_rung_has_words_and_a_price():
     assert len(found["lora"]["words"]) == 3
     assert found["lora"]["price"]["training_tokens"] > 0
     assert found["lora"]["price"]["calls"] >= 200
-    assert set(found["lora"]["price"]["clocks"]) == {"minutes"}
+    assert set(found["lora"]["price"]["clocks"]) == {"minutes", "minutes_range"}
     assert found["mixture"]["price"] is None
     assert found["mixture"]["words"] == []

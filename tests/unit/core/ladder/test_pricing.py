@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
 
 from escalera.core.evidence import fold
 from escalera.core.ladder import pricing, steps
@@ -37,10 +42,40 @@ def test_the_first_price_is_that_of_a_pilot_times_the_calls():
     assert prompt.training_tokens == 0
 
 
+def test_a_price_has_a_range():
+    """From the fewest calls at the cheap end of the mean to the most at its dear end."""
+    for name in ("prompt", "lora"):
+        priced = climb(ModelPrice(prompt=10**6, completion=10**6)).evidence.priced[name]
+        low, high = priced.micro_dollars_range
+        assert low < priced.micro_dollars <= high
+        assert priced.fewest_calls < priced.calls
+        first, last = priced.minutes_range
+        assert first < priced.minutes <= last
+
+
+def test_the_range_is_that_of_the_mean_of_the_calls_so_far():
+    """A t interval, as SciPy computes it; nothing below 0."""
+    seen = [entry for entry in climb().events if isinstance(entry, Observed)][:20]
+    costs = [5 + n * n % 11 for n in range(20)]
+    asked = [
+        replace(entry, micro_dollars=cost, seconds=cost / 10)
+        for entry, cost in zip(seen, costs, strict=True)
+    ]
+    case = Case(project=playbook.project(A, B, policy=POLICY), evidence=fold(asked))
+    priced = pricing.price(case, "lora", calls=1000, fewest=400)
+    low, high = stats.t.interval(0.95, 19, loc=np.mean(costs), scale=stats.sem(costs))
+    assert priced.micro_dollars_range == (math.floor(400 * low), math.ceil(1000 * high))
+    assert priced.minutes_range == pytest.approx((400 * low / 600, 1000 * high / 600))
+    wild = [replace(entry, micro_dollars=1 + 999 * (n == 0)) for n, entry in enumerate(asked[:3])]
+    case = Case(project=case.project, evidence=fold(wild))
+    assert pricing.price(case, "lora", calls=10).micro_dollars_range[0] == 0
+
+
 def test_an_unknown_price_stays_unknown():
     """Calls and tokens are told all the same."""
     for priced in climb().evidence.priced.values():
         assert priced.micro_dollars is None
+        assert priced.micro_dollars_range is None
         assert priced.calls > 0
 
 
