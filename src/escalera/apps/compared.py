@@ -21,11 +21,16 @@ from escalera.core.evaluation.contrast import (
 )
 from escalera.core.evaluation.sample import Row, Sample
 from escalera.domain.scores import ScoreRow, ScoreTable
+from escalera.engine.comparing import Compared
 from escalera.errors import EvidenceMissing, InputError
 
 FIXED_SAMPLE = (
     "A fixed-sample reading, not a verdict: it does not hold when it is read again and again as "
     "items arrive."
+)
+LOOKS = (
+    "Read at looks whose number and shares were fixed before: intervals hold at all of them "
+    "together, though it stopped as soon as the question was settled."
 )
 CHOICE = "::"
 """Stands between a file of scores and the system in it."""
@@ -42,12 +47,13 @@ _WORDS: Mapping[Gate, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two systems on common items, task by task, read once at a fixed number of items."""
+    """Two systems on common items, task by task; `reading` says how the figures may be used."""
 
     candidate: str
     incumbent: str
     tasks: tuple[Contrast, ...]
     notes: tuple[str, ...] = ()
+    reading: str = FIXED_SAMPLE
 
     @property
     def gate(self) -> Gate:
@@ -113,7 +119,7 @@ class Comparison:
             for row in self.tasks
             if row.unscored
         ]
-        return (*missing, *self.notes, FIXED_SAMPLE)
+        return (*missing, *self.notes, self.reading)
 
 
 def of_tables(
@@ -158,6 +164,24 @@ def of_tables(
     )
 
 
+def at_looks(candidate: str, incumbent: str, found: Compared) -> Comparison:
+    """A comparison that stopped as soon as each task was settled."""
+    used = [
+        f"{task}: its last look was at {share:.0%} of the items" for task, share in found.shares
+    ]
+    cut = [
+        f"{task}: a cap of [budget] came before its next look; the gate stays open"
+        for task in found.open
+    ]
+    return Comparison(
+        candidate=candidate,
+        incumbent=incumbent,
+        tasks=found.tasks,
+        notes=(*used, *cut),
+        reading=LOOKS,
+    )
+
+
 # Below: private.
 
 
@@ -190,5 +214,9 @@ def _line(row: Contrast) -> str:
         f"{row.task}: {row.gate} ({row.verdict}); {row.candidate.value:.3f} against "
         f"{row.incumbent.value:.3f}, difference {change.value:+.3f} "
         f"[{change.lower:+.3f}, {change.upper:+.3f}], margin {row.margin:.3f}, on {items}; "
-        f"p (Holm) {row.p_holm:.2g}; {row.wrong_to_right:.1%} gained, {row.right_to_wrong:.1%} lost"
+        f"{_p(row)}{row.wrong_to_right:.1%} gained, {row.right_to_wrong:.1%} lost"
     )
+
+
+def _p(row: Contrast) -> str:
+    return "" if row.p_holm is None else f"p (Holm) {row.p_holm:.2g}; "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from escalera import wiring
-from escalera.apps import measured
+from escalera.apps import compared, measured
 from escalera.apps.compared import CHOICE, Comparison, of_tables
 from escalera.apps.measured import Evaluation
 from escalera.apps.report import document as documents
@@ -26,7 +26,7 @@ from escalera.domain.project import Project
 from escalera.domain.scores import ScoreRow, ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
-from escalera.engine import climb, measuring
+from escalera.engine import climb, comparing, measuring
 from escalera.engine.measuring import Wanted
 from escalera.engine.observer import Observer, Quiet
 from escalera.engine.serve import Desk
@@ -149,8 +149,16 @@ class Workspace:
             journal.close()
         return measured.gather(routes, wanted, evidence, alpha=self.project.policy.alpha)
 
-    def compare(self, candidate: str, incumbent: str) -> Comparison:
-        """Compare two systems by name ("lora", "served"), on the items both have answered."""
+    def compare(
+        self, candidate: str, incumbent: str, *, buy: bool = False, progress: Progress | None = None
+    ) -> Comparison:
+        """Compare two systems by name ("lora", "served") on `confirm` items.
+
+        On the items that both have answered, read once; or with `buy` as few as settle the
+        question: the policy's looks, each asking what it needs, under the caps of the budget.
+        """
+        if buy:
+            return self._compare_at_looks(candidate, incumbent, progress)
         evidence = self.evidence()
         left, right = self._route(candidate, evidence), self._route(incumbent, evidence)
         asked = [
@@ -165,9 +173,23 @@ class Workspace:
         if not found:
             raise EvidenceMissing(
                 f"{candidate!r} and {incumbent!r} have no scored `confirm` items in common: "
-                f"`escalera eval {candidate} {incumbent}` asks them"
+                f"`escalera compare {candidate} {incumbent} --buy` asks what it needs"
             )
         return Comparison(candidate=candidate, incumbent=incumbent, tasks=found)
+
+    def _compare_at_looks(
+        self, candidate: str, incumbent: str, progress: Progress | None
+    ) -> Comparison:
+        journal = self._installation.journal()
+        try:
+            before = fold(journal.events())
+            routes = [self._route(name, before) for name in (candidate, incumbent)]
+            models = {b.system.model for route in routes for b in route.branches}
+            means = self._installation.means(journal, models, progress or Quiet().progressed)
+            found = comparing.run(self.project, self.project.tasks, routes[0], routes[1], means)
+        finally:
+            journal.close()
+        return compared.at_looks(candidate, incumbent, found)
 
     def report(self, into: Path | None = None) -> Path:
         """Write the decision report as one HTML file and return where it is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence, fold
@@ -49,41 +49,56 @@ class Means:
     progress: Progress
 
 
-def run(project: Project, routes: Sequence[Route], wanted: Wanted, means: Means) -> Evidence:
-    """Ask what *routes* have not answered yet and return the evidence.
+class Measurement:
+    """A journal that grows by what is asked: every answer is recorded before it counts."""
 
-    Models are asked side by side, so a slow one holds up no other; they share the caps. Stops
-    without an error where a cap is reached: what was answered is there.
-    """
-    evidence = fold(means.journal.events())
-    purse = Purse(means.caps, evidence)
+    def __init__(self, project: Project, means: Means) -> None:
+        self._project = project
+        self._means = means
+        self.evidence = fold(means.journal.events())
+        self._purse = Purse(means.caps, self.evidence)
 
-    def record(events: Sequence[Event]) -> None:
-        means.journal.append(events)
+    def ask(self, calls: Iterable[Call]) -> None:
+        """Buy what the evidence does not hold yet.
+
+        Models are asked side by side, so a slow one holds up no other; they share the caps. Stops
+        without an error where a cap is reached: what was answered is there.
+        """
+        by_model: dict[str, list[Call]] = {}
+        for call in dict.fromkeys(calls):
+            if not self.evidence.has(call.system, call.item, call.repeat):
+                by_model.setdefault(call.system.model, []).append(call)
+        if by_model:
+            asyncio.run(self._ask_all(by_model))
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Append *events* to the journal, then to the evidence."""
+        self._means.journal.append(events)
         for event in events:
-            evidence.apply(event)
+            self.evidence.apply(event)
 
-    async def ask(name: str, calls: Sequence[Call]) -> None:
-        provider = means.provider(name)
+    async def _ask_all(self, by_model: Mapping[str, Sequence[Call]]) -> None:
+        await all_or_first_error([self._ask(name, calls) for name, calls in by_model.items()])
+
+    async def _ask(self, name: str, calls: Sequence[Call]) -> None:
+        provider = self._means.provider(name)
         evaluator = Evaluator(
-            project=project,
-            evidence=evidence,
+            project=self._project,
+            evidence=self.evidence,
             provider=provider,
-            purse=purse,
-            record=record,
-            progress=means.progress,
+            purse=self._purse,
+            record=self.record,
+            progress=self._means.progress,
         )
         try:
             await evaluator.perform(calls, purpose=name)
         finally:
             await provider.close()
 
-    async def ask_all() -> None:
-        by_model: dict[str, list[Call]] = {}
-        for call in dict.fromkeys(c for route in routes for c in wanted.calls(route, evidence)):
-            if not evidence.has(call.system, call.item, call.repeat):
-                by_model.setdefault(call.system.model, []).append(call)
-        await all_or_first_error([ask(name, calls) for name, calls in by_model.items()])
 
-    asyncio.run(ask_all())
+def run(project: Project, routes: Sequence[Route], wanted: Wanted, means: Means) -> Evidence:
+    """Ask what *routes* have not answered of what is *wanted*, and return the evidence."""
+    measurement = Measurement(project, means)
+    evidence = measurement.evidence
+    measurement.ask(call for route in routes for call in wanted.calls(route, evidence))
     return evidence

@@ -46,7 +46,9 @@ def figures(asked):
     evidence = fold([Nominated(rung="prompt", route=ROUTE), *asked])
     case = Case(project=PROJECT, evidence=evidence)
     return (
-        compare.look(QUESTION, TASK.items("confirm"), evidence, ONE_LOOK),
+        compare.look(
+            QUESTION, compare.gather(evidence, TASK.items("confirm"), ROUTE, None), [], ONE_LOOK
+        ),
         price(case, "lora", calls=7),
         evidence.spent,
     )

@@ -14,6 +14,9 @@ from escalera.apps.cli import options
 @click.argument("incumbent")
 @options.project
 @options.as_json
+@click.option(
+    "--buy", is_flag=True, help="Systems only: ask as many items as settle it, look by look."
+)
 @click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file.")
 @click.option(
     "--margin",
@@ -35,6 +38,7 @@ def command(  # noqa: PLR0913  one parameter per option
     incumbent: str,
     file: Path,
     json_: bool,  # noqa: FBT001
+    buy: bool,  # noqa: FBT001
     junit: Path | None,
     margin: float,
     confidence: float,
@@ -44,18 +48,21 @@ def command(  # noqa: PLR0913  one parameter per option
 
     Both are systems of a project (`lora`, `served`, `large@prompt`; see `eval`), or both are files
     of scores in any format that is known (Inspect, lm-evaluation-harness, promptfoo, OpenAI evals,
-    CSV, JSONL, Parquet), as FILE or FILE::SYSTEM. Nothing is bought.
+    CSV, JSONL, Parquet), as FILE or FILE::SYSTEM. Without --buy nothing is asked.
 
     Exit codes: 0 no task falls by its margin or more, 3 not enough evidence, 4 a fall is shown.
     """
     from escalera.apps import workspace
+    from escalera.apps.cli.watching import Watcher
 
     if Path(candidate.partition("::")[0]).exists() and Path(incumbent.partition("::")[0]).exists():
         found = workspace.compare_files(
             candidate, incumbent, margin=margin, confidence=confidence, format=format_
         )
     else:
-        found = workspace.load(file).compare(candidate, incumbent)
+        opened = workspace.load(file)
+        with Watcher(quiet=json_) as watcher:
+            found = opened.compare(candidate, incumbent, buy=buy, progress=watcher.progressed)
     if junit is not None:
         workspace.write_text(junit, found.junit())
     click.echo(workspace.as_json(found.document()) if json_ else found)

@@ -20,17 +20,13 @@ from escalera.domain.system import Route
 from escalera.domain.verdict import Adequacy, Figure, Question
 
 
-def look(
-    question: Question, items: Sequence[Example], evidence: Evidence, policy: Policy
-) -> Looked:
-    """Read *question* for the next time, on *items*: all that the look may use.
+def look(question: Question, sample: Sample, before: Sequence[Looked], policy: Policy) -> Looked:
+    """Read *question* for the next time, on *sample*: all that the look may use.
 
-    The looks of *policy* are the information times of all looks, in (0, 1]. Earlier looks are
-    taken from the evidence, so replaying a journal gives the same verdicts. Every item must have
-    been answered by the candidate (and the incumbent).
+    The looks of *policy* are the information times of all looks, in (0, 1]; *before* are those that
+    were taken. A function of the journal, so replaying one gives the same verdicts.
     """
-    sample = gather(question, items, evidence)
-    before, times = evidence.looked.get(question.digest, []), policy.looks
+    times = policy.looks
     time = times[len(before)]
     plan = sequential.Plan(alpha=question.alpha, spending=policy.spending)
     state = sequential.init(plan)
@@ -59,10 +55,10 @@ def look(
     )
 
 
-def gather(question: Question, items: Sequence[Example], evidence: Evidence) -> Sample:
-    """The scores that *question* needs, on all *items*."""
-    candidate = evidence.route(question.candidate)
-    incumbent = evidence.route(question.incumbent) if question.incumbent is not None else None
+def gather(
+    evidence: Evidence, items: Sequence[Example], candidate: Route, incumbent: Route | None
+) -> Sample:
+    """What *candidate* (and *incumbent*) scored on all *items*, whether asked or not."""
     rows = [
         Row(
             candidate=_scored(candidate, item, evidence),

@@ -26,7 +26,8 @@ class Contrast:
 
     `gate` says whether the candidate is shown not to fall by the margin or more; it is undecided,
     too, where missing scores could change it. `worst` and `best` are the difference over all items
-    if every missing score spoke against the candidate, and for it.
+    if every missing score spoke against the candidate, and for it. Where looks were taken there is
+    no p value: the interval is that of the last look, and holds at all of them together.
     """
 
     task: str
@@ -39,8 +40,8 @@ class Contrast:
     unscored: int
     worst: float
     best: float
-    p_value: float
-    p_holm: float
+    p_value: float | None
+    p_holm: float | None
     right_to_wrong: float
     wrong_to_right: float
 
@@ -67,27 +68,15 @@ def contrast(asked: Sequence[Asked], *, alpha: float) -> tuple[Contrast, ...]:
     p_values = [_p_value(entry.sample.scored) for entry in held]
     adjusted = multiplicity.holm(p_values, alpha=alpha).p_values
     return tuple(
-        _row(entry, alpha / len(held), p, holm)
+        row(entry, alpha / len(held), p_value=p, p_holm=holm)
         for entry, p, holm in zip(held, p_values, adjusted, strict=True)
     )
 
 
-def overall(rows: Sequence[Contrast]) -> Gate:
-    """One word for all tasks: a shown fall on any, else whatever is open, else passed."""
-    gates = {row.gate for row in rows}
-    if "regressed" in gates:
-        return "regressed"
-    return "passed" if gates == {"passed"} else "undecided"
-
-
-EXIT_CODES: Mapping[Gate, int] = {"passed": 0, "undecided": 3, "regressed": 4}
-"""What a gate in a pipeline ends with."""
-
-
-# Below: private.
-
-
-def _row(asked: Asked, alpha: float, p_value: float, p_holm: float) -> Contrast:
+def row(
+    asked: Asked, alpha: float, *, p_value: float | None = None, p_holm: float | None = None
+) -> Contrast:
+    """One task at its own *alpha*: that of a look, or its share of a table's."""
     scores = asked.sample.scored
     difference = paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=alpha)
     judged = _judged(difference, asked.margin)
@@ -109,6 +98,21 @@ def _row(asked: Asked, alpha: float, p_value: float, p_holm: float) -> Contrast:
         right_to_wrong=sum(new < old for new, old in pairs) / len(pairs),
         wrong_to_right=sum(new > old for new, old in pairs) / len(pairs),
     )
+
+
+def overall(rows: Sequence[Contrast]) -> Gate:
+    """One word for all tasks: a shown fall on any, else whatever is open, else passed."""
+    gates = {row.gate for row in rows}
+    if "regressed" in gates:
+        return "regressed"
+    return "passed" if gates == {"passed"} else "undecided"
+
+
+EXIT_CODES: Mapping[Gate, int] = {"passed": 0, "undecided": 3, "regressed": 4}
+"""What a gate in a pipeline ends with."""
+
+
+# Below: private.
 
 
 def _gate(asked: Asked, alpha: float) -> Gate:

@@ -153,7 +153,10 @@ def _next_look(case: Case, rung: RungName, question: Question, task: Task) -> St
     calls = _calls(case, question, items, fresh)
     if case.missing(calls):
         return Evaluate(rung=rung, purpose="confirm", task=task.name, calls=calls)
-    return Look(event=compare.look(question, items, case.evidence, case.project.policy))
+    candidate = case.evidence.route(question.candidate)
+    other = None if question.incumbent is None else case.evidence.route(question.incumbent)
+    sample = compare.gather(case.evidence, items, candidate, other)
+    return Look(event=compare.look(question, sample, looks, case.project.policy))
 
 
 def _calls(

@@ -70,13 +70,19 @@ def read_at(times):
     return replace(DECLARED, looks=tuple(times))
 
 
+def look(question, items, evidence, times, before=()):
+    """One look at a question, on these items."""
+    other = None if question.incumbent is None else OLD
+    sample = compare.gather(evidence, items, NEW, other)
+    return compare.look(question, sample, list(before), read_at(times))
+
+
 def looks(question, events, times=HALVES):
     """Every look that the planner would take, oldest first."""
     evidence, found = fold([*NOMINATED, *events]), []
     while not found or not found[-1].settled:
         items = ITEMS[: round(times[len(found)] * len(ITEMS))]
-        found.append(compare.look(question, items, evidence, read_at(times)))
-        evidence.apply(found[-1])
+        found.append(look(question, items, evidence, times, found))
     return found
 
 
@@ -166,7 +172,7 @@ def test_missing_scores_withhold_a_verdict_that_they_could_change(rate, gaps, ve
     missing = {item.id for item in ITEMS[:gaps]}
     scores = at_rate(rate)
     events = answered(lambda item: None if item.id in missing else scores(item))
-    found = compare.look(adequacy(bar=0.7), ITEMS, fold([*NOMINATED, *events]), read_at((1.0,)))
+    found = look(adequacy(bar=0.7), ITEMS, fold([*NOMINATED, *events]), (1.0,))
     assert (found.unscored, found.figure.n) == (gaps, 100 - gaps)
     assert found.verdict == verdict
     assert found.passed == (verdict == "adequate")
@@ -184,7 +190,7 @@ def test_missing_scores_of_either_side_can_withhold_a_gate():
         ([*same, *old], False),
         ([*new, *answered(at_rate(0.3), "old")], False),
     ):
-        found = compare.look(regression(), ITEMS, fold([*NOMINATED, *events]), read_at((1.0,)))
+        found = look(regression(), ITEMS, fold([*NOMINATED, *events]), (1.0,))
         assert found.passed is passed
 
 
@@ -216,7 +222,7 @@ def test_an_item_counts_only_if_both_systems_have_a_score():
         *answered(lambda item: None if item.id == first else 1.0),
         *answered(lambda item: None if item.id == second else 1.0, "old"),
     ]
-    sample = compare.gather(regression(), ITEMS, fold([*NOMINATED, *events]))
+    sample = compare.gather(fold(events), ITEMS, NEW, OLD)
     scores = sample.scored
     assert (len(scores.candidate), len(scores.incumbent), sample.unscored) == (98, 98, 2)
 
@@ -238,9 +244,9 @@ def test_clusters_widen_the_interval():
     ]
     right = {item.id for n, item in enumerate(sorted(ITEMS, key=lambda i: i.id)) if n // 10 != 3}
     events = answered(lambda item: float(item.id in right))
-    alone = compare.look(adequacy(), ITEMS, fold([*NOMINATED, *events]), read_at((1.0,)))
+    alone = look(adequacy(), ITEMS, fold([*NOMINATED, *events]), (1.0,))
     events = answered(lambda item: float(item.id in right), items=grouped)
-    together = compare.look(adequacy(), grouped, fold([*NOMINATED, *events]), read_at((1.0,)))
+    together = look(adequacy(), grouped, fold([*NOMINATED, *events]), (1.0,))
     assert (alone.figure.value, together.figure.value) == (0.9, 0.9)
     assert (alone.figure.clusters, together.figure.clusters) == (100, 10)
     assert together.figure.lower < alone.figure.lower
