@@ -6,11 +6,11 @@ every implementation passes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from escalera.domain.event import Event
+from escalera.domain.event import Event, Observed
 from escalera.domain.message import Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe, TrainingRun
 from escalera.errors import ProviderError
@@ -85,6 +85,9 @@ class Journal(Protocol):
 
     def events(self) -> Iterator[Event]:
         """Every event in order. Raises `JournalCorrupt` when the hash chain does not hold."""
+
+    def bought(self, requests: Sequence[str]) -> Mapping[str, Observed]:
+        """Answers that were bought, by the keys of their requests; keys without one are absent."""
 
     def close(self) -> None:
         """Release what is held; called once."""

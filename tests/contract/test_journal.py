@@ -8,14 +8,19 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from escalera.core.ladder.steps import Call
 from escalera.domain.event import Failed
+from escalera.domain.message import Decoding
+from escalera.domain.system import Prompt, System
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.errors import JournalConflict, JournalCorrupt, JournalError
 from escalera.ports import Journal
+from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 
 
@@ -48,6 +53,26 @@ def test_events_come_back_in_order_and_unchanged(journal: Journal) -> None:
     journal.append(EVENTS[4:])
     assert list(journal.events()) == EVENTS
     assert list(journal.events()) == EVENTS
+
+
+def test_bought_answers_are_found_by_their_requests(journal: Journal) -> None:
+    """Those that were bought, and no others; many keys at a time; before and after more events."""
+    task = playbook.task("a", items={"confirm": 40})
+    project = playbook.project(task)
+    system = System(model="m", revision="r", prompt=Prompt(), decoding=Decoding())
+    asked = [
+        playbook.observed(project, Call(system=system, item=item), 1.0)
+        for item in task.items("confirm")
+    ]
+    copied = replace(asked[0], system="another", bought=False)
+    journal.append([*asked[:30], copied])
+    keys = [answer.request for answer in asked]
+    assert journal.bought([*keys, "nothing", "'); drop table journal; --"]) == {
+        answer.request: answer for answer in asked[:30]
+    }
+    journal.append([EVENTS[0], *asked[30:]])
+    assert journal.bought(keys) == {answer.request: answer for answer in asked}
+    assert journal.bought([]) == {}
 
 
 def test_equal_events_are_two_events(journal: Journal) -> None:
@@ -273,7 +298,10 @@ def test_a_journal_that_cannot_be_written_is_told_with_the_remedy(file: Path) ->
 WRITER = """
 import sys
 from pathlib import Path
+from escalera.core.ladder.steps import Call
 from escalera.domain.event import Failed
+from escalera.domain.message import Decoding
+from escalera.domain.system import Prompt, System
 from escalera.edges.journal.sqlite import SQLiteJournal
 journal = SQLiteJournal(Path(sys.argv[1]))
 number = 0

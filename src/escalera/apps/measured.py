@@ -93,8 +93,8 @@ def gather(
     for name, route in routes.items():
         for task in wanted.tasks:
             calls = replace(wanted, tasks=(task,)).calls(route, evidence)
-            seen = [evidence.sample(call.system, call.item, call.repeat) for call in calls]
-            answers = [answer for answer in seen if answer is not None]
+            seen = [(call, evidence.sample(call.system, call.item, call.repeat)) for call in calls]
+            answers = [(call.item, answer) for call, answer in seen if answer is not None]
             missing += len(seen) - len(answers)
             if answers:
                 found.append(summarise(name, task.name, answers, alpha=alpha))

@@ -6,6 +6,7 @@ Synchronous on the outside. The command line is a thin layer over this module.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -21,6 +22,7 @@ from escalera.core.evaluation import compare
 from escalera.core.evaluation.contrast import Asked, contrast
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import naming
+from escalera.domain.event import Observed
 from escalera.domain.identity import short
 from escalera.domain.project import Project
 from escalera.domain.scores import ScoreRow, ScoreTable
@@ -202,26 +204,9 @@ class Workspace:
 
     def scores(self) -> ScoreTable:
         """Every answer in the journal as a row of scores; systems by the first of their digest."""
-        seen = self.evidence().observed.values()
-        return ScoreTable(
-            rows=tuple(
-                ScoreRow(
-                    system=short(answer.system),
-                    item=answer.item,
-                    task=answer.task,
-                    cluster=answer.cluster,
-                    repeat=answer.repeat,
-                    score=answer.score,
-                    reason=answer.reason,
-                    prompt_tokens=answer.usage.prompt_tokens,
-                    completion_tokens=answer.usage.completion_tokens,
-                    micro_dollars=answer.micro_dollars,
-                    seconds=answer.seconds,
-                )
-                for answer in seen
-            ),
-            source=f"the journal of {self.project.name!r}",
-        )
+        evidence = self.evidence()
+        rows = [_row(answer, evidence) for answer in self._observed()]
+        return ScoreTable(rows=tuple(rows), source=f"the journal of {self.project.name!r}")
 
     def desk(self) -> Desk:
         """What `serve` and `chat` answer with: the decided system, and the base models."""
@@ -244,6 +229,13 @@ class Workspace:
             names=tuple(self._installation.tables.models), find=self._installation.base_model
         )
         return naming.resolve(name, self.project, evidence, models)
+
+    def _observed(self) -> Iterator[Observed]:
+        journal = self._installation.journal()
+        try:
+            yield from (event for event in journal.events() if isinstance(event, Observed))
+        finally:
+            journal.close()
 
     def _read(self) -> tuple[Evidence, str]:
         if not self._installation.journal_file.exists():
@@ -308,3 +300,24 @@ def as_json(document: dict[str, Any], *, clocks: bool = True) -> str:
     """The report as JSON with sorted keys; without clock readings, equal climbs are equal bytes."""
     shown = document if clocks else documents.without_clocks(document)
     return json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False)
+
+
+# Below: private.
+
+
+def _row(bought: Observed, evidence: Evidence) -> ScoreRow:
+    """An answer with its latest score."""
+    latest = evidence.answers.get(bought.system, bought.item_digest, bought.repeat)
+    return ScoreRow(
+        system=short(bought.system),
+        item=bought.item,
+        task=bought.task,
+        cluster=bought.cluster,
+        repeat=bought.repeat,
+        score=bought.score if latest is None else latest.score,
+        reason=bought.reason if latest is None else latest.reason,
+        prompt_tokens=bought.usage.prompt_tokens,
+        completion_tokens=bought.usage.completion_tokens,
+        micro_dollars=bought.micro_dollars,
+        seconds=bought.seconds,
+    )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
+from escalera.core.answers import Answer, Answers
 from escalera.domain.dataset import Example
 from escalera.domain.event import (
     Decided,
@@ -34,7 +35,7 @@ from escalera.domain.project import RungName
 from escalera.domain.system import Route, System
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Spent:
     """What the climb has used.
 
@@ -52,6 +53,20 @@ class Spent:
     unpriced_completion_tokens: int = 0
     seconds: float = 0.0
 
+    def call(self, event: Observed) -> None:
+        """Count a call that was bought."""
+        prompt, completion = event.usage.prompt_tokens, event.usage.completion_tokens
+        self.calls += 1
+        self.prompt_tokens += prompt
+        self.completion_tokens += completion
+        self.seconds += event.seconds
+        if event.micro_dollars is not None:
+            self.known_micro_dollars += event.micro_dollars
+        else:
+            self.unpriced_calls += 1
+            self.unpriced_prompt_tokens += prompt
+            self.unpriced_completion_tokens += completion
+
     @property
     def micro_dollars(self) -> int | None:
         """The price of all calls, None where one of them is unknown."""
@@ -68,7 +83,7 @@ class Evidence:
 
     opened: list[Opened] = field(default_factory=list)
     proposed: list[Proposed] = field(default_factory=list)
-    observed: dict[tuple[str, str, int], Observed] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
     raced: dict[str, list[Raced]] = field(default_factory=dict)
     priced: dict[RungName, Priced] = field(default_factory=dict)
     routers: list[RouterFitted] = field(default_factory=list)
@@ -80,7 +95,7 @@ class Evidence:
     decided: list[Decided] = field(default_factory=list)
     stopped: list[Stopped] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
-    spent: Spent = Spent()
+    spent: Spent = field(default_factory=Spent)
     events: int = 0
     scorers: Counter[tuple[str, str]] = field(default_factory=Counter)
     _choices: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -116,18 +131,18 @@ class Evidence:
 
     def has(self, system: System, item: Example, repeat: int = 0) -> bool:
         """Whether *system* was asked *item*, scored or not."""
-        return (system.digest, item.digest, repeat) in self.observed
+        return self.answers.has(system.digest, item.digest, repeat)
 
-    def sample(self, system: System, item: Example, repeat: int = 0) -> Observed | None:
+    def sample(self, system: System, item: Example, repeat: int = 0) -> Answer | None:
         """What *system* answered to *item* at this repeat, or None when it was not asked."""
-        return self.observed.get((system.digest, item.digest, repeat))
+        return self.answers.get(system.digest, item.digest, repeat)
 
     def answering(self, route: Route, item: Example) -> System:
         """The system of *route* that answers *item*: by the router, or by the item's own type."""
         task = self._choices[route.router][item.id] if route.router is not None else item.task
         return route.system(task)
 
-    def answer(self, route: Route, item: Example) -> Observed | None:
+    def answer(self, route: Route, item: Example) -> Answer | None:
         """What *route* answered to *item*, or None when it was not asked."""
         return self.sample(self.answering(route, item), item)
 
@@ -193,41 +208,22 @@ class Evidence:
         self.stopped.clear()
 
     def _observe(self, event: Observed) -> None:
-        self.observed[(event.system, event.item_digest, event.repeat)] = event
+        self.answers.add(event)
         self.scorers[(event.task, event.scorer)] += 1
-        if not event.bought:
-            return
-        spent, usage = self.spent, event.usage
-        unpriced = event.micro_dollars is None
-        self.spent = replace(
-            spent,
-            calls=spent.calls + 1,
-            prompt_tokens=spent.prompt_tokens + usage.prompt_tokens,
-            completion_tokens=spent.completion_tokens + usage.completion_tokens,
-            known_micro_dollars=spent.known_micro_dollars + (event.micro_dollars or 0),
-            unpriced_calls=spent.unpriced_calls + unpriced,
-            unpriced_prompt_tokens=spent.unpriced_prompt_tokens + unpriced * usage.prompt_tokens,
-            unpriced_completion_tokens=spent.unpriced_completion_tokens
-            + unpriced * usage.completion_tokens,
-            seconds=spent.seconds + event.seconds,
-        )
+        if event.bought:
+            self.spent.call(event)
 
     def _rescore(self, event: Rescored) -> None:
-        key = (event.system, event.item_digest, event.repeat)
-        seen = self.observed[key]
-        self.scorers[(seen.task, seen.scorer)] -= 1
-        self.scorers[(seen.task, event.scorer)] += 1
-        self.observed[key] = replace(
-            seen, scorer=event.scorer, score=event.score, reason=event.reason
-        )
+        before = self.answers.get(event.system, event.item_digest, event.repeat)
+        if before is None:
+            raise KeyError((event.system, event.item_digest, event.repeat))
+        self.scorers[(before.task, before.scorer)] -= 1
+        self.scorers[(before.task, event.scorer)] += 1
+        self.answers.rescore(event)
 
     def _spend(self, *, training_tokens: int = 0, seconds: float) -> None:
-        spent = self.spent
-        self.spent = replace(
-            spent,
-            training_tokens=spent.training_tokens + training_tokens,
-            seconds=spent.seconds + seconds,
-        )
+        self.spent.training_tokens += training_tokens
+        self.spent.seconds += seconds
 
 
 def fold(events: Iterable[Event]) -> Evidence:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import planner, steps
+from escalera.core.ladder import planner, rescoring, steps
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.event import Event, Failed
 from escalera.domain.identity import digest_of
@@ -71,8 +71,10 @@ class _Performer:
             match step:
                 case steps.Evaluate():
                     loop.run(self._evaluate(step))
-                case steps.Propose() | steps.Rescore():
+                case steps.Propose():
                     self._append(step.events)
+                case steps.Rescore():
+                    self._append(self._rescored())
                 case steps.FitRouter() | steps.Train() | steps.Merge():
                     self._append([self._make(step)])
                 case _:
@@ -97,10 +99,14 @@ class _Performer:
             evidence=self.evidence,
             provider=self._provider,
             purse=self._purse,
+            bought=self._ports.journal.bought,
             record=self._append,
             progress=self._observer.progressed,
         )
         await evaluator.perform(step.calls, purpose=step.purpose)
+
+    def _rescored(self) -> Sequence[Event]:
+        return [*rescoring.events(self._project, self.evidence, self._ports.journal.events())]
 
     def _make(self, step: steps.FitRouter | steps.Train | steps.Merge) -> Event:
         ports = self._ports

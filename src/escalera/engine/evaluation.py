@@ -7,7 +7,7 @@ arithmetic depends on the batch gives the same answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 
@@ -23,12 +23,15 @@ from escalera.engine.together import all_or_first_error
 from escalera.errors import ProviderError, RequestRejected
 from escalera.ports import Progress, Provider
 
+Bought = Callable[[Sequence[str]], Mapping[str, Observed]]
+
 
 @dataclass(slots=True, kw_only=True)
 class Evaluator:
     """Asks what is wanted and records the answers.
 
-    `record` appends to the journal and to `evidence`; `purse` is shared with whatever else buys
+    `record` appends to the journal and to `evidence`; `bought` finds answers in the journal by the
+    keys of their requests; `purse` is shared with whatever else buys
     calls for the project.
     """
 
@@ -36,6 +39,7 @@ class Evaluator:
     evidence: Evidence
     provider: Provider
     purse: Purse
+    bought: Bought
     record: Record
     progress: Progress
 
@@ -56,10 +60,11 @@ class Evaluator:
 
     def _reuse(self, calls: Sequence[Call]) -> None:
         """Record answers to requests that were bought for another system or another target."""
-        new = self._new(calls)
-        bought = {seen.request: seen for seen in self.evidence.observed.values()} if new else {}
-        known = [(call, bought.get(call.request_key)) for call in new] if bought else []
-        copies = [_copied(self.project, call, same) for call, same in known if same is not None]
+        if not len(self.evidence.answers):
+            return
+        new = {call.request_key: call for call in self._new(calls)}
+        known = self.bought(list(new)) if new else {}
+        copies = [_copied(self.project, new[key], same) for key, same in known.items()]
         if copies:
             self.record(copies)
 

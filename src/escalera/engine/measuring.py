@@ -87,6 +87,7 @@ class Measurement:
             evidence=self.evidence,
             provider=provider,
             purse=self._purse,
+            bought=self._means.journal.bought,
             record=self.record,
             progress=self._means.progress,
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from escalera.domain.event import Event
+from escalera.domain.event import Event, Observed
 
 
 class MemoryJournal:
@@ -20,6 +20,15 @@ class MemoryJournal:
     def events(self) -> Iterator[Event]:
         """Every event in order."""
         return iter(tuple(self._events))
+
+    def bought(self, requests: Sequence[str]) -> Mapping[str, Observed]:
+        """Answers that were bought, by the keys of their requests."""
+        wanted = set(requests)
+        return {
+            event.request: event
+            for event in self._events
+            if isinstance(event, Observed) and event.bought and event.request in wanted
+        }
 
     def close(self) -> None:
         """Nothing is held."""

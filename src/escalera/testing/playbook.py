@@ -6,12 +6,13 @@ A project is built from a few values; a model is a function from a system and an
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import planner, steps
+from escalera.core.ladder import planner, rescoring, steps
 from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Step
 from escalera.domain.dataset import Example, Split, in_order
@@ -154,7 +155,13 @@ def simulate(
     book, journal, asked = Playbook(project, events), list(events), []
     while (step := book.next()) is not None:
         asked.append(step)
-        new = perform(step, project=project, evidence=book.evidence, answers=answers, infer=infer)
+        new: list[Event]
+        if isinstance(step, steps.Rescore):
+            new = [*rescoring.events(project, book.evidence, journal)]
+        else:
+            new = perform(
+                step, project=project, evidence=book.evidence, answers=answers, infer=infer
+            )
         if at_most is not None and isinstance(step, steps.Evaluate):
             new = new[: at_most - len(journal)]
         journal.extend(new)
@@ -172,7 +179,7 @@ def perform(
     answers: Answers,
     infer: Callable[[Example], str] = lambda item: item.task,
 ) -> list[Event]:
-    """The events that performing *step* would append."""
+    """The events that performing *step* would append; a `Rescore` needs the journal besides."""
     match step:
         case steps.Evaluate():
             return _asked(step, project, evidence, answers)
@@ -182,8 +189,10 @@ def perform(
             return [Merged(plan=step.plan, adapter=merge_of(step.plan), seconds=1.0)]
         case steps.FitRouter():
             return [_fitted(project, infer)]
-        case steps.Propose() | steps.Rescore():
+        case steps.Propose():
             return list(step.events)
+        case steps.Rescore():
+            raise ValueError("new scores rest on replies: use rescoring.events with the journal")
         case _:
             return [step.event]
 
@@ -226,7 +235,7 @@ def _asked(
 ) -> list[Event]:
     """The answers to new calls, one after the other, until a cap is reached."""
     found: list[Event] = []
-    meanwhile, caps = Evidence(spent=evidence.spent), Caps.of(project)
+    meanwhile, caps = Evidence(spent=copy.copy(evidence.spent)), Caps.of(project)
     for call in dict.fromkeys(step.calls):
         if evidence.has(call.system, call.item, call.repeat):
             continue

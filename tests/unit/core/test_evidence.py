@@ -90,7 +90,7 @@ def test_another_project_keeps_answers_and_drops_decisions():
     events = simulate(playbook.project(TASK), answers).events
     before = fold(events)
     after = fold([*events, Opened(project="another", name="n", version="v")])
-    for kept in ("observed", "trained", "merged", "failed", "spent"):
+    for kept in ("answers", "trained", "merged", "failed", "spent"):
         assert getattr(after, kept) == getattr(before, kept)
     for dropped in (
         "proposed", "raced", "priced", "routers", "nominated", "looked", "decided", "stopped",
@@ -115,7 +115,7 @@ def test_an_edited_item_was_never_asked():
     item = next(item for item in TASK.examples if item.id == ASKED[0].item)
     edited = replace(item, target="something else")
     assert evidence.has(SYSTEM, item)
-    assert evidence.answer(ROUTE, item) == ASKED[0]
+    assert evidence.answer(ROUTE, item).score == ASKED[0].score
     assert not evidence.has(SYSTEM, edited)
     assert evidence.answer(ROUTE, edited) is None
 
@@ -177,7 +177,8 @@ def test_a_new_score_replaces_the_old_one_and_nothing_else():
         reason=None,
     )
     evidence = fold([bought, ASKED[1], rescored])
-    found = evidence.observed[(bought.system, bought.item_digest, 0)]
-    assert found == replace(bought, scorer="other", score=0.5)
+    found = evidence.answers.get(bought.system, bought.item_digest)
+    assert (found.scorer, found.score, found.reason) == ("other", 0.5, None)
+    assert found.usage == bought.usage
     assert evidence.spent == fold([bought, ASKED[1]]).spent
     assert +evidence.scorers == {(bought.task, "other"): 1, (bought.task, bought.scorer): 1}

@@ -17,6 +17,7 @@ from escalera.engine.evaluation import Evaluator
 from escalera.engine.purse import Purse
 from escalera.errors import AccessRefused, JournalConflict, ProviderError, ProviderUnavailable
 from escalera.testing import playbook
+from escalera.testing.memory import MemoryJournal
 from escalera.testing.scripted import Faults, ScriptedProvider
 
 TASK = playbook.task("a", items={"search": 10})
@@ -41,13 +42,15 @@ def about(number):
     return lambda request: request.messages[-1].content.endswith(f" {number}")
 
 
-def perform(provider, *, evidence=None, step=STEP, record=None, project=PROJECT):
+def perform(provider, *, evidence=None, step=STEP, record=None, project=PROJECT, before=()):
     """Everything that was recorded, unit by unit; an outage is returned, not raised."""
-    evidence = evidence or fold([])
+    journal = MemoryJournal(before)
+    evidence = fold(before) if evidence is None else evidence
     units, told, error = [], [], None
 
     def keep(events):
         units.append(list(events))
+        journal.append(events)
         for event in events:
             evidence.apply(event)
 
@@ -57,6 +60,7 @@ def perform(provider, *, evidence=None, step=STEP, record=None, project=PROJECT)
             evidence=evidence,
             provider=provider,
             purse=Purse(Caps.of(project), evidence),
+            bought=journal.bought,
             record=record or keep,
             progress=lambda *said: told.append(said),
         )
@@ -67,6 +71,10 @@ def perform(provider, *, evidence=None, step=STEP, record=None, project=PROJECT)
     except ProviderError as caught:
         error = caught
     return units, told, error
+
+
+def flat(units):
+    return [event for unit in units for event in unit]
 
 
 def test_every_call_is_scored_and_described():
@@ -152,7 +160,7 @@ def test_the_next_run_asks_only_what_is_missing():
     assert error is None
     assert len(first.requests) == 5
     assert len(second.requests) == 16
-    assert len(evidence.observed) == 20
+    assert len(evidence.answers) == 20
 
 
 def test_a_refused_request_is_unscored_with_the_reason():
@@ -223,21 +231,21 @@ def test_no_cap_is_exceeded_however_many_calls_are_in_flight(concurrency, cap):
     perform(provider, evidence=evidence, project=project)
     worst = max(Caps.of(project).worst([call]).micro_dollars for call in STEP.calls)
     spent = evidence.spent.micro_dollars
-    assert spent == sum(event.micro_dollars for event in evidence.observed.values())
+    assert spent == int(evidence.answers.measures().micro_dollars.sum())
     assert spent <= cap
-    assert len(evidence.observed) == 20 or cap - spent < worst
+    assert len(evidence.answers) == 20 or cap - spent < worst
 
 
 def test_a_request_that_was_answered_is_not_bought_for_another_target():
     """A corrected target, or a system that asks the same: scored anew, paid once."""
-    evidence = fold([])
-    perform(ScriptedProvider(right), evidence=evidence)
+    bought = flat(perform(ScriptedProvider(right))[0])
     fixed = tuple(Call(system=SMALL, item=replace(item, target="other")) for item in ITEMS[:3])
-    provider = ScriptedProvider(right)
-    units, _, _ = perform(provider, evidence=evidence, step=replace(STEP, calls=fixed))
+    provider, evidence = ScriptedProvider(right), fold(bought)
+    units, _, _ = perform(
+        provider, evidence=evidence, before=bought, step=replace(STEP, calls=fixed)
+    )
     assert provider.requests == []
-    events = [event for unit in units for event in unit]
-    assert [(event.score, event.bought) for event in events] == [(0.0, False)] * 3
+    assert [(event.score, event.bought) for event in flat(units)] == [(0.0, False)] * 3
     assert evidence.spent.calls == 20
 
 
@@ -256,11 +264,10 @@ def test_a_request_that_was_answered_is_not_bought_for_another_target():
 )
 def test_an_answer_counts_for_exactly_what_was_asked(other):
     """Whatever changes the answer changes the key: model, revision, adapter, prompt, decoding."""
-    evidence = fold([])
-    perform(ScriptedProvider(right), evidence=evidence)
+    bought = flat(perform(ScriptedProvider(right))[0])
     provider = ScriptedProvider(right)
     calls = tuple(Call(system=other, item=item) for item in ITEMS)
-    perform(provider, evidence=evidence, step=replace(STEP, calls=calls))
+    perform(provider, before=bought, step=replace(STEP, calls=calls))
     assert len(provider.requests) == len(ITEMS)
 
 
@@ -271,6 +278,7 @@ def test_samples_of_an_answer_are_told_apart():
     provider, evidence = ScriptedProvider(right), fold([])
     perform(provider, evidence=evidence, step=replace(STEP, calls=calls))
     assert [request.decoding.seed for request in provider.requests] == [5, 6, 7]
-    assert {event.repeat for event in evidence.observed.values()} == {0, 1, 2}
+    assert all(evidence.has(drawn, ITEMS[0], repeat) for repeat in range(3))
+    assert not evidence.has(drawn, ITEMS[0], 3)
     perform(provider, evidence=evidence, step=replace(STEP, calls=calls))
     assert len(provider.requests) == 3

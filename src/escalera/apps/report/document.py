@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 from escalera.apps.report import ladder
+from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import accounting, choosing
 from escalera.core.ladder.case import Case
@@ -18,7 +19,7 @@ from escalera.core.ladder.choosing import Candidate
 from escalera.core.ladder.confirm import Standing
 from escalera.core.ladder.planner import project_digest
 from escalera.domain.dataset import SPLITS
-from escalera.domain.event import Observed, Stopped, Trained
+from escalera.domain.event import Stopped, Trained
 from escalera.domain.project import Project
 from escalera.domain.system import Route
 from escalera.domain.verdict import Figure
@@ -157,7 +158,7 @@ def _cell(case: Case, route: Route, standing: Standing) -> Document:
     return cell | _per_call(asked)
 
 
-def _per_call(asked: list[Observed]) -> Document:
+def _per_call(asked: list[Answer]) -> Document:
     if not asked:
         return {"tokens_per_call": None, "micro_dollars_per_call": None}
     count = len(asked)

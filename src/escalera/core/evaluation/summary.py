@@ -11,8 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from escalera.core.answers import Answer
 from escalera.core.stats import mean
-from escalera.domain.event import Observed
+from escalera.domain.dataset import Example
 from escalera.domain.verdict import Figure
 
 
@@ -44,16 +45,17 @@ class Summary:
 
 
 def summarise(
-    system: str, task: str, answers: Sequence[Observed], *, alpha: float = 0.05
+    system: str, task: str, found: Sequence[tuple[Example, Answer]], *, alpha: float = 0.05
 ) -> Summary:
     """Summarise the answers of one system to items of one task. ValueError when there are none."""
-    if not answers:
+    if not found:
         raise ValueError(f"{system!r} has no answer to an item of {task!r}: ask it first")
-    items = _by_item(answers)
-    scored = {item: means for item, found in items.items() if (means := _mean(found)) is not None}
+    answers = [answer for _, answer in found]
+    items = _by_item(found)
+    scored = {item: score for item, seen in items.items() if (score := _mean(seen)) is not None}
     missing = len(items) - len(scored)
     total = math.fsum(scored.values())
-    clusters = {answer.item_digest: answer.cluster for answer in answers}
+    clusters = {item.digest: item.cluster for item, _ in found}
     first = [score for item, score in scored.items() if all(a.attempts == 1 for a in items[item])]
     costs = [answer.micro_dollars for answer in answers]
     known = [cost for cost in costs if cost is not None]
@@ -79,14 +81,14 @@ def summarise(
 # Below: private.
 
 
-def _by_item(answers: Sequence[Observed]) -> Mapping[str, list[Observed]]:
-    items: dict[str, list[Observed]] = {}
-    for answer in sorted(answers, key=lambda a: (a.item_digest, a.repeat)):
-        items.setdefault(answer.item_digest, []).append(answer)
+def _by_item(found: Sequence[tuple[Example, Answer]]) -> Mapping[str, list[Answer]]:
+    items: dict[str, list[Answer]] = {}
+    for item, answer in sorted(found, key=lambda pair: pair[0].digest):
+        items.setdefault(item.digest, []).append(answer)
     return items
 
 
-def _mean(found: Sequence[Observed]) -> float | None:
+def _mean(found: Sequence[Answer]) -> float | None:
     scores = [answer.score for answer in found if answer.score is not None]
     return math.fsum(scores) / len(scores) if scores else None
 

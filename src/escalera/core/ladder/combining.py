@@ -151,4 +151,4 @@ def _merged(case: Case, plan: MergePlan) -> Route:
 def _headroom(case: Case, entry: Route, task: Task) -> float:
     """How far the mean score of a task lies above its bar."""
     found = [case.evidence.answer(entry, item) for item in task.items("search")[:MERGE_ITEMS]]
-    return race.mean_score(answer for answer in found if answer is not None) - task.bar
+    return race.mean_score(found) - task.bar

@@ -61,9 +61,8 @@ def _opening(case: Case, version: str) -> Step | None:
     digest = project_digest(project)
     if not opened or opened[-1].project != digest:
         return Open(event=Opened(project=digest, name=project.name, version=version))
-    rescored = rescoring.events(case)
-    if rescored:
-        return Rescore(events=rescored)
+    if rescoring.due(case):
+        return Rescore(tasks=tuple((task.name, task.scorer) for task in project.tasks))
     inferred = project.policy.query_type == "inferred" and len(project.tasks) > 1
     if inferred and not case.evidence.routers:
         return FitRouter(tasks=tuple(task.name for task in project.tasks))

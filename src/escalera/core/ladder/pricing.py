@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from escalera.core.answers import Measures
 from escalera.core.ladder.case import Case
 from escalera.core.stats import clustering
 from escalera.core.stats.clustering import Interval
-from escalera.domain.event import Observed, Priced
+from escalera.domain.event import Priced
 from escalera.domain.project import RungName
 from escalera.domain.recipe import TrainingRecipe
 
@@ -50,7 +51,7 @@ def price(
     are timed at the rate of those that ran before, and the first at three times what reading its
     tokens takes (forward once, backward twice).
     """
-    rates = _rates(list(case.evidence.observed.values()))
+    rates = _rates(case.evidence.answers.measures())
     training = sum(_training_tokens(case, recipe, rates) for recipe in recipes)
     teaching = training * _seconds_per_trained_token(case, rates)
     fewest = calls if fewest is None else min(fewest, calls)
@@ -77,15 +78,14 @@ def price(
 # Below: private.
 
 
-def _rates(seen: Sequence[Observed]) -> _Rates:
-    count = max(len(seen), 1)
-    costs = [entry.micro_dollars for entry in seen]
-    known = [cost for cost in costs if cost is not None]
+def _rates(seen: Measures) -> _Rates:
+    count = max(len(seen.seconds), 1)
+    money = seen.micro_dollars
     return _Rates(
-        prompt_tokens=sum(entry.usage.prompt_tokens for entry in seen) / count,
-        completion_tokens=sum(entry.usage.completion_tokens for entry in seen) / count,
-        micro_dollars=_mean(known) if len(known) == len(costs) else None,
-        seconds=_mean([entry.seconds for entry in seen]),
+        prompt_tokens=int(seen.prompt_tokens.sum()) / count,
+        completion_tokens=int(seen.completion_tokens.sum()) / count,
+        micro_dollars=_mean(money.tolist()) if bool((money >= 0).all()) else None,
+        seconds=_mean(seen.seconds.tolist()),
     )
 
 
@@ -112,7 +112,7 @@ def _training_tokens(case: Case, recipe: TrainingRecipe, rates: _Rates) -> int:
     tokens = 0.0
     for part in recipe.ingredients:
         system = case.system(case.project.task(part.task), part.prompt).digest
-        seen = [entry for entry in case.evidence.observed.values() if entry.system == system]
-        used = _rates(seen) if seen else rates
+        seen = case.evidence.answers.measures(system)
+        used = _rates(seen) if len(seen.seconds) else rates
         tokens += part.examples * (used.prompt_tokens + used.completion_tokens)
     return round(tokens * recipe.levers.epochs)

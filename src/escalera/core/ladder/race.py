@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call, Evaluate, Halve, Step
 from escalera.core.stats import halving
 from escalera.domain.dataset import Example
-from escalera.domain.event import Observed, Raced
+from escalera.domain.event import Raced
 from escalera.domain.identity import digest_of
 from escalera.domain.project import RungName
 from escalera.domain.system import System
@@ -77,9 +78,9 @@ def finalists(case: Case, race: Race) -> tuple[System, ...]:
     return tuple(sorted(last, key=lambda system: system.digest != first))
 
 
-def mean_score(answers: Iterable[Observed]) -> float:
+def mean_score(answers: Iterable[Answer | None]) -> float:
     """Mean of the scores of *answers*; `NO_SCORE` when a twentieth or more lack one."""
-    seen = [answer.score for answer in answers]
+    seen = [answer.score for answer in answers if answer is not None]
     scores = [score for score in seen if score is not None]
     if len(scores) <= 0.95 * len(seen):
         return NO_SCORE
@@ -104,10 +105,7 @@ def _halve(
     *,
     keep: int,
 ) -> Raced:
-    means = [
-        mean_score(evidence.observed[(system.digest, item.digest, 0)] for item in items)
-        for system in running
-    ]
+    means = [mean_score(evidence.sample(system, item) for item in items) for system in running]
     kept = halving.survivors(means, keep=keep)
     best_first = sorted(kept, key=lambda position: (-means[position], position))
     rounds = evidence.raced.get(race.id, [])

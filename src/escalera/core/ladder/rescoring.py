@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from escalera.core.evaluation import scorers
+from escalera.core.evidence import Evidence
 from escalera.core.ladder.case import Case
-from escalera.domain.event import Observed, Rescored
+from escalera.domain.event import Event, Observed, Rescored
+from escalera.domain.project import Project
 
 
-def events(case: Case) -> tuple[Rescored, ...]:
-    """New scores for every reply to an item of the project that another scorer had scored."""
-    return tuple(_rescored(case)) if _changed(case) else ()
-
-
-# Below: private.
-
-
-def _changed(case: Case) -> bool:
+def due(case: Case) -> bool:
+    """Whether an answer to an item of the project has its score from another scorer."""
     now = {task.name: task.scorer for task in case.project.tasks}
     counts = case.evidence.scorers.items()
-    return any(n and now.get(task, scorer) != scorer for (task, scorer), n in counts)
+    if not any(n and now.get(task, scorer) != scorer for (task, scorer), n in counts):
+        return False
+    return case.evidence.answers.outdated(
+        {item.digest: task.scorer for task in case.project.tasks for item in task.examples}
+    )
 
 
-def _rescored(case: Case) -> Iterator[Rescored]:
+def events(project: Project, evidence: Evidence, journal: Iterable[Event]) -> Iterator[Rescored]:
+    """New scores for every reply in *journal* to an item whose task has another scorer now."""
     targets = {
-        item.digest: (item.target, task.scorer)
-        for task in case.project.tasks
-        for item in task.examples
+        item.digest: (item.target, task.scorer) for task in project.tasks for item in task.examples
     }
-    for seen in case.evidence.observed.values():
-        target, scorer = targets.get(seen.item_digest, ("", seen.scorer))
-        if scorer != seen.scorer:
-            found = _score(seen, scorer, target)
+    for event in journal:
+        if not isinstance(event, Observed) or event.item_digest not in targets:
+            continue
+        target, scorer = targets[event.item_digest]
+        known = evidence.answers.get(event.system, event.item_digest, event.repeat)
+        if known is not None and known.scorer != scorer:
+            found = _score(event, scorer, target)
             yield Rescored(
-                system=seen.system,
-                item_digest=seen.item_digest,
-                repeat=seen.repeat,
+                system=event.system,
+                item_digest=event.item_digest,
+                repeat=event.repeat,
                 scorer=scorer,
                 score=found.value,
                 reason=found.reason,
             )
+
+
+# Below: private.
 
 
 def _score(seen: Observed, scorer: str, target: str) -> scorers.Score:

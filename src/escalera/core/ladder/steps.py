@@ -17,7 +17,6 @@ from escalera.domain.event import (
     Priced,
     Proposed,
     Raced,
-    Rescored,
     Stopped,
 )
 from escalera.domain.identity import digest_of
@@ -58,9 +57,9 @@ class Open:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescore:
-    """Score replies anew whose task has another scorer now."""
+    """Score replies anew whose task has another scorer now; pairs of task and scorer."""
 
-    events: tuple[Rescored, ...]
+    tasks: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

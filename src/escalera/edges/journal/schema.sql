@@ -4,8 +4,12 @@ create table if not exists journal (
     kind     text    not null,
     version  integer not null,
     body     blob    not null,
-    hash     text    not null
+    hash     text    not null,
+    request  text
 ) strict;
+
+-- Answers that were bought, by what was asked: the same request is not paid for twice.
+create index if not exists journal_request on journal (request) where request is not null;
 
 create trigger if not exists journal_is_append_only_update
 before update on journal

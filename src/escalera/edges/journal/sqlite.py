@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from escalera.domain.event import Event
+from escalera.domain.event import Event, Observed
 from escalera.edges.journal import rows
 from escalera.errors import JournalConflict, JournalCorrupt, JournalError
 
@@ -59,6 +61,7 @@ class SQLiteJournal:
                     "version": rows.VERSION,
                     "body": body,
                     "hash": before,
+                    "request": rows.request_of(event),
                 }
             )
         self._insert(batch)
@@ -67,7 +70,7 @@ class SQLiteJournal:
     def events(self) -> Iterator[Event]:
         """Every event in order, with the hash chain checked row by row."""
         position, before = 0, rows.GENESIS
-        for at, kind, version, body, found in self._rows():
+        for at, kind, version, body, found in self._reading(_QUERIES["read"], {"after": 0}):
             if at != position + 1 or found != rows.link(before, kind, version, body):
                 raise JournalCorrupt(
                     f"{self._file}: event {position + 1} is missing or was changed; the chain of "
@@ -77,13 +80,23 @@ class SQLiteJournal:
             yield rows.decode(kind, version, body, at=at)
         self._position, self._hash, self._synchronised = position, before, True
 
+    def bought(self, requests: Sequence[str]) -> Mapping[str, Observed]:
+        """Answers that were bought, by the keys of their requests."""
+        asked = {"requests": json.dumps(list(requests))}
+        found = {}
+        for at, kind, version, body in self._reading(_QUERIES["bought"], asked):
+            event = rows.decode(kind, version, body, at=at)
+            if isinstance(event, Observed):
+                found[event.request] = event
+        return found
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
-    def _rows(self) -> Iterator[tuple[int, str, int, bytes, str]]:
+    def _reading(self, query: str, values: Mapping[str, object]) -> Iterator[tuple[Any, ...]]:
         try:
-            yield from self._connection.execute(_QUERIES["read"], {"after": 0})
+            yield from self._connection.execute(query, values)
         except sqlite3.OperationalError as error:
             raise JournalError(
                 f"{self._file} cannot be read: {error}. Try again when no other process uses it; "

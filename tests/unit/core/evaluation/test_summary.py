@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.evaluation.summary import summarise
+from escalera.core.evidence import fold
 from escalera.core.ladder.steps import Call
 from escalera.core.stats import mean
 from escalera.domain.message import Decoding
@@ -21,17 +22,17 @@ ITEMS = TASK.items("confirm")
 
 
 def answer(number, score, *, repeat=0, **more):
-    found = playbook.observed(
-        PROJECT, Call(system=SYSTEM, item=ITEMS[number], repeat=repeat), score
-    )
-    return replace(found, **more)
+    item = replace(ITEMS[number], **{key: more.pop(key) for key in ("cluster",) if key in more})
+    call = Call(system=SYSTEM, item=item, repeat=repeat)
+    evidence = fold([replace(playbook.observed(PROJECT, call, score), **more)])
+    return item, evidence.sample(SYSTEM, item, repeat)
 
 
 def test_the_mean_of_the_items_with_its_interval():
     """The interval is that of the statistics, with clusters."""
     scores = [1.0, 0.0, 1.0, 1.0, 0.5, 1.0]
     found = summarise("s", "a", [answer(n, s, cluster=f"c{n % 3}") for n, s in enumerate(scores)])
-    ordered = sorted(range(6), key=lambda n: ITEMS[n].digest)
+    ordered = sorted(range(6), key=lambda n: replace(ITEMS[n], cluster=f"c{n % 3}").digest)
     expected = mean.interval([scores[n] for n in ordered], [f"c{n % 3}" for n in ordered])
     assert found.figure.value == pytest.approx(0.75)
     assert (found.figure.lower, found.figure.upper) == (expected.lower, expected.upper)

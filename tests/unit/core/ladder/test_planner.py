@@ -8,6 +8,7 @@ import pytest
 
 from escalera.core.ladder import steps
 from escalera.core.ladder.planner import project_digest
+from escalera.domain.event import Observed
 from escalera.domain.project import RUNGS, Budget, ModelPrice
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, Playbook, luck, perform, simulate
@@ -136,8 +137,9 @@ def test_a_broken_type_makes_all_ways_out_be_built_and_judged():
         for task in BOTH.tasks:
             asked = [
                 order[event.item]
-                for event in climbed.evidence.observed.values()
-                if event.system == route.system(task.name).digest
+                for event in climbed.events
+                if isinstance(event, Observed)
+                and event.system == route.system(task.name).digest
                 and (event.split, event.task) == ("confirm", task.name)
             ]
             assert sorted(asked) == list(range(len(asked)))
