@@ -20,6 +20,7 @@ WITHOUT_OWN_TEST = {
     "apps/cli/eval.py": "end_to_end/test_eval",
     "apps/cli/export.py": "end_to_end/test_compare",
     "apps/cli/options.py": "used by every test of a command",
+    "apps/cli/placebo.py": "end_to_end/test_placebo",
     "apps/cli/report.py": "exit codes and output in apps/cli/test_main",
     "apps/cli/serve.py": "argument checks in apps/cli/test_main, the server in end_to_end",
     "core/ladder/case.py": PLAYBOOKS,

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from escalera import wiring
-from escalera.apps import compared, measured
+from escalera.apps import compared, measured, placebo
 from escalera.apps.compared import CHOICE, Comparison, of_tables
 from escalera.apps.measured import Evaluation
+from escalera.apps.placebo import Trials
 from escalera.apps.report import document as documents
 from escalera.apps.report import page
 from escalera.core.evaluation import compare
 from escalera.core.evaluation.contrast import Asked, contrast
+from escalera.core.evaluation.placebo import Rules, Settings
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import naming
+from escalera.core.ladder import naming, race
 from escalera.domain.event import Observed
 from escalera.domain.identity import short
 from escalera.domain.project import Project
@@ -150,6 +152,48 @@ class Workspace:
         finally:
             journal.close()
         return measured.gather(routes, wanted, evidence, alpha=self.project.policy.alpha)
+
+    def placebo(
+        self,
+        system: str | None = None,
+        *,
+        tasks: tuple[Task, ...] = (),
+        repeats: int = 1,
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+    ) -> Trials:
+        """What ways to choose would claim of copies of one system, none of which is better.
+
+        The system's answers to `search` and `confirm` items are bought as in `evaluate` where the
+        journal does not hold them. Without a name: the base model; without tasks: all. Raises
+        `InputError` for an unknown name, or a task that holds too few items.
+        """
+        name, chosen = system or self.project.model.name, tasks or self.project.tasks
+        placebo.require_items(chosen)
+        for split in placebo.SPLITS:
+            wanted = Wanted(tasks=chosen, split=split, repeats=repeats)
+            self.evaluate(name, wanted=wanted, progress=progress)
+        evidence = self.evidence()
+        route, policy = self._route(name, evidence), self.project.policy
+        rules = Rules(
+            race_calls=race.CALLS_PER_ENTRANT,
+            alpha=policy.alpha,
+            looks=policy.looks,
+        )
+        return Trials(
+            system=name,
+            trials=tuple(
+                placebo.trial(
+                    task,
+                    route,
+                    evidence,
+                    repeats=repeats,
+                    settings=settings or Settings(),
+                    rules=rules,
+                )
+                for task in chosen
+            ),
+        )
 
     def compare(
         self, candidate: str, incumbent: str, *, buy: bool = False, progress: Progress | None = None
