@@ -179,6 +179,7 @@ class Workspace:
             race_calls=race.CALLS_PER_ENTRANT,
             alpha=policy.alpha,
             looks=policy.looks,
+            spending=policy.spending,
         )
         return Trials(
             system=name,

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from escalera.core.stats import draws, halving, paired, sequential
+from escalera.core.stats.spending import Spending
 
 Copying = Literal["sampled", "resampled"]
 Array = NDArray[np.float64]
@@ -71,11 +72,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How a project chooses and confirms: the calls of a race per entrant, alpha and the looks."""
+    """How a project chooses and confirms: the calls of a race per entrant, alpha and the looks.
+
+    `spending` says how much of alpha an early look may spend.
+    """
 
     race_calls: int
     alpha: float
     looks: tuple[float, ...]
+    spending: Spending = "obrien-fleming"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +295,7 @@ def _race(shown: Array, rules: Rules) -> int:
 def _confirmed(fresh: Array, pool: _Pool, rules: Rules) -> _Claim:
     """The winner against the incumbent on fresh items, look by look; the last look is reported."""
     incumbent, winner = fresh
-    state = sequential.init(sequential.Plan(alpha=rules.alpha))
+    state = sequential.init(sequential.Plan(alpha=rules.alpha, spending=rules.spending))
     status: sequential.Status = "continue"
     seen = 0
     for time in rules.looks:

@@ -126,7 +126,7 @@ def confirmed(answers, old, new, varied, rules):
             first = int(old[item] * len(scores))
             others = [*scores[first + 1 :], *scores[:first]] or scores
             winner[item] = others[int(new[item] * len(others))]
-    limits = spending.boundaries(rules.looks, alpha=rules.alpha, spending="obrien-fleming")
+    limits = spending.boundaries(rules.looks, alpha=rules.alpha, spending=rules.spending)
     for time, limit in zip(rules.looks, limits, strict=True):
         seen = math.ceil(time * len(answers.scores))
         z = paired.z_statistic(winner[:seen], incumbent[:seen], answers.clusters[:seen])
@@ -137,15 +137,18 @@ def confirmed(answers, old, new, varied, rules):
     return mean(winner[:seen]), mean(incumbent[:seen]), z >= limit, mean(truth)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_it_agrees_with_the_plain_reference(case):
-    """All figures of all three ways, for every kind of scores."""
+@pytest.mark.parametrize(
+    ("case", "rules"),
+    [*((case, RULES) for case in CASES), ("graded", replace(RULES, spending="pocock", alpha=0.3))],
+)
+def test_it_agrees_with_the_plain_reference(case, rules):
+    """All figures of all three ways, for every kind of scores, and another way to spend alpha."""
     search, confirm = answers(46, **CASES[case]), answers(60, seed=1, **CASES[case])
     settings = Settings(candidates=5, minibatch=12, repetitions=40, seed=3)
-    found = placebo.run(search, confirm, settings, RULES)
+    found = placebo.run(search, confirm, settings, rules)
     assert found.copying == ("sampled" if "three" in case else "resampled")
     ways = (found.best_of_minibatches, found.best_of_common, found.confirmed)
-    for claims, rows in zip(ways, reference(search, confirm, settings, RULES), strict=True):
+    for claims, rows in zip(ways, reference(search, confirm, settings, rules), strict=True):
         gains = [winner - incumbent for winner, incumbent, _, _ in rows]
         assert claims.gain == pytest.approx(mean(gains), abs=1e-9)
         assert [claims.lower, claims.upper] == pytest.approx(np.quantile(gains, [0.05, 0.95]))
