@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from escalera.apps.workspace import load
+from escalera.core.evidence import Evidence
 from escalera.core.stats import paired
 from escalera.domain.project import Project
 
@@ -34,7 +35,8 @@ def main() -> None:
     parser.add_argument("--into", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=ROOT / "bench" / "results" / "story.md")
     given = parser.parse_args()
-    rows = [told(seed, given.into / f"seed-{seed}") for seed in given.seeds]
+    into = given.into.resolve()  # the example writes its data from its own folder
+    rows = [told(seed, into / f"seed-{seed}") for seed in given.seeds]
     table = "\n".join([*HEAD, *rows])
     print(table)
     given.output.write_text(f"# The running example over {len(rows)} seeds\n\n{table}\n")
@@ -107,14 +109,14 @@ def interval(figure: dict[str, float]) -> str:
     return f"{figure['value']:+.2f} [{figure['lower']:+.2f}, {figure['upper']:+.2f}]"
 
 
-def wording(evidence: Any, project: Project) -> str:
+def wording(evidence: Evidence, project: Project) -> str:
     """The instruction alone against instruction and output contract, on their common items."""
     by_operator = {
         p.operator: p.system.digest for p in evidence.proposed if p.task == "order_changes"
     }
     items = project.task("order_changes").items("search")
     pairs = [
-        (evidence.observed.get((by_operator[name], item.digest)), item)
+        (evidence.answers.get(by_operator[name], item.digest), item)
         for item in items
         for name in ("contract", "instruction")
     ]
