@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escalera.core.ladder import combining, pricing, race, rungs
 from escalera.core.merging import plans
 from escalera.core.prompts import variants
-from escalera.core.stats import halving
+from escalera.core.stats import clustering, halving
 from escalera.domain.message import Reply, Request
 from escalera.domain.project import Project, RungName
 from escalera.domain.task import Task
@@ -21,11 +22,13 @@ FEW_SHOT_PROMPTS = 14
 class Probe:
     """What a few calls took when the model was tried.
 
-    `micro_dollars` (None: unknown) and `seconds` are of one call among many in flight;
+    `micro_dollars` (None: unknown) and `seconds` are of one call among many in flight, and
+    `micro_dollars_range` is the 95 % interval of the mean price;
     `tokens_per_character` is of prompts, and `seconds_per_token` is to read one, alone.
     """
 
     micro_dollars: float | None
+    micro_dollars_range: tuple[float, float] | None
     seconds: float
     tokens_per_character: float
     seconds_per_token: float
@@ -43,6 +46,7 @@ class Estimate:
     rung: RungName
     calls: int
     micro_dollars: int | None
+    micro_dollars_range: tuple[int, int] | None
     minutes: float | None
     training_minutes: float | None
 
@@ -60,6 +64,7 @@ def measured(
     characters = sum(len(message.content) for request in asked for message in request.messages)
     return Probe(
         micro_dollars=sum(known) / count if len(known) == count else None,
+        micro_dollars_range=_range(known) if len(known) == count else None,
         seconds=seconds / count / concurrency,
         tokens_per_character=read / max(characters, 1),
         seconds_per_token=seconds / max(read + pricing.DECODE * written, 1),
@@ -74,18 +79,34 @@ def estimates(project: Project, probe: Probe | None) -> tuple[Estimate, ...]:
 # Below: private.
 
 
+def _range(costs: Sequence[int]) -> tuple[float, float]:
+    """The 95 % interval of a mean price, which is not negative; of one call that call."""
+    if len(costs) < 2:
+        return float(costs[0]), float(costs[0])
+    lower, upper = clustering.t_interval(clustering.robust_mean(costs))
+    return max(lower, 0.0), upper
+
+
 def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate:
     calls = sum(_calls(task, rung) for task in project.tasks)
     if probe is None:
         training = None if _trains(project, rung) else 0.0
         return Estimate(
-            rung=rung, calls=calls, micro_dollars=None, minutes=None, training_minutes=training
+            rung=rung,
+            calls=calls,
+            micro_dollars=None,
+            micro_dollars_range=None,
+            minutes=None,
+            training_minutes=training,
         )
-    cost = probe.micro_dollars
+    cost, ends = probe.micro_dollars, probe.micro_dollars_range
     return Estimate(
         rung=rung,
         calls=calls,
         micro_dollars=None if cost is None else round(calls * cost),
+        micro_dollars_range=None
+        if ends is None
+        else (math.floor(calls * ends[0]), math.ceil(calls * ends[1])),
         minutes=calls * probe.seconds / 60,
         training_minutes=_training_seconds(project, probe) / 60 if _trains(project, rung) else 0.0,
     )

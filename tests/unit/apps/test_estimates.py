@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import replace
 
 import pytest
+from scipy import stats
 
 from escalera import wiring
 from escalera.apps.estimates import Probe, estimates, measured
@@ -14,7 +16,13 @@ from escalera.domain.message import Message, Reply, Request, Usage
 from escalera.domain.project import RUNGS
 from escalera.testing.playbook import luck, simulate
 
-PROBE = Probe(micro_dollars=3.0, seconds=0.5, tokens_per_character=0.25, seconds_per_token=0.001)
+PROBE = Probe(
+    micro_dollars=3.0,
+    micro_dollars_range=(2.5, 3.6),
+    seconds=0.5,
+    tokens_per_character=0.25,
+    seconds_per_token=0.001,
+)
 ASKED = Request(messages=(Message(role="user", content="x" * 400),))
 
 
@@ -36,8 +44,14 @@ def test_what_calls_took_is_measured():
     assert found.seconds == 0.5
     assert found.tokens_per_character == 0.25
     assert found.seconds_per_token == 4.0 / (2 * (100 + pricing.DECODE * 10))
+    costs = [2, 6, 9, 11]
+    mixed = measured([ASKED], [reply(1.0, cost) for cost in costs], together=1, concurrency=1)
+    assert mixed.micro_dollars_range == pytest.approx(
+        stats.t.interval(0.95, 3, loc=7.0, scale=stats.sem(costs))
+    )
     unpriced = measured([ASKED], [reply(1.0, None)], together=1, concurrency=1)
     assert unpriced.micro_dollars is None
+    assert unpriced.micro_dollars_range is None
 
 
 def test_calls_cost_what_the_tried_ones_did(write):
@@ -45,6 +59,9 @@ def test_calls_cost_what_the_tried_ones_did(write):
     project = wiring.install(write() / "escalera.toml").project
     for entry in estimates(project, PROBE):
         assert entry.micro_dollars == 3 * entry.calls
+        assert entry.micro_dollars_range == (
+            math.floor(2.5 * entry.calls), math.ceil(3.6 * entry.calls)
+        )  # fmt: skip
         assert entry.minutes == entry.calls * 0.5 / 60
         assert entry.training_minutes == 0.0
 

@@ -40,6 +40,8 @@ def command(file: Path, json_: bool) -> int:  # noqa: FBT001
 def line(entry: Estimate) -> str:
     """An estimate for people: calls, time and money, each also where it is not known."""
     money = "price unknown" if entry.micro_dollars is None else f"${entry.micro_dollars / 1e6:.4f}"
+    if entry.micro_dollars_range is not None:
+        money += " ({:.4f} to {:.4f})".format(*(end / 1e6 for end in entry.micro_dollars_range))
     minutes = "time unknown" if entry.minutes is None else f"{entry.minutes:.1f} min"
     if entry.training_minutes:
         minutes += f" + {entry.training_minutes:.1f} min of training"

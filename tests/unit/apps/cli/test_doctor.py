@@ -54,7 +54,10 @@ def test_broken_data_are_named_by_file_and_line(write, capsys, broken):
 @pytest.mark.parametrize(
     ("known", "said"),
     [
-        ((2_500_000, 1.25, 0.0), "  900 calls   1.2 min                           $2.5000"),
+        (
+            (2_500_000, 1.25, 0.0),
+            "  900 calls   1.2 min                           $2.5000 (2.0000 to 3.1000)",
+        ),
         ((None, 1.25, 3.0), "1.2 min + 3.0 min of training     price unknown"),
         ((None, None, None), "time unknown, with training       price unknown"),
         ((None, None, 0.0), "time unknown                      price unknown"),
@@ -67,6 +70,7 @@ def test_an_estimate_says_what_is_known(known, said):
         rung="lora",
         calls=900,
         micro_dollars=money,
+        micro_dollars_range=None if money is None else (2_000_000, 3_100_000),
         minutes=minutes,
         training_minutes=training,
     )
