@@ -63,6 +63,11 @@ class Evaluation:
                     f"{name}: {entry.retried} answers came after a failed try; "
                     f"without their items the mean is {entry.first_try:.3f}"
                 )
+            if entry.noise is not None:
+                said.append(
+                    f"{name}: {entry.noise:.0%} of the squared error comes from drawing answers "
+                    "only so often; the rest from the choice of items, which repeats do not lower"
+                )
             if len(entry.revisions) > 1:
                 said.append(
                     f"{name}: the endpoint changed while it was asked: {', '.join(entry.revisions)}"

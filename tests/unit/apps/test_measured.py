@@ -17,6 +17,7 @@ FULL = Summary(
     best=0.5,
     retried=0,
     first_try=0.5,
+    noise=None,
     answers=80,
     reused=0,
     tokens=12.0,
@@ -49,7 +50,14 @@ def test_clean_figures_need_one_note():
 def test_what_must_be_known_is_said():
     """Missing scores with their bounds, retries, a changed endpoint, calls that were not made."""
     marred = replace(
-        FULL, unscored=4, worst=0.476, best=0.524, retried=3, first_try=0.48, revisions=("a", "b")
+        FULL,
+        unscored=4,
+        worst=0.476,
+        best=0.524,
+        retried=3,
+        first_try=0.48,
+        noise=0.25,
+        revisions=("a", "b"),
     )
     found = shown(marred, missing=7)
     text = str(found)
@@ -57,6 +65,7 @@ def test_what_must_be_known_is_said():
     assert "0.476 to 0.524" in text
     assert "3 answers came after a failed try" in text
     assert "0.480" in text
+    assert "25% of the squared error comes from drawing answers" in text
     assert "the endpoint changed while it was asked: a, b" in text
     assert "7 calls were not made" in text
     assert found.exit_code == 3

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from escalera.core.answers import Answer
-from escalera.core.stats import mean
+from escalera.core.stats import mean, repeats
 from escalera.domain.dataset import Example
 from escalera.domain.verdict import Figure
 
@@ -24,8 +24,10 @@ class Summary:
     `figure` is the mean of the items' scores (of an item's repeats their mean) with its interval,
     None without a scored item. `unscored` counts items without any score; `worst` and `best` are
     the mean over all items if they scored 0 and 1. `retried` counts answers that came after a
-    failed try, `first_try` is the mean without their items. Price and duration are per answer, the
-    price None where one is unknown; `reused` answers were bought for another system or target.
+    failed try, `first_try` is the mean without their items. `noise` is the share of the figure's
+    squared error that comes from drawing answers only so often, None where none was drawn twice.
+    Price and duration are per answer, the price None where one is unknown; `reused` answers were
+    bought for another system or target.
     """
 
     system: str
@@ -36,6 +38,7 @@ class Summary:
     best: float
     retried: int
     first_try: float | None
+    noise: float | None
     answers: int
     reused: int
     tokens: float
@@ -69,6 +72,7 @@ def summarise(
         best=(total + missing) / len(items),
         retried=sum(answer.attempts > 1 for answer in answers),
         first_try=math.fsum(first) / len(first) if first else None,
+        noise=_noise(items, clusters),
         answers=count,
         reused=sum(not answer.bought for answer in answers),
         tokens=sum(a.usage.prompt_tokens + a.usage.completion_tokens for a in answers) / count,
@@ -86,6 +90,18 @@ def _by_item(found: Sequence[tuple[Example, Answer]]) -> Mapping[str, list[Answe
     for item, answer in sorted(found, key=lambda pair: pair[0].digest):
         items.setdefault(item.digest, []).append(answer)
     return items
+
+
+def _noise(items: Mapping[str, list[Answer]], clusters: Mapping[str, str]) -> float | None:
+    measured = {
+        item: scores
+        for item, found in items.items()
+        if (scores := [answer.score for answer in found if answer.score is not None])
+    }
+    if len(measured) < 2 or all(len(scores) < 2 for scores in measured.values()):
+        return None
+    labels = [clusters[item] for item in measured]
+    return repeats.components(list(measured.values()), labels).noise_share
 
 
 def _mean(found: Sequence[Answer]) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 from escalera.core.evaluation.summary import summarise
 from escalera.core.evidence import fold
 from escalera.core.ladder.steps import Call
-from escalera.core.stats import mean
+from escalera.core.stats import mean, repeats
 from escalera.domain.message import Decoding
 from escalera.domain.project import ModelPrice
 from escalera.domain.system import Prompt, System
@@ -53,6 +53,21 @@ def test_repeats_of_an_item_are_one_item():
     )
     assert found.figure.value == 0.75
     assert (found.figure.n, found.answers, found.unscored) == (2, 4, 0)
+
+
+def test_the_share_of_sampling_noise():
+    """As the statistics of repeats have it; nothing to say where every answer was drawn once."""
+    drawn = {0: [1.0, 1.0], 1: [1.0, 1.0, 1.0], 2: [0.0, 0.0, 0.0, 1.0], 3: [0.0], 4: [1.0]}
+    found = summarise(
+        "s",
+        "a",
+        [answer(n, s, repeat=r) for n, scores in drawn.items() for r, s in enumerate(scores)],
+    )
+    ordered = sorted(drawn, key=lambda n: ITEMS[n].digest)
+    expected = repeats.components([drawn[n] for n in ordered])
+    assert found.noise == pytest.approx(expected.noise_share)
+    assert 0 < found.noise < 1
+    assert summarise("s", "a", [answer(0, 1.0), answer(1, 0.0)]).noise is None
 
 
 def test_missing_scores_bound_the_mean_and_are_never_filled_in():

@@ -316,6 +316,21 @@ def test_a_raised_bar_is_decided_on_the_answers_that_are_there():
     assert the_end(after).reason == "adequate"
 
 
+def test_tasks_in_another_order_and_items_behind_the_others_reuse_everything():
+    """What is asked again is nothing; what is asked at all is the new items."""
+    answers = model(rates(GOOD, GOOD))
+    before = simulate(BOTH, answers)
+    turned = simulate(playbook.project(B, A), answers, events=before.events)
+    assert turned.evidence.spent.calls == before.evidence.spent.calls
+    counts = {"train": 12, "search": 40, "confirm": 130}
+    longer = playbook.project(playbook.task("a", items=counts), B)
+    bought = simulate(longer, answers, events=before.events).events[len(before.events) :]
+    asked = {(e.system, e.item_digest) for e in bought if isinstance(e, Observed)}
+    known = {(e.system, e.item_digest) for e in before.events if isinstance(e, Observed)}
+    assert asked
+    assert not asked & known
+
+
 def test_where_every_task_fails_there_is_nothing_to_combine():
     """Mixture, merge and route protect other tasks; with none, LoRA is the end of the climb."""
     climbed = simulate(BOTH, lambda system, item: float(luck(item) < POOR))
