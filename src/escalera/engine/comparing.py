@@ -7,7 +7,6 @@ errors knows it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -132,8 +131,7 @@ class _Talk:
         )
 
     def _items(self, task: Task, look: int) -> tuple[Example, ...]:
-        items = task.items("confirm")
-        return items[: math.ceil(self._policy.looks[look] * len(items) - 1e-9)]
+        return task.items("confirm")[: compare.cutoffs(task, self._policy)[look]]
 
     def _sample(self, task: Task, look: int) -> Sample:
         evidence = self.measurement.evidence

@@ -7,6 +7,7 @@ carry repeated confidence intervals, so that all looks together keep the promise
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from escalera.core.evaluation.sample import Row, Sample, Scores
@@ -17,7 +18,8 @@ from escalera.domain.dataset import Example
 from escalera.domain.event import Looked
 from escalera.domain.project import Policy
 from escalera.domain.system import Route
-from escalera.domain.verdict import Adequacy, Figure, Question
+from escalera.domain.task import Task
+from escalera.domain.verdict import Adequacy, Question
 
 
 def look(question: Question, sample: Sample, before: Sequence[Looked], policy: Policy) -> Looked:
@@ -44,7 +46,7 @@ def look(question: Question, sample: Sample, before: Sequence[Looked], policy: P
         question=question,
         look=len(before) + 1,
         looks=len(times),
-        figure=_figure(interval, scores),
+        figure=scores.figure(interval),
         statistic=statistic,
         boundary=reading.boundaries[-1],
         alpha_spent=reading.alpha_spent,
@@ -53,6 +55,12 @@ def look(question: Question, sample: Sample, before: Sequence[Looked], policy: P
         settled=shown or time >= 1.0,
         unscored=sample.unscored,
     )
+
+
+def cutoffs(task: Task, policy: Policy) -> tuple[int, ...]:
+    """How many `confirm` items each look uses."""
+    total = len(task.items("confirm"))
+    return tuple(math.ceil(time * total - 1e-9) for time in policy.looks)
 
 
 def gather(
@@ -149,13 +157,3 @@ def adequacy(interval: Interval, bar: float) -> Adequacy:
     if interval.lower >= bar:
         return "adequate"
     return "inadequate" if interval.upper < bar else "undecided"
-
-
-def _figure(interval: Interval, scores: Scores) -> Figure:
-    return Figure(
-        value=interval.estimate,
-        lower=interval.lower,
-        upper=interval.upper,
-        n=len(scores.candidate),
-        clusters=len(set(scores.clusters)),
-    )

@@ -85,9 +85,9 @@ def row(
     return Contrast(
         task=asked.task,
         margin=asked.margin,
-        candidate=_figure(mean.interval(scores.candidate, scores.clusters, alpha=alpha), scores),
-        incumbent=_figure(mean.interval(scores.incumbent, scores.clusters, alpha=alpha), scores),
-        difference=_figure(difference, scores),
+        candidate=scores.figure(mean.interval(scores.candidate, scores.clusters, alpha=alpha)),
+        incumbent=scores.figure(mean.interval(scores.incumbent, scores.clusters, alpha=alpha)),
+        difference=scores.figure(difference),
         verdict=judged.outcome,
         gate=_gate(asked, alpha),
         unscored=asked.sample.unscored,
@@ -146,13 +146,3 @@ def _p_value(scores: Scores) -> float:
         return paired.mcnemar(scores.candidate, scores.incumbent).p_value
     z = paired.z_statistic(scores.candidate, scores.incumbent, scores.clusters)
     return 2 * distributions.normal_cdf(-abs(z))
-
-
-def _figure(interval: Interval, scores: Scores) -> Figure:
-    return Figure(
-        value=interval.estimate,
-        lower=interval.lower,
-        upper=interval.upper,
-        n=len(scores.candidate),
-        clusters=len(set(scores.clusters)),
-    )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from escalera.core.stats.clustering import Interval
+from escalera.domain.verdict import Figure
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -22,6 +25,16 @@ class Scores:
     candidate: tuple[float, ...]
     incumbent: tuple[float, ...]
     clusters: tuple[str, ...]
+
+    def figure(self, interval: Interval) -> Figure:
+        """An interval that was computed from these scores, with what it rests on."""
+        return Figure(
+            value=interval.estimate,
+            lower=interval.lower,
+            upper=interval.upper,
+            n=len(self.candidate),
+            clusters=len(set(self.clusters)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ tasks share one alpha; each rung has its own part of the project's (Berger 1982;
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,12 +78,6 @@ def overall(outcomes: Sequence[Outcome]) -> Outcome:
     return "adequate"
 
 
-def cutoffs(case: Case, task: Task) -> tuple[int, ...]:
-    """How many `confirm` items each look uses."""
-    total = len(task.items("confirm"))
-    return tuple(math.ceil(time * total - 1e-9) for time in case.project.policy.looks)
-
-
 # Below: private.
 
 
@@ -147,7 +140,7 @@ def _next_look(case: Case, rung: RungName, question: Question, task: Task) -> St
     looks = case.evidence.looked.get(question.digest, [])
     if looks and looks[-1].settled:
         return None
-    marks = cutoffs(case, task)
+    marks = compare.cutoffs(task, case.project.policy)
     items = task.items("confirm")[: marks[len(looks)]]
     fresh = items[marks[len(looks) - 1] if looks else 0 :]
     calls = _calls(case, question, items, fresh)

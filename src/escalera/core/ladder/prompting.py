@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from escalera.core.evaluation import compare
 from escalera.core.ladder import confirm, deciding, pricing, race, rungs, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.race import Race
@@ -98,7 +99,7 @@ def _price(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
     # A router sends some items of one type to another's system: then every type is asked again.
     tested = tasks if case.router is None else case.project.tasks
     confirming = sum(len(task.items("confirm")) for task in tested)
-    first = sum(confirm.cutoffs(case, task)[0] for task in tested)
+    first = sum(compare.cutoffs(task, case.project.policy)[0] for task in tested)
     return Price(event=pricing.price(case, rung, calls=racing + confirming, fewest=racing + first))
 
 

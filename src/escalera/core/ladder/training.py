@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from escalera.core.evaluation import compare
 from escalera.core.ladder import confirm, deciding, pricing, rungs, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Price, Step, Train
@@ -62,8 +63,9 @@ def train(
     if rung not in case.evidence.priced:
         new = [entry for entry in recipes if adapter_of(case, entry) is None]
         calls = racing + _confirming(case)
-        fewest = racing + sum(confirm.cutoffs(case, task)[0] for task in case.project.tasks)
-        priced = pricing.price(case, rung, calls=calls, fewest=fewest, recipes=new)
+        policy = case.project.policy
+        first = sum(compare.cutoffs(task, policy)[0] for task in case.project.tasks)
+        priced = pricing.price(case, rung, calls=calls, fewest=racing + first, recipes=new)
         return Price(event=priced)
     for entry in recipes:
         if adapter_of(case, entry) is None:
