@@ -1,11 +1,28 @@
 """Successive halving: find a good arm among many on common items with a fixed number of calls.
 
+`schedule` and `survivors` are plain halving, whose cost is known beforehand. `following` and
+`contenders` let arms that are clearly behind leave before half of the arms must, and share what
+they would have cost among the rest: same budget, and the best arm is found more often.
+
 Halving chooses, it proves nothing: confirm the winner on fresh items with `sequential`.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from escalera.core.stats.clustering import Values
+
+BEHIND = 2.5
+"""Standard errors behind the leader at which an arm is given up before its turn.
+
+On replayed leaderboards, 20 calls per arm, 2 to 3 served alike; 4 hardly helped. No error rate is
+claimed for it.
+"""
+
+_PRIOR = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +87,56 @@ def survivors(means: Sequence[float], *, keep: int) -> tuple[int, ...]:
     return tuple(sorted(ranked[:keep]))
 
 
+def following(*, arms: int, calls: int, pool: int | None = None) -> Round | None:
+    """Return the next round for the arms still in it with the calls that are left, or None.
+
+    As the first round of `schedule`, each time anew, so that the calls of arms that left early are
+    shared by the rest; `pool` counts the items left. None when one arm is left. A round without new
+    items still halves. ValueError for no arms or negative numbers.
+    """
+    if arms < 1 or calls < 0 or (pool is not None and pool < 0):
+        raise ValueError(
+            f"arms {arms!r}, calls {calls!r}, pool {pool!r}: pass at least one arm, and what is "
+            "left of the budget and of the items"
+        )
+    if arms == 1:
+        return None
+    new_items = calls // (arms * math.ceil(math.log2(arms)))
+    return Round(
+        arms=arms,
+        new_items=new_items if pool is None else min(new_items, pool),
+        survivors=(arms + 1) // 2,
+    )
+
+
+def contenders(scores: Sequence[Values], *, keep: int) -> tuple[int, ...]:
+    """Return the positions that go on, ascending: at most `keep`, none of them clearly behind.
+
+    `scores` holds per arm those of all common items so far. Of the `keep` highest means
+    (`survivors`) those stay whose paired difference to the leader is below `BEHIND` standard
+    errors, with variance (1/4 + sum (d_i - mean)^2) / n, which does not vanish when all items
+    agree. The leader, the earlier arm of equals, always stays. ValueError for no items or arms that
+    did not see the same number of them, and as `survivors`.
+    """
+    columns = [np.asarray(column, dtype=np.float64) for column in scores]
+    if not columns or not columns[0].size or len({column.shape for column in columns}) > 1:
+        raise ValueError(
+            f"{[column.size for column in columns]!r} scores per arm are no common items: pass "
+            "one score of every arm for each item, at least one item"
+        )
+    means = [math.fsum(column.tolist()) / column.size for column in columns]
+    kept = survivors(means, keep=keep)
+    leader = max(kept, key=lambda arm: (means[arm], -arm))
+    return tuple(arm for arm in kept if not _clearly_behind(columns[leader] - columns[arm]))
+
+
 # Private.
+
+
+def _clearly_behind(lead: np.ndarray) -> bool:
+    n, mean = lead.size, float(lead.mean())
+    variance = (_PRIOR + float(((lead - mean) ** 2).sum())) / n
+    return mean > BEHIND * math.sqrt(variance / n)
 
 
 def _require_counts(arms: int, calls: int, pool: int | None) -> None:
