@@ -9,11 +9,13 @@ INPUTS := pyproject.toml constraints.txt
 COMMA := ,
 EXTRAS := dev$(if $(CI),$(COMMA)mlflow)
 WORKERS ?= 2
+# Per-item results of real systems, kept outside: some may not be redistributed.
+DATA ?= ../shared/data
 # Workers share the cores, so each computes with one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test slow lint check format bench base-model docs docs-cli browser clean
+.PHONY: help demo install dev test slow lint check format bench bench-decisions base-model docs docs-cli browser clean
 .DELETE_ON_ERROR:
 
 help:  ## say what there is
@@ -44,9 +46,14 @@ format: $(BIN)/.dev  ## put the source in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(BIN)/.dev  ## the example over five seeds, and killed twenty times (long)
+bench: $(BIN)/.dev  ## the example over five seeds, killed twenty times, decisions replayed (long)
 	$(BIN)/python bench/story.py --into build/bench/story
 	$(BIN)/python bench/kills.py --into build/bench/kills
+	@$(MAKE) --no-print-directory bench-decisions
+
+bench-decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decisions --data $(DATA) \
+		--output bench/results/decisions.md
 
 base-model: $(BIN)/.dev  ## write the example's data and pretrain its model anew (about an hour)
 	cd examples/support && ../../$(BIN)/python -m base_model.shop_data --seed 0 --out data
