@@ -15,7 +15,7 @@ DATA ?= ../shared/data
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test slow lint check format bench bench-decisions base-model docs docs-cli browser clean
+.PHONY: help demo install dev test slow lint check format bench decisions base-model docs docs-cli browser clean
 .DELETE_ON_ERROR:
 
 help:  ## say what there is
@@ -49,9 +49,9 @@ format: $(BIN)/.dev  ## put the source in its form
 bench: $(BIN)/.dev  ## the example over five seeds, killed twenty times, decisions replayed (long)
 	$(BIN)/python bench/story.py --into build/bench/story
 	$(BIN)/python bench/kills.py --into build/bench/kills
-	@$(MAKE) --no-print-directory bench-decisions
+	@$(MAKE) --no-print-directory decisions
 
-bench-decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty minutes)
+decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decisions --data $(DATA) \
 		--output bench/results/decisions.md
 
