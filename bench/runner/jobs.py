@@ -25,7 +25,7 @@ class Outcome:
 
     score: float | None
     scored: int
-    exit: int
+    exit: int | None
 
 
 class Escalera:
@@ -65,7 +65,7 @@ class Escalera:
         _script(folder / "run.sh", f"rm -rf {state}", f"exec {command}")
         _script(folder / "resume.sh", f"exec {command}")
 
-    def outcome(self, folder: Path, script: str, code: int) -> Outcome:
+    def outcome(self, folder: Path, script: str, code: int | None) -> Outcome:
         """From the JSON that `eval` prints; nothing where it ended with an error."""
         text = (folder / f"{script}.out").read_text()
         if not text.startswith("{"):
@@ -101,7 +101,7 @@ class Inspect:
         _script(folder / "resume.sh", *head[:-1], f"exec {many}")
         _script(folder / "read.sh", *head[:-1], _line(self.python, "peer_inspect.py"))
 
-    def outcome(self, folder: Path, script: str, code: int) -> Outcome:
+    def outcome(self, folder: Path, script: str, code: int | None) -> Outcome:
         """From the log, read by the tool itself."""
         del script
         return _read(folder, code)
@@ -143,7 +143,7 @@ class Promptfoo:
         resume += " " + _line("--no-share", "-j", FLYING, "-o", folder / "found.json")
         _script(folder / "resume.sh", *head, f"exec {resume}")
 
-    def outcome(self, folder: Path, script: str, code: int) -> Outcome:
+    def outcome(self, folder: Path, script: str, code: int | None) -> Outcome:
         """Passed over all, as its summary says; errors are counted apart."""
         del script
         if not (folder / "found.json").exists():
@@ -184,7 +184,7 @@ class Harness:
         _script(folder / "run.sh", *head, "rm -rf cache* found", f"exec {run}")
         _script(folder / "resume.sh", *head, f"exec {run}")
 
-    def outcome(self, folder: Path, script: str, code: int) -> Outcome:
+    def outcome(self, folder: Path, script: str, code: int | None) -> Outcome:
         """From the results file; there is none where a call failed for good."""
         del script
         for file in (folder / "found").rglob("results_*.json"):
@@ -213,7 +213,7 @@ class DSPy:
         _script(folder / "run.sh", *head, f"rm -rf {cache}", f"exec {run}")
         _script(folder / "resume.sh", *head, f"exec {run}")
 
-    def outcome(self, folder: Path, script: str, code: int) -> Outcome:
+    def outcome(self, folder: Path, script: str, code: int | None) -> Outcome:
         """What the program prints in its last line."""
         lines = (folder / f"{script}.out").read_text().splitlines()
         if not lines or not lines[-1].startswith("{"):
@@ -266,7 +266,7 @@ def _script(file: Path, *lines: str) -> None:
     file.write_text("\n".join([*lines, ""]))
 
 
-def _read(folder: Path, code: int) -> Outcome:
+def _read(folder: Path, code: int | None) -> Outcome:
     """What a tool's own reader prints."""
     script = ["sh", str(folder / "read.sh")]
     said = subprocess.run(script, check=True, capture_output=True, text=True).stdout

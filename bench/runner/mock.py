@@ -28,6 +28,7 @@ class Book:
     latency: float
     overloaded: float
     broken: float
+    lost: float
     seen: Counter[bytes] = field(default_factory=Counter)
     asked: int = 0
     answered: int = 0
@@ -38,12 +39,19 @@ class Book:
 
     def fate(self, body: bytes) -> int:
         """The status of a request: the same for the same request at the same try."""
+        if self.lost and _drawn(body, 0) < self.lost:
+            return 500
         self.seen[body] += 1
-        chance = hashlib.blake2b(body, salt=self.seen[body].to_bytes(8), digest_size=8).digest()
-        drawn = int.from_bytes(chance) / 2**64
+        drawn = _drawn(body, self.seen[body])
         if drawn < self.overloaded:
             return 429
         return 500 if drawn < self.overloaded + self.broken else 200
+
+
+def _drawn(body: bytes, time: int) -> float:
+    return (
+        int.from_bytes(hashlib.blake2b(body, salt=time.to_bytes(8), digest_size=8).digest()) / 2**64
+    )
 
 
 class Chat(asyncio.Protocol):
@@ -149,5 +157,7 @@ if __name__ == "__main__":
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--overloaded", type=float, default=0.0)
     parser.add_argument("--broken", type=float, default=0.0)
+    parser.add_argument("--lost", type=float, default=0.0, help="requests that never get an answer")
     given = parser.parse_args()
-    asyncio.run(serve(Book(given.latency, given.overloaded, given.broken), given.port))
+    book = Book(given.latency, given.overloaded, given.broken, given.lost)
+    asyncio.run(serve(book, given.port))

@@ -18,6 +18,7 @@ import sys
 import time
 import venv
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import jobs
@@ -99,15 +100,26 @@ def kills(tool: Tool, figures: Figures, given: argparse.Namespace) -> None:
 
 
 def faults(tool: Tool, figures: Figures, given: argparse.Namespace) -> None:
-    """What is said of a model that is always right behind an endpoint that is not."""
-    folder = given.into / tool.name / "faults"
+    """What is said of a model that is always right behind an endpoint that refuses and breaks."""
     with Mock(latency=given.latency, overloaded=0.3, broken=0.05) as mock:
-        tool.prepare(folder, FAULTY_ITEMS, mock.url)
-        used = measured(folder / "run.sh", limit=given.limit)
+        figures.add("faults", tool.name, _behind(tool, mock, given))
+
+
+def silence(tool: Tool, figures: Figures, given: argparse.Namespace) -> None:
+    """The same where one item in twenty-five never gets an answer."""
+    with Mock(latency=given.latency, lost=0.04) as mock:
+        figures.add("silence", tool.name, _behind(tool, mock, given))
+
+
+def _behind(tool: Tool, mock: Mock, given: argparse.Namespace) -> dict[str, object]:
+    folder = given.into / tool.name / "faults"
+    tool.prepare(folder, FAULTY_ITEMS, mock.url)
+    used = measured(folder / "run.sh", limit=given.limit)
+    told = jobs.Outcome(score=None, scored=0, exit=None)
+    if used.code is not None:
         told = tool.outcome(folder, "run", used.code)
-        asked = mock.count()["asked"]
-    found = {"score": told.score, "scored": told.scored, "exit": told.exit, "wall": used.wall}
-    figures.add("faults", tool.name, {**found, "asked": asked, "items": FAULTY_ITEMS})
+    asked = mock.count()["asked"]
+    return {**asdict(told), "wall": used.wall, "asked": asked, "items": FAULTY_ITEMS}
 
 
 def starts(tool: Tool, figures: Figures, given: argparse.Namespace) -> None:
@@ -130,6 +142,7 @@ QUESTIONS: dict[str, Callable[[Tool, Figures, argparse.Namespace], None]] = {
     "cost": cost,
     "kills": kills,
     "faults": faults,
+    "silence": silence,
     "starts": starts,
 }
 
@@ -192,7 +205,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--more", type=int, nargs="*", default=[5000, 10_000, 100_000])
     parser.add_argument("--latency", type=float, default=0.05)
-    parser.add_argument("--limit", type=float, default=1800.0)
+    parser.add_argument("--limit", type=float, default=300.0)
     given = parser.parse_args(words)
     given.into = given.into.absolute()
     return given

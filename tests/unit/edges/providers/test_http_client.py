@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import subprocess
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,19 @@ def using(
             client.close()
             server.close()
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=LOOPS[-1]) as runner:
+        return runner.run(run())
+
+
+LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = []
+
+
+@pytest.fixture(autouse=True, params=["asyncio", "uvloop"])
+def _loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A climb runs on asyncio's own loop, `serve` on uvloop where there is one."""
+    LOOPS.append(pytest.importorskip(request.param).new_event_loop)
+    yield
+    LOOPS.pop()
 
 
 async def whole(client: HTTPClient, body: bytes = b"{}") -> tuple[int, bytes]:
