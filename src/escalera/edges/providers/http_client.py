@@ -209,13 +209,17 @@ class _Connection(asyncio.Protocol):
         if self._failure is not None:
             raise self._failure
         self._waiter = self._loop.create_future()
+        # A plain timer: `asyncio.timeout` costs as much as the rest of the wait.
+        timer = self._loop.call_later(timeout, self._silent, timeout)
         try:
-            async with asyncio.timeout(timeout):
-                await self._waiter
-        except TimeoutError as error:
-            raise ReadTimedOut(f"silent for {timeout:g} s") from error
+            await self._waiter
         finally:
+            timer.cancel()
             self._waiter = None
+
+    def _silent(self, timeout: float) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(ReadTimedOut(f"silent for {timeout:g} s"))
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
