@@ -29,7 +29,6 @@ WITHOUT_OWN_TEST = {
     "core/ladder/deciding.py": PLAYBOOKS,
     "core/ladder/finetuning.py": PLAYBOOKS,
     "core/ladder/prompting.py": PLAYBOOKS,
-    "core/ladder/steps.py": "values without behaviour",
     "core/ladder/training.py": PLAYBOOKS,
     "domain/project.py": "in domain/test_task",
     "edges/journal/sqlite.py": "contract/test_journal",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from escalera.domain.identity import digest_of
@@ -28,11 +28,17 @@ class Example:
     input: str
     target: str
     cluster: str
+    _digest: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def digest(self) -> str:
         """Content hash of the example."""
-        return digest_of(self)
+        found = self._digest
+        if found is None:
+            # Kept: evidence is looked up by it several times per call.
+            found = digest_of(self)
+            object.__setattr__(self, "_digest", found)
+        return found
 
 
 def in_order(examples: Iterable[Example], *, seed: int) -> tuple[Example, ...]:

@@ -42,22 +42,27 @@ def _hashed(value: Any) -> str:
 
 
 def _bytes(plain: Any) -> bytes:
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(plain).encode()
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _plain(value: Any, number: Callable[[float], float]) -> Any:
     """Dataclasses as dicts, sequences as lists, and floats through *number*."""
-    match value:
-        case None | str() | int():
-            return value
-        case float():
-            return number(value)
-        case dict():
-            return {key: _plain(entry, number) for key, entry in value.items()}
-        case list() | tuple():
-            return [_plain(entry, number) for entry in value]
-        case _:
-            return {name: _plain(getattr(value, name), number) for name in _names(value.__class__)}
+    kind = value.__class__
+    if kind in _AS_IT_IS:
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry, number) for entry in value]
+    if names := _names(kind):
+        return {name: _plain(getattr(value, name), number) for name in names}
+    if isinstance(value, dict):
+        return {key: _plain(entry, number) for key, entry in value.items()}
+    return number(value) if isinstance(value, float) else value
+
+
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
 
 
 def _numbered(value: float) -> float:
@@ -67,4 +72,7 @@ def _numbered(value: float) -> float:
 
 @lru_cache(maxsize=256)
 def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+    """Fields of a dataclass that are part of the value: those that it is compared by."""
+    if not dataclasses.is_dataclass(kind):
+        return ()
+    return tuple(field.name for field in dataclasses.fields(kind) if field.compare)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalera.domain.dataset import SPLITS, Example, in_order
+from escalera.domain.identity import digest_of
 
 ITEM = Example(id="a/1", task="a", split="train", input="hello", target="hi", cluster="c")
 IDS = st.lists(st.text(min_size=1, max_size=4), unique=True, max_size=20)
@@ -72,3 +73,12 @@ def test_every_field_is_part_of_the_digest():
 def test_the_splits_are_the_purposes_of_the_architecture():
     """Four purposes, in the order in which a climb meets them."""
     assert SPLITS == ("train", "search", "confirm", "golden")
+
+
+def test_the_digest_is_kept_and_is_no_part_of_the_value():
+    """An item whose digest was asked for is the same item; a changed one has another digest."""
+    fresh, asked = replace(ITEM), replace(ITEM)
+    assert asked.digest == "6a8e8a03d2070752f5db9d816c833312a24843d1837f39fe0f87426725846f7c"
+    assert (fresh, hash(fresh), repr(fresh)) == (asked, hash(asked), repr(asked))
+    assert digest_of(asked) == fresh.digest == asked.digest
+    assert replace(asked, target="hello").digest != asked.digest

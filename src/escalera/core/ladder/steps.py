@@ -5,7 +5,7 @@ Some steps only record a conclusion: they carry the event as it will be appended
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from escalera.domain.dataset import Example
@@ -45,7 +45,7 @@ class Call:
     def request_key(self) -> str:
         """What the answer depends on: everything sent, the model, its revision, and the sample."""
         system = self.system
-        return digest_of((system.model, system.revision, asdict(self.request), self.repeat))[:32]
+        return digest_of((system.model, system.revision, self.request, self.repeat))[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
