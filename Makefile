@@ -15,7 +15,8 @@ DATA ?= ../shared/data
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test slow lint check format bench decisions base-model docs docs-cli browser clean
+.PHONY: help demo install dev test slow lint check format bench bench-runner decisions base-model
+.PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
 
 help:  ## say what there is
@@ -46,7 +47,7 @@ format: $(BIN)/.dev  ## put the source in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(BIN)/.dev  ## the example over five seeds, killed twenty times, decisions replayed (long)
+bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions replayed (hours)
 	$(BIN)/python bench/story.py --into build/bench/story
 	$(BIN)/python bench/kills.py --into build/bench/kills
 	@$(MAKE) --no-print-directory decisions
@@ -54,6 +55,15 @@ bench: $(BIN)/.dev  ## the example over five seeds, killed twenty times, decisio
 decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decisions --data $(DATA) \
 		--output bench/results/decisions.md
+
+# PEERS names the environments of other tools, as in the head of bench/runner/run.py.
+bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'
+	$(BIN)/python bench/runner/run.py --into build/bench/runner $(PEERS)
+	$(BIN)/python bench/runner/random_kills.py --into build/bench/runner
+	$(BIN)/python bench/runner/random_kills.py --into build/bench/runner --command climb --kills 100
+	$(BIN)/python bench/runner/caps.py --into build/bench/runner
+	$(BIN)/python bench/runner/folding.py --into build/bench/runner
+	$(BIN)/python bench/runner/table.py --from build/bench/runner --date $$(date +%F)
 
 base-model: $(BIN)/.dev  ## write the example's data and pretrain its model anew (about an hour)
 	cd examples/support && ../../$(BIN)/python -m base_model.shop_data --seed 0 --out data

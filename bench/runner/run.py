@@ -26,7 +26,6 @@ from jobs import Tool
 from process import Figures, Mock, killed, measured, started
 
 ROOT = Path(__file__).resolve().parents[2]
-FEW, MANY = 200, 1000
 KILLED_ITEMS = 400
 FAULTY_ITEMS = 200
 KILLED_AT = (0.3, 0.5, 0.7)
@@ -37,17 +36,20 @@ def main() -> None:
     given = arguments()
     figures = Figures(given.into / "figures.json")
     chosen = present(given)
-    for tool in chosen:
-        about = {"version": jobs.version(tool), "megabytes": installed(tool, given.into)}
-        figures.add("about", tool.name, about)
     for question in given.questions:
         for tool in chosen:
             QUESTIONS[question](tool, figures, given)
 
 
+def about(tool: Tool, figures: Figures, given: argparse.Namespace) -> None:
+    """Version and size on disk."""
+    found = {"version": jobs.version(tool), "megabytes": installed(tool, given.into)}
+    figures.add("about", tool.name, found)
+
+
 def cost(tool: Tool, figures: Figures, given: argparse.Namespace) -> None:
     """Processor time, wall time and memory at two sizes, the runs of both in turn."""
-    sizes = [FEW, MANY]
+    sizes, few = [*given.sizes], given.sizes[0]
     if isinstance(tool, jobs.Escalera):
         sizes += given.more
     runs: dict[int, list[dict[str, float]]] = {size: [] for size in sizes}
@@ -68,34 +70,32 @@ def cost(tool: Tool, figures: Figures, given: argparse.Namespace) -> None:
     slopes = {
         str(size): 1000
         * statistics.median(
-            (b["cpu"] - a["cpu"]) / (size - FEW) for a, b in zip(runs[FEW], runs[size], strict=True)
+            (b["cpu"] - a["cpu"]) / (size - few) for a, b in zip(runs[few], runs[size], strict=True)
         )
         for size in sizes
-        if size != FEW
+        if size != few
     }
     figures.add("cost", tool.name, {"runs": given.runs, "sizes": middle, "slopes": slopes})
 
 
 def kills(tool: Tool, figures: Figures, given: argparse.Namespace) -> None:
     """Calls beyond one per item after a kill in the middle and the tool's own way to go on."""
-    wasted, flying, scores = [], [], []
+    wasted, scores = [], []
     for share in KILLED_AT:
         folder = given.into / tool.name / "kills"
         with Mock(latency=given.latency) as mock:
             tool.prepare(folder, KILLED_ITEMS, mock.url)
             begin = folder / "begin.sh"
             running = started(begin if begin.exists() else folder / "run.sh")
-            while (seen := mock.count())["answered"] < share * KILLED_ITEMS:
+            while mock.count()["answered"] < share * KILLED_ITEMS:
                 time.sleep(0.002)
                 if running.poll() is not None:
                     raise SystemExit(f"{tool.name} ended before it was killed")
             killed(running)
-            time.sleep(2 * given.latency)
-            flying.append(mock.count()["asked"] - seen["answered"])
             used = measured(folder / "resume.sh", limit=given.limit)
             scores.append(tool.outcome(folder, "resume", used.code).score)
             wasted.append(mock.count()["asked"] - KILLED_ITEMS)
-    found = {"wasted": wasted, "flying": flying, "scores": scores, "items": KILLED_ITEMS}
+    found = {"wasted": wasted, "scores": scores, "items": KILLED_ITEMS}
     figures.add("kills", tool.name, found)
 
 
@@ -139,6 +139,7 @@ def starts(tool: Tool, figures: Figures, given: argparse.Namespace) -> None:
 
 
 QUESTIONS: dict[str, Callable[[Tool, Figures, argparse.Namespace], None]] = {
+    "about": about,
     "cost": cost,
     "kills": kills,
     "faults": faults,
@@ -203,6 +204,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--questions", nargs="*", choices=[*QUESTIONS], default=[*QUESTIONS])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[200, 1000])
     parser.add_argument("--more", type=int, nargs="*", default=[5000, 10_000, 100_000])
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--limit", type=float, default=300.0)
