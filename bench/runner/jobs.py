@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,20 +43,17 @@ class Escalera:
     def prepare(self, folder: Path, items: int, url: str) -> None:
         """A project with one task."""
         _fresh(folder)
-        rows = [
+        splits = (("train", "t", 8), ("search", "s", 8), ("confirm", "w", items))
+        rows = (
             {
                 "id": f"{split}-{n}",
                 "split": split,
                 "input": f"say {word}{n}",
                 "target": f"{word}{n}",
             }
-            for split, word, many in (
-                ("train", "t", 8),
-                ("search", "s", 8),
-                ("confirm", "w", items),
-            )
+            for split, word, many in splits
             for n in range(many)
-        ]
+        )
         _lines(folder / "items.jsonl", rows)
         text = (HERE / "project.toml").read_text()
         text = text.replace("URL", url).replace("FLYING", str(self._flying))
@@ -85,7 +83,7 @@ class Inspect:
     def prepare(self, folder: Path, items: int, url: str) -> None:
         """The task lies in `peer_inspect.py`."""
         _fresh(folder)
-        rows = [{"id": n, "question": f"say w{n}", "answer": f"w{n}"} for n in range(items)]
+        rows = ({"id": n, "question": f"say w{n}", "answer": f"w{n}"} for n in range(items))
         _lines(folder / "items.jsonl", rows)
         shutil.copy(HERE / "peer_inspect.py", folder)
         inspect = (self.python, "-m", "inspect_ai")
@@ -165,7 +163,7 @@ class Harness:
     def prepare(self, folder: Path, items: int, url: str) -> None:
         """A task in the tool's own form."""
         _fresh(folder)
-        rows = [{"question": f"say w{n}", "answer": f"w{n}"} for n in range(items)]
+        rows = ({"question": f"say w{n}", "answer": f"w{n}"} for n in range(items))
         _lines(folder / "items.jsonl", rows)
         task = (HERE / "peer_lm_eval.yaml").read_text()
         (folder / "words.yaml").write_text(task.replace("ITEMS", str(folder / "items.jsonl")))
@@ -205,7 +203,7 @@ class DSPy:
     def prepare(self, folder: Path, items: int, url: str) -> None:
         """The program lies in `peer_dspy.py`; its cache on disk is what it resumes from."""
         _fresh(folder)
-        rows = [{"question": f"say w{n}", "answer": f"w{n}"} for n in range(items)]
+        rows = ({"question": f"say w{n}", "answer": f"w{n}"} for n in range(items))
         _lines(folder / "items.jsonl", rows)
         cache = shlex.quote(str(folder / "cache"))
         head = (f"export DSPY_CACHEDIR={cache}",)
@@ -254,8 +252,10 @@ def _fresh(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _lines(file: Path, rows: list[dict]) -> None:
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+def _lines(file: Path, rows: Iterable[dict]) -> None:
+    """One by one: the memory of a process counts as that of the processes it starts."""
+    with file.open("w") as lines:
+        lines.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 def _line(*words: object) -> str:

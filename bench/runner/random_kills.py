@@ -70,7 +70,8 @@ def main() -> int:
         "mean_wasted": statistics.fmean(tally.wasted),
         "wrong": tally.wrong,
     }
-    Figures(given.into / "figures.json").add("random kills", given.command, found)
+    name = f"{given.command}, seed {given.seed}"
+    Figures(given.into / "figures.json").add("random kills", name, found)
     return 1 if tally.wrong else 0
 
 

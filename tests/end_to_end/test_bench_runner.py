@@ -43,5 +43,5 @@ def test_kills_caps_and_folding_run_and_make_a_page(tmp_path: Path) -> None:
     run("folding.py", *into, "--events", "2000")
     page = tmp_path / "runner.md"
     run("table.py", "--from", str(tmp_path), "--date", "2026-01-01", "--output", str(page))
-    assert "| eval | 3 |" in page.read_text()
+    assert "| eval, seed 0 | 3 |" in page.read_text()
     assert "Overshoot:\n0 micro-dollars" in page.read_text()
