@@ -9,7 +9,8 @@ EscaleraError
 ├── EvidenceMissing            a question was asked before its evidence exists
 ├── ProviderError              a model endpoint did not answer as agreed
 │   ├── ProviderUnavailable    refused, timed out, broke down: worth another try
-│   │   └── Overloaded         it asks for fewer calls at a time
+│   │   ├── Overloaded         it asks for fewer calls at a time
+│   │   └── CallFailed         it is there, and failed at this call
 │   ├── AccessRefused          the endpoint refuses whatever is asked: key, right or model name
 │   ├── AdapterUnusable        the adapter of a system is missing or does not fit the model
 │   ├── RequestRejected        the endpoint says that this one request is wrong
@@ -114,6 +115,10 @@ class ProviderUnavailable(ProviderError):
 
 class Overloaded(ProviderUnavailable):
     """The endpoint has too much to do: nothing is wrong with the call."""
+
+
+class CallFailed(ProviderUnavailable):
+    """The endpoint is there and failed at this call: others may do better."""
 
 
 class AccessRefused(ProviderError):

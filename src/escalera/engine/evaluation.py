@@ -8,7 +8,7 @@ arithmetic depends on the batch gives the same answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
 from escalera.core.evaluation import scorers
@@ -20,7 +20,7 @@ from escalera.domain.project import Project
 from escalera.engine.purse import Purse
 from escalera.engine.recorder import Record, Recorder
 from escalera.engine.together import all_or_first_error
-from escalera.errors import ProviderError, RequestRejected
+from escalera.errors import BadReply, CallFailed, ProviderError, RequestRejected
 from escalera.ports import Progress, Provider
 
 Bought = Callable[[Sequence[str]], Mapping[str, Observed]]
@@ -31,8 +31,7 @@ class Evaluator:
     """Asks what is wanted and records the answers.
 
     `record` appends to the journal and to `evidence`; `bought` finds answers in the journal by the
-    keys of their requests; `purse` is shared with whatever else buys
-    calls for the project.
+    keys of their requests; `purse` is shared with whatever else buys calls for the project.
     """
 
     project: Project
@@ -46,8 +45,9 @@ class Evaluator:
     async def perform(self, calls: Sequence[Call], *, purpose: str) -> None:
         """Ask each of *calls* that was not asked before, until a cap of the budget is reached.
 
-        Raises the `ProviderError` of a call that failed for want of the endpoint; what was answered
-        until then is recorded. A call that the endpoint refuses is recorded without a score.
+        A call that the endpoint refuses is recorded without a score, and so is one that it fails at
+        twice while it answers others. Where it is not there, or fails at everything, its
+        `ProviderError` is raised; what was answered until then is recorded.
         """
         self._reuse(calls)
         run = _Run(
@@ -56,6 +56,11 @@ class Evaluator:
             recorder=Recorder(self.record),
             total=len(self._new(calls)),
         )
+        await self._all(run)
+        if run.failed and not run.ended:
+            await self._all(run.again())
+
+    async def _all(self, run: _Run) -> None:
         await all_or_first_error([self._work(run) for _ in range(self.provider.concurrency)])
 
     def _reuse(self, calls: Sequence[Call]) -> None:
@@ -80,22 +85,47 @@ class Evaluator:
                 return
             try:
                 with self.purse.held(allowed):
-                    await self._ask(allowed, run.recorder)
+                    await self._ask(allowed, run)
             except BaseException:
                 run.ended = True
                 raise
             run.done += len(allowed)
             self.progress(run.purpose, run.done, run.total)
 
-    async def _ask(self, new: Sequence[Call], recorder: Recorder) -> None:
+    async def _ask(self, new: Sequence[Call], run: _Run) -> None:
         answers = await self.provider.answer([call.request for call in new])
-        pairs = list(zip(new, answers, strict=True))
-        await recorder.add(
-            [_observed(self.project, c, a, len(new)) for c, a in pairs if not _is_outage(a)]
+        settled: list[tuple[Call, Reply | ProviderError]] = []
+        failed: list[tuple[Call, ProviderError]] = []
+        for call, answer in zip(new, answers, strict=True):
+            if isinstance(answer, ProviderError) and not isinstance(answer, RequestRejected):
+                failed.append((call, answer))
+            else:
+                settled.append((call, answer))
+        if settled:
+            run.answered, run.silent = True, 0
+        given_up = [pair for pair in failed if self._gives_up(run, *pair)]
+        await run.recorder.add(
+            [_observed(self.project, c, a, len(new)) for c, a in [*settled, *given_up]]
         )
-        for _, answer in pairs:
-            if isinstance(answer, ProviderError) and _is_outage(answer):
-                raise answer
+
+    def _gives_up(self, run: _Run, call: Call, error: ProviderError) -> bool:
+        """Whether a call that failed is to go without a score; it is set aside at first.
+
+        Raises the error where it is no property of the call: where the endpoint is not there, or
+        fails at so many calls in a row that it may fail at all.
+        """
+        run.silent += 1
+        patience = max(_IN_A_ROW, self.provider.concurrency)
+        alive = isinstance(error, (CallFailed, BadReply))
+        if (
+            not alive
+            or (run.silent >= patience and not run.last)
+            or (run.last and not run.answered)
+        ):
+            raise error
+        if not run.last:
+            run.failed.append(call)
+        return run.last
 
     def _new(self, calls: Sequence[Call]) -> list[Call]:
         has = self.evidence.has
@@ -115,6 +145,25 @@ class _Run:
     total: int
     done: int = 0
     ended: bool = False
+    last: bool = False
+    answered: bool = False
+    silent: int = 0
+    failed: list[Call] = field(default_factory=list)
+
+    def again(self) -> _Run:
+        """The calls that failed, one by one, for the last time."""
+        return _Run(
+            purpose=self.purpose,
+            units=iter([(call,) for call in self.failed]),
+            recorder=self.recorder,
+            total=len(self.failed),
+            last=True,
+            answered=self.answered,
+        )
+
+
+_IN_A_ROW = 3
+"""Failures in a row, at least, after which an endpoint is taken to fail at everything."""
 
 
 def _units(calls: Sequence[Call], size: int) -> Iterator[Sequence[Call]]:
@@ -122,10 +171,6 @@ def _units(calls: Sequence[Call], size: int) -> Iterator[Sequence[Call]]:
     for _, run in groupby(calls, key=lambda call: call.system.digest):
         while unit := tuple(islice(run, size)):
             yield unit
-
-
-def _is_outage(answer: Reply | ProviderError) -> bool:
-    return isinstance(answer, ProviderError) and not isinstance(answer, RequestRejected)
 
 
 def _observed(

@@ -13,10 +13,16 @@ from typing import Literal
 
 from escalera.domain.message import FinishReason, Reply, Request, Usage
 from escalera.domain.project import ModelPrice
-from escalera.errors import AccessRefused, ProviderError, ProviderUnavailable, RequestRejected
+from escalera.errors import (
+    AccessRefused,
+    CallFailed,
+    ProviderError,
+    ProviderUnavailable,
+    RequestRejected,
+)
 
 Answer = Callable[[Request], str]
-FaultKind = Literal["unavailable", "rejected", "no access"]
+FaultKind = Literal["unavailable", "failed", "rejected", "no access"]
 
 NAME = "scripted"
 
@@ -104,6 +110,8 @@ class ScriptedProvider:
     def _failure(self) -> ProviderError:
         if self._faults.kind == "rejected":
             return RequestRejected("scripted rejection", provider=NAME)
+        if self._faults.kind == "failed":
+            return CallFailed("scripted status 500", provider=NAME)
         if self._faults.kind == "no access":
             return AccessRefused("scripted wrong key", provider=NAME)
         return ProviderUnavailable("scripted failure", provider=NAME)

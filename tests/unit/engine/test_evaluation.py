@@ -15,7 +15,13 @@ from escalera.domain.project import Budget, ModelPrice
 from escalera.domain.system import Prompt, System
 from escalera.engine.evaluation import Evaluator
 from escalera.engine.purse import Purse
-from escalera.errors import AccessRefused, JournalConflict, ProviderError, ProviderUnavailable
+from escalera.errors import (
+    AccessRefused,
+    CallFailed,
+    JournalConflict,
+    ProviderError,
+    ProviderUnavailable,
+)
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 from escalera.testing.scripted import Faults, ScriptedProvider
@@ -139,6 +145,50 @@ def test_an_absent_endpoint_is_no_wrong_answer():
     assert [event.item for event in events] == [item.id for item in ITEMS[:2]]
     assert all(event.score == 1.0 for event in events)
     assert len(provider.requests) == 3
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_an_item_that_the_endpoint_fails_at_holds_up_nothing(concurrency):
+    """Asked again when the rest is done; failed again it goes without a score, with the reason."""
+    faults = Faults(when=about(ITEMS[2].target.split()[1]), kind="failed")
+    provider = ScriptedProvider(right, concurrency=concurrency, faults=faults)
+    units, _, error = perform(provider)
+    events = flat(units)
+    assert error is None
+    assert len(events) == 20
+    failed = [event for event in events if event.score is None]
+    assert {event.item for event in failed} == {ITEMS[2].id}
+    assert all("status 500" in event.reason for event in failed)
+    assert all(event.finish is None for event in failed)
+    asked = [r for r in provider.requests if about(ITEMS[2].target.split()[1])(r)]
+    assert len(asked) == 2 * len(failed) == 4
+
+
+def test_a_failure_that_passes_is_not_held_against_the_item():
+    """The second time it is answered, and scored."""
+    units, _, error = perform(ScriptedProvider(right, faults=Faults(first=2, kind="failed")))
+    assert error is None
+    assert [event.score for event in flat(units)] == [1.0] * 20
+
+
+@pytest.mark.parametrize("concurrency", [1, 5])
+def test_an_endpoint_that_fails_at_everything_is_away(concurrency):
+    """As many failures in a row as calls may be in flight, three at least: nothing is unscored."""
+    faults = Faults(when=lambda _: True, kind="failed")
+    provider = ScriptedProvider(right, concurrency=concurrency, faults=faults)
+    units, _, error = perform(provider)
+    assert isinstance(error, CallFailed)
+    assert flat(units) == []
+    assert len(provider.requests) <= max(3, 2 * concurrency)
+
+
+def test_where_nothing_was_answered_nothing_is_given_up():
+    """One call, failed twice: that may be the endpoint's state, so it is an error."""
+    provider = ScriptedProvider(right, faults=Faults(when=lambda _: True, kind="failed"))
+    units, _, error = perform(provider, step=replace(STEP, calls=STEP.calls[:1]))
+    assert isinstance(error, CallFailed)
+    assert flat(units) == []
+    assert len(provider.requests) == 2
 
 
 def test_a_wrong_key_ends_the_evaluation_at_once():

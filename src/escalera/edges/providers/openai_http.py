@@ -24,6 +24,7 @@ from escalera.errors import (
     AccessRefused,
     AdapterUnusable,
     BadReply,
+    CallFailed,
     Overloaded,
     ProviderError,
     ProviderUnavailable,
@@ -241,6 +242,8 @@ class OpenAIHTTP:
         kind: type[ProviderError] = ProviderUnavailable if retried else RequestRejected
         if status in OVERLOADED:
             kind = Overloaded
+        if status == 500:
+            kind = CallFailed
         if status in HINTS:
             kind = AccessRefused
         return kind(
