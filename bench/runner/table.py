@@ -15,7 +15,8 @@ from typing import Any
 from process import Figures
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS, FIRST = "escalera", "1000"
+OURS, COMMON, STEADY = "escalera", "1000", "5000"
+"""Ours; the size that all are run at; the size at which the slope of ours is out of the noise."""
 
 COMMANDS = """\
 ```
@@ -63,6 +64,7 @@ HEAD = [
     "50 ms). Each tool runs as its users run it, with its defaults, durable logs and caches.",
     "Processor time is user and system time of the whole process tree, medians of runs in turn.",
     "Two cores are shared with other work: wall times are upper bounds, processor times compare.",
+    "Tools run minutes apart; runs of two in turn, with similar ratios, are in dev/LOG.md.",
     "",
     COMMANDS,
 ]
@@ -83,12 +85,16 @@ def cost(found: Found) -> Iterator[str]:
     """Slopes, rates and memory."""
     yield "## What a sample costs"
     yield ""
-    yield "Marginal: the slope of processor time between 200 samples and the size given."
+    yield "Marginal: the slope of processor time between 200 samples and the size given. Ours costs"
+    yield "so little that 800 samples drown in the noise of a start, so others are compared with"
+    yield "its slope to 5,000; memory is compared at 1,000."
     yield ""
     yield from head(
         "tool", "samples", "ms CPU each", "times ours", "wall samples/s", "peak MB", "times ours"
     )
     ours = found["cost"][OURS]
+    slopes = ours["slopes"]
+    each = slopes.get(STEADY, slopes[max(slopes, key=int)])
     for tool, figures in found["cost"].items():
         for size, slope in figures["slopes"].items():
             at = figures["sizes"][size]
@@ -97,10 +103,10 @@ def cost(found: Found) -> Iterator[str]:
                 tool,
                 size,
                 f"{slope:.2f}",
-                times(slope, ours["slopes"][FIRST]) if compared else "",
+                times(slope, each) if compared else "",
                 f"{int(size) / at['wall']:.0f}",
                 f"{at['peak']:.0f}",
-                times(at["peak"], ours["sizes"][FIRST]["peak"]) if compared else "",
+                times(at["peak"], ours["sizes"][COMMON]["peak"]) if compared else "",
             )
 
 
@@ -185,7 +191,7 @@ def caps(found: Found) -> Iterator[str]:
     low, high = figures["caps"]
     yield "## A cap of money with 512 calls in flight (ours)"
     yield ""
-    yield f"{figures['runs']} caps between {low} and {high} micro-dollars,"
+    yield f"{figures['runs']} caps between {low} and {high} micro-dollars, drawn at random,"
     yield f"{figures['calls']} calls, up to {figures['peak']} in flight, counted and priced by"
     yield "the endpoint. Overshoot:"
     yield f"{max(0, figures['most_over'])} micro-dollars; at most {figures['most_left']} were"

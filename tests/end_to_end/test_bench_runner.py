@@ -33,6 +33,9 @@ def test_the_job_runs_with_ours_and_says_who_is_left_out(tmp_path: Path) -> None
     assert found["kills"]["escalera"]["scores"] == [1.0, 1.0, 1.0]
     assert max(found["kills"]["escalera"]["wasted"]) <= 100
     assert found["cost"]["escalera"]["sizes"].keys() == {"25", "50"}
+    page = tmp_path / "runner.md"
+    run("table.py", "--from", str(tmp_path), "--date", "2026-01-01", "--output", str(page))
+    assert "| escalera | 50 |" in page.read_text()
 
 
 def test_kills_caps_and_folding_run_and_make_a_page(tmp_path: Path) -> None:
