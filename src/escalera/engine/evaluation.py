@@ -116,12 +116,8 @@ class Evaluator:
         """
         run.silent += 1
         patience = max(_IN_A_ROW, self.provider.concurrency)
-        alive = isinstance(error, (CallFailed, BadReply))
-        if (
-            not alive
-            or (run.silent >= patience and not run.last)
-            or (run.last and not run.answered)
-        ):
+        healthy = run.answered if run.last else run.silent < patience
+        if not (healthy and isinstance(error, (CallFailed, BadReply))):
             raise error
         if not run.last:
             run.failed.append(call)
