@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from escalera.apps.report import numerals
+from escalera.core.answers import Answer
 from escalera.core.evaluation.summary import Summary, summarise
 from escalera.core.evidence import Evidence
+from escalera.core.ladder.steps import Call
 from escalera.domain.system import Route
 from escalera.engine.measuring import Wanted
 
@@ -98,15 +100,21 @@ def gather(
     for name, route in routes.items():
         for task in wanted.tasks:
             calls = replace(wanted, tasks=(task,)).calls(route, evidence)
-            seen = [(call, evidence.sample(call.system, call.item, call.repeat)) for call in calls]
-            answers = [(call.item, answer) for call, answer in seen if answer is not None]
-            missing += len(seen) - len(answers)
-            if answers:
+            known = [call for call in calls if evidence.has(call.system, call.item, call.repeat)]
+            missing += len(calls) - len(known)
+            if known:
+                answers = ((call.item, _answer(call, evidence)) for call in known)
                 found.append(summarise(name, task.name, answers, alpha=alpha))
     return Evaluation(split=wanted.split, summaries=tuple(found), missing=missing)
 
 
 # Below: private.
+
+
+def _answer(call: Call, evidence: Evidence) -> Answer:
+    found = evidence.sample(call.system, call.item, call.repeat)
+    assert found is not None  # noqa: S101  the caller has asked
+    return found
 
 
 def _row(entry: Summary) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ changed the mean.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from escalera.core.answers import Answer
 from escalera.core.stats import mean, repeats
@@ -48,75 +50,96 @@ class Summary:
 
 
 def summarise(
-    system: str, task: str, found: Sequence[tuple[Example, Answer]], *, alpha: float = 0.05
+    system: str, task: str, found: Iterable[tuple[Example, Answer]], *, alpha: float = 0.05
 ) -> Summary:
-    """Summarise the answers of one system to items of one task. ValueError when there are none."""
-    if not found:
+    """Summarise the answers of one system to items of one task; those of an item in a row.
+
+    ValueError when there are none.
+    """
+    tally = _Tally()
+    for _, group in groupby(found, key=lambda pair: pair[0].digest):
+        tally.count([*group])
+    if not tally.items:
         raise ValueError(f"{system!r} has no answer to an item of {task!r}: ask it first")
-    answers = [answer for _, answer in found]
-    items = _by_item(found)
-    scored = {item: score for item, seen in items.items() if (score := _mean(seen)) is not None}
-    missing = len(items) - len(scored)
-    total = math.fsum(scored.values())
-    clusters = {item.digest: item.cluster for item, _ in found}
-    first = [score for item, score in scored.items() if all(a.attempts == 1 for a in items[item])]
-    costs = [answer.micro_dollars for answer in answers]
-    known = [cost for cost in costs if cost is not None]
-    count = len(answers)
+    total, missing, count = math.fsum(tally.scores), tally.unscored, tally.answers
     return Summary(
         system=system,
         task=task,
-        figure=_figure(scored, clusters, alpha) if scored else None,
+        figure=_figure(tally, alpha) if tally.scores else None,
         unscored=missing,
-        worst=total / len(items),
-        best=(total + missing) / len(items),
-        retried=sum(answer.attempts > 1 for answer in answers),
-        first_try=math.fsum(first) / len(first) if first else None,
-        noise=_noise(items, clusters),
+        worst=total / tally.items,
+        best=(total + missing) / tally.items,
+        retried=tally.retried,
+        first_try=math.fsum(tally.first) / len(tally.first) if tally.first else None,
+        noise=_noise(tally),
         answers=count,
-        reused=sum(not answer.bought for answer in answers),
-        tokens=sum(a.usage.prompt_tokens + a.usage.completion_tokens for a in answers) / count,
-        micro_dollars=sum(known) / count if len(known) == count else None,
-        seconds=math.fsum(answer.seconds for answer in answers) / count,
-        revisions=tuple(sorted({answer.revision for answer in answers if answer.revision})),
+        reused=tally.reused,
+        tokens=tally.tokens / count,
+        micro_dollars=None if tally.unpriced else tally.micro_dollars / count,
+        seconds=math.fsum(tally.seconds) / count,
+        revisions=tuple(sorted(tally.revisions)),
     )
 
 
 # Below: private.
 
 
-def _by_item(found: Sequence[tuple[Example, Answer]]) -> Mapping[str, list[Answer]]:
-    items: dict[str, list[Answer]] = {}
-    for item, answer in sorted(found, key=lambda pair: pair[0].digest):
-        items.setdefault(item.digest, []).append(answer)
-    return items
+class _Tally:
+    """What is counted, item by item: memory for a few numbers each, not for the answers."""
+
+    def __init__(self) -> None:
+        self.items = self.unscored = self.answers = 0
+        self.retried = self.reused = self.tokens = 0
+        self.micro_dollars = self.unpriced = 0
+        self.scores, self.first, self.seconds = array("d"), array("d"), array("d")
+        self.clusters: list[str] = []
+        self.drawn: list[tuple[float, ...]] = []
+        self.revisions: set[str] = set()
+
+    def count(self, group: Sequence[tuple[Example, Answer]]) -> None:
+        """Count one item with all its answers."""
+        item, answers = group[0][0], [answer for _, answer in group]
+        self.items += 1
+        for answer in answers:
+            self._one(answer)
+        scores = tuple(answer.score for answer in answers if answer.score is not None)
+        if not scores:
+            self.unscored += 1
+            return
+        if len(scores) > 1 and not self.drawn:
+            self.drawn = [(score,) for score in self.scores]
+        score = math.fsum(scores) / len(scores)
+        self.scores.append(score)
+        self.clusters.append(item.cluster)
+        if len(scores) > 1 or self.drawn:
+            self.drawn.append(scores)
+        if all(answer.attempts == 1 for answer in answers):
+            self.first.append(score)
+
+    def _one(self, answer: Answer) -> None:
+        self.answers += 1
+        self.retried += answer.attempts > 1
+        self.reused += not answer.bought
+        self.tokens += answer.usage.prompt_tokens + answer.usage.completion_tokens
+        self.micro_dollars += answer.micro_dollars or 0
+        self.unpriced += answer.micro_dollars is None
+        self.seconds.append(answer.seconds)
+        if answer.revision:
+            self.revisions.add(answer.revision)
 
 
-def _noise(items: Mapping[str, list[Answer]], clusters: Mapping[str, str]) -> float | None:
-    measured = {
-        item: scores
-        for item, found in items.items()
-        if (scores := [answer.score for answer in found if answer.score is not None])
-    }
-    if len(measured) < 2 or all(len(scores) < 2 for scores in measured.values()):
+def _noise(tally: _Tally) -> float | None:
+    if len(tally.drawn) < 2:
         return None
-    labels = [clusters[item] for item in measured]
-    return repeats.components(list(measured.values()), labels).noise_share
+    return repeats.components(tally.drawn, tally.clusters).noise_share
 
 
-def _mean(found: Sequence[Answer]) -> float | None:
-    scores = [answer.score for answer in found if answer.score is not None]
-    return math.fsum(scores) / len(scores) if scores else None
-
-
-def _figure(scored: Mapping[str, float], clusters: Mapping[str, str], alpha: float) -> Figure:
-    interval = mean.interval(
-        list(scored.values()), [clusters[item] for item in scored], alpha=alpha
-    )
+def _figure(tally: _Tally, alpha: float) -> Figure:
+    interval = mean.interval(tally.scores, tally.clusters, alpha=alpha)
     return Figure(
         value=interval.estimate,
         lower=interval.lower,
         upper=interval.upper,
-        n=len(scored),
-        clusters=len({clusters[item] for item in scored}),
+        n=len(tally.scores),
+        clusters=len(set(tally.clusters)),
     )
