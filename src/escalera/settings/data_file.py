@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,28 +34,33 @@ def load(file: Path, *, task: str, project: Path) -> tuple[Example, ...]:
     input that stands in two splits: what is taught or chosen on must not be what is confirmed on.
     """
     examples: list[Example] = []
-    ids: dict[str, int] = {}
-    inputs: dict[str, tuple[Split, int]] = {}
+    lines = array("Q")
+    ids: set[str] = set()
+    splits: dict[str, Split] = {}
     for line, row in _rows(_lines(file, task=task, project=project), file):
-        if row.id in ids:
-            raise _error(file, line, f"the id {row.id!r} is also on line {ids[row.id]}", "Rename")
-        seen = inputs.setdefault(row.input, (row.split, line))
-        if seen[0] != row.split:
+        name = f"{task}/{row.id}"
+        if name in ids:
+            before = next(n for n, known in zip(lines, examples, strict=True) if known.id == name)
+            raise _error(file, line, f"the id {row.id!r} is also on line {before}", "Rename")
+        split = splits.setdefault(row.input, row.split)
+        if split != row.split:
+            at = (n for n, e in zip(lines, examples, strict=True) if e.input == row.input)
             raise _error(
                 file,
                 line,
-                f"the same input is in split {seen[0]!r} on line {seen[1]} and in {row.split!r}",
+                f"the same input is in split {split!r} on line {next(at)} and in {row.split!r}",
                 "Keep it in one of them",
             )
-        ids[row.id] = line
+        ids.add(name)
+        lines.append(line)
         examples.append(
             Example(
-                id=f"{task}/{row.id}",
+                id=name,
                 task=task,
                 split=row.split,
                 input=row.input,
                 target=row.target,
-                cluster=row.cluster or f"{task}/{row.id}",
+                cluster=row.cluster or name,
             )
         )
     if not examples:
