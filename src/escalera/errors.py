@@ -5,6 +5,7 @@ EscaleraError
 │   ├── ProjectError           a key of the project file
 │   ├── DataError              a row of a data file
 │   ├── ScoresError            a file of scores that is read or written
+│   ├── TemplateError          a prompt's template, or a value that it needs
 │   └── MissingExtra           an optional package is not installed
 ├── EvidenceMissing            a question was asked before its evidence exists
 ├── ProviderError              a model endpoint did not answer as agreed
@@ -65,6 +66,16 @@ class ScoresError(InputError):
         self.place = place
         self.problem = problem
         self.remedy = remedy
+
+
+class TemplateError(InputError):
+    """A prompt's template is none, or a value that it names is missing."""
+
+    def __init__(self, template: str, problem: str) -> None:
+        super().__init__(
+            f"The template {template} {problem}. Templates are Jinja over `input` and the fields "
+            "of an item; correct it, or add what it names."
+        )
 
 
 class MissingExtra(InputError):

@@ -33,7 +33,7 @@ from escalera.engine.measuring import Means
 from escalera.engine.serve import Served
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Merger, Progress, Provider, Trainer
-from escalera.settings import data_file, project_file
+from escalera.settings import data_file, project_file, prompt_file
 from escalera.settings.tables import ModelTable, PriceTable, ProjectFile, TaskTable
 
 TINY_BYTES = 64_000_000
@@ -217,6 +217,10 @@ def require_local(feature: str) -> None:
 
 def _task(file: Path, tables: ProjectFile, name: str, table: TaskTable) -> Task:
     examples = data_file.load(file.parent / table.data, task=name, project=file)
+    prompts = [
+        prompt_file.load(file.parent / named, task=name, project=file, examples=examples)
+        for named in table.prompt.files
+    ]
     share = table.share if table.share is not None else 1 / len(tables.tasks)
     return Task(
         name=name,
@@ -229,6 +233,7 @@ def _task(file: Path, tables: ProjectFile, name: str, table: TaskTable) -> Task:
         max_tokens=table.max_tokens,
         parts=table.prompt.parts(),
         examples=in_order(examples, seed=tables.project.seed),
+        prompts=tuple(prompts),
     )
 
 

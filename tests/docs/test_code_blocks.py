@@ -24,6 +24,7 @@ from escalera.apps.cli.main import cli
 from escalera.apps.gateway.app import application
 from escalera.engine.serve import Desk, Served
 from escalera.settings.data_file import Row
+from escalera.settings.prompt_file import PromptFile
 from escalera.settings.tables import ProjectFile
 from escalera.testing.loopback import serving
 from escalera.testing.scripted import ScriptedProvider
@@ -156,8 +157,11 @@ COMMANDS: Mapping[str, Callable[[list[str]], None]] = {
 
 @pytest.mark.parametrize("block", of_kind("toml"))
 def test_project_files_hold_known_keys(block: Block) -> None:
-    """A part of a project file has the tables, keys and types that the reader knows."""
+    """A part of a project file, or a prompt file, has the keys and types that the reader knows."""
     fields = {field.name: field.type for field in msgspec.structs.fields(ProjectFile)}
+    if "messages" in tomllib.loads(block.text):
+        msgspec.convert(tomllib.loads(block.text), PromptFile)
+        return
     for table, value in tomllib.loads(block.text).items():
         assert table in fields, f"{block}: there is no table {table!r}"
         if table in ("models", "tasks"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from escalera.apps import estimates
 from escalera.apps.estimates import Estimate, Probe
 from escalera.core.ladder import rungs
-from escalera.core.prompts import variants
+from escalera.core.prompts import rendering, variants
 from escalera.core.stats import power
 from escalera.domain.dataset import SPLITS, Split
 from escalera.domain.message import Decoding, Reply, Request
@@ -158,7 +158,7 @@ def _reach(installation: Installation) -> tuple[Probe | None, Finding]:
     prompt = dict(variants.propose(task.parts))
     asked = [
         Request(
-            messages=next(iter(prompt.values())).messages(item.input),
+            messages=rendering.conversation(next(iter(prompt.values())), item.query),
             decoding=Decoding(max_tokens=task.max_tokens),
         )
         for item in task.examples[:PROBE_ITEMS]

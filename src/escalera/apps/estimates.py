@@ -115,7 +115,10 @@ def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate
 def _calls(task: Task, rung: RungName) -> int:
     """At most: every entrant of a race, and every confirm item; with an incumbent, for both."""
     confirm = len(task.items("confirm"))
-    entrants = {"prompt": len(variants.propose(task.parts)), "examples": FEW_SHOT_PROMPTS}
+    entrants = {
+        "prompt": len(task.prompts) + len(variants.propose(task.parts)),
+        "examples": FEW_SHOT_PROMPTS,
+    }
     arms = entrants.get(rung, 0)
     search = len(task.items("search"))
     if not arms:
@@ -141,7 +144,7 @@ def _training_seconds(project: Project, probe: Probe) -> float:
     characters = 0
     for task in project.tasks:
         prompts = [prompt for _, prompt in variants.propose(task.parts)]
-        around = max(sum(len(m.content) for m in prompt.messages("")) for prompt in prompts)
+        around = max(len(prompt.system) + len(prompt.template) for prompt in prompts)
         characters += sum(around + len(i.input) + len(i.target) for i in task.items("train"))
     tokens = characters * probe.tokens_per_character * project.levers.epochs
     return tokens * pricing.BACKWARD * probe.seconds_per_token

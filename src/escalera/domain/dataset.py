@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from escalera.domain.identity import digest_of
+from escalera.domain.message import Message, Query
 
 Split = Literal["train", "search", "confirm", "golden"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -19,7 +20,8 @@ class Example:
 
     `split` says what the item may be used for: `train` teaches, `search` chooses, `confirm` gives
     verdicts, `golden` calibrates judges. `cluster` names a customer, conversation or document; an
-    item without one is its own cluster.
+    item without one is its own cluster. `history` are the turns before the input, `fields` the
+    facts that come with it, as in `Query`.
     """
 
     id: str
@@ -28,7 +30,14 @@ class Example:
     input: str
     target: str
     cluster: str
+    history: tuple[Message, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
     _digest: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def query(self) -> Query:
+        """What is asked, without the answer."""
+        return Query(input=self.input, history=self.history, fields=self.fields)
 
     @property
     def digest(self) -> str:

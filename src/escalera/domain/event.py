@@ -72,7 +72,8 @@ class Observed:
     the key of what was sent; where the answer to the same request was in the journal already, it
     was not `bought` again. `finish` is None where the endpoint refused the request. `attempts` is
     how often the endpoint was asked until it answered, `revision` what it says of itself.
-    `seconds` is the call's share of the time that its unit took.
+    `seconds` is the call's share of the time that its unit took. `answer` is the part of the reply
+    that was scored, None where that is all of it.
     """
 
     system: str
@@ -94,6 +95,12 @@ class Observed:
     micro_dollars: int | None
     revision: str
     seconds: float
+    answer: str | None = None
+
+    @property
+    def said(self) -> str:
+        """What was scored."""
+        return self.reply if self.answer is None else self.answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

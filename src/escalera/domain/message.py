@@ -18,6 +18,18 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What is asked: the user's message, the turns before it, and the facts that come with it.
+
+    `fields` are names with values as JSON text; a prompt's templates may use them by name.
+    """
+
+    input: str
+    history: tuple[Message, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decoding:
     """How tokens are chosen. Temperature 0 is greedy; `seed` matters only above 0."""
 

@@ -6,10 +6,10 @@ same evidence: a system that was measured once is never measured again on the sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from escalera.domain.identity import digest_of
-from escalera.domain.message import Decoding, Message, Request
+from escalera.domain.message import Decoding, Message, Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,32 +18,34 @@ class Shot:
 
     input: str
     target: str
+    history: tuple[Message, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def query(self) -> Query:
+        """What the example asks."""
+        return Query(input=self.input, history=self.history, fields=self.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """Text around a message: a system message, worked examples, and a template for the message.
+    """Text around a message: a system message, fixed turns, worked examples, and its frame.
 
-    `template` holds the message at the one place marked `{input}`.
+    `system`, `turns` and `template` are Jinja templates over `input` and the item's fields; the
+    template stands for the message. Where `marker` is set, the model may think aloud: its answer
+    is what follows the marker's last occurrence.
     """
 
     system: str = ""
+    turns: tuple[Message, ...] = ()
     shots: tuple[Shot, ...] = ()
-    template: str = "{input}"
+    template: str = "{{ input }}"
+    marker: str = ""
 
-    def messages(self, text: str) -> tuple[Message, ...]:
-        """The conversation that asks for the answer to *text*."""
-        turns: list[Message] = []
-        if self.system:
-            turns.append(Message(role="system", content=self.system))
-        for shot in self.shots:
-            turns.append(Message(role="user", content=self._fill(shot.input)))
-            turns.append(Message(role="assistant", content=shot.target))
-        turns.append(Message(role="user", content=self._fill(text)))
-        return tuple(turns)
-
-    def _fill(self, text: str) -> str:
-        return self.template.replace("{input}", text)
+    @property
+    def digest(self) -> str:
+        """Content hash: the version of the prompt."""
+        return digest_of(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +67,6 @@ class System:
     def digest(self) -> str:
         """Content hash of the system."""
         return digest_of(self)
-
-    def request(self, text: str, *, repeat: int = 0) -> Request:
-        """The call that asks this system for the answer to *text*; each repeat has its own seed."""
-        decoding = self.decoding
-        if repeat:
-            decoding = replace(decoding, seed=decoding.seed + repeat)
-        return Request(messages=self.prompt.messages(text), decoding=decoding, adapter=self.adapter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

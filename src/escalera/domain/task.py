@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from escalera.domain.dataset import Example, Split
+from escalera.domain.system import Prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +19,22 @@ class PromptParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPrompt:
+    """A prompt of the user's own, by the name that people know it by."""
+
+    name: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One query type.
 
     `bar` is the mean score in [0, 1] that is adequate; `margin` the fall in mean score that is
     still acceptable when a system for another task is changed; `share` the part of the traffic in
     [0, 1]; `value_per_point` the money that one percentage point is worth per month. `examples`
-    are in the project's order (`dataset.in_order`).
+    are in the project's order (`dataset.in_order`). `prompts` are the user's own, which are tried
+    beside those that are made from `parts`.
     """
 
     name: str
@@ -37,6 +47,7 @@ class Task:
     max_tokens: int
     parts: PromptParts
     examples: tuple[Example, ...]
+    prompts: tuple[NamedPrompt, ...] = ()
 
     def items(self, split: Split) -> tuple[Example, ...]:
         """The examples of one split, in the project's order."""

@@ -14,6 +14,7 @@ from itertools import groupby, islice
 from escalera.core.evaluation import scorers
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.steps import Call
+from escalera.core.prompts import rendering
 from escalera.domain.event import Observed
 from escalera.domain.message import FinishReason, Reply, Usage
 from escalera.domain.project import Project
@@ -174,13 +175,14 @@ def _observed(
 ) -> Observed:
     item, scorer = call.item, project.task(call.item.task).scorer
     finish: FinishReason | None = None
+    said: str | None = None
     if isinstance(answer, ProviderError):
         reply, found = _REFUSED, scorers.Score(value=None, reason=str(answer))
     else:
         reply, finish = answer, answer.finish_reason
-        found = scorers.score(
-            scorer, reply=reply.text, target=item.target, finish=reply.finish_reason
-        )
+        part = rendering.answer(call.system.prompt, reply.text)
+        said = None if part == reply.text else part
+        found = scorers.score(scorer, reply=part, target=item.target, finish=reply.finish_reason)
     return Observed(
         system=call.system.digest,
         item=item.id,
@@ -201,6 +203,7 @@ def _observed(
         micro_dollars=reply.micro_dollars,
         revision=reply.revision,
         seconds=reply.seconds / together,
+        answer=said,
     )
 
 
@@ -208,8 +211,9 @@ def _copied(project: Project, call: Call, same: Observed) -> Observed:
     """The answer of *same*, scored for the item of *call*; nothing is paid."""
     item, scorer = call.item, project.task(call.item.task).scorer
     found = scorers.Score(value=None, reason=same.reason)
+    part = rendering.answer(call.system.prompt, same.reply)
     if same.finish is not None:
-        found = scorers.score(scorer, reply=same.reply, target=item.target, finish=same.finish)
+        found = scorers.score(scorer, reply=part, target=item.target, finish=same.finish)
     return replace(
         same,
         system=call.system.digest,
@@ -222,6 +226,7 @@ def _copied(project: Project, call: Call, same: Observed) -> Observed:
         score=found.value,
         reason=found.reason,
         bought=False,
+        answer=None if part == same.reply else part,
     )
 
 

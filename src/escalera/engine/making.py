@@ -8,6 +8,7 @@ from pathlib import Path
 
 from escalera.core import routing
 from escalera.core.ladder.steps import FitRouter, Merge, Train
+from escalera.core.prompts import rendering
 from escalera.core.stats import mean
 from escalera.domain.event import Merged, RouterFitted, Trained
 from escalera.domain.identity import digest_of
@@ -101,7 +102,9 @@ def training_pairs(project: Project, recipe: TrainingRecipe) -> list[TrainingPai
                 f"{recipe.digest[:12]}: restore the data file, or climb again"
             )
         pairs.extend(
-            TrainingPair(messages=ingredient.prompt.messages(item.input), target=item.target)
+            TrainingPair(
+                messages=rendering.conversation(ingredient.prompt, item.query), target=item.target
+            )
             for item in items
         )
     return pairs

@@ -6,10 +6,11 @@ digest is computed anew when the caller overrides the decoding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from escalera.domain.message import Decoding, Message, Request
+from escalera.core.prompts import rendering
+from escalera.domain.message import Decoding, Message, Query, Reply, Request
 from escalera.domain.system import Prompt, Route, System
 from escalera.errors import InputError
 from escalera.ports import Provider
@@ -44,12 +45,40 @@ class Overrides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """A resolved call. `system` is the digest of what answers; `task` is None for a base model."""
+    """A resolved call.
+
+    `system` is the digest of what answers; `task` is None for a base model. `prompt` says which
+    part of the reply is the answer.
+    """
 
     system: str
     task: str | None
+    prompt: Prompt
     request: Request
     provider: Provider
+
+    def answer(self, reply: str) -> str:
+        """The part of a whole reply that answers."""
+        return rendering.answer(self.prompt, reply)
+
+    async def stream(self) -> AsyncIterator[str | Reply]:
+        """The answer piece by piece, then the whole reply.
+
+        Where the model thinks aloud first, nothing is known to be the answer before the end: then
+        the answer is one piece.
+        """
+        pieces = self.provider.stream(self.request)
+        try:
+            async for piece in pieces:
+                if not self.prompt.marker:
+                    yield piece
+                elif isinstance(piece, Reply):
+                    said = self.answer(piece.text)
+                    yield said
+                    yield replace(piece, text=said)
+        finally:
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
 
 
 class Desk:
@@ -150,6 +179,7 @@ class Desk:
         return Answering(
             system=system.digest,
             task=None,
+            prompt=system.prompt,
             request=Request(messages=tuple(messages), decoding=decoding),
             provider=served.provider,
         )
@@ -157,11 +187,11 @@ class Desk:
     def _branch(self, task: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
         measured = self._systems[task]
         system = replace(measured, decoding=overrides.on(measured.decoding))
-        alone = system.request(messages[-1].content)
-        *before, last = alone.messages
+        query = Query(input=messages[-1].content, history=tuple(messages[:-1]))
         return Answering(
             system=system.digest,
             task=task,
-            request=replace(alone, messages=(*before, *messages[:-1], last)),
+            prompt=system.prompt,
+            request=rendering.request(system, query),
             provider=self._models[system.model].provider,
         )

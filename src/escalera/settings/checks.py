@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from pathlib import PurePath
 
 import msgspec
 
@@ -144,6 +146,11 @@ def _tasks(found: ProjectFile) -> list[Problem]:
         if task.scorer not in SCORERS:
             known = f"Choose one of {', '.join(SCORERS)}"
             return [(f"tasks.{name}.scorer", f"{task.scorer!r} is not a scorer", known)]
+        files = task.prompt.files
+        names = Counter(PurePath(file).stem for file in files)
+        if twice := [name for name, count in names.items() if count > 1]:
+            rule = f"{files!r} holds two files called {twice[0]!r}"
+            return [(f"tasks.{name}.prompt.files", rule, "Names tell prompts apart: rename one")]
     given = [task.share for task in found.tasks.values() if task.share is not None]
     total = sum(given)
     if given and (len(given) < len(found.tasks) or abs(total - 1) > 1e-6):

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from array import array
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
 from escalera.domain.dataset import Example, Split
+from escalera.domain.identity import canonical
+from escalera.domain.message import Message, Query
 from escalera.errors import DataError, ProjectError
 
 LONGEST_LINE = 1_000_000
 """Bytes: a longer line is a mistake (a whole file on one line), not an item."""
+
+
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A turn of the conversation before the input."""
+
+    role: Literal["user", "assistant"]
+    content: str
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +34,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     input: str
     target: str
     cluster: str | None = None
+    history: tuple[Turn, ...] = ()
+    fields: dict[str, Any] = {}
 
 
 def load(file: Path, *, task: str, project: Path) -> tuple[Example, ...]:
@@ -36,15 +48,25 @@ def load(file: Path, *, task: str, project: Path) -> tuple[Example, ...]:
     examples: list[Example] = []
     lines = array("Q")
     ids: set[str] = set()
-    splits: dict[str, Split] = {}
+    splits: dict[Query, Split] = {}
     for line, row in _rows(_lines(file, task=task, project=project), file):
         name = f"{task}/{row.id}"
         if name in ids:
             before = next(n for n, known in zip(lines, examples, strict=True) if known.id == name)
             raise _error(file, line, f"the id {row.id!r} is also on line {before}", "Rename")
-        split = splits.setdefault(row.input, row.split)
+        example = Example(
+            id=name,
+            task=task,
+            split=row.split,
+            input=row.input,
+            target=row.target,
+            cluster=row.cluster or name,
+            history=tuple(Message(role=t.role, content=t.content) for t in row.history),
+            fields=_fields(file, line, row.fields),
+        )
+        split = splits.setdefault(example.query, row.split)
         if split != row.split:
-            at = (n for n, e in zip(lines, examples, strict=True) if e.input == row.input)
+            at = (n for n, e in zip(lines, examples, strict=True) if e.query == example.query)
             raise _error(
                 file,
                 line,
@@ -53,16 +75,7 @@ def load(file: Path, *, task: str, project: Path) -> tuple[Example, ...]:
             )
         ids.add(name)
         lines.append(line)
-        examples.append(
-            Example(
-                id=name,
-                task=task,
-                split=row.split,
-                input=row.input,
-                target=row.target,
-                cluster=row.cluster or name,
-            )
-        )
+        examples.append(example)
     if not examples:
         raise _error(file, 1, "the file holds no items", "Add a JSON object per line")
     for split in ("search", "confirm"):
@@ -110,6 +123,14 @@ def _row(file: Path, number: int, line: bytes) -> Row:
         if not getattr(row, name).strip():
             raise _error(file, number, f"`{name}` is empty", "Fill it in, or remove the line")
     return row
+
+
+def _fields(file: Path, line: int, found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    for name in found:
+        if not name.isidentifier() or name == "input":
+            rule = f"the field {name!r} cannot be used in a template"
+            raise _error(file, line, rule, "Give it a plain name that is not `input`")
+    return tuple((name, canonical(found[name]).decode()) for name in sorted(found))
 
 
 def _error(file: Path, line: int, problem: str, remedy: str) -> DataError:

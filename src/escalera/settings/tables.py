@@ -79,16 +79,19 @@ class LoraTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class PromptTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[tasks.NAME.prompt]`: what can be told to a model about the task."""
+    """`[tasks.NAME.prompt]`: what can be told to a model, and files with prompts of one's own."""
 
     role: str = ""
     instruction: str = ""
     output: str = ""
     rules: str = ""
+    files: list[str] = msgspec.field(default_factory=list)
 
     def parts(self) -> PromptParts:
         """The parts as domain values."""
-        return PromptParts(**msgspec.structs.asdict(self))
+        return PromptParts(
+            role=self.role, instruction=self.instruction, output=self.output, rules=self.rules
+        )
 
 
 class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

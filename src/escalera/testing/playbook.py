@@ -200,7 +200,7 @@ def perform(
 def observed(project: Project, call: Call, score: float | None) -> Observed:
     """One answer, as the engine records it; its usage is the words that were said."""
     item, price = call.item, project.model.price
-    said = call.system.request(item.input).messages
+    said = call.request.messages
     words = sum(len(message.content.split()) for message in said)
     return Observed(
         system=call.system.digest,

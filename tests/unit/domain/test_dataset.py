@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from escalera.domain.dataset import SPLITS, Example, in_order
 from escalera.domain.identity import digest_of
+from escalera.domain.message import Message, Query
 
 ITEM = Example(id="a/1", task="a", split="train", input="hello", target="hi", cluster="c")
 IDS = st.lists(st.text(min_size=1, max_size=4), unique=True, max_size=20)
@@ -65,9 +66,11 @@ def test_every_field_is_part_of_the_digest():
         replace(ITEM, split="search"),
         replace(ITEM, input="hello!"),
         replace(ITEM, target="ho"),
+        replace(ITEM, history=(Message(role="user", content="Hm."),)),
+        replace(ITEM, fields=(("a", "1"),)),
         replace(ITEM, cluster="d"),
     ]
-    assert len({ITEM.digest, *(item.digest for item in edited)}) == 7
+    assert len({ITEM.digest, *(item.digest for item in edited)}) == 9
 
 
 def test_the_splits_are_the_purposes_of_the_architecture():
@@ -78,7 +81,14 @@ def test_the_splits_are_the_purposes_of_the_architecture():
 def test_the_digest_is_kept_and_is_no_part_of_the_value():
     """An item whose digest was asked for is the same item; a changed one has another digest."""
     fresh, asked = replace(ITEM), replace(ITEM)
-    assert asked.digest == "6a8e8a03d2070752f5db9d816c833312a24843d1837f39fe0f87426725846f7c"
+    assert asked.digest == "389bb4edd84c2c16315f41d0de80e39e56201c3c60bf7bc6b26e7583c0b2a97b"
     assert (fresh, hash(fresh), repr(fresh)) == (asked, hash(asked), repr(asked))
     assert digest_of(asked) == fresh.digest == asked.digest
     assert replace(asked, target="hello").digest != asked.digest
+
+
+def test_a_query_is_the_item_without_its_answer():
+    """What is sent can hold nothing that the model should find out."""
+    turns, facts = (Message(role="user", content="Hm."),), (("a", "1"),)
+    item = replace(ITEM, history=turns, fields=facts)
+    assert item.query == Query(input="hello", history=turns, fields=facts)

@@ -9,8 +9,9 @@ import pytest
 from escalera.domain.message import Decoding, Message
 from escalera.domain.system import Branch, Prompt, Route, Shot, System
 
+TURNS = (Message(role="user", content="Hello."),)
 SHOT = Shot(input="two more", target="+2")
-PROMPT = Prompt(system="You change orders.", shots=(SHOT,), template="Message: {input}")
+PROMPT = Prompt(system="You change orders.", shots=(SHOT,), template="Message: {{ input }}")
 SYSTEM = System(model="base", revision="r1", prompt=PROMPT, decoding=Decoding(), adapter="a")
 PLAIN = replace(SYSTEM, adapter=None)
 ROUTE = Route(
@@ -18,31 +19,10 @@ ROUTE = Route(
 )
 
 
-def test_a_prompt_is_system_then_worked_examples_then_the_message():
-    """Every message goes through the template, answers of examples do not."""
-    assert PROMPT.messages("one less") == (
-        Message(role="system", content="You change orders."),
-        Message(role="user", content="Message: two more"),
-        Message(role="assistant", content="+2"),
-        Message(role="user", content="Message: one less"),
-    )
-
-
-def test_without_a_system_text_there_is_no_system_message():
-    """An empty system message is not the same as none."""
-    assert Prompt().messages("hi") == (Message(role="user", content="hi"),)
-
-
-def test_what_a_user_writes_is_not_a_template():
-    """Braces in a message stay as they are."""
-    (asked,) = Prompt(template="<{input}>").messages("{input} {system}")
-    assert asked.content == "<{input} {system}>"
-
-
 def test_the_digests_are_written_in_stone():
     """Evidence is looked up by these hexes."""
-    assert SYSTEM.digest == "aae6b734b0cfa42b33f3b9bfa9db5af5b44304dc6d96ac90c676bf5ac17d6b25"
-    assert ROUTE.digest == "290a0fb376cc611f412a785503c846d9f1c7beb12410b19d8af2d1d1da0a07b7"
+    assert SYSTEM.digest == "8e3f472760acb7cb8958397fe28fe30d623f7b2d7f001061acfebede0ad6a684"
+    assert ROUTE.digest == "c4d618c542c0e5721f0e61639b9adc822cfd2ed8bf104ef451942186d34877d2"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +35,11 @@ def test_the_digests_are_written_in_stone():
         replace(SYSTEM, prompt=replace(PROMPT, system="")),
         replace(SYSTEM, prompt=replace(PROMPT, shots=())),
         replace(SYSTEM, prompt=replace(PROMPT, shots=(SHOT, SHOT))),
-        replace(SYSTEM, prompt=replace(PROMPT, template="{input}")),
+        replace(SYSTEM, prompt=replace(PROMPT, template="{{ input }}")),
+        replace(SYSTEM, prompt=replace(PROMPT, turns=(Message(role="user", content="Hi."),))),
+        replace(SYSTEM, prompt=replace(PROMPT, marker="Answer:")),
+        replace(SYSTEM, prompt=replace(PROMPT, shots=(replace(SHOT, history=TURNS),))),
+        replace(SYSTEM, prompt=replace(PROMPT, shots=(replace(SHOT, fields=(("a", "1"),)),))),
         replace(SYSTEM, decoding=Decoding(max_tokens=1)),
         replace(SYSTEM, decoding=Decoding(temperature=0.5)),
         replace(SYSTEM, decoding=Decoding(top_p=0.5)),
@@ -76,7 +60,8 @@ def test_no_field_is_left_out_of_this_test():
         "decoding",
         "adapter",
     ]
-    assert [f.name for f in fields(Prompt)] == ["system", "shots", "template"]
+    assert [f.name for f in fields(Prompt)] == ["system", "turns", "shots", "template", "marker"]
+    assert [f.name for f in fields(Shot)] == ["input", "target", "history", "fields"]
     assert [f.name for f in fields(Decoding)] == ["max_tokens", "temperature", "top_p", "seed"]
     assert [f.name for f in fields(Route)] == ["branches", "router"]
 
@@ -108,10 +93,3 @@ def test_adapters_are_listed_once():
     other = Branch(task="x", system=replace(SYSTEM, adapter="b"))
     again = replace(ROUTE, branches=(other, *ROUTE.branches, replace(other, task="y")))
     assert again.adapters() == ("b", "a")
-
-
-def test_a_request_carries_prompt_decoding_and_adapter():
-    """All that a provider needs."""
-    asked = SYSTEM.request("hi")
-    assert asked.messages == PROMPT.messages("hi")
-    assert (asked.decoding, asked.adapter) == (Decoding(), "a")

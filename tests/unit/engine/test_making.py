@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.ladder.steps import FitRouter, Merge, Train
+from escalera.core.prompts import rendering
 from escalera.domain.identity import digest_of
 from escalera.domain.recipe import (
     Ingredient,
@@ -26,7 +27,7 @@ from escalera.testing import playbook
 A = playbook.task("a", items={"train": 6, "search": 8, "confirm": 8})
 B = playbook.task("b", items={"train": 6, "search": 8, "confirm": 8})
 PROJECT = playbook.project(A, B)
-PROMPT = Prompt(system="Be kind.", template="> {input}")
+PROMPT = Prompt(system="Be kind.", template="> {{ input }}")
 
 
 def ingredient(task, count):
@@ -102,7 +103,7 @@ def test_a_training_gets_exactly_the_items_of_the_recipe(artifacts):
     train(artifacts, trainer)
     wanted = [*A.items("train")[:4], *B.items("train")[:2]]
     assert [(pair.messages, pair.target) for pair in trainer.pairs] == [
-        (PROMPT.messages(item.input), item.target) for item in wanted
+        (rendering.conversation(PROMPT, item.query), item.target) for item in wanted
     ]
 
 

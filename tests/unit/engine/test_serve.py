@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from escalera.domain.message import Decoding, Message
+from escalera.core.prompts import rendering
+from escalera.domain.message import Decoding, Message, Query
 from escalera.domain.system import Branch, Prompt, Route, Shot, System
 from escalera.engine.serve import Desk, Overrides, Served
 from escalera.errors import InputError
@@ -20,7 +21,7 @@ ORDERS = System(
     prompt=Prompt(
         system="You change orders.",
         shots=(Shot(input="two more", target="+2"),),
-        template="Message: {input}",
+        template="Message: {{ input }}",
     ),
     decoding=Decoding(max_tokens=32),
     adapter="a" * 64,
@@ -72,7 +73,7 @@ def test_the_route_infers_the_type_from_the_last_message() -> None:
 def test_a_lone_message_gets_exactly_the_measured_request() -> None:
     """One user message makes the very call that the evidence is about."""
     found = desk().resolve("support/orders", (user("one less"),), NONE)
-    assert found.request == ORDERS.request("one less")
+    assert found.request == rendering.request(ORDERS, Query(input="one less"))
 
 
 def test_a_declared_task_is_not_inferred() -> None:

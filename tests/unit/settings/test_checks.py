@@ -157,3 +157,12 @@ def test_shares_that_add_up_are_fine():
     for name, share in {"a": 0.1, "b": 0.2, "c": 0.7}.items():
         raw["tasks"][name]["share"] = share
     assert checks.problems(msgspec.convert(raw, ProjectFile)) == []
+
+
+def test_prompt_files_have_names_of_their_own():
+    """A report calls a prompt by the name of its file."""
+    files = ["a/terse.toml", "b/terse.toml"]
+    (found,) = problems("tasks", "b", "prompt", {"files": files})
+    assert found[0] == "tasks.b.prompt.files"
+    assert "two files called 'terse'" in found[1]
+    assert problems("tasks", "b", "prompt", {"files": ["a/terse.toml", "a/long.toml"]}) == []

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from escalera.domain.message import Message
 from escalera.errors import DataError, ProjectError
 from escalera.settings import data_file
 
@@ -120,3 +121,30 @@ def test_bytes_that_are_no_text_are_told(tmp_path):
     file.write_bytes(good + b"\n" + good.replace(b"in 0", b"in \xff") + b"\n")
     with pytest.raises(DataError, match="line 2"):
         read(file)
+
+
+def test_turns_and_fields_come_with_an_item(tmp_path):
+    """Fields are kept as canonical JSON, whatever order they were written in."""
+    more = {
+        "history": [{"role": "user", "content": "Hello."}],
+        "fields": {"tier": "gold", "basket": [{"b": 1, "a": 2.5}]},
+    }
+    found = load(tmp_path, [row(0, "train", **more), *ROWS[1:]])[0]
+    assert found.history == (Message(role="user", content="Hello."),)
+    assert found.fields == (("basket", '[{"a":2.5,"b":1}]'), ("tier", '"gold"'))
+
+
+@pytest.mark.parametrize("name", ["input", "two words", "a-b", ""])
+def test_a_field_has_a_name_that_a_template_can_use(tmp_path, name):
+    """And does not hide the input."""
+    with pytest.raises(DataError, match="cannot be used in a template"):
+        load(tmp_path, [*ROWS, row(9, "train", fields={name: 1})])
+
+
+def test_the_same_words_after_other_turns_are_another_input(tmp_path):
+    """ "Yes" says something else after another question, so it may stand in two splits."""
+    before = [{"role": "assistant", "content": "Shall I?"}]
+    again = row(9, "train", input="in 2")
+    assert len(load(tmp_path, [*ROWS, again | {"history": before}])) == 5
+    with pytest.raises(DataError, match="the same input is in split"):
+        load(tmp_path, [*ROWS, again])

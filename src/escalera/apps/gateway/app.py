@@ -11,6 +11,7 @@ import math
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -87,6 +88,7 @@ class _Gateway:
         (reply,) = await answering.provider.answer([answering.request])
         if isinstance(reply, ProviderError):
             raise reply
+        reply = replace(reply, text=answering.answer(reply.text))
         body = wire.completion(reply, heading)
         return Response(body, media_type=JSON, headers=_headers(answering))
 
@@ -131,7 +133,7 @@ async def _body(request: Request) -> bytes:
 
 async def _streamed(answering: Answering, heading: wire.Heading, *, usage: bool) -> Response:
     """A stream, opened only when the first piece is there: until then a failure is a status."""
-    pieces = aiter(answering.provider.stream(answering.request))
+    pieces = aiter(answering.stream())
     first = await anext(pieces)
     headers = {**_headers(answering), "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(

@@ -54,7 +54,11 @@ def _propose(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
 
 
 def _wordings(task: Task) -> list[tuple[str, Prompt, str | None]]:
-    return [(name, prompt, None) for name, prompt in variants.propose(task.parts)]
+    """The user's own prompts and the variants; equal prompts run once."""
+    own = [(named.prompt, f"file {named.name}") for named in task.prompts]
+    made = [(prompt, name) for name, prompt in variants.propose(task.parts)]
+    named = dict(reversed([*own, *made]))
+    return [(named[prompt], prompt, None) for prompt in dict.fromkeys(p for p, _ in [*own, *made])]
 
 
 def _with_examples(case: Case, task: Task) -> list[tuple[str, Prompt, str | None]]:

@@ -50,4 +50,4 @@ def events(project: Project, evidence: Evidence, journal: Iterable[Event]) -> It
 def _score(seen: Observed, scorer: str, target: str) -> scorers.Score:
     if seen.finish is None:
         return scorers.Score(value=None, reason=seen.reason)  # refused: there is no reply
-    return scorers.score(scorer, reply=seen.reply, target=target, finish=seen.finish)
+    return scorers.score(scorer, reply=seen.said, target=target, finish=seen.finish)

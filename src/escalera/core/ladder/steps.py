@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from escalera.core.prompts import rendering
 from escalera.domain.dataset import Example
 from escalera.domain.event import (
     Decided,
@@ -39,7 +40,7 @@ class Call:
     @property
     def request(self) -> Request:
         """What is sent: samples differ in the seed of the decoding."""
-        return self.system.request(self.item.input, repeat=self.repeat)
+        return rendering.request(self.system, self.item.query, repeat=self.repeat)
 
     @property
     def request_key(self) -> str:

@@ -23,9 +23,14 @@ def propose(prompt: Prompt, train: tuple[Example, ...]) -> tuple[tuple[str, Prom
         if count > len(train):
             continue
         for how, chosen in (("first", train[:count]), ("diverse", diverse(train, count))):
-            shots = tuple(Shot(input=item.input, target=item.target) for item in chosen)
+            shots = tuple(shot(item) for item in chosen)
             made.setdefault(replace(prompt, shots=shots), f"{count} {how} examples")
     return tuple((name, made_prompt) for made_prompt, name in made.items())
+
+
+def shot(item: Example) -> Shot:
+    """*item* as a worked example."""
+    return Shot(input=item.input, target=item.target, history=item.history, fields=item.fields)
 
 
 def diverse(train: tuple[Example, ...], count: int) -> tuple[Example, ...]:

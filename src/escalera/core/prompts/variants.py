@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from escalera.core.prompts import templates
 from escalera.domain.system import Prompt
 from escalera.domain.task import PromptParts
 
@@ -54,9 +55,9 @@ VARIANTS: tuple[Variant, ...] = (
 
 def compose(variant: Variant, parts: PromptParts) -> Prompt:
     """The prompt that *variant* makes from the parts of a task; empty parts are left out."""
-    told = [getattr(parts, name) for name in variant.parts]
-    behind = [getattr(parts, name) for name in variant.after]
-    template = "Message:\n{input}\n" if variant.wrap else "{input}"
+    told = [templates.literal(getattr(parts, name)) for name in variant.parts]
+    behind = [templates.literal(getattr(parts, name)) for name in variant.after]
+    template = "Message:\n{{ input }}\n" if variant.wrap else "{{ input }}"
     template = "\n".join([template, *(text for text in behind if text)])
     return Prompt(system=variant.joint.join(text for text in told if text), template=template)
 

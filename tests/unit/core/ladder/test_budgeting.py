@@ -36,7 +36,7 @@ def worst(step):
     """By hand, call by call: a token per byte, eight per message, and the longest answer."""
     total = 0
     for call in step.calls:
-        request = call.system.request(call.item.input)
+        request = call.request
         for message in request.messages:
             total += 3 * (len(message.content.encode()) + 8)
         total += 5 * request.decoding.max_tokens

@@ -8,8 +8,11 @@ import pytest
 
 from escalera.core.ladder import steps
 from escalera.core.ladder.planner import project_digest
+from escalera.core.prompts import variants
 from escalera.domain.event import Observed
 from escalera.domain.project import RUNGS, Budget, ModelPrice
+from escalera.domain.system import Prompt
+from escalera.domain.task import NamedPrompt
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, Playbook, luck, perform, simulate
 
@@ -357,3 +360,15 @@ def test_the_merge_whose_worst_task_is_farthest_above_its_bar_is_nominated():
 
     climbed = simulate(playbook.project(strict, lenient), answers)
     assert climbed.evidence.nominee("merge").adapters() == ("merge(concatenate 0.6 0.4)",)
+
+
+def test_prompts_of_the_users_own_race_first_and_once():
+    """Under the names of their files; one that a variant makes too keeps the user's name."""
+    (made, *_) = [p for _, p in variants.propose(A.parts)][1:]
+    own = NamedPrompt(name="mine", prompt=Prompt(template="> {{ input }}"))
+    same = NamedPrompt(name="same", prompt=made)
+    task = replace(A, prompts=(own, same))
+    proposed = simulate(playbook.project(task), lambda _s, _i: 1.0).evidence.proposed
+    assert [entry.operator for entry in proposed][:2] == ["file mine", "file same"]
+    prompts = [entry.system.prompt for entry in proposed]
+    assert len(prompts) == len(set(prompts)) == len(variants.propose(A.parts)) + 1

@@ -12,7 +12,9 @@ from scipy import stats
 from escalera.core.evidence import fold
 from escalera.core.ladder import pricing, steps
 from escalera.core.ladder.case import Case
+from escalera.core.prompts import rendering
 from escalera.domain.event import Observed
+from escalera.domain.message import Query
 from escalera.domain.project import ModelPrice
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate
@@ -31,7 +33,7 @@ def test_the_first_price_is_that_of_a_pilot_times_the_calls():
     climbed = climb(ModelPrice(prompt=10**6, completion=10**6))
     prompt = climbed.evidence.priced["prompt"]
     pilot = next(step for step in climbed.steps if isinstance(step, steps.Evaluate))
-    tokens = [len(" ".join(m.content for m in c.system.request(c.item.input).messages).split())
+    tokens = [len(" ".join(m.content for m in c.request.messages).split())
               for c in pilot.calls]  # fmt: skip
     mean = sum(tokens) / len(tokens)
     assert len(tokens) == 20
@@ -86,7 +88,11 @@ def test_a_training_is_priced_by_its_tokens():
     priced = climbed.evidence.priced["lora"]
     nominated = climbed.evidence.nominee("prompt")
     system = nominated.system("a")
-    words = len(" ".join(m.content for m in system.request("a train message 1").messages).split())
+    words = len(
+        " ".join(
+            m.content for m in rendering.request(system, Query(input="a train message 1")).messages
+        ).split()
+    )
     items = training.recipe.ingredients[0].examples
     assert priced.training_tokens == items * (words + 1) * training.recipe.levers.epochs
 

@@ -11,7 +11,7 @@ from escalera.core.prompts.fewshot import diverse, propose
 from escalera.domain.dataset import Example
 from escalera.domain.system import Prompt, Shot
 
-PROMPT = Prompt(system="Be kind.", template="> {input}")
+PROMPT = Prompt(system="Be kind.", template="> {{ input }}")
 
 
 def train(*texts):

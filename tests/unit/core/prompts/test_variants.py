@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from escalera.core.prompts.rendering import conversation
 from escalera.core.prompts.variants import VARIANTS, compose, propose
+from escalera.domain.message import Query
 from escalera.domain.task import PromptParts
 
 FULL = PromptParts(
@@ -37,8 +39,8 @@ def test_without_a_part_equal_prompts_are_one_prompt(part, distinct):
 def test_a_task_without_parts_gets_bare_and_wrapped_message_only():
     """Nothing to tell: the message as it is, and the message set apart."""
     assert [prompt.template for _, prompt in propose(PromptParts())] == [
-        "{input}",
-        "Message:\n{input}\n",
+        "{{ input }}",
+        "Message:\n{{ input }}\n",
     ]
 
 
@@ -55,15 +57,15 @@ def test_parts_are_told_in_the_order_of_the_row():
     made = dict(propose(FULL))
     assert made["contract"].system == "Sort the message. One word."
     assert made["rules first"].system == "When in doubt, say other. Sort the message. One word."
-    assert made["contract last"].template == "{input}\nOne word."
+    assert made["contract last"].template == "{{ input }}\nOne word."
     assert "One word." not in made["contract last"].system
-    assert made["wrapped message"].template == "Message:\n{input}\n"
+    assert made["wrapped message"].template == "Message:\n{{ input }}\n"
 
 
 def test_every_variant_shows_the_message_once():
     """A prompt that loses or repeats the message measures something else."""
     for variant in VARIANTS:
-        asked = compose(variant, FULL).messages("THE MESSAGE")
+        asked = conversation(compose(variant, FULL), Query(input="THE MESSAGE"))
         assert asked[-1].role == "user"
         assert sum(message.content.count("THE MESSAGE") for message in asked) == 1
 

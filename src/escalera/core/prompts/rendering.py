@@ -1,0 +1,72 @@
+"""From a prompt and a query to the conversation that is sent, and from the reply to the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from escalera.core.prompts import templates
+from escalera.domain.message import Message, Query, Request
+from escalera.domain.system import Prompt, Shot, System
+
+
+def conversation(prompt: Prompt, query: Query) -> tuple[Message, ...]:
+    """What is sent to get the answer to *query*.
+
+    System message, fixed turns, worked examples, the turns before the query, and the query in its
+    frame. An empty system message is none. Raises `TemplateError` where a field is missing.
+    """
+    return tuple(_turns(prompt, query))
+
+
+def request(system: System, query: Query, *, repeat: int = 0) -> Request:
+    """The call that asks *system* for the answer to *query*; each repeat has its own seed."""
+    decoding = system.decoding
+    if repeat:
+        decoding = replace(decoding, seed=decoding.seed + repeat)
+    messages = conversation(system.prompt, query)
+    return Request(messages=messages, decoding=decoding, adapter=system.adapter)
+
+
+def answer(prompt: Prompt, reply: str) -> str:
+    """The answer in *reply*: all of it, or what follows the last marker of a prompt that has one.
+
+    A reply without its marker is taken as it is, and so is wrong unless it is the bare answer.
+    """
+    if not prompt.marker:
+        return reply
+    _, marked, after = reply.rpartition(prompt.marker)
+    return after.strip() if marked else reply
+
+
+def values(query: Query) -> dict[str, Any]:
+    """The names that a template may use for *query*, with their values."""
+    return {"input": query.input} | {name: json.loads(text) for name, text in query.fields}
+
+
+# Below: private.
+
+
+def _turns(prompt: Prompt, query: Query) -> Iterator[Message]:
+    known = values(query)
+    if prompt.system and (said := templates.render(prompt.system, known)):
+        yield Message(role="system", content=said)
+    for turn in prompt.turns:
+        yield Message(role=turn.role, content=templates.render(turn.content, known))
+    for shot in prompt.shots:
+        yield from _shown(prompt, shot)
+    yield from query.history
+    yield _framed(prompt, known)
+
+
+def _shown(prompt: Prompt, shot: Shot) -> Iterator[Message]:
+    yield from shot.history
+    yield _framed(prompt, values(shot.query))
+    told = f"{prompt.marker} {shot.target}" if prompt.marker else shot.target
+    yield Message(role="assistant", content=told)
+
+
+def _framed(prompt: Prompt, known: Mapping[str, Any]) -> Message:
+    return Message(role="user", content=templates.render(prompt.template, known))
