@@ -308,6 +308,7 @@ def _policy(tables: ProjectFile, *, trainable: bool) -> Policy:
         query_type=tables.project.query_type,
         rungs=tuple(rungs),
         replay=tables.climb.replay,
+        operators=None if tables.climb.operators is None else tuple(tables.climb.operators),
         seed=tables.project.seed,
     )
 

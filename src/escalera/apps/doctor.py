@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from escalera.apps import estimates
 from escalera.apps.estimates import Estimate, Probe
 from escalera.core.ladder import rungs
-from escalera.core.prompts import rendering, variants
+from escalera.core.prompts import operators, rendering
 from escalera.core.stats import power
 from escalera.domain.dataset import SPLITS, Split
 from escalera.domain.message import Decoding, Reply, Request
@@ -155,10 +155,10 @@ def _reach(installation: Installation) -> tuple[Probe | None, Finding]:
     """Ask the first items of the first task: is the model reachable, and what does a call take?"""
     project = installation.project
     task = project.tasks[0]
-    prompt = dict(variants.propose(task.parts))
+    prompt = operators.everything(task.parts)
     asked = [
         Request(
-            messages=rendering.conversation(next(iter(prompt.values())), item.query),
+            messages=rendering.conversation(prompt, item.query),
             decoding=Decoding(max_tokens=task.max_tokens),
         )
         for item in task.examples[:PROBE_ITEMS]

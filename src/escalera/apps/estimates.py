@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from escalera.core.ladder import combining, pricing, race, rungs
+from escalera.core.ladder import combining, pricing, race, rungs, screening
 from escalera.core.merging import plans
-from escalera.core.prompts import variants
-from escalera.core.stats import clustering, halving
+from escalera.core.prompts import operators
+from escalera.core.stats import clustering
 from escalera.domain.message import Reply, Request
 from escalera.domain.project import Project, RungName
 from escalera.domain.task import Task
@@ -88,7 +88,7 @@ def _range(costs: Sequence[int]) -> tuple[float, float]:
 
 
 def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate:
-    calls = sum(_calls(task, rung) for task in project.tasks)
+    calls = sum(_calls(task, rung, project.policy.operators) for task in project.tasks)
     if probe is None:
         training = None if _trains(project, rung) else 0.0
         return Estimate(
@@ -112,11 +112,11 @@ def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate
     )
 
 
-def _calls(task: Task, rung: RungName) -> int:
+def _calls(task: Task, rung: RungName, names: tuple[str, ...] | None) -> int:
     """At most: every entrant of a race, and every confirm item; with an incumbent, for both."""
     confirm = len(task.items("confirm"))
     entrants = {
-        "prompt": len(task.prompts) + len(variants.propose(task.parts)),
+        "prompt": screening.FINALISTS + len(task.prompts),
         "examples": FEW_SHOT_PROMPTS,
     }
     arms = entrants.get(rung, 0)
@@ -124,8 +124,9 @@ def _calls(task: Task, rung: RungName) -> int:
     if not arms:
         merges = len(plans.propose("", ())) if rung == "merge" else 0
         return 2 * confirm + merges * min(search, combining.MERGE_ITEMS)
-    plan = halving.schedule(arms=arms, calls=race.CALLS_PER_ENTRANT * arms, pool=search)
-    return confirm + sum(entry.calls for entry in plan)
+    racing = sum(entry.calls for entry in race.schedule(arms, task))
+    screened = screening.calls(task, names) if rung == "prompt" else 0
+    return confirm + screened + racing
 
 
 def _trains(project: Project, rung: RungName) -> bool:
@@ -143,8 +144,8 @@ def _training_seconds(project: Project, probe: Probe) -> float:
     """
     characters = 0
     for task in project.tasks:
-        prompts = [prompt for _, prompt in variants.propose(task.parts)]
-        around = max(len(prompt.system) + len(prompt.template) for prompt in prompts)
+        prompt = operators.everything(task.parts)
+        around = len(prompt.system) + len(prompt.template)
         characters += sum(around + len(i.input) + len(i.target) for i in task.items("train"))
     tokens = characters * probe.tokens_per_character * project.levers.epochs
     return tokens * pricing.BACKWARD * probe.seconds_per_token

@@ -28,6 +28,7 @@ from escalera.domain.event import (
     Raced,
     Rescored,
     RouterFitted,
+    Screened,
     Stopped,
     Trained,
 )
@@ -84,6 +85,7 @@ class Evidence:
     opened: list[Opened] = field(default_factory=list)
     proposed: list[Proposed] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
+    screened: list[Screened] = field(default_factory=list)
     raced: dict[str, list[Raced]] = field(default_factory=dict)
     priced: dict[RungName, Priced] = field(default_factory=dict)
     routers: list[RouterFitted] = field(default_factory=list)
@@ -124,7 +126,9 @@ class Evidence:
                 self.looks.append(event)
             case Priced():
                 self.priced[event.rung] = event
-            case Opened() | Proposed() | Nominated() | Decided() | Stopped() | Failed():
+            case (
+                Opened() | Proposed() | Screened() | Nominated() | Decided() | Stopped() | Failed()
+            ):
                 self._list(event)
             case _:
                 assert_never(event)
@@ -178,7 +182,9 @@ class Evidence:
                 return decided
         return None
 
-    def _list(self, event: Opened | Proposed | Nominated | Decided | Stopped | Failed) -> None:
+    def _list(
+        self, event: Opened | Proposed | Screened | Nominated | Decided | Stopped | Failed
+    ) -> None:
         match event:
             case Opened():
                 if self.opened and self.opened[-1].project != event.project:
@@ -186,6 +192,8 @@ class Evidence:
                 self.opened.append(event)
             case Proposed():
                 self.proposed.append(event)
+            case Screened():
+                self.screened.append(event)
             case Nominated():
                 self.nominated.append(event)
             case Decided():
@@ -199,6 +207,7 @@ class Evidence:
         # Another project (a new bar, more items) asks its questions anew. Answers, adapters and
         # merges are kept: they are known by content, whatever project asked for them.
         self.proposed.clear()
+        self.screened.clear()
         self.raced.clear()
         self.priced.clear()
         self.routers.clear()

@@ -18,6 +18,7 @@ from escalera.domain.verdict import Figure, Question
 
 CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range"})
 Outcome = Literal["adequate", "inadequate", "undecided", "regressed"]
+Stage = Literal["toggles", "factorial"]
 StopReason = Literal["adequate", "inadequate", "undecided", "regressed", "budget"]
 
 
@@ -54,13 +55,36 @@ class Priced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
-    """A system became a candidate for a task: which operator made it, from which parent."""
+    """A system became a candidate for a task: which operator made it, from which parent.
+
+    `purpose` says whether it enters a race, or is a run of a screening that chooses who enters.
+    """
 
     rung: RungName
     task: str
     operator: str
     system: System
     parent: str | None
+    purpose: Literal["race", "screen"] = "race"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """A stage of screening ended: what each factor adds to the mean score on `items` common items.
+
+    `toggles` turns each factor on by itself, over the first of `runs`; `factorial` turns all on and
+    off together. `factors` and `effects` belong together, and so do `runs` (digests of systems) and
+    `means`. `kept` are the factors that go on. The effects chose, so the largest are overestimates.
+    """
+
+    task: str
+    stage: Stage
+    items: int
+    factors: tuple[str, ...]
+    effects: tuple[Figure, ...]
+    runs: tuple[str, ...]
+    means: tuple[float, ...]
+    kept: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +261,7 @@ Event = (
     Opened
     | Priced
     | Proposed
+    | Screened
     | Observed
     | Rescored
     | Raced

@@ -52,7 +52,8 @@ class Policy:
     `alpha` is the chance of a wrong claim that is accepted for the whole climb; `looks` are the
     shares of the confirm items after which a verdict may be read, and `spending` how much of the
     error an early one may spend; `query_type` says whether the
-    caller declares the type of a query or a router infers it.
+    caller declares the type of a query or a router infers it. `operators` names the prompt
+    operators that may be tried, None all.
     """
 
     alpha: float = 0.05
@@ -60,6 +61,7 @@ class Policy:
     spending: Spending = "obrien-fleming"
     query_type: QueryType = "inferred"
     rungs: tuple[RungName, ...] = RUNGS
+    operators: tuple[str, ...] | None = None
     replay: float = 0.25
     seed: int = 0
 

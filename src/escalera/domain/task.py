@@ -10,7 +10,7 @@ from escalera.domain.system import Prompt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptParts:
-    """What can be told to a model about a task; prompt variants are made from these parts."""
+    """What can be told to a model about a task; prompts are made from these parts."""
 
     role: str = ""
     instruction: str = ""

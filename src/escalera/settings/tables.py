@@ -65,6 +65,7 @@ class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     looks: list[float] = msgspec.field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
     spending: Spending = "obrien-fleming"
     replay: float = 0.25
+    operators: list[str] | None = None
 
 
 class LoraTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -27,7 +27,7 @@ def test_a_playbook_can_begin_in_the_middle():
     """After the events of a whole climb nothing is asked for."""
     events = simulate(PROJECT, right).events
     assert Playbook(PROJECT, events).next() is None
-    assert isinstance(Playbook(PROJECT, events[:1]).next(), steps.Propose)
+    assert isinstance(Playbook(PROJECT, events[:1]).next(), steps.Evaluate)
 
 
 @pytest.mark.parametrize("at_most", [1, 2, 15, 40])

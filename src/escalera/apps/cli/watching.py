@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from escalera.core.ladder import rungs, steps
-from escalera.domain.event import Decided, Event, Merged, Priced, RouterFitted, Trained
+from escalera.domain.event import Decided, Event, Merged, Priced, RouterFitted, Screened, Trained
 
 
 class Watcher:
@@ -79,6 +79,7 @@ def _doing(step: steps.Step) -> str:
     match step:
         case steps.Evaluate():
             what = {
+                "screen": f"screening prompts for {step.task.replace('_', ' ')}",
                 "race": f"racing candidates for {step.task.replace('_', ' ')}",
                 "confirm": f"confirming {step.task.replace('_', ' ')} on fresh items",
                 "pilot": "a pilot that prices the rung",
@@ -103,17 +104,29 @@ def _concluded(event: Event) -> str:
     match event:
         case Priced():
             return _price(event)
+        case Screened():
+            return _screened(event)
         case RouterFitted():
             found = event.accuracy
             interval = f"[{found.lower:.3f}, {found.upper:.3f}]"
             return f"router learned: right on {found.value:.3f} {interval} of the messages"
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
-        case Trained():
-            return f"   adapter {event.adapter[:12]} trained in {event.seconds:.0f} s"
-        case Merged():
-            return f"   adapter {event.adapter[:12]} merged ({event.plan.method})"
+        case Trained() | Merged():
+            how = f"trained in {event.seconds:.0f} s"
+            if isinstance(event, Merged):
+                how = f"merged ({event.plan.method})"
+            return f"   adapter {event.adapter[:12]} {how}"
     return ""
+
+
+def _screened(event: Screened) -> str:
+    """What each operator adds, best first."""
+    pairs = zip(event.factors, event.effects, strict=True)
+    best = sorted(pairs, key=lambda pair: -pair[1].value)
+    said = ", ".join(f"{name} {effect.value:+.2f}" for name, effect in best)
+    how = "alone" if event.stage == "toggles" else "together"
+    return f"   {event.task.replace('_', ' ')}, operators {how}: {said}"
 
 
 def _price(event: Priced) -> str:

@@ -48,6 +48,7 @@ def build(project: Project, evidence: Evidence, *, version: str, head: str) -> D
         "tasks": [_task(project, task.name) for task in project.tasks],
         "ladder": ladder.build(case),
         "candidates": [_candidate(case, entry, stopped) for entry in found],
+        "screenings": _screenings(evidence),
         "races": _races(evidence),
         "prompts": _prompts(case, found, stopped),
         "trainings": [_training(entry) for entry in evidence.trained.values()],
@@ -169,6 +170,23 @@ def _per_call(asked: list[Answer]) -> Document:
         "micro_dollars_per_call": round(sum(costs) / count, 2) if len(costs) == count else None,
         "clocks": {"seconds_per_call": sum(entry.seconds for entry in asked) / count},
     }
+
+
+def _screenings(evidence: Evidence) -> list[Document]:
+    """What each operator of a prompt was worth, stage by stage."""
+    return [
+        {
+            "task": entry.task,
+            "stage": entry.stage,
+            "items": entry.items,
+            "runs": len(entry.runs),
+            "effects": [
+                {"operator": name, "effect": figure(effect), "kept": name in entry.kept}
+                for name, effect in zip(entry.factors, entry.effects, strict=True)
+            ],
+        }
+        for entry in evidence.screened
+    ]
 
 
 def _races(evidence: Evidence) -> list[Document]:

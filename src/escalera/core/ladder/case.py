@@ -12,6 +12,9 @@ from escalera.domain.project import Project, RungName
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.domain.task import Task
 
+THINKING = 256
+"""Tokens for reasoning, on top of the task's longest answer, where a prompt asks to think first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -33,7 +36,7 @@ class Case:
             model=self.project.model.name,
             revision=self.project.model.revision,
             prompt=prompt,
-            decoding=Decoding(max_tokens=task.max_tokens),
+            decoding=Decoding(max_tokens=task.max_tokens + (THINKING if prompt.marker else 0)),
             adapter=adapter,
         )
 

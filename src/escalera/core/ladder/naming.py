@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.case import Case
-from escalera.core.prompts import variants
+from escalera.core.prompts import operators
 from escalera.domain.project import RUNGS, BaseModel, Project
 from escalera.domain.system import Branch, Route
 from escalera.errors import InputError
@@ -62,10 +62,9 @@ def _nominated(name: str, evidence: Evidence) -> Route | None:
 
 def _told_everything(model: BaseModel, project: Project, evidence: Evidence) -> Route:
     case = Case(project=replace(project, model=model), evidence=evidence)
-    wording = next(variant for variant in variants.VARIANTS if variant.name == "everything")
     return Route(
         branches=tuple(
-            Branch(task=task.name, system=case.system(task, variants.compose(wording, task.parts)))
+            Branch(task=task.name, system=case.system(task, operators.everything(task.parts)))
             for task in project.tasks
         )
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from escalera.core.evaluation import compare
-from escalera.core.ladder import confirm, deciding, pricing, race, rungs, words
+from escalera.core.ladder import confirm, deciding, pricing, race, rungs, screening, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.race import Race
 from escalera.core.ladder.steps import Call, Evaluate, Price, Propose, Step
-from escalera.core.prompts import fewshot, variants
+from escalera.core.prompts import fewshot
 from escalera.domain.event import Proposed
 from escalera.domain.project import RungName
 from escalera.domain.system import Prompt, System
@@ -23,22 +23,29 @@ def step(case: Case, rung: RungName) -> Step | None:
     tasks = case.project.tasks if rung == "prompt" else case.failing_by("prompt")
     if case.evidence.decision(rung, "") is not None:
         return None
-    return (
-        _propose(case, rung, tasks)
-        or _price(case, rung, tasks)
-        or _race(case, rung, tasks)
-        or _confirm(case, rung, tasks)
-    )
+    if rung == "prompt":
+        preparing = _price(case, rung, tasks) or _screen(case, tasks) or _propose(case, rung, tasks)
+    else:
+        preparing = _propose(case, rung, tasks) or _price(case, rung, tasks)
+    return preparing or _race(case, rung, tasks) or _confirm(case, rung, tasks)
 
 
 # Below: private.
+
+
+def _screen(case: Case, tasks: Sequence[Task]) -> Step | None:
+    for task in tasks:
+        found = screening.step(case, task)
+        if found is not None:
+            return found
+    return None
 
 
 def _propose(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
     for task in tasks:
         if _entrants(case, rung, task):
             continue
-        made = _wordings(task) if rung == "prompt" else _with_examples(case, task)
+        made = _wordings(case, task) if rung == "prompt" else _with_examples(case, task)
         events = tuple(
             Proposed(
                 rung=rung,
@@ -53,10 +60,10 @@ def _propose(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
     return None
 
 
-def _wordings(task: Task) -> list[tuple[str, Prompt, str | None]]:
-    """The user's own prompts and the variants; equal prompts run once."""
+def _wordings(case: Case, task: Task) -> list[tuple[str, Prompt, str | None]]:
+    """The user's own prompts and the finalists of the screening; equal prompts run once."""
     own = [(named.prompt, f"file {named.name}") for named in task.prompts]
-    made = [(prompt, name) for name, prompt in variants.propose(task.parts)]
+    made = [(prompt, name) for name, prompt in screening.finalists(case, task)]
     named = dict(reversed([*own, *made]))
     return [(named[prompt], prompt, None) for prompt in dict.fromkeys(p for p, _ in [*own, *made])]
 
@@ -78,7 +85,7 @@ def _entrants(case: Case, rung: RungName, task: Task) -> tuple[System, ...]:
     return tuple(
         proposed.system
         for proposed in case.evidence.proposed
-        if (proposed.rung, proposed.task) == (rung, task.name)
+        if (proposed.rung, proposed.task, proposed.purpose) == (rung, task.name, "race")
     )
 
 
@@ -87,24 +94,49 @@ def _race_of(case: Case, rung: RungName, task: Task) -> Race:
 
 
 def _price(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
-    """Ten items of each task price the rung; they are the first items of the race, not extra."""
+    """Ten items of each task price the rung; they are asked anyhow, not extra."""
     if rung in case.evidence.priced:
         return None
-    calls = tuple(
-        Call(system=system, item=item)
-        for task in tasks
-        for system in _entrants(case, rung, task)[-1:]
-        for item in task.items("search")[:PILOT_ITEMS]
-    )
+    calls = _pilot(case, rung, tasks)
     if case.missing(calls):
         return Evaluate(rung=rung, purpose="pilot", task="", calls=calls)
-    races = [_race_of(case, rung, task).schedule() for task in tasks]
-    racing = sum(entry.calls for schedule in races for entry in schedule)
+    choosing = sum(_choosing(case, rung, task) for task in tasks)
     # A router sends some items of one type to another's system: then every type is asked again.
     tested = tasks if case.router is None else case.project.tasks
     confirming = sum(len(task.items("confirm")) for task in tested)
     first = sum(compare.cutoffs(task, case.project.policy)[0] for task in tested)
-    return Price(event=pricing.price(case, rung, calls=racing + confirming, fewest=racing + first))
+    return Price(
+        event=pricing.price(case, rung, calls=choosing + confirming, fewest=choosing + first)
+    )
+
+
+def _pilot(case: Case, rung: RungName, tasks: Sequence[Task]) -> tuple[Call, ...]:
+    """Ten items of each task; where prompts differ in length, from the first to the last entrant.
+
+    Runs of items stay together, because a local model answers them as a batch.
+    """
+    if rung == "prompt":
+        return tuple(call for task in tasks for call in screening.pilot(case, task, PILOT_ITEMS))
+    return tuple(
+        Call(system=entrants[place * len(entrants) // PILOT_ITEMS], item=item)
+        for task in tasks
+        for entrants in [_spread(_entrants(case, rung, task))]
+        for place, item in enumerate(task.items("search")[:PILOT_ITEMS])
+    )
+
+
+def _spread(entrants: Sequence[System]) -> Sequence[System]:
+    """The first, the middle and the last."""
+    return entrants[:: max(1, (len(entrants) - 1) // 2)] if len(entrants) > 2 else entrants
+
+
+def _choosing(case: Case, rung: RungName, task: Task) -> int:
+    """The calls, at most, until there is a winner to confirm."""
+    if rung != "prompt":
+        return sum(entry.calls for entry in _race_of(case, rung, task).schedule())
+    screened = screening.calls(task, case.project.policy.operators)
+    arms = screening.FINALISTS + len(task.prompts)
+    return screened + sum(entry.calls for entry in race.schedule(arms, task))
 
 
 def _race(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:

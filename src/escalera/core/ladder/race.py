@@ -42,9 +42,13 @@ class Race:
 
     def schedule(self) -> tuple[halving.Round, ...]:
         """How many new items each round gives to how many entrants."""
-        arms = len(self.entrants)
-        pool = len(self.task.items("search"))
-        return halving.schedule(arms=arms, calls=CALLS_PER_ENTRANT * arms, pool=pool)
+        return schedule(len(self.entrants), self.task)
+
+
+def schedule(arms: int, task: Task) -> tuple[halving.Round, ...]:
+    """The rounds of a race of so many *arms* on the task's `search` items."""
+    pool = len(task.items("search"))
+    return halving.schedule(arms=arms, calls=CALLS_PER_ENTRANT * arms, pool=pool)
 
 
 def step(case: Case, race: Race) -> Step | None:

@@ -18,6 +18,7 @@ from escalera.domain.event import (
     Priced,
     Proposed,
     Raced,
+    Screened,
     Stopped,
 )
 from escalera.domain.identity import digest_of
@@ -26,7 +27,7 @@ from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.system import System
 
-Purpose = Literal["pilot", "race", "confirm"]
+Purpose = Literal["pilot", "screen", "race", "confirm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,13 @@ class Propose:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """End a stage of screening."""
+
+    event: Screened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halve:
     """End a round of a race."""
 
@@ -151,6 +159,7 @@ Step = (
     | Evaluate
     | Price
     | Propose
+    | Screen
     | Halve
     | Train
     | Merge

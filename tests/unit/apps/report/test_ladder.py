@@ -40,7 +40,7 @@ def test_a_climbed_rung_has_words_and_a_price():
         for entry in build(("prompt", "lora"), lambda s: 0.3 if s.adapter is None else 0.97)
     }
     assert len(found["prompt"]["words"]) == 2
-    assert "bar 0.70; best of 8 prompts" in found["prompt"]["words"][0]
+    assert "bar 0.70; best of 5 prompts" in found["prompt"]["words"][0]
     assert found["lora"]["words"][0].startswith("LoRA on the failing types: every bar is met")
     assert len(found["lora"]["words"]) == 3
     assert found["lora"]["price"]["training_tokens"] > 0

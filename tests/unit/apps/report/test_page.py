@@ -115,7 +115,8 @@ def test_a_document_without_candidates_still_says_its_verdict():
         "reasons": [],
         "reversal": [],
     }
-    for key in ("candidates", "races", "prompts", "trainings", "merges", "ladder", "reproduce"):
+    made = ("screenings", "races", "prompts", "trainings", "merges")
+    for key in ("candidates", *made, "ladder", "reproduce"):
         document[key] = []
     document["router"] = None
     text = page.render(document)

@@ -70,6 +70,10 @@ def _expected(document: dict[str, Any]) -> list[str]:
 
 def _expected_of_races(document: dict[str, Any]) -> list[str]:
     told = []
+    for screening in document["screenings"]:
+        for one in screening["effects"]:
+            told += [one["operator"], numerals.signed(one["effect"]["value"])]
+            told.append(numerals.signed_interval(one["effect"]))
     for race in document["races"]:
         for one in race["rounds"]:
             for entrant in one["entrants"]:

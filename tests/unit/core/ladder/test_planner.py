@@ -8,7 +8,7 @@ import pytest
 
 from escalera.core.ladder import steps
 from escalera.core.ladder.planner import project_digest
-from escalera.core.prompts import variants
+from escalera.core.prompts import operators
 from escalera.domain.event import Observed
 from escalera.domain.project import RUNGS, Budget, ModelPrice
 from escalera.domain.system import Prompt
@@ -62,16 +62,24 @@ def the_end(climbed):
 
 
 def test_the_first_steps_of_a_climb():
-    """Commit, propose, try ten items, tell the price, race: in this order, whatever is answered."""
+    """Commit, try ten items, tell the price, screen, race: in this order, whatever is answered."""
     book = Playbook(playbook.project(A))
     opened = book.expect(steps.Open)
     assert opened.event.project == project_digest(book.project)
     book.feed(opened.event)
-    book.feed(*book.expect(steps.Propose).events)
     pilot = book.expect(steps.Evaluate)
     assert (pilot.purpose, pilot.task, len(pilot.calls)) == ("pilot", "", 10)
     book.feed(*answered(book, pilot))
     book.feed(book.expect(steps.Price).event)
+    for stage in ("toggles", "factorial"):
+        book.feed(*book.expect(steps.Propose).events)
+        screening = book.expect(steps.Evaluate)
+        assert (screening.purpose, screening.task) == ("screen", "a")
+        book.feed(*answered(book, screening))
+        ended = book.expect(steps.Screen)
+        assert ended.event.stage == stage
+        book.feed(ended.event)
+    book.feed(*book.expect(steps.Propose).events)
     race = book.expect(steps.Evaluate)
     assert (race.purpose, race.task) == ("race", "a")
     book.feed(*answered(book, race))
@@ -363,12 +371,12 @@ def test_the_merge_whose_worst_task_is_farthest_above_its_bar_is_nominated():
 
 
 def test_prompts_of_the_users_own_race_first_and_once():
-    """Under the names of their files; one that a variant makes too keeps the user's name."""
-    (made, *_) = [p for _, p in variants.propose(A.parts)][1:]
+    """Under the names of their files; one that operators make too keeps the user's name."""
     own = NamedPrompt(name="mine", prompt=Prompt(template="> {{ input }}"))
-    same = NamedPrompt(name="same", prompt=made)
+    same = NamedPrompt(name="same", prompt=operators.everything(A.parts))
     task = replace(A, prompts=(own, same))
     proposed = simulate(playbook.project(task), lambda _s, _i: 1.0).evidence.proposed
-    assert [entry.operator for entry in proposed][:2] == ["file mine", "file same"]
-    prompts = [entry.system.prompt for entry in proposed]
-    assert len(prompts) == len(set(prompts)) == len(variants.propose(A.parts)) + 1
+    racing = [entry for entry in proposed if entry.purpose == "race"]
+    assert [entry.operator for entry in racing][:2] == ["file mine", "file same"]
+    prompts = [entry.system.prompt for entry in racing]
+    assert len(prompts) == len(set(prompts)) > 2
