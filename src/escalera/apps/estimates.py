@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from escalera.core.ladder import combining, pricing, race, rungs, screening
+from escalera.core.ladder import combining, pricing, race, rungs, wording
 from escalera.core.merging import plans
 from escalera.core.prompts import operators
 from escalera.core.stats import clustering
@@ -116,7 +116,7 @@ def _calls(task: Task, rung: RungName, names: tuple[str, ...] | None) -> int:
     """At most: every entrant of a race, and every confirm item; with an incumbent, for both."""
     confirm = len(task.items("confirm"))
     entrants = {
-        "prompt": screening.FINALISTS + len(task.prompts),
+        "prompt": wording.FINALISTS + len(task.prompts),
         "examples": FEW_SHOT_PROMPTS,
     }
     arms = entrants.get(rung, 0)
@@ -125,7 +125,7 @@ def _calls(task: Task, rung: RungName, names: tuple[str, ...] | None) -> int:
         merges = len(plans.propose("", ())) if rung == "merge" else 0
         return 2 * confirm + merges * min(search, combining.MERGE_ITEMS)
     racing = sum(entry.calls for entry in race.schedule(arms, task))
-    screened = screening.calls(task, names) if rung == "prompt" else 0
+    screened = wording.calls(task, names) if rung == "prompt" else 0
     return confirm + screened + racing
 
 

@@ -7,7 +7,7 @@ runs are compared.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from escalera.domain.dataset import Split
 from escalera.domain.message import FinishReason, Usage
@@ -19,6 +19,7 @@ from escalera.domain.verdict import Figure, Question
 CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range"})
 Outcome = Literal["adequate", "inadequate", "undecided", "regressed"]
 Stage = Literal["toggles", "factorial"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 StopReason = Literal["adequate", "inadequate", "undecided", "regressed", "budget"]
 
 
@@ -75,9 +76,12 @@ class Screened:
     `toggles` turns each factor on by itself, over the first of `runs`; `factorial` turns all on and
     off together. `factors` and `effects` belong together, and so do `runs` (digests of systems) and
     `means`. `kept` are the factors that go on. The effects chose, so the largest are overestimates.
+    `round` tells the screenings of a rung and task apart.
     """
 
+    rung: RungName
     task: str
+    round: int
     stage: Stage
     items: int
     factors: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from escalera.core.evaluation import compare
-from escalera.core.ladder import confirm, deciding, pricing, race, rungs, screening, words
+from escalera.core.ladder import confirm, deciding, pricing, race, rungs, screening, wording, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.race import Race
 from escalera.core.ladder.steps import Call, Evaluate, Price, Propose, Step
@@ -35,7 +35,7 @@ def step(case: Case, rung: RungName) -> Step | None:
 
 def _screen(case: Case, tasks: Sequence[Task]) -> Step | None:
     for task in tasks:
-        found = screening.step(case, task)
+        found = screening.step(case, wording.menu(task, case.project.policy.operators))
         if found is not None:
             return found
     return None
@@ -61,11 +61,7 @@ def _propose(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
 
 
 def _wordings(case: Case, task: Task) -> list[tuple[str, Prompt, str | None]]:
-    """The user's own prompts and the finalists of the screening; equal prompts run once."""
-    own = [(named.prompt, f"file {named.name}") for named in task.prompts]
-    made = [(prompt, name) for name, prompt in screening.finalists(case, task)]
-    named = dict(reversed([*own, *made]))
-    return [(named[prompt], prompt, None) for prompt in dict.fromkeys(p for p, _ in [*own, *made])]
+    return [(name, prompt, None) for name, prompt in wording.finalists(case, task)]
 
 
 def _with_examples(case: Case, task: Task) -> list[tuple[str, Prompt, str | None]]:
@@ -116,7 +112,8 @@ def _pilot(case: Case, rung: RungName, tasks: Sequence[Task]) -> tuple[Call, ...
     Runs of items stay together, because a local model answers them as a batch.
     """
     if rung == "prompt":
-        return tuple(call for task in tasks for call in screening.pilot(case, task, PILOT_ITEMS))
+        menus = [wording.menu(task, case.project.policy.operators) for task in tasks]
+        return tuple(call for menu in menus for call in screening.pilot(case, menu, PILOT_ITEMS))
     return tuple(
         Call(system=entrants[place * len(entrants) // PILOT_ITEMS], item=item)
         for task in tasks
@@ -134,8 +131,8 @@ def _choosing(case: Case, rung: RungName, task: Task) -> int:
     """The calls, at most, until there is a winner to confirm."""
     if rung != "prompt":
         return sum(entry.calls for entry in _race_of(case, rung, task).schedule())
-    screened = screening.calls(task, case.project.policy.operators)
-    arms = screening.FINALISTS + len(task.prompts)
+    screened = wording.calls(task, case.project.policy.operators)
+    arms = wording.FINALISTS + len(task.prompts)
     return screened + sum(entry.calls for entry in race.schedule(arms, task))
 
 

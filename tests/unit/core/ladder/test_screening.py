@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from escalera.core.evidence import fold
-from escalera.core.ladder import screening, steps
-from escalera.core.ladder.case import Case
+from escalera.core.ladder import screening, steps, wording
 from escalera.core.prompts import operators
 from escalera.domain.task import PromptParts
 from escalera.testing import playbook
@@ -61,7 +59,7 @@ def test_the_finalists_hold_the_best_combination():
     climbed, _ = screened(worth(0.2, contract=0.4, terse=0.3, role=-0.2))
     names = [p.operator for p in climbed.evidence.proposed if (p.rung, p.purpose) == RACE]
     winner = climbed.evidence.nominee("prompt").system("a")
-    assert len(names) <= screening.FINALISTS
+    assert len(names) <= wording.FINALISTS
     assert MARKS["contract"] in winner.prompt.system
     assert MARKS["terse"] in winner.prompt.system
     assert MARKS["role"] not in winner.prompt.system
@@ -81,7 +79,7 @@ def test_a_climb_asks_no_more_than_screening_may_take():
         and step.rung == "prompt"
         for call in step.calls
     }
-    most = screening.calls(A, None)
+    most = wording.calls(A, None)
     assert 0.8 * most < len(asked) <= most
     assert len(seen["factorial"].runs) == 16
 
@@ -134,7 +132,7 @@ def test_with_one_operator_alone_there_is_nothing_to_screen():
     assert seen == {}
     names = [p.operator for p in climbed.evidence.proposed if p.rung == "prompt"]
     assert names == ["instruction"]
-    assert screening.calls(A, ("instruction",)) == 0
+    assert wording.calls(A, ("instruction",)) == 0
 
 
 def test_items_that_a_run_has_no_score_for_are_left_out():
@@ -142,11 +140,3 @@ def test_items_that_a_run_has_no_score_for_are_left_out():
     right = worth(0.4, contract=0.5)
     _, seen = screened(lambda s, i: None if luck(i) < 0.3 else right(s, i))
     assert 0 < seen["toggles"].effects[0].n < screening.TOGGLE_ITEMS
-
-
-def test_before_any_stage_the_finalists_are_what_the_task_tells():
-    """Everything, and the plain contract."""
-    found = screening.finalists(Case(project=PROJECT, evidence=fold([])), A)
-    plain = "instruction + contract"
-    assert [name for name, _ in found] == [plain, f"role + {plain}"]
-    assert found[-1][1] == operators.everything(A.parts)
