@@ -15,7 +15,8 @@ DATA ?= ../shared/data
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test slow lint check format bench bench-runner decisions base-model
+.PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
+.PHONY: decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
 
@@ -47,14 +48,18 @@ format: $(BIN)/.dev  ## put the source in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions replayed (hours)
+bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions, judges (hours)
 	$(BIN)/python bench/story.py --into build/bench/story
 	$(BIN)/python bench/kills.py --into build/bench/kills
-	@$(MAKE) --no-print-directory decisions
+	@$(MAKE) --no-print-directory decisions bench-judges
 
 decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decisions --data $(DATA) \
 		--output bench/results/decisions.md
+
+bench-judges: $(BIN)/.dev  ## real judges beside real people, in DATA (twenty minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.judges --data $(DATA) \
+		--output bench/results/judges.md
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'

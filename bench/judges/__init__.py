@@ -1,0 +1,1 @@
+"""Real judges beside real people: calibration as published, and means corrected by few labels."""

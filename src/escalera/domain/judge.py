@@ -1,0 +1,114 @@
+"""Who grades the answers that no rule can score, and by what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from escalera.domain.identity import digest_of, short
+from escalera.domain.message import Decoding
+
+JudgeKind = Literal["rubric", "pairwise"]
+Order = Literal["alone", "first", "second"]
+"""The place of the graded answer: alone, or before or behind the one it is compared with."""
+
+PREFIX = "judge:"
+"""What the name of a scorer begins with where a judge gives the scores."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Whole numbers from `lowest` to `highest`; `anchors` say what each means, or there are none.
+
+    A grade counts as its place on the scale in [0, 1].
+    """
+
+    lowest: int
+    highest: int
+    anchors: tuple[str, ...] = ()
+
+    def place(self, grade: float) -> float:
+        """Where *grade* lies between the ends, in [0, 1] for a grade on the scale."""
+        return (grade - self.lowest) / (self.highest - self.lowest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """One model that grades, and everything that changes its grades; known by its digest.
+
+    A `rubric` judge grades an answer by itself on `scale`; a `pairwise` judge compares it with the
+    item's target, in both orders. `reference` is whether a rubric judge is shown the target.
+    `wording` stands for the texts around rubric and answer.
+    """
+
+    kind: JudgeKind
+    model: str
+    revision: str
+    rubric: str
+    scale: Scale
+    reference: bool
+    decoding: Decoding
+    wording: str
+
+    @property
+    def digest(self) -> str:
+        """Content hash of the judge."""
+        return digest_of(self)
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """The places in which an answer is shown: a comparison is asked in both."""
+        return ("alone",) if self.kind == "rubric" else ("first", "second")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """The judges of one table of the project file: each grades every answer `repeats` times.
+
+    `min_agreement` is the agreement with people below which the panel is not to be trusted; it
+    changes no grade.
+    """
+
+    name: str
+    judges: tuple[Judge, ...]
+    repeats: int = 1
+    min_agreement: float = 0.0
+
+    @property
+    def scorer(self) -> str:
+        """The name under which the panel's scores are kept: other judges, another scorer."""
+        return f"{PREFIX}{self.name}@{short(digest_of((self.judges, self.repeats)))}"
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of the models that grade, each once."""
+        return tuple(dict.fromkeys(judge.model for judge in self.judges))
+
+    @property
+    def grades(self) -> int:
+        """How many grades an answer gets."""
+        return self.repeats * sum(len(judge.orders) for judge in self.judges)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What people gave one answer to one item.
+
+    `item` is the item's id, `reply` the text that was graded, `scores` one number in [0, 1] per
+    person. `probability` is the known chance that this answer had of being labelled.
+    """
+
+    item: str
+    reply: str
+    scores: tuple[float, ...]
+    probability: float = 1.0
+
+    @property
+    def score(self) -> float:
+        """The mean over the people."""
+        return sum(self.scores) / len(self.scores)
+
+
+def answer_digest(reply: str) -> str:
+    """By what a label finds the answer that it was given to."""
+    return digest_of(reply)[:32]

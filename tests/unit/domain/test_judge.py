@@ -1,0 +1,49 @@
+"""Judges and labels as values."""
+
+from __future__ import annotations
+
+import pytest
+
+from escalera.domain.judge import PREFIX, Judge, Label, Panel, Scale, answer_digest
+from escalera.domain.message import Decoding
+
+
+def judge(**changed):
+    given = {
+        "kind": "rubric",
+        "model": "large",
+        "revision": "r1",
+        "rubric": "Is right.",
+        "scale": Scale(lowest=1, highest=5),
+        "reference": True,
+        "decoding": Decoding(),
+        "wording": "w",
+    }
+    return Judge(**(given | changed))
+
+
+def test_a_grade_is_a_place_on_the_scale():
+    """The ends are 0 and 1, whatever they are called."""
+    assert [Scale(lowest=1, highest=5).place(n) for n in (1, 2, 5)] == [0.0, 0.25, 1.0]
+
+
+def test_comparisons_are_made_in_both_orders():
+    """And a rubric in none."""
+    assert judge().orders == ("alone",)
+    assert judge(kind="pairwise").orders == ("first", "second")
+
+
+def test_a_panel_counts_its_grades_and_names_its_scorer():
+    """Two judges, three repeats, one of them in both orders."""
+    panel = Panel(name="p", judges=(judge(), judge(kind="pairwise")), repeats=3)
+    assert panel.grades == 9
+    assert panel.models == ("large",)
+    assert panel.scorer.startswith(f"{PREFIX}p@")
+
+
+def test_a_label_is_the_mean_of_its_people_and_finds_its_answer():
+    """By the text that was graded."""
+    label = Label(item="a/1", reply="yes", scores=(0.5, 1.0), probability=0.2)
+    assert label.score == pytest.approx(0.75)
+    assert answer_digest("yes") == answer_digest("yes")
+    assert answer_digest("yes") != answer_digest("yes ")
