@@ -5,7 +5,8 @@ The truth is the mean human score of all pairs of a judge. Three ways to come by
 resampled labels   the pairs stay as they are, and a random sample of them gets labels;
 resampled pairs    the pairs are drawn with replacement too, as from a population of such pairs;
 known chances      as the second, and pairs on which the judge contradicts itself, or calls a tie,
-                   are four times as likely to get a label: the chances are known.
+                   are four times as likely to get a label: the chances are known. So many are
+                   drawn that they count for as many of equal chances.
 
 Differences are the same scores as win minus loss, in [-1, 1].
 """
@@ -124,7 +125,9 @@ def _drawn(
         labelled[rng.choice(count, labels, replace=False)] = True
         return human, judge, labelled, None
     doubtful = np.where((judge > 0.0) & (judge < 1.0), 4.0, 1.0)
-    chances = np.minimum(1.0, labels * doubtful / doubtful.sum())
+    # Of n labels with unequal weights w only n / kish count (Kish 1965): as many more are drawn.
+    kish = float(doubtful.mean() * (1.0 / doubtful).mean())
+    chances = np.minimum(1.0, labels * kish * doubtful / doubtful.sum())
     while not labelled.any():
         labelled = rng.random(count) < chances
     return human, judge, labelled, chances

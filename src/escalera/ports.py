@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from escalera.domain.event import Event, Observed
+from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.message import Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe, TrainingRun
 from escalera.errors import ProviderError
@@ -88,6 +88,9 @@ class Journal(Protocol):
 
     def bought(self, requests: Sequence[str]) -> Mapping[str, Observed]:
         """Answers that were bought, by the keys of their requests; keys without one are absent."""
+
+    def judged(self, requests: Sequence[str]) -> Mapping[str, Judged]:
+        """Grades that were bought, by the keys of their requests; keys without one are absent."""
 
     def close(self) -> None:
         """Release what is held; called once."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from escalera.core.ladder.budgeting import Caps
-from escalera.domain.dataset import in_order
+from escalera.domain.dataset import Example, in_order
 from escalera.domain.identity import digest_of
+from escalera.domain.judge import Label, Panel
 from escalera.domain.project import BaseModel, Budget, ModelPrice, Policy, Project
 from escalera.domain.recipe import LoraLevers
 from escalera.domain.scores import ScoreTable
@@ -33,7 +34,7 @@ from escalera.engine.measuring import Means
 from escalera.engine.serve import Served
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Merger, Progress, Provider, Trainer
-from escalera.settings import data_file, project_file, prompt_file
+from escalera.settings import data_file, labels_file, panels, project_file, prompt_file
 from escalera.settings.tables import ModelTable, PriceTable, ProjectFile, TaskTable
 
 TINY_BYTES = 64_000_000
@@ -70,11 +71,12 @@ class Installation:
             provider=lambda: self.provider(self.project.model.name),
             trainer=self._trainer,
             merger=_merger,
+            judge=self.provider,
         )
 
     def means(self, journal: SQLiteJournal, models: Iterable[str], progress: Progress) -> Means:
         """What a measurement of systems on *models* works with."""
-        asked = [self.base_model(name) for name in models]
+        asked = [*self.project.graders, *map(self.base_model, models)]
         for model in asked:
             _affordable(self.file, self.tables, model)
         prices = {model.name: model.price for model in asked}
@@ -159,14 +161,19 @@ def install(file: Path) -> Installation:
     """Read a project file and its data. Raises `InputError` kin for whatever is wrong with them."""
     tables = project_file.load(file)
     model = _base_model(file, tables.climb.model, tables.models[tables.climb.model])
-    _affordable(file, tables, model)
+    graders = _graders(file, tables)
+    for asked in (model, *graders.values()):
+        _affordable(file, tables, asked)
+    judges = {name: panels.panel(name, table, graders) for name, table in tables.judges.items()}
     project = Project(
         name=tables.project.name,
         model=model,
-        tasks=tuple(_task(file, tables, name, table) for name, table in tables.tasks.items()),
+        tasks=tuple(_task(file, tables, name, judges) for name in tables.tasks),
         policy=_policy(tables, trainable=model.trainable),
         budget=_budget(tables),
         levers=_levers(tables),
+        judges=tuple(judges.values()),
+        graders=tuple(graders.values()),
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
 
@@ -215,17 +222,34 @@ def require_local(feature: str) -> None:
 # Below: private.
 
 
-def _task(file: Path, tables: ProjectFile, name: str, table: TaskTable) -> Task:
+def _graders(file: Path, tables: ProjectFile) -> dict[str, BaseModel]:
+    """The models that grade, by name."""
+    names = dict.fromkeys(name for table in tables.judges.values() for name in table.models)
+    return {name: _base_model(file, name, tables.models[name]) for name in names}
+
+
+def _labels(
+    file: Path, name: str, table: TaskTable, examples: Sequence[Example], panel: Panel
+) -> tuple[Label, ...]:
+    if table.labels is None:
+        return ()
+    path, ids = file.parent / table.labels, (example.id for example in examples)
+    return labels_file.load(path, task=name, project=file, items=ids, scale=panel.scale)
+
+
+def _task(file: Path, tables: ProjectFile, name: str, judges: Mapping[str, Panel]) -> Task:
+    table = tables.tasks[name]
     examples = data_file.load(file.parent / table.data, task=name, project=file)
     prompts = [
         prompt_file.load(file.parent / named, task=name, project=file, examples=examples)
         for named in table.prompt.files
     ]
     share = table.share if table.share is not None else 1 / len(tables.tasks)
+    panel = panels.named(table.scorer, judges)
     return Task(
         name=name,
         title=table.title or name.replace("_", " "),
-        scorer=table.scorer,
+        scorer=table.scorer if panel is None else panel.scorer,
         bar=table.bar,
         margin=table.margin,
         share=share,
@@ -234,6 +258,7 @@ def _task(file: Path, tables: ProjectFile, name: str, table: TaskTable) -> Task:
         parts=table.prompt.parts(),
         examples=in_order(examples, seed=tables.project.seed),
         prompts=tuple(prompts),
+        labels=() if panel is None else _labels(file, name, table, examples, panel),
     )
 
 

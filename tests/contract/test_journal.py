@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from escalera.core.ladder.steps import Call
-from escalera.domain.event import Failed
-from escalera.domain.message import Decoding
+from escalera.domain.event import Failed, Judged
+from escalera.domain.message import Decoding, Usage
 from escalera.domain.system import Prompt, System
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.errors import JournalConflict, JournalCorrupt, JournalError
@@ -73,6 +73,40 @@ def test_bought_answers_are_found_by_their_requests(journal: Journal) -> None:
     journal.append([EVENTS[0], *asked[30:]])
     assert journal.bought(keys) == {answer.request: answer for answer in asked}
     assert journal.bought([]) == {}
+
+
+def test_bought_grades_are_found_by_their_requests(journal: Journal) -> None:
+    """Those that were bought; grades are no answers, and answers no grades."""
+    grades = [
+        Judged(
+            system="s",
+            item="a/1",
+            item_digest="i",
+            repeat=0,
+            task="a",
+            answer="x",
+            judge="j",
+            order="alone",
+            draw=draw,
+            turn=0,
+            grade=None,
+            reason="no verdict",
+            request=f"q{draw}",
+            bought=draw < 2,
+            reply="",
+            finish="stop",
+            attempts=1,
+            usage=Usage(prompt_tokens=1, completion_tokens=0),
+            micro_dollars=None,
+            revision="r",
+            seconds=0.0,
+        )
+        for draw in range(3)
+    ]
+    journal.append([EVENTS[0], *grades])
+    assert journal.judged(["q0", "q1", "q2", "q3"]) == {"q0": grades[0], "q1": grades[1]}
+    assert journal.bought(["q0", "q1"]) == {}
+    assert journal.judged([]) == {}
 
 
 def test_equal_events_are_two_events(journal: Journal) -> None:

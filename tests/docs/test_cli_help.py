@@ -62,6 +62,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[climb]": tables.ClimbTable,
     "[lora]": tables.LoraTable,
     "[tasks.NAME]": tables.TaskTable,
+    "[judges.NAME]": tables.JudgeTable,
     "[tasks.NAME.prompt]": tables.PromptTable,
 }
 NO_DEFAULT = {"no cap", "none", "empty"}

@@ -19,6 +19,7 @@ from escalera.core.evaluation.contrast import (
     contrast,
     overall,
 )
+from escalera.core.evaluation.correction import ENOUGH
 from escalera.core.evaluation.sample import Row, Sample
 from escalera.domain.scores import ScoreRow, ScoreTable
 from escalera.engine.comparing import Compared
@@ -113,13 +114,19 @@ class Comparison:
         return [_line(row) for row in self.tasks]
 
     def _remarks(self) -> tuple[str, ...]:
+        judged = [
+            f"{row.task}: the difference rests on the judge alone: {row.labels} items have labels "
+            f"of both answers, {ENOUGH} are needed"
+            for row in self.tasks
+            if row.basis == "judge"
+        ]
         missing = [
             f"{row.task}: {row.unscored} common items lack a score; whatever they are worth, the "
             f"difference over all items lies in {row.worst:+.3f} to {row.best:+.3f}"
             for row in self.tasks
             if row.unscored
         ]
-        return (*missing, *self.notes, self.reading)
+        return (*judged, *missing, *self.notes, self.reading)
 
 
 def of_tables(
@@ -214,7 +221,18 @@ def _line(row: Contrast) -> str:
         f"{row.task}: {row.gate} ({row.verdict}); {row.candidate.value:.3f} against "
         f"{row.incumbent.value:.3f}, difference {change.value:+.3f} "
         f"[{change.lower:+.3f}, {change.upper:+.3f}], margin {row.margin:.3f}, on {items}; "
-        f"{_p(row)}{row.wrong_to_right:.1%} gained, {row.right_to_wrong:.1%} lost"
+        f"{_p(row)}{row.wrong_to_right:.1%} gained, {row.right_to_wrong:.1%} lost{_alone(row)}"
+    )
+
+
+def _alone(row: Contrast) -> str:
+    """What the judge alone says, where people's labels correct it."""
+    if row.judge is None:
+        return ""
+    found = row.judge
+    return (
+        f"; corrected by {row.labels} labels, the judge alone says {found.value:+.3f} "
+        f"[{found.lower:+.3f}, {found.upper:+.3f}]"
     )
 
 

@@ -6,8 +6,9 @@ import asyncio
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from escalera.apps import estimates
+from escalera.apps import estimates, judges
 from escalera.apps.estimates import Estimate, Probe
+from escalera.apps.judges import Finding
 from escalera.core.ladder import rungs
 from escalera.core.prompts import operators, rendering
 from escalera.core.stats import power
@@ -20,14 +21,6 @@ from escalera.ports import Provider
 from escalera.wiring import Installation, require_local
 
 PROBE_ITEMS = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One check: whether it passed, and what was seen."""
-
-    passed: bool
-    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +40,7 @@ def examine(installation: Installation) -> Diagnosis:
     """Check data, packages and the model, with one real call to it."""
     project = installation.project
     findings = [finding for task in project.tasks for finding in _data(project, task)]
+    findings += judges.findings(installation)
     findings.append(_packages(project))
     probe, reached = _reach(installation)
     findings.append(reached)

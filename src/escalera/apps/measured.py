@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from escalera.apps.report import numerals
 from escalera.core.answers import Answer
+from escalera.core.evaluation import compare, correction
+from escalera.core.evaluation.correction import ENOUGH, Labels
 from escalera.core.evaluation.summary import Summary, summarise
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.steps import Call
 from escalera.domain.system import Route
+from escalera.domain.task import Task
 from escalera.engine.measuring import Wanted
 
 
@@ -65,6 +68,17 @@ class Evaluation:
                     f"{name}: {entry.retried} answers came after a failed try; "
                     f"without their items the mean is {entry.first_try:.3f}"
                 )
+            if entry.basis == "judge":
+                said.append(
+                    f"{name}: the figure rests on the judge alone: {entry.labels} answers have "
+                    f"labels, {ENOUGH} are needed to correct it"
+                )
+            if entry.corrected is not None:
+                true = entry.corrected
+                said.append(
+                    f"{name}: that is what the judge says; corrected by {entry.labels} labels it "
+                    f"is {true.value:.3f} [{true.lower:.3f}, {true.upper:.3f}]"
+                )
             if entry.noise is not None:
                 said.append(
                     f"{name}: {entry.noise:.0%} of the squared error comes from drawing answers "
@@ -104,11 +118,39 @@ def gather(
             missing += len(calls) - len(known)
             if known:
                 answers = ((call.item, _answer(call, evidence)) for call in known)
-                found.append(summarise(name, task.name, answers, alpha=alpha))
+                entry = summarise(name, task.name, answers, alpha=alpha)
+                found.append(_corrected(entry, route, task, known, evidence, alpha))
     return Evaluation(split=wanted.split, summaries=tuple(found), missing=missing)
 
 
 # Below: private.
+
+
+def _corrected(
+    entry: Summary,
+    route: Route,
+    task: Task,
+    known: Sequence[Call],
+    evidence: Evidence,
+    alpha: float,
+) -> Summary:
+    """*entry* with the figure that people's labels correct, where a judge scores the task."""
+    labels = Labels.of(task)
+    if not labels.judged:
+        return entry
+    items = dict.fromkeys(call.item for call in known if call.repeat == 0)
+    others = replace(labels, golden=tuple(item for item in labels.golden if item not in items))
+    sample = compare.gather(evidence, [*items], route, None, others)
+    scores = sample.scored
+    basis = correction.basis(sample)
+    return replace(
+        entry,
+        basis=basis,
+        labels=correction.labelled(scores),
+        corrected=scores.figure(correction.interval(scores, alpha=alpha))
+        if basis == "corrected"
+        else None,
+    )
 
 
 def _answer(call: Call, evidence: Evidence) -> Answer:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 from escalera import wiring
-from escalera.apps import compared, measured, placebo
+from escalera.apps import calibrated, compared, measured, placebo
+from escalera.apps.calibrated import Calibrated
 from escalera.apps.compared import CHOICE, Comparison, of_tables
 from escalera.apps.measured import Evaluation
 from escalera.apps.placebo import Trials
@@ -21,16 +23,18 @@ from escalera.apps.report import document as documents
 from escalera.apps.report import page
 from escalera.core.evaluation import compare
 from escalera.core.evaluation.contrast import Asked, contrast
+from escalera.core.evaluation.correction import Labels
 from escalera.core.evaluation.placebo import Rules, Settings
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import naming, race
+from escalera.domain.dataset import Split
 from escalera.domain.event import Observed
 from escalera.domain.identity import short
 from escalera.domain.project import Project
 from escalera.domain.scores import ScoreRow, ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
-from escalera.engine import climb, comparing, measuring
+from escalera.engine import calibrating, climb, comparing, measuring
 from escalera.engine.measuring import Wanted
 from escalera.engine.observer import Observer, Quiet
 from escalera.engine.serve import Desk
@@ -212,7 +216,9 @@ class Workspace:
             Asked(
                 task=task.name,
                 margin=task.margin,
-                sample=compare.common(evidence, task.items("confirm"), left, right),
+                sample=compare.common(
+                    evidence, task.items("confirm"), left, right, Labels.of(task)
+                ),
             )
             for task in self.project.tasks
         ]
@@ -237,6 +243,31 @@ class Workspace:
         finally:
             journal.close()
         return compared.at_looks(candidate, incumbent, found)
+
+    def judge(self, name: str, *, progress: Progress | None = None) -> Calibrated:
+        """Hold a judge against people's labels; judges what it has not judged yet, under the caps.
+
+        Raises `EvidenceMissing` without a label.
+        """
+        panel = calibrated.panel_of(self.project, name)
+        with closing(self._installation.journal()) as journal:
+            means = self._installation.means(journal, (), progress or Quiet().progressed)
+            found = calibrating.run(self.project, panel, means)
+        return calibrated.of(panel, found, alpha=self.project.policy.alpha)
+
+    def labels_form(self, name: str, *systems: str, count: int, split: Split = "confirm") -> str:
+        """A file of labels to be filled in: random items with the answers of *systems*.
+
+        Without a system: what is served. Raises `EvidenceMissing` where they answered nothing.
+        """
+        panel = calibrated.panel_of(self.project, name)
+
+        def routes(evidence: Evidence) -> list[Route]:
+            return [self._route(system, evidence) for system in systems or ("served",)]
+
+        with closing(self._installation.journal()) as journal:
+            drawn = calibrating.draw(self.project, panel, journal, routes, split=split, count=count)
+        return calibrated.form(drawn, split=split)
 
     def report(self, into: Path | None = None) -> Path:
         """Write the decision report as one HTML file and return where it is.

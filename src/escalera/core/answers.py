@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from escalera.domain.event import Observed, Rescored
+from escalera.domain.judge import AWAITING
 from escalera.domain.message import FinishReason, Usage
 
 _FINISHES: tuple[FinishReason | None, ...] = (None, *get_args(FinishReason))
@@ -99,6 +100,12 @@ class Answers:
         """Whether there is an answer, scored or not."""
         number = self._systems.get(system)
         return number is not None and _key(item, repeat) in self._rows[number]
+
+    def awaiting(self, system: str, item: str, repeat: int = 0) -> bool:
+        """Whether there is an answer whose judges were not all heard."""
+        number = self._systems.get(system)
+        row = None if number is None else self._rows[number].get(_key(item, repeat))
+        return row is not None and self._reasons.get(row) == AWAITING
 
     def get(self, system: str, item: str, repeat: int = 0) -> Answer | None:
         """The answer, or None where there is none."""

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from escalera.core.answers import Answer, Answers
+from escalera.core.judgements import Judgements
 from escalera.domain.dataset import Example
 from escalera.domain.event import (
     Decided,
     Event,
     Failed,
+    Judged,
     Looked,
     Merged,
     Nominated,
@@ -54,7 +56,7 @@ class Spent:
     unpriced_completion_tokens: int = 0
     seconds: float = 0.0
 
-    def call(self, event: Observed) -> None:
+    def call(self, event: Observed | Judged) -> None:
         """Count a call that was bought."""
         prompt, completion = event.usage.prompt_tokens, event.usage.completion_tokens
         self.calls += 1
@@ -85,6 +87,7 @@ class Evidence:
     opened: list[Opened] = field(default_factory=list)
     proposed: list[Proposed] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
+    judged: Judgements = field(default_factory=Judgements)
     screened: list[Screened] = field(default_factory=list)
     raced: dict[str, list[Raced]] = field(default_factory=dict)
     priced: dict[RungName, Priced] = field(default_factory=dict)
@@ -106,10 +109,8 @@ class Evidence:
         """Fold one event in."""
         self.events += 1
         match event:
-            case Observed():
-                self._observe(event)
-            case Rescored():
-                self._rescore(event)
+            case Observed() | Judged() | Rescored():
+                self._answer(event)
             case Trained():
                 self.trained[event.recipe.digest] = event
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)
@@ -133,9 +134,21 @@ class Evidence:
             case _:
                 assert_never(event)
 
-    def has(self, system: System, item: Example, repeat: int = 0) -> bool:
-        """Whether *system* was asked *item*, scored or not."""
+    def asked(self, system: System, item: Example, repeat: int = 0) -> bool:
+        """Whether *system* was asked *item*."""
         return self.answers.has(system.digest, item.digest, repeat)
+
+    def awaits(self, system: System, item: Example, repeat: int = 0) -> bool:
+        """Whether the answer of *system* to *item* waits for its judges."""
+        return self.answers.awaiting(system.digest, item.digest, repeat)
+
+    def has(self, system: System, item: Example, repeat: int = 0) -> bool:
+        """Whether nothing is left to do: *system* was asked *item*, and judged if it is to be.
+
+        The answer may be unscored all the same, for a reason that is kept.
+        """
+        key = (system.digest, item.digest, repeat)
+        return self.answers.has(*key) and not self.answers.awaiting(*key)
 
     def sample(self, system: System, item: Example, repeat: int = 0) -> Answer | None:
         """What *system* answered to *item* at this repeat, or None when it was not asked."""
@@ -216,9 +229,23 @@ class Evidence:
         self.decided.clear()
         self.stopped.clear()
 
+    def _answer(self, event: Observed | Judged | Rescored) -> None:
+        match event:
+            case Observed():
+                self._observe(event)
+            case Judged():
+                self._judge(event)
+            case Rescored():
+                self._rescore(event)
+
     def _observe(self, event: Observed) -> None:
         self.answers.add(event)
         self.scorers[(event.task, event.scorer)] += 1
+        if event.bought:
+            self.spent.call(event)
+
+    def _judge(self, event: Judged) -> None:
+        self.judged.add(event)
         if event.bought:
             self.spent.call(event)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from escalera.domain.dataset import Split
+from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
 from escalera.domain.project import RungName
 from escalera.domain.recipe import LossPoint, MergePlan, TrainingRecipe
@@ -132,8 +133,46 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A judge was asked about one answer.
+
+    `system`, `item_digest` and `repeat` say which (`system` is empty for an answer that is only in
+    a file of labels), and `answer` is the digest of its text. `judge` is the digest of who grades
+    by what; `order` the place in which the answer was shown; `draw` counts the grades that one
+    judge gives, `turn` how often it was asked for this one before. `grade` is in [0, 1], or None
+    with the `reason`; where a later turn has a grade, that one counts. The other fields are of the
+    call, as in `Observed`. The score that follows from all grades is a `Rescored`.
+    """
+
+    system: str
+    item: str
+    item_digest: str
+    repeat: int
+    task: str
+    answer: str
+    judge: str
+    order: Order
+    draw: int
+    turn: int
+    grade: float | None
+    reason: str | None
+    request: str
+    bought: bool
+    reply: str
+    finish: FinishReason | None
+    attempts: int
+    usage: Usage
+    micro_dollars: int | None
+    revision: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rescored:
-    """A reply that was bought under another scorer got its score from this one."""
+    """A reply that is in the journal got its score from this scorer.
+
+    It was bought when its task had another one, or its judges have been heard.
+    """
 
     system: str
     item_digest: str
@@ -212,7 +251,9 @@ class Looked:
 
     `verdict` is an `Adequacy` or a `Comparison` word; `settled` is whether sampling may stop.
     `figure` is the mean score (adequacy) or the mean paired difference (regression) with its
-    repeated confidence interval; `unscored` counts items left out for want of a score.
+    repeated confidence interval; `unscored` counts items left out for want of a score. Where a
+    judge scores, `basis` says whether people's `labels` (so many items have one) correct the
+    figure, and `judge` is then what the judge alone would say.
     """
 
     question: Question
@@ -226,6 +267,9 @@ class Looked:
     passed: bool
     settled: bool
     unscored: int
+    basis: Basis = "scorer"
+    judge: Figure | None = None
+    labels: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +311,7 @@ Event = (
     | Proposed
     | Screened
     | Observed
+    | Judged
     | Rescored
     | Raced
     | RouterFitted

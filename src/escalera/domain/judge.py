@@ -9,8 +9,13 @@ from escalera.domain.identity import digest_of, short
 from escalera.domain.message import Decoding
 
 JudgeKind = Literal["rubric", "pairwise"]
+Basis = Literal["scorer", "judge", "corrected"]
+"""What a figure rests on: a rule, a judge alone, or a judge that people's labels correct."""
 Order = Literal["alone", "first", "second"]
 """The place of the graded answer: alone, or before or behind the one it is compared with."""
+
+AWAITING = "not judged yet"
+"""Why an answer has no score until its judges were heard."""
 
 PREFIX = "judge:"
 """What the name of a scorer begins with where a judge gives the scores."""
@@ -78,6 +83,12 @@ class Panel:
     def scorer(self) -> str:
         """The name under which the panel's scores are kept: other judges, another scorer."""
         return f"{PREFIX}{self.name}@{short(digest_of((self.judges, self.repeats)))}"
+
+    @property
+    def scale(self) -> Scale:
+        """On which people label: the judges' own scale, or loss, tie and win as 0, 0.5 and 1."""
+        judge = self.judges[0]
+        return judge.scale if judge.kind == "rubric" else Scale(lowest=0, highest=1)
 
     @property
     def models(self) -> tuple[str, ...]:

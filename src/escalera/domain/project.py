@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from escalera.domain.judge import Panel
 from escalera.domain.recipe import LoraLevers
 from escalera.domain.task import Task
 
@@ -68,7 +69,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """Tasks with bars, the base model, policy, budget and training levers."""
+    """Tasks with bars, the base model, policy, budget and training levers.
+
+    `judges` are the panels that score answers, and `graders` the models that grade in them.
+    """
 
     name: str
     model: BaseModel
@@ -76,6 +80,17 @@ class Project:
     policy: Policy
     budget: Budget
     levers: LoraLevers
+    judges: tuple[Panel, ...] = ()
+    graders: tuple[BaseModel, ...] = ()
+
+    def panel(self, scorer: str) -> Panel | None:
+        """The judges behind a scorer, or None where it is no judge."""
+        return next((panel for panel in self.judges if panel.scorer == scorer), None)
+
+    def grades(self, task: str) -> int:
+        """How many grades an answer to *task* needs: none where no judge scores it."""
+        panel = self.panel(self.task(task).scorer)
+        return 0 if panel is None else panel.grades
 
     def task(self, name: str) -> Task:
         """The task called *name*; KeyError when there is none."""

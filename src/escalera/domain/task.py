@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from escalera.domain.dataset import Example, Split
+from escalera.domain.judge import Label
 from escalera.domain.system import Prompt
 
 
@@ -34,7 +35,7 @@ class Task:
     still acceptable when a system for another task is changed; `share` the part of the traffic in
     [0, 1]; `value_per_point` the money that one percentage point is worth per month. `examples`
     are in the project's order (`dataset.in_order`). `prompts` are the user's own, which are tried
-    beside those that are made from `parts`.
+    beside those that are made from `parts`. `labels` are what people gave answers to its items.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Task:
     parts: PromptParts
     examples: tuple[Example, ...]
     prompts: tuple[NamedPrompt, ...] = ()
+    labels: tuple[Label, ...] = ()
 
     def items(self, split: Split) -> tuple[Example, ...]:
         """The examples of one split, in the project's order."""

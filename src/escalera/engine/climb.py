@@ -16,6 +16,7 @@ from escalera.domain.event import Event, Failed
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project
 from escalera.engine import evaluation, making
+from escalera.engine.judging import Judging
 from escalera.engine.observer import Observer
 from escalera.engine.purse import Purse
 from escalera.errors import EscaleraError, JournalError, ProviderError
@@ -24,7 +25,10 @@ from escalera.ports import Artifacts, Clock, Journal, Merger, Provider, Trainer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What a climb works with. `provider`, `trainer` and `merger` are made when first needed."""
+    """What a climb works with. `provider`, `trainer` and `merger` are made when first needed.
+
+    `judge` makes the provider of a model that grades, by its name.
+    """
 
     journal: Journal
     artifacts: Artifacts
@@ -32,6 +36,7 @@ class Ports:
     provider: Callable[[], Provider]
     trainer: Callable[[], Trainer]
     merger: Callable[[], Merger]
+    judge: Callable[[str], Provider] | None = None
 
 
 def run(project: Project, *, ports: Ports, observer: Observer, version: str) -> Evidence:
@@ -62,6 +67,7 @@ class _Performer:
         self._ports = ports
         self._observer = observer
         self._provider: Provider | None = None
+        self._judges: dict[str, Provider] = {}
         self.evidence = fold(ports.journal.events())
         self._purse = Purse(Caps.of(project), self.evidence)
 
@@ -87,23 +93,46 @@ class _Performer:
             raise
 
     async def close(self) -> None:
-        """Close the provider, if one was made."""
-        if self._provider is not None:
-            await self._provider.close()
+        """Close every provider that was made."""
+        made = [] if self._provider is None else [self._provider]
+        for provider in (*made, *self._judges.values()):
+            await provider.close()
 
     async def _evaluate(self, step: steps.Evaluate) -> None:
-        if self._provider is None:
-            self._provider = self._ports.provider()
         evaluator = evaluation.Evaluator(
             project=self._project,
             evidence=self.evidence,
-            provider=self._provider,
+            provider=self._asked(),
             purse=self._purse,
             bought=self._ports.journal.bought,
             record=self._append,
             progress=self._observer.progressed,
         )
         await evaluator.perform(step.calls, purpose=step.purpose)
+        judging = Judging(
+            project=self._project,
+            evidence=self.evidence,
+            journal=self._ports.journal,
+            provider=self._judge,
+            purse=self._purse,
+            record=self._append,
+            progress=self._observer.progressed,
+        )
+        await judging.perform(step.calls)
+
+    def _asked(self) -> Provider:
+        if self._provider is None:
+            self._provider = self._ports.provider()
+        return self._provider
+
+    def _judge(self, model: str) -> Provider:
+        """The provider of a model that grades; where it is the climb's own, there is one of it."""
+        if model == self._project.model.name:
+            return self._asked()
+        if model not in self._judges:
+            assert self._ports.judge is not None  # noqa: S101  the project has judges
+            self._judges[model] = self._ports.judge(model)
+        return self._judges[model]
 
     def _rescored(self) -> Sequence[Event]:
         return [*rescoring.events(self._project, self.evidence, self._ports.journal.events())]

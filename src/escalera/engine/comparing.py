@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from escalera.core.evaluation import compare
 from escalera.core.evaluation.contrast import Asked, Contrast, row
+from escalera.core.evaluation.correction import Labels
 from escalera.core.evaluation.sample import Sample
 from escalera.core.ladder.steps import Call
 from escalera.core.stats import distributions
@@ -135,4 +136,5 @@ class _Talk:
 
     def _sample(self, task: Task, look: int) -> Sample:
         evidence = self.measurement.evidence
-        return compare.gather(evidence, self._items(task, look), self._candidate, self._incumbent)
+        items, labels = self._items(task, look), Labels.of(task)
+        return compare.gather(evidence, items, self._candidate, self._incumbent, labels)

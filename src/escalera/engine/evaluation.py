@@ -125,8 +125,8 @@ class Evaluator:
         return run.last
 
     def _new(self, calls: Sequence[Call]) -> list[Call]:
-        has = self.evidence.has
-        return [call for call in calls if not has(call.system, call.item, call.repeat)]
+        asked = self.evidence.asked
+        return [call for call in calls if not asked(call.system, call.item, call.repeat)]
 
 
 # Below: private.

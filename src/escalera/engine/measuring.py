@@ -15,6 +15,7 @@ from escalera.domain.project import Project
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.engine.evaluation import Evaluator
+from escalera.engine.judging import Judging
 from escalera.engine.purse import Purse
 from escalera.engine.together import all_or_first_error
 from escalera.ports import Journal, Progress, Provider
@@ -79,6 +80,33 @@ class Measurement:
 
     async def _ask_all(self, by_model: Mapping[str, Sequence[Call]]) -> None:
         await all_or_first_error([self._ask(name, calls) for name, calls in by_model.items()])
+        await self._judge([call for calls in by_model.values() for call in calls])
+
+    async def _judge(self, calls: Sequence[Call]) -> None:
+        made: dict[str, Provider] = {}
+
+        def provider(model: str) -> Provider:
+            if model not in made:
+                made[model] = self._means.provider(model)
+            return made[model]
+
+        try:
+            await self.judging(provider).perform(calls)
+        finally:
+            for one in made.values():
+                await one.close()
+
+    def judging(self, provider: Callable[[str], Provider]) -> Judging:
+        """What asks judges, with the providers of their models by name."""
+        return Judging(
+            project=self._project,
+            evidence=self.evidence,
+            journal=self._means.journal,
+            provider=provider,
+            purse=self._purse,
+            record=self.record,
+            progress=self._means.progress,
+        )
 
     async def _ask(self, name: str, calls: Sequence[Call]) -> None:
         provider = self._means.provider(name)

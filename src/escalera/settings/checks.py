@@ -9,6 +9,8 @@ from pathlib import PurePath
 import msgspec
 
 from escalera.core.evaluation.scorers import SCORERS
+from escalera.domain.judge import PREFIX
+from escalera.settings import judge_checks
 from escalera.settings.tables import LoraTable, ModelTable, ProjectFile, TaskTable
 
 Problem = tuple[str, str, str]
@@ -26,7 +28,7 @@ LARGEST_SEED = 2**63 - 1
 
 def problems(found: ProjectFile) -> list[Problem]:
     """Everything wrong with a project file that has the right keys and types."""
-    return [*_numbers(found), *_models(found), *_tasks(found)]
+    return [*_numbers(found), *_models(found), *judge_checks.problems(found), *_tasks(found)]
 
 
 # Below: private.
@@ -143,9 +145,13 @@ def _tasks(found: ProjectFile) -> list[Problem]:
     if not found.tasks:
         return [("tasks", "is empty", "Add a table [tasks.NAME] for each query type")]
     for name, task in found.tasks.items():
-        if task.scorer not in SCORERS:
-            known = f"Choose one of {', '.join(SCORERS)}"
+        judges = [f"{PREFIX}{judge}" for judge in found.judges]
+        if task.scorer not in (*SCORERS, *judges):
+            known = f"Choose one of {', '.join((*SCORERS, *judges))}"
             return [(f"tasks.{name}.scorer", f"{task.scorer!r} is not a scorer", known)]
+        if task.labels is not None and task.scorer not in judges:
+            rule = f"is given, and the scorer {task.scorer!r} is no judge"
+            return [(f"tasks.{name}.labels", rule, "Labels calibrate judges: leave it out")]
         files = task.prompt.files
         names = Counter(PurePath(file).stem for file in files)
         if twice := [name for name, count in names.items() if count > 1]:

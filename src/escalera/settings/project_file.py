@@ -20,6 +20,7 @@ from escalera.settings import checks
 from escalera.settings.tables import (
     BudgetTable,
     ClimbTable,
+    JudgeTable,
     LoraTable,
     ModelTable,
     ProjectFile,
@@ -90,6 +91,7 @@ class _Reader:
             models=self._named("models", ModelTable),
             climb=self._table("climb", ClimbTable),
             tasks=self._named("tasks", TaskTable),
+            judges=self._named("judges", JudgeTable) if "judges" in self._raw else {},
             budget=self._table("budget", BudgetTable, optional=True),
             lora=self._table("lora", LoraTable, optional=True),
         )

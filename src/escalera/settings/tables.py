@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from escalera.domain.judge import JudgeKind
 from escalera.domain.project import RungName, Spending
 from escalera.domain.recipe import LoraLevers
 from escalera.domain.task import PromptParts
@@ -95,6 +96,27 @@ class PromptTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         )
 
 
+class JudgeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[judges.NAME]`: models that grade answers which no rule can score."""
+
+    model: str | list[str]
+    rubric: str
+    kind: JudgeKind = "rubric"
+    scale: list[int] = msgspec.field(default_factory=lambda: [0, 4])
+    anchors: list[str] = msgspec.field(default_factory=list)
+    reference: bool = True
+    repeats: int = 1
+    temperature: float = 0.0
+    max_tokens: int = 512
+    min_agreement: float = 0.4
+    allow_self: bool = False
+
+    @property
+    def models(self) -> list[str]:
+        """The names of the models, of one or of several."""
+        return [self.model] if isinstance(self.model, str) else self.model
+
+
 class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[tasks.NAME]`: one query type."""
 
@@ -106,6 +128,7 @@ class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     share: float | None = None
     value_per_point: float = 0.0
     max_tokens: int = 256
+    labels: str | None = None
     prompt: PromptTable = PromptTable()
 
 
@@ -116,5 +139,6 @@ class ProjectFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     models: dict[str, ModelTable]
     climb: ClimbTable
     tasks: dict[str, TaskTable]
+    judges: dict[str, JudgeTable] = {}
     budget: BudgetTable = BudgetTable()
     lora: LoraTable = LoraTable()

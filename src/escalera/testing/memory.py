@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from escalera.domain.event import Event, Observed
+from escalera.domain.event import Event, Judged, Observed
 
 
 class MemoryJournal:
@@ -28,6 +28,15 @@ class MemoryJournal:
             event.request: event
             for event in self._events
             if isinstance(event, Observed) and event.bought and event.request in wanted
+        }
+
+    def judged(self, requests: Sequence[str]) -> Mapping[str, Judged]:
+        """Grades that were bought, by the keys of their requests."""
+        wanted = set(requests)
+        return {
+            event.request: event
+            for event in self._events
+            if isinstance(event, Judged) and event.bought and event.request in wanted
         }
 
     def close(self) -> None:

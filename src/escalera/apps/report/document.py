@@ -19,7 +19,7 @@ from escalera.core.ladder.choosing import Candidate
 from escalera.core.ladder.confirm import Standing
 from escalera.core.ladder.planner import project_digest
 from escalera.domain.dataset import SPLITS
-from escalera.domain.event import Stopped, Trained
+from escalera.domain.event import Looked, Stopped, Trained
 from escalera.domain.project import Project
 from escalera.domain.system import Route
 from escalera.domain.verdict import Figure
@@ -148,8 +148,12 @@ def _cell(case: Case, route: Route, standing: Standing) -> Document:
     cell: Document = {
         "task": standing.task.name,
         "score": figure(standing.adequacy.figure),
+        "basis": standing.adequacy.basis,
+        "judge": _alone(standing.adequacy),
+        "labels": standing.adequacy.labels,
         "adequacy": standing.adequacy.verdict,
         "difference": figure(change.figure) if change is not None else None,
+        "judge_difference": None if change is None else _alone(change),
         "comparison": change.verdict if change is not None else None,
         "gate": change.passed if change is not None else (True if standing.identical else None),
         "identical": standing.identical,
@@ -157,6 +161,11 @@ def _cell(case: Case, route: Route, standing: Standing) -> Document:
         "unscored": standing.adequacy.unscored,
     }
     return cell | _per_call(asked)
+
+
+def _alone(found: Looked) -> Document | None:
+    """What the judge alone would say, where people's labels correct it."""
+    return None if found.judge is None else figure(found.judge)
 
 
 def _per_call(asked: list[Answer]) -> Document:

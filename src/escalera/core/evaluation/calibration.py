@@ -19,12 +19,15 @@ from typing import Literal
 import numpy as np
 
 from escalera.core.evaluation.judge import Given, Grade
-from escalera.core.stats import agreement, concordance, judging, mean, paired
+from escalera.core.stats import agreement, concordance, distributions, judging, mean, paired
 from escalera.core.stats.clustering import Interval
 from escalera.core.stats.judging import Judged
 from escalera.domain.judge import JudgeKind, Panel
 
 Trust = Literal["trusted", "undecided", "not trusted"]
+
+HALF_WIDTH = 0.05
+"""To how much a mean score is to be known when labels are counted."""
 
 ALL = ""
 """Stands for all query types together."""
@@ -54,7 +57,9 @@ class Agreement:
     chance. `alpha` has every person and the judge as raters, `people` the persons alone, `steady`
     the judge's own grades of one answer where it gave several. `bias` is judge minus people.
     `label_worth` is how many labels without the judge one label beside it replaces, where far more
-    answers have a judge's grade than a label: 1 / (1 - r^2). What cannot be computed is None.
+    answers have a judge's grade than a label: 1 / (1 - r^2). `labels_needed` bring the corrected
+    mean of a system to +-`HALF_WIDTH`, by the spread of these labels around the judge. What cannot
+    be computed is None.
     """
 
     task: str
@@ -70,6 +75,7 @@ class Agreement:
     steady: Interval | None
     position: Judged | None
     label_worth: float | None
+    labels_needed: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +161,7 @@ def _agreement(task: str, panel: Panel, answers: Sequence[Graded], alpha: float)
         steady=_known(alpha_of(_table(own))),
         position=_position(scored, alpha),
         label_worth=_worth(judge, human),
+        labels_needed=_needed(judge, human, alpha),
     )
 
 
@@ -213,6 +220,15 @@ def _worth(judge: Sequence[float], human: Sequence[float]) -> float | None:
         return None
     r = float(np.corrcoef(judge, human)[0, 1])
     return 1.0 / max(1.0 - r * r, 1e-12) if r * r < 1.0 - 1e-9 else None
+
+
+def _needed(judge: Sequence[float], human: Sequence[float], alpha: float) -> int | None:
+    """Labels for an interval of +-HALF_WIDTH: z^2 var(y) (1 - r^2) / HALF_WIDTH^2."""
+    worth = _worth(judge, human)
+    if worth is None:
+        return None
+    z = distributions.normal_quantile(1.0 - 0.5 * alpha)
+    return math.ceil(z * z * float(np.var(human, ddof=1)) / worth / HALF_WIDTH**2)
 
 
 def _known(compute: Callable[[], Interval]) -> Interval | None:

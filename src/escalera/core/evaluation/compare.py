@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
+from escalera.core.evaluation import correction
+from escalera.core.evaluation.correction import NO_LABELS, Labels
 from escalera.core.evaluation.sample import Row, Sample, Scores
 from escalera.core.evidence import Evidence
 from escalera.core.stats import mean, noninferiority, paired, sequential
@@ -19,7 +22,7 @@ from escalera.domain.event import Looked
 from escalera.domain.project import Policy
 from escalera.domain.system import Route
 from escalera.domain.task import Task
-from escalera.domain.verdict import Adequacy, Question
+from escalera.domain.verdict import Adequacy, Figure, Question
 
 
 def look(question: Question, sample: Sample, before: Sequence[Looked], policy: Policy) -> Looked:
@@ -54,6 +57,9 @@ def look(question: Question, sample: Sample, before: Sequence[Looked], policy: P
         passed=passed,
         settled=shown or time >= 1.0,
         unscored=sample.unscored,
+        basis=correction.basis(sample),
+        judge=_by_judge(question, sample, reading.nominal_alpha),
+        labels=correction.labelled(scores),
     )
 
 
@@ -64,33 +70,69 @@ def cutoffs(task: Task, policy: Policy) -> tuple[int, ...]:
 
 
 def gather(
-    evidence: Evidence, items: Sequence[Example], candidate: Route, incumbent: Route | None
+    evidence: Evidence,
+    items: Sequence[Example],
+    candidate: Route,
+    incumbent: Route | None,
+    labels: Labels = NO_LABELS,
 ) -> Sample:
-    """What *candidate* (and *incumbent*) scored on all *items*, whether asked or not."""
-    rows = [
-        Row(
-            candidate=_scored(candidate, item, evidence),
-            incumbent=None if incumbent is None else _scored(incumbent, item, evidence),
-            cluster=item.cluster,
-        )
-        for item in items
-    ]
-    return Sample(rows=tuple(rows), paired=incumbent is not None)
+    """What *candidate* (and *incumbent*) scored on all *items*, whether asked or not.
+
+    `labels` are the task's, where a judge scores it.
+    """
+    row = partial(_row, evidence, candidate, incumbent, labels)
+    return Sample(
+        rows=tuple(map(row, items)),
+        paired=incumbent is not None,
+        judged=labels.judged,
+        golden=tuple(row for row in map(row, labels.golden) if row.human is not None),
+    )
 
 
 def common(
-    evidence: Evidence, items: Sequence[Example], candidate: Route, incumbent: Route
+    evidence: Evidence,
+    items: Sequence[Example],
+    candidate: Route,
+    incumbent: Route,
+    labels: Labels = NO_LABELS,
 ) -> Sample:
     """The items that both routes were asked, scored or not, in an order of their own."""
-    rows = []
-    for item in sorted(items, key=lambda item: item.id):
-        left, right = evidence.answer(candidate, item), evidence.answer(incumbent, item)
-        if left is not None and right is not None:
-            rows.append(Row(candidate=left.score, incumbent=right.score, cluster=item.cluster))
-    return Sample(rows=tuple(rows), paired=True)
+    asked = [
+        item
+        for item in sorted(items, key=lambda item: item.id)
+        if evidence.answer(candidate, item) is not None
+        and evidence.answer(incumbent, item) is not None
+    ]
+    return gather(evidence, asked, candidate, incumbent, labels)
 
 
 # Below: private.
+
+
+def _row(
+    evidence: Evidence, candidate: Route, incumbent: Route | None, labels: Labels, item: Example
+) -> Row:
+    human, chance = _human(evidence, candidate, incumbent, labels, item)
+    return Row(
+        candidate=_scored(candidate, item, evidence),
+        incumbent=None if incumbent is None else _scored(incumbent, item, evidence),
+        cluster=item.cluster,
+        human=human,
+        chance=chance,
+    )
+
+
+def _human(
+    evidence: Evidence, candidate: Route, incumbent: Route | None, labels: Labels, item: Example
+) -> tuple[float | None, float]:
+    """What people gave, and the chance that they were asked; a difference needs both answers."""
+    mine = labels.label(evidence, evidence.answering(candidate, item), item)
+    if mine is None or incumbent is None:
+        return (None, 1.0) if mine is None else (mine.score, mine.probability)
+    theirs = labels.label(evidence, evidence.answering(incumbent, item), item)
+    if theirs is None:
+        return None, 1.0
+    return mine.score - theirs.score, min(mine.probability, theirs.probability)
 
 
 def _scored(route: Route, item: Example, evidence: Evidence) -> float | None:
@@ -101,6 +143,9 @@ def _scored(route: Route, item: Example, evidence: Evidence) -> float | None:
 def _statistic(question: Question, scores: Scores) -> float:
     if not scores.candidate:
         return 0.0
+    if correction.suffices(scores):
+        null = question.threshold if question.kind == "adequacy" else -question.threshold
+        return correction.z_statistic(scores, null=null)
     if question.kind == "adequacy":
         return mean.z_statistic(scores.candidate, scores.clusters, bar=question.threshold)
     return paired.z_statistic(
@@ -114,6 +159,20 @@ def _interval(question: Question, scores: Scores, alpha: float) -> Interval:
         return Interval(estimate=low, lower=low, upper=1.0, alpha=alpha, method="no scores")
     # An interval needs an error above 0 even where a first look spends next to nothing.
     usable = max(alpha, 1e-12)
+    if correction.suffices(scores):
+        return correction.interval(scores, alpha=usable)
+    return _uncorrected(question, scores, usable)
+
+
+def _by_judge(question: Question, sample: Sample, alpha: float) -> Figure | None:
+    """What the judge alone would say, where people correct it."""
+    scores = sample.scored
+    if not sample.judged or not correction.suffices(scores):
+        return None
+    return scores.figure(_uncorrected(question, scores, max(alpha, 1e-12)))
+
+
+def _uncorrected(question: Question, scores: Scores, usable: float) -> Interval:
     if question.kind == "adequacy":
         return mean.interval(scores.candidate, scores.clusters, alpha=usable)
     return paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=usable)

@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from escalera.core.evaluation import correction
 from escalera.core.evaluation.sample import Sample, Scores
 from escalera.core.stats import distributions, mean, multiplicity, noninferiority, paired
 from escalera.core.stats.clustering import Interval
+from escalera.domain.judge import Basis
 from escalera.domain.verdict import Comparison, Figure
 
 Gate = Literal["passed", "undecided", "regressed"]
@@ -27,7 +29,9 @@ class Contrast:
     `gate` says whether the candidate is shown not to fall by the margin or more; it is undecided,
     too, where missing scores could change it. `worst` and `best` are the difference over all items
     if every missing score spoke against the candidate, and for it. Where looks were taken there is
-    no p value: the interval is that of the last look, and holds at all of them together.
+    no p value: the interval is that of the last look, and holds at all of them together. Where a
+    judge scores, `basis` says whether people's `labels` correct the difference, and `judge` is then
+    what the judge alone would say; both means are the judge's.
     """
 
     task: str
@@ -44,6 +48,9 @@ class Contrast:
     p_holm: float | None
     right_to_wrong: float
     wrong_to_right: float
+    basis: Basis = "scorer"
+    judge: Figure | None = None
+    labels: int = 0
 
     @property
     def non_inferior(self) -> bool:
@@ -78,7 +85,8 @@ def row(
 ) -> Contrast:
     """One task at its own *alpha*: that of a look, or its share of a table's."""
     scores = asked.sample.scored
-    difference = paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=alpha)
+    difference, alone = _difference(scores, alpha), _uncorrected(scores, alpha)
+    basis = correction.basis(asked.sample)
     judged = _judged(difference, asked.margin)
     worst, best = asked.sample.worst(), asked.sample.best()
     pairs = list(zip(scores.candidate, scores.incumbent, strict=True))
@@ -97,6 +105,9 @@ def row(
         p_holm=p_holm,
         right_to_wrong=sum(new < old for new, old in pairs) / len(pairs),
         wrong_to_right=sum(new > old for new, old in pairs) / len(pairs),
+        basis=basis,
+        judge=scores.figure(alone) if basis == "corrected" else None,
+        labels=correction.labelled(scores),
     )
 
 
@@ -127,8 +138,7 @@ def _readings(sample: Sample) -> list[Scores]:
 
 
 def _gate_of(scores: Scores, margin: float, alpha: float) -> Gate:
-    interval = paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=alpha)
-    judged = _judged(interval, margin)
+    judged = _judged(_difference(scores, alpha), margin)
     if judged.non_inferior:
         return "passed"
     return "regressed" if judged.regressed else "undecided"
@@ -140,7 +150,19 @@ def _judged(interval: Interval, margin: float) -> noninferiority.Verdict:
     )
 
 
+def _difference(scores: Scores, alpha: float) -> Interval:
+    if correction.suffices(scores):
+        return correction.interval(scores, alpha=alpha)
+    return _uncorrected(scores, alpha)
+
+
+def _uncorrected(scores: Scores, alpha: float) -> Interval:
+    return paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=alpha)
+
+
 def _p_value(scores: Scores) -> float:
+    if correction.suffices(scores):
+        return 2 * distributions.normal_cdf(-abs(correction.z_statistic(scores, null=0.0)))
     unclustered = len(set(scores.clusters)) == len(scores.clusters)
     if unclustered and mean.is_binary(scores.candidate) and mean.is_binary(scores.incumbent):
         return paired.mcnemar(scores.candidate, scores.incumbent).p_value

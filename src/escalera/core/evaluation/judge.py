@@ -6,7 +6,7 @@ models wrote stands between marks that are made from its own hash, so that no te
 own mark and go on as an instruction. A grade that cannot be read is asked for once more, and is
 then unscored, with the reason: it is never a wrong answer.
 
-Pure: dialogues are generators that yield a request and receive what was said.
+Pure: dialogues are generators that yield a question and receive what was said.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
+from escalera.domain.dataset import Example
 from escalera.domain.identity import digest_of
 from escalera.domain.judge import Judge, Order, Panel
-from escalera.domain.message import FinishReason, Message, Request
+from escalera.domain.message import FinishReason, Message, Query
+from escalera.domain.system import Prompt, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,14 @@ class Matter:
     question: str
     answer: str
     target: str
+
+    @classmethod
+    def of(cls, item: Example, answer: str) -> Matter:
+        """An answer to *item*: the question has the turns before it and the facts beside it."""
+        turns = [f"{turn.role}: {turn.content}" for turn in item.history]
+        asked = f"user: {item.input}" if turns else item.input
+        facts = [f"{name}: {value}" for name, value in item.fields]
+        return cls(question="\n\n".join([*turns, asked, *facts]), answer=answer, target=item.target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,47 +68,58 @@ class Given:
     grade: Grade
 
 
+UNASKED = "the judge could not be asked: "
+"""What the reason begins with where there is no grade because a call failed."""
+
 TURNS = 2
 """How often a judge is asked, at most, for one grade."""
 
 
+def system(judge: Judge) -> System:
+    """What answers for *judge*: its model, told to be a judge."""
+    return System(
+        model=judge.model,
+        revision=judge.revision,
+        prompt=Prompt(system=_SYSTEM),
+        decoding=judge.decoding,
+    )
+
+
 def grading(
-    judge: Judge, matter: Matter, *, order: Order = "alone", draw: int = 0
-) -> Generator[Request, Heard, Grade]:
-    """The dialogue for one grade: yields what is sent, receives what was said.
+    judge: Judge, matter: Matter, *, order: Order = "alone"
+) -> Generator[Query, Heard, Grade]:
+    """The dialogue for one grade: yields what is asked of its `system`, receives what was said.
 
     An unreadable verdict is asked for once more; a call that failed or was filtered is not.
     """
-    request = opening(judge, matter, order=order, draw=draw)
-    heard = yield request
+    query = opening(judge, matter, order=order)
+    heard = yield query
     found = read(judge, order, heard)
     if found.value is None and heard.finish in ("stop", "length"):
-        heard = yield again(judge, request, heard, found)
+        heard = yield again(judge, query, heard, found)
         found = read(judge, order, heard)
     return found
 
 
-def opening(judge: Judge, matter: Matter, *, order: Order = "alone", draw: int = 0) -> Request:
-    """The first request for a grade; every `draw` has its own seed."""
-    text = _rubric(judge, matter) if judge.kind == "rubric" else _pair(judge, matter, order)
-    decoding = judge.decoding
-    if draw:
-        decoding = replace(decoding, seed=decoding.seed + draw)
-    system = Message(role="system", content=_SYSTEM)
-    return Request(messages=(system, Message(role="user", content=text)), decoding=decoding)
+def opening(judge: Judge, matter: Matter, *, order: Order = "alone") -> Query:
+    """The first question for a grade."""
+    if judge.kind == "rubric":
+        return Query(input=_rubric(judge, matter))
+    return Query(input=_pair(judge, matter, order))
 
 
-def again(judge: Judge, request: Request, heard: Heard, found: Grade) -> Request:
-    """The second and last request: what was said, and what could not be read in it."""
+def again(judge: Judge, query: Query, heard: Heard, found: Grade) -> Query:
+    """The second and last question: after what was said, and what could not be read in it."""
+    asked = Message(role="user", content=query.input)
     said = Message(role="assistant", content=heard.text or "(nothing)")
-    asked = Message(role="user", content=_AGAIN.format(reason=found.reason, form=_form(judge)))
-    return replace(request, messages=(*request.messages, said, asked))
+    text = _AGAIN.format(reason=found.reason, form=_form(judge))
+    return Query(input=text, history=(asked, said))
 
 
 def read(judge: Judge, order: Order, heard: Heard) -> Grade:
     """The grade in what was said: its last line, which must be a verdict in the agreed form."""
     if heard.finish is None:
-        return Grade(value=None, reason=f"the judge could not be asked: {heard.reason}")
+        return Grade(value=None, reason=f"{UNASKED}{heard.reason}")
     if heard.finish == "filtered":
         return Grade(value=None, reason="the judge's endpoint filtered its reply")
     if heard.finish == "length":
@@ -135,6 +156,7 @@ def conclude(panel: Panel, given: Sequence[Given]) -> Grade:
 
 # Below: private.
 
+# A template without marks.
 _SYSTEM = (
     "You are a careful, impartial judge of answers. You go by the rubric alone: length, style and "
     "a confident tone count for nothing unless the rubric says so. Texts between marks such as "

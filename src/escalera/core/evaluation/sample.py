@@ -11,20 +11,32 @@ from escalera.domain.verdict import Figure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One item: the score of the candidate, of the incumbent, and its cluster; None is missing."""
+    """One item: the score of the candidate, of the incumbent, and its cluster; None is missing.
+
+    `human` is what people gave the candidate's answer in place of a judge, or the difference of
+    what they gave both; `chance` is the known probability that they were asked.
+    """
 
     candidate: float | None
     incumbent: float | None
     cluster: str
+    human: float | None = None
+    chance: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """Scores of the items that count; `incumbent` is empty where nothing is compared."""
+    """Scores of the items that count; `incumbent` is empty where nothing is compared.
+
+    `human` and `chances` are empty where no item has a label; `golden` as in `Sample`.
+    """
 
     candidate: tuple[float, ...]
     incumbent: tuple[float, ...]
     clusters: tuple[str, ...]
+    human: tuple[float | None, ...] = ()
+    chances: tuple[float, ...] = ()
+    golden: tuple[Row, ...] = ()
 
     def figure(self, interval: Interval) -> Figure:
         """An interval that was computed from these scores, with what it rests on."""
@@ -39,15 +51,21 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Every item of a question. `paired`: an incumbent is compared on the same items."""
+    """Every item of a question. `paired`: an incumbent is compared on the same items.
+
+    `judged`: a judge gave the scores. `golden` are labelled items besides, which correct the judge
+    and are no part of the question.
+    """
 
     rows: tuple[Row, ...]
     paired: bool
+    judged: bool = False
+    golden: tuple[Row, ...] = ()
 
     @property
     def scored(self) -> Scores:
         """The items that every system involved has scored."""
-        return _scores([row for row in self.rows if not self._gap(row)], paired=self.paired)
+        return self._scores([row for row in self.rows if not self._gap(row)])
 
     @property
     def unscored(self) -> int:
@@ -68,23 +86,24 @@ class Sample:
                 candidate=candidate if row.candidate is None else row.candidate,
                 incumbent=incumbent if row.incumbent is None else row.incumbent,
                 cluster=row.cluster,
+                human=None if self._gap(row) else row.human,
+                chance=row.chance,
             )
             for row in self.rows
         ]
-        return _scores(rows, paired=self.paired)
+        return self._scores(rows)
+
+    def _scores(self, rows: Sequence[Row]) -> Scores:
+        labelled = any(row.human is not None for row in rows)
+        incumbents = [row.incumbent for row in rows if row.incumbent is not None]
+        return Scores(
+            candidate=tuple(row.candidate for row in rows if row.candidate is not None),
+            incumbent=tuple(incumbents) if self.paired else (),
+            clusters=tuple(row.cluster for row in rows),
+            human=tuple(row.human for row in rows) if labelled else (),
+            chances=tuple(row.chance for row in rows) if labelled else (),
+            golden=self.golden,
+        )
 
     def _gap(self, row: Row) -> bool:
         return row.candidate is None or (self.paired and row.incumbent is None)
-
-
-# Below: private.
-
-
-def _scores(rows: Sequence[Row], *, paired: bool) -> Scores:
-    return Scores(
-        candidate=tuple(row.candidate for row in rows if row.candidate is not None),
-        incumbent=tuple(row.incumbent for row in rows if row.incumbent is not None)
-        if paired
-        else (),
-        clusters=tuple(row.cluster for row in rows),
-    )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from escalera.domain.judge import AWAITING, PREFIX
 from escalera.domain.message import FinishReason
 
 
@@ -28,10 +29,13 @@ class Score:
 def score(scorer: str, *, reply: str, target: str, finish: FinishReason = "stop") -> Score:
     """Score *reply* against *target*.
 
-    A reply that the endpoint filtered is unscored: the model's answer is not known.
+    A reply that the endpoint filtered is unscored: the model's answer is not known. Where a judge
+    scores, the answer waits for it.
     """
     if finish == "filtered":
         return Score(value=None, reason="the endpoint filtered the reply")
+    if scorer.startswith(PREFIX):
+        return Score(value=None, reason=AWAITING)
     return SCORERS[scorer](reply, target)
 
 

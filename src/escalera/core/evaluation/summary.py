@@ -16,6 +16,7 @@ from itertools import groupby
 from escalera.core.answers import Answer
 from escalera.core.stats import mean, repeats
 from escalera.domain.dataset import Example
+from escalera.domain.judge import Basis
 from escalera.domain.verdict import Figure
 
 
@@ -29,7 +30,8 @@ class Summary:
     failed try, `first_try` is the mean without their items. `noise` is the share of the figure's
     squared error that comes from drawing answers only so often, None where none was drawn twice.
     Price and duration are per answer, the price None where one is unknown; `reused` answers were
-    bought for another system or target.
+    bought for another system or target. Where a judge scores, `basis` says what the figure rests
+    on; with `labels` enough it is `corrected` by them, beside what the judge alone says.
     """
 
     system: str
@@ -47,6 +49,9 @@ class Summary:
     micro_dollars: float | None
     seconds: float
     revisions: tuple[str, ...]
+    basis: Basis = "scorer"
+    corrected: Figure | None = None
+    labels: int = 0
 
 
 def summarise(

@@ -50,8 +50,9 @@ class Caps:
 
     @classmethod
     def of(cls, project: Project) -> Caps:
-        """The caps of a climb, which asks one base model."""
-        return cls(budget=project.budget, prices={project.model.name: project.model.price})
+        """The caps of a climb, which asks one base model, and judges."""
+        asked = (*project.graders, project.model)
+        return cls(budget=project.budget, prices={model.name: model.price for model in asked})
 
     def worst(self, calls: Sequence[Call]) -> Cost:
         """An upper bound: a token per byte of the prompt, and every answer as long as allowed."""
@@ -105,7 +106,8 @@ def exceeds(case: Case, step: Step) -> bool:
     new = case.missing(step.calls)
     if not new:
         return False
-    needs = (caps.worst(new[:1]), likely(spent, len(new)))
+    calls = sum(1 + case.project.grades(call.item.task) for call in new)
+    needs = (caps.worst(new[:1]), likely(spent, calls))
     return not all(caps.fits(spent, cost) for cost in needs)
 
 

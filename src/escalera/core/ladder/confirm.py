@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escalera.core.evaluation import compare
+from escalera.core.evaluation.correction import Labels
 from escalera.core.ladder import rungs
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call, Evaluate, Look, Step
@@ -148,7 +149,7 @@ def _next_look(case: Case, rung: RungName, question: Question, task: Task) -> St
         return Evaluate(rung=rung, purpose="confirm", task=task.name, calls=calls)
     candidate = case.evidence.route(question.candidate)
     other = None if question.incumbent is None else case.evidence.route(question.incumbent)
-    sample = compare.gather(case.evidence, items, candidate, other)
+    sample = compare.gather(case.evidence, items, candidate, other, Labels.of(task))
     return Look(event=compare.look(question, sample, looks, case.project.policy))
 
 

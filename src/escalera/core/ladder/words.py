@@ -24,6 +24,7 @@ def standing(found: Standing) -> str:
     """One task of one route in one sentence."""
     task = found.task
     said = f"{task.title} {figure(found.adequacy.figure)}, bar {task.bar:.2f}"
+    said += _basis(found.adequacy)
     if found.identical:
         return f"{said}, answered as before"
     if found.regression is None:
@@ -59,6 +60,18 @@ def joined(parts: Sequence[str]) -> str:
 
 
 # Below: private.
+
+
+def _basis(found: Looked) -> str:
+    """What a judged figure rests on."""
+    match found.basis:
+        case "scorer":
+            return ""
+        case "judge":
+            return f" (by the judge alone: {found.labels} labels)"
+        case "corrected":
+            alone = "" if found.judge is None else f", the judge alone says {found.judge.value:.2f}"
+            return f" (corrected by {found.labels} labels{alone})"
 
 
 def _signed(value: float) -> str:

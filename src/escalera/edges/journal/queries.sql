@@ -8,7 +8,7 @@ from journal
 where position > :after
 order by position;
 
--- bought: answers by the keys of their requests
+-- bought: answers and grades by the keys of their requests
 select position, kind, version, body
 from journal
 where request in (select value from json_each(:requests));

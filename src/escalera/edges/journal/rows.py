@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from escalera.domain.event import Event, Observed
+from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.identity import canonical
 from escalera.errors import JournalCorrupt
 
@@ -43,7 +43,7 @@ def decode(kind: str, version: int, body: bytes, *, at: int) -> Event:
 
 def request_of(event: Event) -> str | None:
     """The key of what was asked, of an answer that was bought; None of any other event."""
-    return event.request if isinstance(event, Observed) and event.bought else None
+    return event.request if isinstance(event, Observed | Judged) and event.bought else None
 
 
 def link(before: str, kind: str, version: int, body: bytes) -> str:

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from escalera.domain.event import Event, Observed
+from escalera.domain.event import Event, Judged, Observed
 from escalera.edges.journal import rows
 from escalera.errors import JournalConflict, JournalCorrupt, JournalError
 
@@ -82,17 +82,20 @@ class SQLiteJournal:
 
     def bought(self, requests: Sequence[str]) -> Mapping[str, Observed]:
         """Answers that were bought, by the keys of their requests."""
-        asked = {"requests": json.dumps(list(requests))}
-        found = {}
-        for at, kind, version, body in self._reading(_QUERIES["bought"], asked):
-            event = rows.decode(kind, version, body, at=at)
-            if isinstance(event, Observed):
-                found[event.request] = event
-        return found
+        return {e.request: e for e in self._of(requests) if isinstance(e, Observed)}
+
+    def judged(self, requests: Sequence[str]) -> Mapping[str, Judged]:
+        """Grades that were bought, by the keys of their requests."""
+        return {e.request: e for e in self._of(requests) if isinstance(e, Judged)}
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _of(self, requests: Sequence[str]) -> Iterator[Event]:
+        asked = {"requests": json.dumps(list(requests))}
+        for at, kind, version, body in self._reading(_QUERIES["bought"], asked):
+            yield rows.decode(kind, version, body, at=at)
 
     def _reading(self, query: str, values: Mapping[str, object]) -> Iterator[tuple[Any, ...]]:
         try:

@@ -6,13 +6,37 @@ from typing import get_args
 
 import pytest
 
-from escalera.domain.event import Event, Failed, Rescored
+from escalera.domain.event import Event, Failed, Judged, Rescored
+from escalera.domain.message import Usage
 from escalera.domain.project import Policy
 from escalera.edges.journal import rows
 from escalera.errors import JournalCorrupt
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
 
+JUDGED = Judged(
+    system="s",
+    item="a/1",
+    item_digest="i",
+    repeat=0,
+    task="a",
+    answer="x",
+    judge="j",
+    order="first",
+    draw=1,
+    turn=0,
+    grade=0.5,
+    reason=None,
+    request="q",
+    bought=True,
+    reply="Equal.\nVERDICT: TIE",
+    finish="stop",
+    attempts=1,
+    usage=Usage(prompt_tokens=3, completion_tokens=2),
+    micro_dollars=None,
+    revision="r",
+    seconds=0.5,
+)
 RESCORED = Rescored(
     system="s", item_digest="i", repeat=0, scorer="numeric", score=None, reason="no number"
 )
@@ -30,7 +54,7 @@ def every_event():
     project = playbook.project(
         playbook.task("a"), playbook.task("b"), policy=Policy(looks=(0.5, 1.0))
     )
-    return [*simulate(project, answers).events, RESCORED, FAILED]
+    return [*simulate(project, answers).events, JUDGED, RESCORED, FAILED]
 
 
 def test_every_kind_of_event_survives_being_written():

@@ -1,0 +1,96 @@
+"""What judges said of answers: their grades, by the answer that they are of.
+
+An answer has a handful of grades, and few answers have any, so plain tables do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from escalera.domain.event import Judged
+from escalera.domain.judge import Order
+
+Key = tuple[str, str, int]
+"""Which answer: system, item digest, repeat. One that no system gave has its own digest instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One grade in [0, 1], or None with the reason; fields as in `Judged`."""
+
+    judge: str
+    order: Order
+    draw: int
+    turn: int
+    grade: float | None
+    reason: str | None
+
+
+@dataclass(slots=True)
+class Judgements:
+    """Grades by answer. `calls` were bought, for `tokens` and `seconds`, and `micro_dollars` where
+    all prices are known.
+    """
+
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    micro_dollars: int | None = 0
+    _answers: dict[Key, str] = field(default_factory=dict)
+    _grades: dict[Key, dict[tuple[str, Order, int], Judgement]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def add(self, event: Judged) -> None:
+        """Remember a grade; one of a later turn takes the place of an earlier."""
+        key = _key(event)
+        if self._answers.get(key) != event.answer:
+            self._answers[key] = event.answer
+            self._grades[key] = {}
+        self._grades[key][event.judge, event.order, event.draw] = Judgement(
+            judge=event.judge,
+            order=event.order,
+            draw=event.draw,
+            turn=event.turn,
+            grade=event.grade,
+            reason=event.reason,
+        )
+        if event.bought:
+            self._buy(event)
+
+    def answer(self, system: str, item: str, repeat: int = 0) -> str | None:
+        """The digest of the answer's text, or None where it was not judged."""
+        return self._answers.get((system, item, repeat))
+
+    def of(self, system: str, item: str, repeat: int = 0) -> tuple[Judgement, ...]:
+        """Every grade of an answer, in the order in which they were first given."""
+        return tuple(self._grades.get((system, item, repeat), {}).values())
+
+    def knows(self, event: Judged) -> bool:
+        """Whether this grade, or one of a later turn, is remembered."""
+        key = _key(event)
+        if self._answers.get(key) != event.answer:
+            return False
+        found = self._grades[key].get((event.judge, event.order, event.draw))
+        return found is not None and found.turn >= event.turn
+
+    def keys(self) -> Iterator[Key]:
+        """Every answer that was judged."""
+        return iter(self._answers)
+
+    def _buy(self, event: Judged) -> None:
+        self.calls += 1
+        self.tokens += event.usage.prompt_tokens + event.usage.completion_tokens
+        self.seconds += event.seconds
+        price = event.micro_dollars
+        known = self.micro_dollars is not None and price is not None
+        self.micro_dollars = (self.micro_dollars or 0) + (price or 0) if known else None
+
+
+# Below: private.
+
+
+def _key(event: Judged) -> Key:
+    return event.system or event.answer, event.item_digest, event.repeat

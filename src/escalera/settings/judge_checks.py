@@ -1,0 +1,73 @@
+"""Rules for the tables `[judges.NAME]`."""
+
+from __future__ import annotations
+
+from escalera.settings.tables import JudgeTable, ProjectFile
+
+Problem = tuple[str, str, str]
+"""Key, what is wrong with it, and the remedy."""
+
+WIDEST = 100
+"""Steps of a scale: finer grades are noise."""
+
+MOST_REPEATS = 100
+
+
+def problems(found: ProjectFile) -> list[Problem]:
+    """Everything wrong with the judges of a project file that has the right keys and types."""
+    return [
+        problem
+        for name, judge in found.judges.items()
+        for problem in (*_numbers(f"judges.{name}", judge), *_models(name, judge, found))
+    ]
+
+
+# Below: private.
+
+
+def _numbers(key: str, judge: JudgeTable) -> list[Problem]:
+    steps = judge.scale[1] - judge.scale[0] if len(judge.scale) == 2 else 0
+    words = f"none, or {steps + 1}: one for each grade"
+    checks = [
+        (bool(judge.rubric.strip()), "rubric", judge.rubric, "the rule that answers are graded by"),
+        (
+            1 <= steps <= WIDEST,
+            "scale",
+            judge.scale,
+            f"two whole numbers, lowest and highest grade, at most {WIDEST} apart",
+        ),
+        (len(judge.anchors) in (0, steps + 1), "anchors", judge.anchors, words),
+        (1 <= judge.repeats <= MOST_REPEATS, "repeats", judge.repeats, f"1 to {MOST_REPEATS}"),
+        (0 <= judge.temperature <= 2, "temperature", judge.temperature, "a number from 0 to 2"),
+        (judge.max_tokens > 0, "max_tokens", judge.max_tokens, "above 0"),
+        (
+            0 <= judge.min_agreement < 1,
+            "min_agreement",
+            judge.min_agreement,
+            "a kappa from 0 to below 1",
+        ),
+    ]
+    found = [
+        (f"{key}.{name}", f"{value!r} is out of range", f"Give {rule}")
+        for right, name, value, rule in checks
+        if not right
+    ]
+    if judge.repeats > 1 and judge.temperature == 0:
+        rule = f"{judge.repeats} are the same call at temperature 0"
+        found.append((f"{key}.repeats", rule, "Give a temperature above 0, or leave it out"))
+    return found
+
+
+def _models(name: str, judge: JudgeTable, found: ProjectFile) -> list[Problem]:
+    key = f"judges.{name}.model"
+    if not judge.models or len(set(judge.models)) < len(judge.models):
+        return [(key, f"{judge.model!r} is no list of models", "Name one, or several once each")]
+    for model in judge.models:
+        if model not in found.models:
+            known = f"Name one of {sorted(found.models)!r}"
+            return [(key, f"{model!r} is not under [models]", known)]
+    if found.climb.model in judge.models and not judge.allow_self:
+        rule = f"{found.climb.model!r} would grade its own answers, and models prefer their own"
+        remedy = "Name another model, or say allow_self = true and watch its calibration"
+        return [(key, rule, remedy)]
+    return []

@@ -1,0 +1,40 @@
+"""From the tables `[judges.NAME]` to panels of judges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from escalera.core.evaluation import judge
+from escalera.domain.judge import PREFIX, Judge, Panel, Scale
+from escalera.domain.message import Decoding
+from escalera.domain.project import BaseModel
+from escalera.settings.tables import JudgeTable
+
+
+def panel(name: str, table: JudgeTable, graders: Mapping[str, BaseModel]) -> Panel:
+    """The judges of one table; `graders` are the models that grade, by name."""
+    lowest, highest = table.scale
+    judges = [
+        Judge(
+            kind=table.kind,
+            model=model,
+            revision=graders[model].revision,
+            rubric=table.rubric,
+            scale=Scale(lowest=lowest, highest=highest, anchors=tuple(table.anchors)),
+            reference=table.reference,
+            decoding=Decoding(max_tokens=table.max_tokens, temperature=table.temperature),
+            wording=judge.WORDING,
+        )
+        for model in table.models
+    ]
+    return Panel(
+        name=name,
+        judges=tuple(judges),
+        repeats=table.repeats,
+        min_agreement=table.min_agreement,
+    )
+
+
+def named(scorer: str, panels: Mapping[str, Panel]) -> Panel | None:
+    """The panel that a task's `scorer` names, or None where it names no judge."""
+    return panels[scorer.removeprefix(PREFIX)] if scorer.startswith(PREFIX) else None

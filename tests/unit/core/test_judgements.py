@@ -1,0 +1,70 @@
+"""What is remembered of judges' grades."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from escalera.core.judgements import Judgements
+from escalera.domain.event import Judged
+from escalera.domain.message import Usage
+
+EVENT = Judged(
+    system="s",
+    item="a/1",
+    item_digest="d",
+    repeat=0,
+    task="a",
+    answer="x",
+    judge="j",
+    order="alone",
+    draw=0,
+    turn=0,
+    grade=None,
+    reason="unreadable",
+    request="q",
+    bought=True,
+    reply="Good.",
+    finish="stop",
+    attempts=1,
+    usage=Usage(prompt_tokens=3, completion_tokens=2),
+    micro_dollars=7,
+    revision="r",
+    seconds=0.5,
+)
+
+
+def test_the_later_turn_counts():
+    """And both were paid."""
+    found = Judgements()
+    found.add(EVENT)
+    found.add(replace(EVENT, turn=1, grade=0.75, reason=None))
+    (one,) = found.of("s", "d")
+    assert (one.grade, one.reason, one.turn) == (0.75, None, 1)
+    assert (found.calls, found.tokens, found.seconds, found.micro_dollars) == (2, 10, 1.0, 14)
+    assert found.answer("s", "d") == "x"
+    assert len(found) == 1
+    assert list(found.keys()) == [("s", "d", 0)]
+
+
+def test_grades_of_another_answer_are_other_grades():
+    """Where a system is asked again and says something else, old grades are not its."""
+    found = Judgements()
+    found.add(EVENT)
+    assert found.knows(EVENT)
+    assert not found.knows(replace(EVENT, turn=1))
+    assert not found.knows(replace(EVENT, draw=1))
+    assert not found.knows(replace(EVENT, answer="y"))
+    found.add(replace(EVENT, answer="y", draw=1))
+    assert [one.draw for one in found.of("s", "d")] == [1]
+    assert found.of("s", "d", 1) == ()
+    assert found.answer("s", "e") is None
+
+
+def test_what_was_not_bought_costs_nothing_and_an_unknown_price_stays_unknown():
+    """Unknown is never 0."""
+    found = Judgements()
+    found.add(replace(EVENT, bought=False))
+    assert (found.calls, found.micro_dollars) == (0, 0)
+    found.add(replace(EVENT, draw=1, micro_dollars=None))
+    found.add(replace(EVENT, draw=2))
+    assert (found.calls, found.micro_dollars) == (2, None)

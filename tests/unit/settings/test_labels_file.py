@@ -1,0 +1,63 @@
+"""Reading files of labels: every problem with file and line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from escalera.domain.judge import Label, Scale
+from escalera.errors import DataError, ProjectError
+from escalera.settings import labels_file
+
+SCALE = Scale(lowest=1, highest=5)
+
+
+def load(folder, *rows):
+    file = folder / "labels.jsonl"
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return labels_file.load(
+        file, task="a", project=folder / "escalera.toml", items=("a/1", "a/2"), scale=SCALE
+    )
+
+
+def test_labels_are_places_on_the_scale(tmp_path):
+    """Several people, a known chance, other keys ignored, empty lines and forms passed over."""
+    found = load(
+        tmp_path,
+        {"item": "1", "reply": "yes", "labels": [1, 5], "probability": 0.25, "input": "?"},
+        "",
+        {"item": "2", "reply": "yes", "labels": []},
+        {"item": "1", "reply": "no", "labels": [4.0]},
+    )
+    assert found == (
+        Label(item="a/1", reply="yes", scores=(0.0, 1.0), probability=0.25),
+        Label(item="a/1", reply="no", scores=(0.75,)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("{broken", "is not a label"),
+        ({"item": "1", "labels": [1]}, "`reply`"),
+        ({"item": "9", "reply": "yes", "labels": [1]}, "'9' is not in the task's data"),
+        ({"item": "1", "reply": "yes", "labels": [6]}, "the label 6 is off the scale"),
+        ({"item": "1", "reply": "yes", "labels": ["good"]}, "is not a label"),
+        ({"item": "1", "reply": "yes", "labels": [2], "probability": 0}, "probability 0"),
+        ({"item": "2", "reply": "no", "labels": [1]}, "the same reply to '2' is on line 1"),
+    ],
+)
+def test_a_line_that_is_no_label_is_named(tmp_path, row, said):
+    """File, line, the value and what to do."""
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, {"item": "2", "reply": "no", "labels": [3]}, row)
+    assert said in str(caught.value)
+    assert caught.value.line == 2
+
+
+def test_a_file_that_is_not_there_is_the_projects_problem(tmp_path):
+    """The key that names it."""
+    with pytest.raises(ProjectError, match=r"tasks\.a\.labels"):
+        labels_file.load(tmp_path / "none.jsonl", task="a", project=tmp_path, items=(), scale=SCALE)
