@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.case import PROMPTING
 from escalera.domain.dataset import Example, in_order
 from escalera.domain.identity import digest_of
 from escalera.domain.judge import Label, Panel
@@ -71,7 +72,7 @@ class Installation:
             provider=lambda: self.provider(self.project.model.name),
             trainer=self._trainer,
             merger=_merger,
-            judge=self.provider,
+            other=self.provider,
         )
 
     def means(self, journal: SQLiteJournal, models: Iterable[str], progress: Progress) -> Means:
@@ -162,7 +163,11 @@ def install(file: Path) -> Installation:
     tables = project_file.load(file)
     model = _base_model(file, tables.climb.model, tables.models[tables.climb.model])
     graders = _graders(file, tables)
-    for asked in (model, *graders.values()):
+    proposer = None
+    if tables.climb.proposer is not None:
+        name = tables.climb.proposer
+        proposer = _base_model(file, name, tables.models[name])
+    for asked in (model, *graders.values(), *([] if proposer is None else [proposer])):
         _affordable(file, tables, asked)
     judges = {name: panels.panel(name, table, graders) for name, table in tables.judges.items()}
     project = Project(
@@ -174,6 +179,7 @@ def install(file: Path) -> Installation:
         levers=_levers(tables),
         judges=tuple(judges.values()),
         graders=tuple(graders.values()),
+        proposer=proposer,
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
 
@@ -324,8 +330,10 @@ def _affordable(file: Path, tables: ProjectFile, model: BaseModel) -> None:
 
 
 def _policy(tables: ProjectFile, *, trainable: bool) -> Policy:
-    """Rungs that need weights are left out where there are none."""
-    rungs = [r for r in tables.climb.rungs if trainable or r in ("prompt", "examples")]
+    """Rungs that need weights, or a model that writes prompts, are left out without them."""
+    rungs = [r for r in tables.climb.rungs if trainable or r in PROMPTING]
+    if tables.climb.proposer is None:
+        rungs = [rung for rung in rungs if rung != "search"]
     return Policy(
         alpha=round(1 - tables.project.confidence, 12),
         looks=tuple(tables.climb.looks),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from escalera.core.ladder import combining, pricing, race, rungs, wording
+from escalera.core.ladder import combining, pricing, race, rungs, searching, wording
 from escalera.core.merging import plans
 from escalera.core.prompts import operators
 from escalera.core.stats import clustering
@@ -121,6 +121,8 @@ def _calls(task: Task, rung: RungName, names: tuple[str, ...] | None) -> int:
     }
     arms = entrants.get(rung, 0)
     search = len(task.items("search"))
+    if rung == "search":
+        return confirm + searching.most_calls(task)
     if not arms:
         merges = len(plans.propose("", ())) if rung == "merge" else 0
         return 2 * confirm + merges * min(search, combining.MERGE_ITEMS)

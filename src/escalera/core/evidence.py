@@ -17,6 +17,8 @@ from escalera.core.judgements import Judgements
 from escalera.domain.dataset import Example
 from escalera.domain.event import (
     Decided,
+    Drafted,
+    Duelled,
     Event,
     Failed,
     Judged,
@@ -56,7 +58,7 @@ class Spent:
     unpriced_completion_tokens: int = 0
     seconds: float = 0.0
 
-    def call(self, event: Observed | Judged) -> None:
+    def call(self, event: Observed | Judged | Drafted) -> None:
         """Count a call that was bought."""
         prompt, completion = event.usage.prompt_tokens, event.usage.completion_tokens
         self.calls += 1
@@ -89,6 +91,8 @@ class Evidence:
     answers: Answers = field(default_factory=Answers)
     judged: Judgements = field(default_factory=Judgements)
     screened: list[Screened] = field(default_factory=list)
+    drafted: dict[tuple[str, int], Drafted] = field(default_factory=dict)
+    duelled: dict[tuple[str, int], Duelled] = field(default_factory=dict)
     raced: dict[str, list[Raced]] = field(default_factory=dict)
     priced: dict[RungName, Priced] = field(default_factory=dict)
     routers: list[RouterFitted] = field(default_factory=list)
@@ -125,14 +129,10 @@ class Evidence:
             case Looked():
                 self.looked.setdefault(event.question.digest, []).append(event)
                 self.looks.append(event)
-            case Priced():
-                self.priced[event.rung] = event
-            case (
-                Opened() | Proposed() | Screened() | Nominated() | Decided() | Stopped() | Failed()
-            ):
-                self._list(event)
+            case Drafted() | Duelled():
+                self._search(event)
             case _:
-                assert_never(event)
+                self._list(event)
 
     def asked(self, system: System, item: Example, repeat: int = 0) -> bool:
         """Whether *system* was asked *item*."""
@@ -196,13 +196,15 @@ class Evidence:
         return None
 
     def _list(
-        self, event: Opened | Proposed | Screened | Nominated | Decided | Stopped | Failed
+        self, event: Opened | Priced | Proposed | Screened | Nominated | Decided | Stopped | Failed
     ) -> None:
         match event:
             case Opened():
                 if self.opened and self.opened[-1].project != event.project:
                     self._restart()
                 self.opened.append(event)
+            case Priced():
+                self.priced[event.rung] = event
             case Proposed():
                 self.proposed.append(event)
             case Screened():
@@ -215,12 +217,22 @@ class Evidence:
                 self.stopped.append(event)
             case Failed():
                 self.failed.append(event)
+            case _:
+                assert_never(event)
+
+    def _search(self, event: Drafted | Duelled) -> None:
+        if isinstance(event, Drafted):
+            self.drafted[(event.task, event.round)] = event
+            self.spent.call(event)
+        else:
+            self.duelled[(event.task, event.round)] = event
 
     def _restart(self) -> None:
         # Another project (a new bar, more items) asks its questions anew. Answers, adapters and
         # merges are kept: they are known by content, whatever project asked for them.
         self.proposed.clear()
         self.screened.clear()
+        self.duelled.clear()
         self.raced.clear()
         self.priced.clear()
         self.routers.clear()

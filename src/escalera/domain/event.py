@@ -183,6 +183,42 @@ class Rescored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """A model wrote edits of a task's prompt in a round of the search, from its mistakes.
+
+    `parent` is the digest of the system that made them. `edits` are what could be read of `reply`;
+    there may be none.
+    """
+
+    task: str
+    round: int
+    parent: str
+    model: str
+    edits: tuple[str, ...]
+    reply: str
+    usage: Usage
+    micro_dollars: int | None
+    revision: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duelled:
+    """A round of the search ended: the paired difference of its best prompt to the one before.
+
+    Where it was `accepted`, the search goes on from it. Duels choose on `search` items and prove
+    nothing: what a search ends with is confirmed on fresh ones.
+    """
+
+    task: str
+    round: int
+    candidate: str
+    incumbent: str
+    figure: Figure
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Raced:
     """A round of a race ended: who ran, their mean scores on `items` common items, who stays.
 
@@ -310,6 +346,8 @@ Event = (
     | Priced
     | Proposed
     | Screened
+    | Drafted
+    | Duelled
     | Observed
     | Judged
     | Rescored

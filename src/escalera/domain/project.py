@@ -9,7 +9,7 @@ from escalera.domain.judge import Panel
 from escalera.domain.recipe import LoraLevers
 from escalera.domain.task import Task
 
-RungName = Literal["prompt", "examples", "lora", "mixture", "merge", "route"]
+RungName = Literal["prompt", "search", "examples", "lora", "mixture", "merge", "route"]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 Spending = Literal["obrien-fleming", "pocock"]
 QueryType = Literal["inferred", "declared"]
@@ -71,7 +71,8 @@ class Policy:
 class Project:
     """Tasks with bars, the base model, policy, budget and training levers.
 
-    `judges` are the panels that score answers, and `graders` the models that grade in them.
+    `judges` are the panels that score answers, and `graders` the models that grade in them;
+    `proposer` is the model that writes edits of prompts, None where no model does.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Project:
     levers: LoraLevers
     judges: tuple[Panel, ...] = ()
     graders: tuple[BaseModel, ...] = ()
+    proposer: BaseModel | None = None
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""

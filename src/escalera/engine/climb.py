@@ -15,7 +15,7 @@ from escalera.core.ladder.budgeting import Caps
 from escalera.domain.event import Event, Failed
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project
-from escalera.engine import evaluation, making
+from escalera.engine import evaluation, making, rewriting
 from escalera.engine.judging import Judging
 from escalera.engine.observer import Observer
 from escalera.engine.purse import Purse
@@ -27,7 +27,7 @@ from escalera.ports import Artifacts, Clock, Journal, Merger, Provider, Trainer
 class Ports:
     """What a climb works with. `provider`, `trainer` and `merger` are made when first needed.
 
-    `judge` makes the provider of a model that grades, by its name.
+    `other` makes the provider of a model that grades answers or writes prompts, by its name.
     """
 
     journal: Journal
@@ -36,7 +36,7 @@ class Ports:
     provider: Callable[[], Provider]
     trainer: Callable[[], Trainer]
     merger: Callable[[], Merger]
-    judge: Callable[[str], Provider] | None = None
+    other: Callable[[str], Provider] | None = None
 
 
 def run(project: Project, *, ports: Ports, observer: Observer, version: str) -> Evidence:
@@ -67,7 +67,7 @@ class _Performer:
         self._ports = ports
         self._observer = observer
         self._provider: Provider | None = None
-        self._judges: dict[str, Provider] = {}
+        self._others: dict[str, Provider] = {}
         self.evidence = fold(ports.journal.events())
         self._purse = Purse(Caps.of(project), self.evidence)
 
@@ -81,6 +81,8 @@ class _Performer:
                     self._append(step.events)
                 case steps.Rescore():
                     self._append(self._rescored())
+                case steps.Rewrite():
+                    self._append([loop.run(self._rewritten(step))])
                 case steps.FitRouter() | steps.Train() | steps.Merge():
                     self._append([self._make(step)])
                 case _:
@@ -95,7 +97,7 @@ class _Performer:
     async def close(self) -> None:
         """Close every provider that was made."""
         made = [] if self._provider is None else [self._provider]
-        for provider in (*made, *self._judges.values()):
+        for provider in (*made, *self._others.values()):
             await provider.close()
 
     async def _evaluate(self, step: steps.Evaluate) -> None:
@@ -113,26 +115,37 @@ class _Performer:
             project=self._project,
             evidence=self.evidence,
             journal=self._ports.journal,
-            provider=self._judge,
+            provider=self._other,
             purse=self._purse,
             record=self._append,
             progress=self._observer.progressed,
         )
         await judging.perform(step.calls)
 
+    async def _rewritten(self, step: steps.Rewrite) -> Event:
+        proposer = self._project.proposer
+        assert proposer is not None  # noqa: S101  the rung is only climbed with one
+        return await rewriting.draft(
+            step,
+            proposer,
+            provider=self._other(proposer.name),
+            purse=self._purse,
+            journal=self._ports.journal,
+        )
+
     def _asked(self) -> Provider:
         if self._provider is None:
             self._provider = self._ports.provider()
         return self._provider
 
-    def _judge(self, model: str) -> Provider:
-        """The provider of a model that grades; where it is the climb's own, there is one of it."""
+    def _other(self, model: str) -> Provider:
+        """The provider of a model that grades or writes; the climb's own is made only once."""
         if model == self._project.model.name:
             return self._asked()
-        if model not in self._judges:
-            assert self._ports.judge is not None  # noqa: S101  the project has judges
-            self._judges[model] = self._ports.judge(model)
-        return self._judges[model]
+        if model not in self._others:
+            assert self._ports.other is not None  # noqa: S101  the project names others
+            self._others[model] = self._ports.other(model)
+        return self._others[model]
 
     def _rescored(self) -> Sequence[Event]:
         return [*rescoring.events(self._project, self.evidence, self._ports.journal.events())]

@@ -9,9 +9,12 @@ from pathlib import PurePath
 import msgspec
 
 from escalera.core.evaluation.scorers import SCORERS
+from escalera.core.prompts.operators import OPERATORS
 from escalera.domain.judge import PREFIX
 from escalera.settings import judge_checks
 from escalera.settings.tables import LoraTable, ModelTable, ProjectFile, TaskTable
+
+OPERATOR_NAMES = tuple(operator.name for operator in OPERATORS)
 
 Problem = tuple[str, str, str]
 """Key, what is wrong with it, and the remedy."""
@@ -126,6 +129,14 @@ def _models(found: ProjectFile) -> list[Problem]:
                 f"Name one of {sorted(found.models)!r}",
             )
         )
+    proposer = found.climb.proposer
+    if proposer is not None and proposer not in found.models:
+        known = f"Name one of {sorted(found.models)!r}"
+        wrong.append(("climb.proposer", f"{proposer!r} is not under [models]", known))
+    for name in found.climb.operators or ():
+        if name not in OPERATOR_NAMES:
+            known = f"Choose from {', '.join(OPERATOR_NAMES)}"
+            wrong.append(("climb.operators", f"{name!r} is not an operator", known))
     for name, model in found.models.items():
         key = f"models.{name}"
         if sum(place is not None for place in (model.path, model.hub, model.base_url)) != 1:

@@ -67,6 +67,7 @@ class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     spending: Spending = "obrien-fleming"
     replay: float = 0.25
     operators: list[str] | None = None
+    proposer: str | None = None
 
 
 class LoraTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

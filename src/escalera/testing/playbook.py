@@ -16,9 +16,9 @@ from escalera.core.ladder import planner, rescoring, steps
 from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Step
 from escalera.domain.dataset import Example, Split, in_order
-from escalera.domain.event import Event, Merged, Observed, RouterFitted, Trained
+from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted, Trained
 from escalera.domain.message import Usage
-from escalera.domain.project import BaseModel, Budget, ModelPrice, Policy, Project
+from escalera.domain.project import RUNGS, BaseModel, Budget, ModelPrice, Policy, Project, RungName
 from escalera.domain.recipe import LoraLevers, MergePlan, TrainingRecipe
 from escalera.domain.system import System
 from escalera.domain.task import PromptParts, Task
@@ -26,11 +26,15 @@ from escalera.domain.verdict import Figure
 
 VERSION = "playbook"
 ITEMS: Mapping[Split, int] = {"train": 12, "search": 24, "confirm": 100}
-DECLARED = Policy(query_type="declared", looks=(0.5, 1.0))
+UNSEARCHED: tuple[RungName, ...] = tuple(rung for rung in RUNGS if rung != "search")
+DECLARED = Policy(query_type="declared", looks=(0.5, 1.0), rungs=UNSEARCHED)
 NO_BUDGET = Budget()
 
 Answers = Callable[[System, Example], float | None]
 """Stands for a model: the score of its answer, or None for an answer without a score."""
+
+Writes = Callable[[steps.Rewrite], tuple[str, ...]]
+"""Stands for the model that writes edits of a prompt."""
 
 Kind = TypeVar("Kind", bound=Step)
 
@@ -70,6 +74,7 @@ def project(
     policy: Policy = DECLARED,
     budget: Budget = NO_BUDGET,
     price: ModelPrice | None = None,
+    proposer: BaseModel | None = None,
 ) -> Project:
     """A project over *tasks*, which get the traffic in equal shares."""
     return Project(
@@ -79,6 +84,7 @@ def project(
         policy=policy,
         budget=budget,
         levers=LoraLevers(),
+        proposer=proposer,
     )
 
 
@@ -100,6 +106,10 @@ def merge_of(plan: MergePlan) -> str:
     """The adapter that a simulated merge leaves: "merge(ties 1.0 1.0)"."""
     weights = " ".join(str(entry.weight) for entry in plan.adapters)
     return f"merge({plan.method} {weights})"
+
+
+def _nothing(_: steps.Rewrite) -> tuple[str, ...]:
+    return ()
 
 
 class Playbook:
@@ -143,14 +153,15 @@ def simulate(
     events: Sequence[Event] = (),
     at_most: int | None = None,
     infer: Callable[[Example], str] = lambda item: item.task,
+    writes: Writes = _nothing,
 ) -> Climbed:
     """Climb in memory from *events* to the end, or until the journal holds *at_most* events.
 
     Answers may be cut off anywhere; what one step concludes is appended as a whole, as by the
     engine, so that a few more events than *at_most* may be there.
 
-    `answers` stands for the model and `infer` for the router; trainings and merges leave adapters
-    named by `adapter_of` and `merge_of`.
+    `answers` stands for the model, `infer` for the router and `writes` for the model that writes
+    edits of prompts; trainings and merges leave adapters named by `adapter_of` and `merge_of`.
     """
     book, journal, asked = Playbook(project, events), list(events), []
     while (step := book.next()) is not None:
@@ -160,7 +171,12 @@ def simulate(
             new = [*rescoring.events(project, book.evidence, journal)]
         else:
             new = perform(
-                step, project=project, evidence=book.evidence, answers=answers, infer=infer
+                step,
+                project=project,
+                evidence=book.evidence,
+                answers=answers,
+                infer=infer,
+                writes=writes,
             )
         if at_most is not None and isinstance(step, steps.Evaluate):
             new = new[: at_most - len(journal)]
@@ -178,19 +194,20 @@ def perform(
     evidence: Evidence,
     answers: Answers,
     infer: Callable[[Example], str] = lambda item: item.task,
+    writes: Writes = _nothing,
 ) -> list[Event]:
     """The events that performing *step* would append; a `Rescore` needs the journal besides."""
     match step:
         case steps.Evaluate():
             return _asked(step, project, evidence, answers)
-        case steps.Train():
-            return [_trained(step.recipe)]
-        case steps.Merge():
-            return [Merged(plan=step.plan, adapter=merge_of(step.plan), seconds=1.0)]
+        case steps.Train() | steps.Merge():
+            return [_adapted(step)]
         case steps.FitRouter():
             return [_fitted(project, infer)]
         case steps.Propose():
             return list(step.events)
+        case steps.Rewrite():
+            return [_drafted(step, writes)]
         case steps.Rescore():
             raise ValueError("new scores rest on replies: use rescoring.events with the journal")
         case _:
@@ -247,6 +264,12 @@ def _asked(
     return found
 
 
+def _adapted(step: steps.Train | steps.Merge) -> Event:
+    if isinstance(step, steps.Merge):
+        return Merged(plan=step.plan, adapter=merge_of(step.plan), seconds=1.0)
+    return _trained(step.recipe)
+
+
 def _trained(recipe: TrainingRecipe) -> Trained:
     count = sum(part.examples for part in recipe.ingredients)
     return Trained(
@@ -257,6 +280,21 @@ def _trained(recipe: TrainingRecipe) -> Trained:
         examples=count,
         parameters=1,
         seconds=2.0,
+    )
+
+
+def _drafted(step: steps.Rewrite, writes: Writes) -> Drafted:
+    return Drafted(
+        task=step.task,
+        round=step.round,
+        parent=step.parent.digest,
+        model="writer",
+        edits=writes(step),
+        reply="",
+        usage=Usage(prompt_tokens=100, completion_tokens=50),
+        micro_dollars=0,
+        revision="w1",
+        seconds=0.5,
     )
 
 

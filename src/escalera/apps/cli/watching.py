@@ -13,7 +13,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from escalera.core.ladder import rungs, steps
-from escalera.domain.event import Decided, Event, Merged, Priced, RouterFitted, Screened, Trained
+from escalera.domain.event import (
+    Decided,
+    Duelled,
+    Event,
+    Merged,
+    Priced,
+    RouterFitted,
+    Screened,
+    Trained,
+)
 
 
 class Watcher:
@@ -80,11 +89,14 @@ def _doing(step: steps.Step) -> str:
         case steps.Evaluate():
             what = {
                 "screen": f"screening prompts for {step.task.replace('_', ' ')}",
+                "duel": f"a duel of prompts for {step.task.replace('_', ' ')}",
                 "race": f"racing candidates for {step.task.replace('_', ' ')}",
                 "confirm": f"confirming {step.task.replace('_', ' ')} on fresh items",
                 "pilot": "a pilot that prices the rung",
             }[step.purpose]
             return f"{step.rung}: {what}"
+        case steps.Rewrite():
+            return f"search: edits of the prompt for {step.task.replace('_', ' ')} are written"
         case steps.Train():
             return f"{step.rung}: training on {_taught(step)}"
         case steps.Merge():
@@ -104,8 +116,8 @@ def _concluded(event: Event) -> str:
     match event:
         case Priced():
             return _price(event)
-        case Screened():
-            return _screened(event)
+        case Screened() | Duelled():
+            return _screened(event) if isinstance(event, Screened) else _duelled(event)
         case RouterFitted():
             found = event.accuracy
             interval = f"[{found.lower:.3f}, {found.upper:.3f}]"
@@ -127,6 +139,14 @@ def _screened(event: Screened) -> str:
     said = ", ".join(f"{name} {effect.value:+.2f}" for name, effect in best)
     how = "alone" if event.stage == "toggles" else "together"
     return f"   {event.task.replace('_', ' ')}, operators {how}: {said}"
+
+
+def _duelled(event: Duelled) -> str:
+    found = event.figure
+    interval = f"[{found.lower:+.2f}, {found.upper:+.2f}]"
+    how = "goes on" if event.accepted else "is dropped"
+    task = event.task.replace("_", " ")
+    return f"   {task}, round {event.round}: {found.value:+.2f} {interval}, {how}"
 
 
 def _price(event: Priced) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from escalera.core.evidence import Spent
 from escalera.core.ladder import choosing, rungs, words
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Call, Evaluate, Step, Stop, Train
+from escalera.core.ladder.steps import Call, Evaluate, Rewrite, Step, Stop, Train
+from escalera.core.prompts import rewriting
 from escalera.domain.event import Stopped
 from escalera.domain.project import Budget, ModelPrice, Project
 
@@ -50,8 +51,9 @@ class Caps:
 
     @classmethod
     def of(cls, project: Project) -> Caps:
-        """The caps of a climb, which asks one base model, and judges."""
-        asked = (*project.graders, project.model)
+        """The caps of a climb, which asks one base model, judges, and what writes prompts."""
+        proposers = () if project.proposer is None else (project.proposer,)
+        asked = (*project.graders, *proposers, project.model)
         return cls(budget=project.budget, prices={model.name: model.price for model in asked})
 
     def worst(self, calls: Sequence[Call]) -> Cost:
@@ -101,6 +103,8 @@ def exceeds(case: Case, step: Step) -> bool:
     caps, spent = Caps.of(case.project), case.evidence.spent
     if isinstance(step, Train):
         return not caps.fits(spent, NOTHING)
+    if isinstance(step, Rewrite):
+        return not caps.fits(spent, _of_rewrite(case.project, step))
     if not isinstance(step, Evaluate):
         return False
     new = case.missing(step.calls)
@@ -158,8 +162,16 @@ def _charge(price: ModelPrice, prompt: int, completion: int) -> int:
     return -(-(prompt * price.prompt + completion * price.completion) // _MILLION)
 
 
+def _of_rewrite(project: Project, step: Rewrite) -> Cost:
+    """An upper bound: a token per byte of what is sent, and the longest reply."""
+    price = None if project.proposer is None else project.proposer.price
+    prompt, completion = step.longest + 2 * _PER_TURN, rewriting.MOST_TOKENS
+    money = 0 if price is None else _charge(price, prompt, completion)
+    return Cost(calls=1, tokens=prompt + completion, micro_dollars=money)
+
+
 def _undecided(case: Case, step: Step) -> Stopped:
-    rung = step.rung if isinstance(step, (Evaluate, Train)) else "prompt"
+    rung = step.rung if isinstance(step, (Evaluate, Train)) else "search"
     title = rungs.rung(rung).title
     return Stopped(
         reason="budget",

@@ -16,6 +16,10 @@ THINKING = 256
 """Tokens for reasoning, on top of the task's longest answer, where a prompt asks to think first."""
 
 
+PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples")
+"""The rungs that change what a model is told, and nothing that has to be trained."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """The project and what is known of it."""
@@ -55,8 +59,11 @@ class Case:
 
     def failing(self) -> tuple[Task, ...]:
         """The tasks for which prompting was shown inadequate, by the last prompting rung."""
-        last: RungName = "examples" if self.evidence.decision("examples", "") else "prompt"
-        return self.failing_by(last)
+        return self.failing_by(self._last(PROMPTING))
+
+    def failing_before(self, rung: RungName) -> tuple[Task, ...]:
+        """The tasks that the prompting rungs below *rung* were shown to be inadequate for."""
+        return self.failing_by(self._last(PROMPTING[: PROMPTING.index(rung)]))
 
     def failing_by(self, rung: RungName) -> tuple[Task, ...]:
         """The tasks that *rung* was shown to be inadequate for."""
@@ -69,18 +76,24 @@ class Case:
 
     def incumbent(self) -> Route | None:
         """The best route that prompting put forward: what finetuning must not break."""
-        return self.evidence.nominee("examples") or self.evidence.nominee("prompt")
+        found = (self.evidence.nominee(rung) for rung in reversed(PROMPTING))
+        return next((route for route in found if route is not None), None)
 
     def incumbent_of(self, rung: RungName) -> Route | None:
         """What a route of *rung* is held against: nothing on the prompting rungs."""
-        return None if rung in ("prompt", "examples") else self.incumbent()
+        return None if rung in PROMPTING else self.incumbent()
 
     def unprompted(self) -> Route:
-        """The route of the prompt rung: short prompts, which an adapter is trained under."""
-        route = self.evidence.nominee("prompt")
+        """The best wording: short prompts, which an adapter is trained under."""
+        route = self.evidence.nominee("search") or self.evidence.nominee("prompt")
         if route is None:
             raise LookupError("the prompt rung has nominated no route")
         return route
+
+    def _last(self, names: tuple[RungName, ...]) -> RungName:
+        """The last of the rungs *names* that was decided; the first where none was."""
+        decided = [rung for rung in names if self.evidence.decision(rung, "") is not None]
+        return decided[-1] if decided else names[0]
 
     def calls(self, route: Route, items: tuple[Example, ...]) -> tuple[Call, ...]:
         """The calls that *route* needs for *items*, system by system."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escalera.core.ladder import confirm, rungs, words
-from escalera.core.ladder.case import Case
+from escalera.core.ladder.case import PROMPTING, Case
 from escalera.core.ladder.confirm import Standing
 from escalera.domain.event import Outcome, Stopped, StopReason
 from escalera.domain.project import RungName
@@ -158,7 +158,7 @@ def _reversal(case: Case, found: Sequence[Candidate], chosen: Candidate) -> tupl
                 f"{words.joined(wider)}"
             )
     failing = [task.title for task in case.failing()]
-    if failing and chosen.rung not in ("prompt", "examples"):
+    if failing and chosen.rung not in PROMPTING:
         said.append(
             f"a base model that meets the bar for {words.joined(failing)} by prompting would make "
             "the adapter unnecessary"

@@ -17,6 +17,7 @@ from escalera.core.ladder import (
     prompting,
     rescoring,
     rungs,
+    searching,
 )
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import FitRouter, Open, Rescore, Step, Stop
@@ -47,6 +48,7 @@ def project_digest(project: Project) -> str:
 
 _PLANS: Mapping[RungName, Callable[[Case], Step | None]] = {
     "prompt": lambda case: prompting.step(case, "prompt"),
+    "search": searching.step,
     "examples": lambda case: prompting.step(case, "examples"),
     "lora": finetuning.step,
     "mixture": combining.mixture,

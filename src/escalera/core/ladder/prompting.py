@@ -20,7 +20,7 @@ PILOT_ITEMS = 10
 
 def step(case: Case, rung: RungName) -> Step | None:
     """The next step on a prompting rung, or None when the rung is decided."""
-    tasks = case.project.tasks if rung == "prompt" else case.failing_by("prompt")
+    tasks = case.project.tasks if rung == "prompt" else case.failing_before(rung)
     if case.evidence.decision(rung, "") is not None:
         return None
     if rung == "prompt":
@@ -67,7 +67,8 @@ def _wordings(case: Case, task: Task) -> list[tuple[str, Prompt, str | None]]:
 def _with_examples(case: Case, task: Task) -> list[tuple[str, Prompt, str | None]]:
     """The two best wordings, each as it is and with examples."""
     made: list[tuple[str, Prompt, str | None]] = []
-    for parent in race.finalists(case, _race_of(case, "prompt", task))[:2]:
+    raced = race.finalists(case, _race_of(case, "prompt", task))
+    for parent in dict.fromkeys([case.unprompted().system(task.name), *raced[:2]][:2]):
         operator = case.evidence.operator(parent.digest)
         made.append((operator, parent.prompt, None))
         made.extend(

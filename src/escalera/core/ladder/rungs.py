@@ -60,6 +60,16 @@ RUNGS: tuple[Rung, ...] = (
         moves=_ALONE,
     ),
     Rung(
+        name="search",
+        title="Prompt search",
+        changes="instructions that a model writes from the mistakes",
+        needs="a model that writes them",
+        makes="calls, also to that model",
+        keeps="one prompt per query type",
+        alpha=0.15,
+        moves=_ALONE,
+    ),
+    Rung(
         name="examples",
         title="Worked examples",
         changes="examples shown before the message",

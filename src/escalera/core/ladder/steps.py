@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from escalera.core.prompts import rendering
+from escalera.core.prompts.rewriting import Tried
 from escalera.domain.dataset import Example
 from escalera.domain.event import (
     Decided,
+    Duelled,
     Looked,
     Nominated,
     Opened,
@@ -27,7 +29,7 @@ from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.system import System
 
-Purpose = Literal["pilot", "screen", "race", "confirm"]
+Purpose = Literal["pilot", "screen", "race", "duel", "confirm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,29 @@ class Screen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """Ask the project's proposer for edits of a prompt.
+
+    `mistakes` are calls of the parent whose answers were wrong, `tried` the edits of the rounds
+    before with what they added; `longest` bounds the bytes of what is sent.
+    """
+
+    task: str
+    round: int
+    parent: System
+    mistakes: tuple[Call, ...]
+    tried: tuple[Tried, ...]
+    longest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duel:
+    """End a round of the search."""
+
+    event: Duelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halve:
     """End a round of a race."""
 
@@ -160,6 +185,8 @@ Step = (
     | Price
     | Propose
     | Screen
+    | Rewrite
+    | Duel
     | Halve
     | Train
     | Merge

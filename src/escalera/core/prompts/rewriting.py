@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from escalera.core.prompts import templates
+from escalera.domain.dataset import Example
 from escalera.domain.system import Prompt
 
 MOST_EDITS = 7
@@ -19,6 +20,9 @@ MOST_EDITS = 7
 
 LONGEST_EDIT = 400
 """Characters; an instruction that is longer is several."""
+
+MOST_TOKENS = 1024
+"""Of the reply: seven edits and their list."""
 
 LONGEST_SHOWN = 600
 """Characters of a message or an answer that are shown to the model."""
@@ -65,6 +69,15 @@ def brief(prompt: Prompt, mistakes: Sequence[Mistake], tried: Sequence[Tried]) -
     )
 
 
+def longest(prompt: Prompt, shown: Sequence[Example], tried: Sequence[Tried]) -> int:
+    """An upper bound of the bytes that are sent for edits of *prompt*, whatever was answered."""
+    whole = [
+        Mistake(input=item.input, expected=item.target, said=_WIDEST * LONGEST_SHOWN)
+        for item in shown
+    ]
+    return len(f"{SYSTEM}{brief(prompt, whole, tried)}".encode())
+
+
 def edits(reply: str) -> tuple[str, ...]:
     """The edits in *reply*: a JSON list of strings, or a line with a dash or a number for each.
 
@@ -85,6 +98,9 @@ def added(prompt: Prompt, chosen: Sequence[str]) -> Prompt:
 
 
 # Below: private.
+
+_WIDEST = "\U0001f7e5"
+"""A character of four bytes: none has more."""
 
 
 def _part(name: str, lines: Sequence[str]) -> str:

@@ -1,0 +1,163 @@
+"""The search rung: edits that a model writes, screened, held against what there is, confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from escalera.core.ladder import searching, steps
+from escalera.domain.project import BaseModel, Budget, ModelPrice
+from escalera.testing import playbook
+from escalera.testing.playbook import DECLARED, luck, simulate
+
+ITEMS = {"train": 12, "search": 120, "confirm": 200}
+A = playbook.task("a", bar=0.8, items=ITEMS)
+WRITER = BaseModel(name="writer", revision="w", trainable=False, price=None)
+POLICY = replace(DECLARED, rungs=("prompt", "search", "examples"))
+PROJECT = playbook.project(A, policy=POLICY, proposer=WRITER)
+WORTH = {"Good rule.": 0.25, "Better rule.": 0.2, "Bad rule.": -0.3, "Vain rule.": 0.0}
+
+
+def model(base, worth=WORTH):
+    """Right at a base rate, and more or less often with each rule in its prompt."""
+
+    def answers(system, item):
+        rate = base + sum(gain for rule, gain in worth.items() if rule in system.prompt.system)
+        return float(luck(item) < rate)
+
+    return answers
+
+
+def by_round(*edits):
+    return lambda step: edits[step.round - 1] if step.round <= len(edits) else ()
+
+
+def climb(base, writes, project=PROJECT, worth=WORTH):
+    return simulate(project, model(base, worth), writes=writes)
+
+
+def rules(climbed):
+    said = climbed.evidence.nominee("search").system("a").prompt.system
+    return [rule for rule in WORTH if rule in said]
+
+
+def test_edits_that_help_are_found_among_others_and_confirmed():
+    """All are screened together; what harms or does nothing is left out."""
+    climbed = climb(0.5, by_round(("Bad rule.", "Good rule.", "Vain rule.", "Better rule.")))
+    assert rules(climbed) == ["Good rule.", "Better rule."]
+    assert climbed.evidence.decision("search", "a").outcome == "adequate"
+    (stopped,) = climbed.evidence.stopped
+    assert (stopped.reason, stopped.rung) == ("adequate", "search")
+    (duel,) = climbed.evidence.duelled.values()
+    assert duel.accepted
+
+
+def test_one_round_builds_on_another():
+    """The second round starts from what the first brought, and knows what was tried."""
+    climbed = climb(0.4, by_round(("Good rule.", "Bad rule."), ("Better rule.",)))
+    assert rules(climbed) == ["Good rule.", "Better rule."]
+    first, second = [s for s in climbed.steps if isinstance(s, steps.Rewrite)][:2]
+    assert first.tried == ()
+    assert {one.edit: one.effect > 0 for one in second.tried} == {
+        "Good rule.": True,
+        "Bad rule.": False,
+    }
+    assert "Good rule." in second.parent.prompt.system
+
+
+def test_the_proposer_is_shown_answers_that_were_wrong():
+    """Of the prompt in hand, from `search` items only, and not more than it can read."""
+    climbed = climb(0.5, by_round(("Vain rule.",)))
+    first = next(s for s in climbed.steps if isinstance(s, steps.Rewrite))
+    assert 0 < len(first.mistakes) <= searching.MISTAKES
+    for call in first.mistakes:
+        assert call.system == first.parent
+        assert call.item.split == "search"
+        assert climbed.evidence.sample(call.system, call.item).score < 1
+
+
+@pytest.mark.parametrize(
+    "written", [by_round(), by_round(("Vain rule.",), ("Bad rule.",)), by_round((), ())]
+)
+def test_what_brings_nothing_ends_after_two_rounds(written):
+    """And the prompt stays as it was: nothing is confirmed twice, the next rung comes."""
+    climbed = climb(0.5, written)
+    rounds = [s.round for s in climbed.steps if isinstance(s, steps.Rewrite)]
+    assert rounds == [1, 2]
+    assert rules(climbed) == []
+    assert climbed.evidence.decision("search", "a").outcome == "inadequate"
+    assert climbed.evidence.decision("examples", "") is not None
+
+
+def test_where_the_bar_is_reached_on_search_items_no_further_round_is_bought():
+    """The confirmation says whether it is so."""
+    climbed = climb(0.55, by_round(("Good rule.", "Better rule."), ("Vain rule.",)))
+    assert [s.round for s in climbed.steps if isinstance(s, steps.Rewrite)] == [1]
+
+
+def test_a_round_that_costs_more_than_it_is_likely_to_bring_is_not_begun():
+    """Half of the last gain, at the task's own value, against the price of a round."""
+    price = ModelPrice(prompt=10**6, completion=10**6)
+    far = replace(A, bar=0.97)
+    written = by_round(("Good rule.",), ("Better rule.",), ("Vain rule.",))
+    rounds = {}
+    for value in (1e-6, 1e6):
+        task = replace(far, value_per_point=value)
+        project = playbook.project(task, policy=POLICY, proposer=WRITER, price=price)
+        climbed = climb(0.4, written, project)
+        rounds[value] = [s.round for s in climbed.steps if isinstance(s, steps.Rewrite)]
+    assert rounds[1e-6] == [1]
+    assert rounds[1e6][:2] == [1, 2]
+
+
+def test_calls_keep_to_the_bound_that_is_told():
+    """Screening, duels and the proposer of all rounds."""
+    written = by_round(*((f"Rule {n}.{k}." for k in range(7)) for n in range(9)))
+    climbed = simulate(PROJECT, model(0.5), writes=lambda step: tuple(written(step)))
+    calls = {
+        (call.system.digest, call.item.id)
+        for step in climbed.steps
+        if isinstance(step, steps.Evaluate) and step.rung == "search" and step.purpose != "confirm"
+        for call in step.calls
+    }
+    assert 0 < len(calls) <= searching.most_calls(A)
+
+
+def test_a_cap_that_does_not_reach_for_the_proposer_ends_the_climb():
+    """Its worst case counts like every call's."""
+    asked = climb(0.5, by_round(("Good rule.",)))
+    before = next(n for n, s in enumerate(asked.steps) if isinstance(s, steps.Rewrite))
+    spent = sum(
+        isinstance(event, playbook.Observed) for event in asked.events[: _position(asked, before)]
+    )
+    project = playbook.project(A, policy=POLICY, proposer=WRITER, budget=Budget(calls=spent))
+    climbed = climb(0.5, by_round(("Good rule.",)), project)
+    (stopped,) = climbed.evidence.stopped
+    assert (stopped.reason, stopped.rung) == ("budget", "search")
+    assert not any(isinstance(step, steps.Rewrite) for step in climbed.steps[:-1])
+
+
+def _position(climbed, step):
+    """Where the events of the steps before *step* end."""
+    first = next(n for n, event in enumerate(climbed.events) if type(event).__name__ == "Drafted")
+    assert isinstance(climbed.steps[step], steps.Rewrite)
+    return first
+
+
+def test_a_climb_continued_from_any_event_is_the_same_climb():
+    """The search is a function of what is known."""
+    written = by_round(("Bad rule.", "Good rule."), ("Better rule.",))
+    whole = climb(0.4, written)
+    for at in range(0, len(whole.events), 97):
+        again = simulate(PROJECT, model(0.4), writes=written, events=whole.events[:at])
+        assert again.events == whole.events
+
+
+def test_what_was_written_is_not_asked_for_again_when_the_bar_is_raised():
+    """Edits are known by the prompt that they belong to."""
+    written = by_round(("Good rule.", "Better rule."))
+    whole = climb(0.5, written)
+    raised = playbook.project(replace(A, bar=0.85), policy=POLICY, proposer=WRITER)
+    again = simulate(raised, model(0.5), writes=lambda step: 1 / 0, events=whole.events)
+    assert again.evidence.decision("search", "a") is not None
