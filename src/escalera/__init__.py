@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from escalera.apps.compared import Comparison
+    from escalera.apps.decision import Decision
     from escalera.apps.measured import Evaluation
-    from escalera.apps.workspace import Decision, Workspace, compare_files, load
+    from escalera.apps.workspace import Workspace, compare_files, load
 
 __all__ = ["Comparison", "Decision", "Evaluation", "Workspace", "compare_files", "load"]
 
-_ROOMS = {"Comparison": "compared", "Evaluation": "measured"}
+_ROOMS = {"Comparison": "compared", "Decision": "decision", "Evaluation": "measured"}
 
 
 def __getattr__(name: str) -> object:

@@ -149,3 +149,21 @@ def test_explain_and_report_speak_of_the_decision(climbed: Path) -> None:
     page = climbed / "report.html"
     assert escalera("report", "-p", str(climbed)).stdout.strip() == str(page)
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_climb_until_a_rung_is_the_beginning_of_the_whole_climb(
+    climbed: Path, tmp_path: Path
+) -> None:
+    """Killed in the middle, continued to the rung, then to the end: the same report."""
+    folder = small_example(tmp_path / "support", **LEVERS)
+    killed_at(folder, 150)
+    done = escalera("climb", "-p", str(folder), "--until", "prompt")
+    assert done.returncode in (0, 3), done.stderr
+    assert "Prompt wording: " in done.stdout
+    decided = [e for e in events(folder) if type(e).__name__ == "Decided" and not e.task]
+    assert [e.rung for e in decided] == ["prompt"]
+    assert not any(isinstance(event, Trained) for event in events(folder))
+    again = escalera("climb", "-p", str(folder), "--until", "prompt", "--json")
+    assert json.loads(again.stdout)["rung"] == "prompt"
+    escalera("climb", "-p", str(folder))
+    assert report(folder) == report(climbed)

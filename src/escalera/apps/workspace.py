@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from escalera import wiring
 from escalera.apps import calibrated, compared, measured, placebo
 from escalera.apps.calibrated import Calibrated
 from escalera.apps.compared import CHOICE, Comparison, of_tables
+from escalera.apps.decision import Decision, Reached, reached
 from escalera.apps.measured import Evaluation
 from escalera.apps.placebo import Trials
 from escalera.apps.report import document as documents
@@ -30,7 +30,7 @@ from escalera.core.ladder import naming, race
 from escalera.domain.dataset import Split
 from escalera.domain.event import Observed
 from escalera.domain.identity import short
-from escalera.domain.project import Project
+from escalera.domain.project import Project, RungName
 from escalera.domain.scores import ScoreRow, ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
@@ -42,50 +42,6 @@ from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Progress
 
 VERSION = installed_version("escalera")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """How a climb ended, with everything that the report shows."""
-
-    document: dict[str, Any]
-
-    @property
-    def reason(self) -> str:
-        """Why the climb stopped: adequate, inadequate, undecided, regressed or budget."""
-        return str(self.document["verdict"]["reason"])
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in one sentence."""
-        return str(self.document["verdict"]["sentence"])
-
-    @property
-    def served(self) -> str | None:
-        """The rung whose system is to be served, or None when nothing is promoted."""
-        served: str | None = self.document["verdict"]["served"]
-        return served
-
-    @property
-    def exit_code(self) -> int:
-        """0 decided, 3 not enough evidence, 4 a regression was shown."""
-        return int(self.document["verdict"]["exit_code"])
-
-    def explain(self) -> str:
-        """The verdict, the reason at each rung, and what would reverse it, as plain text."""
-        verdict = self.document["verdict"]
-        lines = [verdict["sentence"], "", "Why"]
-        lines += [f"  - {reason}" for reason in verdict["reasons"]]
-        lines += ["", "The climb"]
-        for rung in self.document["ladder"]:
-            lines.append(f"  {rung['title']}: {rung['state']}")
-            lines += [f"      {words}" for words in rung["words"]]
-        lines += ["", "What would reverse it"]
-        lines += [f"  - {change}" for change in verdict["reversal"]]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        return page.fragment(self.document)
 
 
 class Workspace:
@@ -117,6 +73,29 @@ class Workspace:
             return self._decision(evidence, journal.head)
         finally:
             journal.close()
+
+    def climb_until(self, rung: RungName, *, observer: Observer | None = None) -> Reached:
+        """Climb no further than *rung*, and say how it ended; `climb` goes on from there.
+
+        Raises `InputError` for a rung that the project does not allow.
+        """
+        allowed = self.project.policy.rungs
+        if rung not in allowed:
+            raise InputError(
+                f"the rung {rung!r} is not climbed here: the project allows {', '.join(allowed)}"
+            )
+        journal = self._installation.journal()
+        try:
+            evidence = climb.run(
+                self.project,
+                ports=self._installation.ports(journal),
+                observer=observer or Quiet(),
+                version=VERSION,
+                until=rung,
+            )
+        finally:
+            journal.close()
+        return reached(rung, evidence)
 
     @property
     def decision(self) -> Decision:

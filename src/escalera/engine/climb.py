@@ -14,7 +14,7 @@ from escalera.core.ladder import planner, rescoring, steps
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.event import Event, Failed
 from escalera.domain.identity import digest_of
-from escalera.domain.project import Project
+from escalera.domain.project import Project, RungName
 from escalera.engine import evaluation, making, rewriting
 from escalera.engine.judging import Judging
 from escalera.engine.observer import Observer
@@ -39,8 +39,17 @@ class Ports:
     other: Callable[[str], Provider] | None = None
 
 
-def run(project: Project, *, ports: Ports, observer: Observer, version: str) -> Evidence:
+def run(
+    project: Project,
+    *,
+    ports: Ports,
+    observer: Observer,
+    version: str,
+    until: RungName | None = None,
+) -> Evidence:
     """Climb from whatever the journal holds to a decision, and return the evidence.
+
+    With *until*, no further than that rung: the climb can be continued from there.
 
     Raises `ProviderError` when the endpoint stays away: start again when it is back, nothing is
     lost and nothing is paid twice.
@@ -50,7 +59,7 @@ def run(project: Project, *, ports: Ports, observer: Observer, version: str) -> 
         try:
             while True:
                 step = planner.next_step(project, performer.evidence, version=version)
-                if step is None:
+                if step is None or _far_enough(performer.evidence, step, until):
                     break
                 observer.began(step)
                 performer.perform(step, loop)
@@ -175,3 +184,10 @@ class _Performer:
         for event in events:
             self.evidence.apply(event)
             self._observer.appended(event)
+
+
+def _far_enough(evidence: Evidence, step: steps.Step, until: RungName | None) -> bool:
+    """Whether *until* is decided and *step* would go on; an end that is due is recorded."""
+    if until is None or evidence.decision(until, "") is None:
+        return False
+    return not isinstance(step, steps.Stop)

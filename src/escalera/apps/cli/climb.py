@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 
 from escalera.apps.cli import options
+from escalera.domain.project import RUNGS, RungName
 
 
 @click.command()
 @options.project
+@click.option(
+    "--until", type=click.Choice(RUNGS), help="Go no further than this rung, and say how it ended."
+)
 @options.as_json
-def command(file: Path, json_: bool) -> int:  # noqa: FBT001
+def command(file: Path, until: RungName | None, json_: bool) -> int:  # noqa: FBT001
     """Climb from the base model to a decision.
 
     What was measured before is used, so the command can be interrupted at any moment and run
@@ -22,6 +26,12 @@ def command(file: Path, json_: bool) -> int:  # noqa: FBT001
     from escalera.apps.cli.watching import Watcher
 
     opened = workspace.load(file)
+    if until is not None:
+        with Watcher(quiet=json_) as watcher:
+            reached = opened.climb_until(until, observer=watcher)
+        said = workspace.as_json(reached.document) if json_ else f"\n{reached.sentence}"
+        click.echo(said)
+        return reached.exit_code
     with Watcher(quiet=json_) as watcher:
         decision = opened.climb(observer=watcher)
     report = opened.report()

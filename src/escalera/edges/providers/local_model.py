@@ -15,6 +15,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
+from escalera.core.prompts import chat_form
+from escalera.core.prompts.chat_form import ChatForm
 from escalera.domain.message import Message
 from escalera.edges.providers import model_files
 from escalera.edges.providers.decoding import Batch, Row
@@ -42,6 +44,7 @@ class LocalModel:
         self._adapters = adapters
         with _LOADING:
             self._model, self._tokenizer = _load(folder, device)
+        self._form = self._examined()
         self._adapted: Any = None
         self._loaded: set[str] = set()
         self._active: str | None = None
@@ -52,11 +55,8 @@ class LocalModel:
 
     def prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Tokens of the conversation, ending where the answer begins. Raises `RequestRejected`."""
-        turns = [{"role": message.role, "content": message.content} for message in messages]
         try:
-            text = self._tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=True
-            )
+            text = self._rendered(self._form.told(messages))
         except (jinja2.TemplateError, IndexError) as error:
             roles = [message.role for message in messages]
             raise RequestRejected(
@@ -65,6 +65,22 @@ class LocalModel:
                 hint="Use the roles and the order that the model was trained with.",
             ) from error
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _rendered(self, messages: Sequence[Message]) -> str:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        text: str = self._tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def _examined(self) -> ChatForm:
+        try:
+            return chat_form.examine(self._rendered, (jinja2.TemplateError, IndexError))
+        except ValueError as error:
+            raise InputError(
+                f"the chat template of the model {self._name!r} loses a part of a conversation: "
+                f"{error}. Use the template that belongs to the model."
+            ) from error
 
     def text(self, tokens: Sequence[int]) -> str:
         """What the tokens say; marks of turns are left out."""

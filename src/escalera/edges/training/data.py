@@ -13,6 +13,9 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from escalera.core.prompts import chat_form
+from escalera.core.prompts.chat_form import ChatForm
+from escalera.domain.message import Message
 from escalera.domain.recipe import TrainingPair
 from escalera.errors import TrainingError
 
@@ -31,7 +34,9 @@ def lessons(
     """Every pair as a lesson, in order. Raises `TrainingError` before anything is computed."""
     if not pairs:
         raise TrainingError("there is no training example. Give the task `train` items.")
-    found = tuple(_lesson(pair, tokenizer, stops) for pair in pairs)
+    form = _form(tokenizer)
+    told = (TrainingPair(messages=form.told(p.messages), target=p.target) for p in pairs)
+    found = tuple(_lesson(pair, tokenizer, stops) for pair in told)
     for number, lesson in enumerate(found, start=1):
         if context is not None and len(lesson.tokens) > context:
             raise TrainingError(
@@ -70,6 +75,23 @@ def stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     declared = model.generation_config.eos_token_id
     stops = {declared} if isinstance(declared, int) else set(declared or ())
     return frozenset(stops | ({tokenizer.eos_token_id} - {None}))
+
+
+def _form(tokenizer: Any) -> ChatForm:
+    """How the serving side tells a conversation to this template: so it is taught."""
+
+    def render(messages: Sequence[Message]) -> str:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return text
+
+    try:
+        return chat_form.examine(render, (jinja2.TemplateError, IndexError))
+    except ValueError as error:
+        raise TrainingError(
+            f"the chat template loses a part of a conversation: {error}. "
+            "Use the template that belongs to the model."
+        ) from error
 
 
 # One conversation

@@ -86,14 +86,33 @@ def test_an_unusable_adapter_is_refused_with_the_cause(folder: Path, tmp_path: P
     assert answer(model, "adapter1") == answer(loaded(folder), "adapter1")
 
 
+NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+NO_ASSISTANT_FIRST = NO_SYSTEM.replace("system", "assistant")
+DROPPING = TEMPLATE.replace("in messages %}", "in messages if m['role'] != 'system' %}")
+
+
 def test_a_template_that_refuses_is_a_refused_request(tmp_path: Path) -> None:
-    """Templates raise for roles they do not know; that is the request's fault."""
-    refusing = (
-        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
-    )
-    tiny_model(tmp_path / "model", template=refusing + TEMPLATE)
-    with pytest.raises(RequestRejected, match="no system"):
-        loaded(tmp_path).prompt([Message(role="system", content="x")])
+    """Templates raise for an order of roles that they do not know; that is the request's fault."""
+    tiny_model(tmp_path / "model", template=NO_ASSISTANT_FIRST + TEMPLATE)
+    with pytest.raises(RequestRejected, match="no assistant"):
+        loaded(tmp_path).prompt([Message(role="assistant", content="x")])
+
+
+@pytest.mark.parametrize("template", [NO_SYSTEM + TEMPLATE, DROPPING])
+def test_a_system_message_arrives_whatever_the_template_does(tmp_path: Path, template: str) -> None:
+    """Refused or dropped without a word: it is told at the head of the user's message."""
+    tiny_model(tmp_path / "model", template=template)
+    turns = [Message(role="system", content="Be kind."), Message(role="user", content="Hi.")]
+    model = loaded(tmp_path)
+    told = model.prompt([Message(role="user", content="Be kind.\n\nHi.")])
+    assert model.prompt(turns) == told
+
+
+def test_a_template_that_loses_what_a_user_says_cannot_be_used(tmp_path: Path) -> None:
+    """Every answer would be one to another question."""
+    tiny_model(tmp_path / "model", template=TEMPLATE.replace("m['content']", "m['content'][:2]"))
+    with pytest.raises(InputError, match="leaves out what the user says"):
+        loaded(tmp_path)
 
 
 def test_the_context_is_the_models_or_less(folder: Path) -> None:

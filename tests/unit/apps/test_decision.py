@@ -1,0 +1,45 @@
+"""How a climb ended, and how far it came."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from escalera.apps.decision import reached
+from escalera.domain.project import Budget
+from escalera.testing import playbook
+from escalera.testing.playbook import DECLARED, luck, simulate
+
+POLICY = replace(DECLARED, rungs=("prompt", "examples"))
+A = playbook.task("a")
+
+
+def climbed(rate, **more):
+    project = playbook.project(A, policy=POLICY, **more)
+    return simulate(project, lambda _, item: float(luck(item) < rate)).evidence
+
+
+@pytest.mark.parametrize(
+    ("rate", "outcome", "code"), [(0.97, "adequate", 0), (0.3, "inadequate", 0)]
+)
+def test_a_decided_rung_has_its_outcome_and_the_words_of_its_tasks(rate, outcome, code):
+    """Inadequate is an answer too: the climb may go on."""
+    found = reached("prompt", climbed(rate))
+    assert (found.outcome, found.exit_code) == (outcome, code)
+    assert found.sentence.splitlines()[0] == f"Prompt wording: {outcome}"
+    assert "bar 0.70" in found.words[0]
+    assert found.document == {"rung": "prompt", "outcome": outcome, "words": list(found.words)}
+
+
+def test_a_rung_that_lacks_evidence_says_so_to_a_pipeline():
+    """Near the bar a hundred items are not enough."""
+    found = reached("prompt", climbed(0.72))
+    assert (found.outcome, found.exit_code) == ("undecided", 3)
+
+
+def test_where_the_climb_stopped_before_the_rung_its_end_is_told():
+    """The budget ended: there is no outcome to make up."""
+    found = reached("prompt", climbed(0.9, budget=Budget(calls=30)))
+    assert (found.outcome, found.exit_code) == (None, 3)
+    assert "budget" in found.words[0]
