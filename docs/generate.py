@@ -56,7 +56,7 @@ def cli_reference() -> str:
 def ladder_table() -> str:
     """The rungs, bottom first."""
     lines = [
-        "| rung | title | changes | needs | costs to make | keeps alive | share of alpha |",
+        "| rung | title | changes | needs | costs to make | keeps alive | weight in alpha |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [

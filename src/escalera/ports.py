@@ -18,6 +18,9 @@ from escalera.errors import ProviderError
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done and how much there is to do."""
 
+Invalid = Callable[[str, str], str | None]
+"""Called with a JSON Schema and a text: what is wrong with the text, or None when it is valid."""
+
 
 class Provider(Protocol):
     """Answers requests: a model in this process, or an endpoint.

@@ -9,19 +9,22 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from escalera.core.ladder.budgeting import Caps
-from escalera.core.ladder.case import PROMPTING
 from escalera.domain.dataset import Example, in_order
 from escalera.domain.identity import digest_of
 from escalera.domain.judge import Label, Panel
-from escalera.domain.project import BaseModel, Budget, ModelPrice, Policy, Project
-from escalera.domain.recipe import LoraLevers
+from escalera.domain.project import (
+    BaseModel,
+    ModelPrice,
+    Project,
+)
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
+from escalera.edges import schemas
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.edges.clock import SystemClock
 from escalera.edges.journal.sqlite import SQLiteJournal
@@ -31,11 +34,20 @@ from escalera.edges.providers.endpoint import Endpoint
 from escalera.edges.providers.openai_http import OpenAIHTTP
 from escalera.engine import making
 from escalera.engine.climb import Ports
+from escalera.engine.contracts import Repairing
 from escalera.engine.measuring import Means
 from escalera.engine.serve import Served
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Merger, Progress, Provider, Trainer
-from escalera.settings import data_file, labels_file, panels, project_file, prompt_file
+from escalera.settings import (
+    data_file,
+    labels_file,
+    panels,
+    policies,
+    project_file,
+    prompt_file,
+    schema_file,
+)
 from escalera.settings.tables import ModelTable, PriceTable, ProjectFile, TaskTable
 
 TINY_BYTES = 64_000_000
@@ -73,6 +85,7 @@ class Installation:
             trainer=self._trainer,
             merger=_merger,
             other=self.provider,
+            invalid=schemas.invalid,
         )
 
     def means(self, journal: SQLiteJournal, models: Iterable[str], progress: Progress) -> Means:
@@ -85,6 +98,7 @@ class Installation:
             journal=journal,
             provider=self.provider,
             caps=Caps(budget=self.project.budget, prices=prices),
+            invalid=schemas.invalid,
             progress=progress,
         )
 
@@ -95,9 +109,8 @@ class Installation:
     def provider(self, name: str) -> Provider:
         """The provider of a model of the project file."""
         table = self.tables.models[name]
-        if table.local:
-            return self._local(name, table)
-        return _remote(name, table)
+        asked = self._local(name, table) if table.local else _remote(name, table)
+        return Repairing(asked, schemas.invalid)
 
     def served(self, route: Route) -> dict[str, Served]:
         """The base models that can be asked by name: local ones, and those whose key is set.
@@ -170,13 +183,16 @@ def install(file: Path) -> Installation:
     for asked in (model, *graders.values(), *([] if proposer is None else [proposer])):
         _affordable(file, tables, asked)
     judges = {name: panels.panel(name, table, graders) for name, table in tables.judges.items()}
+    tasks = tuple(_task(file, tables, name, judges) for name in tables.tasks)
+    if any(task.schema is not None for task in tasks):
+        model = replace(model, output=policies.modes(tables.models[model.name]))
     project = Project(
         name=tables.project.name,
         model=model,
-        tasks=tuple(_task(file, tables, name, judges) for name in tables.tasks),
-        policy=_policy(tables, trainable=model.trainable),
-        budget=_budget(tables),
-        levers=_levers(tables),
+        tasks=tasks,
+        policy=policies.policy(tables, model, tasks),
+        budget=policies.budget(tables),
+        levers=policies.levers(tables),
         judges=tuple(judges.values()),
         graders=tuple(graders.values()),
         proposer=proposer,
@@ -220,7 +236,7 @@ def gateway_key(variable: str | None) -> str | None:
 
 def require_local(feature: str) -> None:
     """Raise `MissingExtra` unless the packages of the `local` extra are installed."""
-    for package in ("torch", "transformers", "peft"):
+    for package in ("torch", "transformers", "peft", "llguidance"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtra(feature=feature, package=package, extra="local")
 
@@ -250,6 +266,10 @@ def _task(file: Path, tables: ProjectFile, name: str, judges: Mapping[str, Panel
         prompt_file.load(file.parent / named, task=name, project=file, examples=examples)
         for named in table.prompt.files
     ]
+    schema = None
+    if table.schema is not None:
+        schema = schema_file.load(table.schema, task=name, project=file)
+        schemas.check(schema, examples, task=name, project=file)
     share = table.share if table.share is not None else 1 / len(tables.tasks)
     panel = panels.named(table.scorer, judges)
     return Task(
@@ -265,6 +285,7 @@ def _task(file: Path, tables: ProjectFile, name: str, judges: Mapping[str, Panel
         examples=in_order(examples, seed=tables.project.seed),
         prompts=tuple(prompts),
         labels=() if panel is None else _labels(file, name, table, examples, panel),
+        schema=schema,
     )
 
 
@@ -327,46 +348,6 @@ def _affordable(file: Path, tables: ProjectFile, model: BaseModel) -> None:
             problem="is unknown, so the cap budget.money cannot be kept",
             remedy="Add price = { prompt = …, completion = … } in dollars per million tokens",
         )
-
-
-def _policy(tables: ProjectFile, *, trainable: bool) -> Policy:
-    """Rungs that need weights, or a model that writes prompts, are left out without them."""
-    rungs = [r for r in tables.climb.rungs if trainable or r in PROMPTING]
-    if tables.climb.proposer is None:
-        rungs = [rung for rung in rungs if rung != "search"]
-    return Policy(
-        alpha=round(1 - tables.project.confidence, 12),
-        looks=tuple(tables.climb.looks),
-        spending=tables.climb.spending,
-        query_type=tables.project.query_type,
-        rungs=tuple(rungs),
-        replay=tables.climb.replay,
-        operators=None if tables.climb.operators is None else tuple(tables.climb.operators),
-        seed=tables.project.seed,
-    )
-
-
-def _budget(tables: ProjectFile) -> Budget:
-    money = tables.budget.money
-    return Budget(
-        micro_dollars=None if money is None else round(money * 1_000_000),
-        calls=tables.budget.calls,
-        tokens=tables.budget.tokens,
-        minutes=tables.budget.minutes,
-    )
-
-
-def _levers(tables: ProjectFile) -> LoraLevers:
-    lora = tables.lora
-    return LoraLevers(
-        rank=lora.rank,
-        alpha=lora.alpha,
-        learning_rate=lora.learning_rate,
-        epochs=lora.epochs,
-        batch_tokens=lora.batch_tokens,
-        seed=tables.project.seed,
-        targets=tuple(lora.targets),
-    )
 
 
 def _remote(name: str, table: ModelTable) -> Provider:

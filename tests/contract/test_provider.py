@@ -8,8 +8,10 @@ import pytest
 
 pytest.importorskip("torch")
 
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import Message, Request
 from escalera.domain.project import BaseModel
+from escalera.edges import schemas
 from escalera.edges.clock import SystemClock
 from escalera.edges.providers.transformers_engine import TransformersEngine
 from escalera.testing import provider_suite
@@ -49,6 +51,30 @@ def test_the_local_engine(check, model: Path) -> None:
         try:
             needs_bad = "bad" in inspect.signature(check).parameters
             await check(engine, **({"bad": BAD} if needs_bad else {}))
+        finally:
+            await engine.close()
+
+    asyncio.run(run())
+
+
+SCHEMA = """{"type":"object","properties":{"theme":{"enum":["app","cost"]},"note":{"type":"string"}
+    },
+    "required":["theme"],"additionalProperties":false}"""
+
+
+def test_the_local_engine_keeps_to_a_schema(model: Path) -> None:
+    """A random model says valid JSON, whole and in pieces."""
+
+    async def run() -> None:
+        engine = TransformersEngine(
+            model=BaseModel(name="tiny", revision="r1", trainable=True, price=None),
+            folder=model,
+            adapters=lambda name: model / name,
+            clock=SystemClock(),
+        )
+        output = OutputContract(schema=SCHEMA, mode="constrained")
+        try:
+            await provider_suite.keeps_to_a_schema(engine, output=output, invalid=schemas.invalid)
         finally:
             await engine.close()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from escalera.core.ladder import combining, pricing, race, rungs, searching, wording
 from escalera.core.merging import plans
-from escalera.core.prompts import operators
+from escalera.core.prompts import contracts, operators
 from escalera.core.stats import clustering
 from escalera.domain.message import Reply, Request
 from escalera.domain.project import Project, RungName
@@ -88,7 +88,7 @@ def _range(costs: Sequence[int]) -> tuple[float, float]:
 
 
 def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate:
-    calls = sum(_calls(task, rung, project.policy.operators) for task in project.tasks)
+    calls = sum(_calls(project, task, rung) for task in project.tasks)
     if probe is None:
         training = None if _trains(project, rung) else 0.0
         return Estimate(
@@ -112,23 +112,33 @@ def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate
     )
 
 
-def _calls(task: Task, rung: RungName, names: tuple[str, ...] | None) -> int:
+def _calls(project: Project, task: Task, rung: RungName) -> int:
     """At most: every entrant of a race, and every confirm item; with an incumbent, for both."""
     confirm = len(task.items("confirm"))
-    entrants = {
-        "prompt": wording.FINALISTS + len(task.prompts),
-        "examples": FEW_SHOT_PROMPTS,
-    }
-    arms = entrants.get(rung, 0)
     search = len(task.items("search"))
     if rung == "search":
         return confirm + searching.most_calls(task)
+    arms, asked = _entrants(project, task, rung)
+    if rung == "structured" and not arms:
+        return confirm  # without a schema nothing is raced, but a new route is confirmed as a whole
     if not arms:
         merges = len(plans.propose("", ())) if rung == "merge" else 0
         return 2 * confirm + merges * min(search, combining.MERGE_ITEMS)
     racing = sum(entry.calls for entry in race.schedule(arms, task))
-    screened = wording.calls(task, names) if rung == "prompt" else 0
-    return confirm + screened + racing
+    screened = wording.calls(task, project.policy.operators) if rung == "prompt" else 0
+    return asked * (confirm + screened + racing)
+
+
+def _entrants(project: Project, task: Task, rung: RungName) -> tuple[int, int]:
+    """How many systems race at most, and how often one may be asked an item."""
+    if rung == "prompt":
+        return wording.FINALISTS + len(task.prompts), 1
+    if rung == "examples":
+        return FEW_SHOT_PROMPTS, 1
+    if rung != "structured" or task.schema is None:
+        return 0, 1
+    made = [output for _, output in contracts.propose(task.schema, project.model.output)]
+    return 1 + len(made), 1 + max((output.repairs for output in made), default=0)
 
 
 def _trains(project: Project, rung: RungName) -> bool:

@@ -103,7 +103,11 @@ class Evaluation:
 
     def _cells(self) -> list[tuple[str, ...]]:
         head = ("system", "task", "score", "interval", "items", "price", "time")
-        return [head, *(_row(entry) for entry in self.summaries)]
+        rows = [head, *(_row(entry) for entry in self.summaries)]
+        if all(entry.valid is None for entry in self.summaries):
+            return rows
+        forms = [("valid",), *((_valid(entry),) for entry in self.summaries)]
+        return [(*row[:5], *form, *row[5:]) for row, form in zip(rows, forms, strict=True)]
 
 
 def gather(
@@ -157,6 +161,14 @@ def _answer(call: Call, evidence: Evidence) -> Answer:
     found = evidence.sample(call.system, call.item, call.repeat)
     assert found is not None  # noqa: S101  the caller has asked
     return found
+
+
+def _valid(entry: Summary) -> str:
+    """The share of valid answers, and how many repairs an answer took where any did."""
+    if entry.valid is None:
+        return ""
+    said = f"{entry.valid.value:.1%}"
+    return f"{said}, {entry.repairs:.2f} repairs" if entry.repairs else said
 
 
 def _row(entry: Summary) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from escalera.domain.judge import AWAITING
 from escalera.domain.message import FinishReason, Usage
 
 _FINISHES: tuple[FinishReason | None, ...] = (None, *get_args(FinishReason))
+_VALID: tuple[bool | None, ...] = (None, False, True)
 _UNKNOWN = -1
 """Stands for a price that is unknown: none is negative."""
 
@@ -39,6 +40,8 @@ class Answer:
     micro_dollars: int | None
     seconds: float
     revision: str
+    valid: bool | None
+    repairs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,6 +70,8 @@ class Answers:
         self._finish = array("b")
         self._bought = array("b")
         self._attempts = array("I")
+        self._valid = array("b")
+        self._repairs = array("H")
         self._prompt = array("I")
         self._completion = array("I")
         self._money = array("q")
@@ -80,6 +85,8 @@ class Answers:
             self._finish,
             self._bought,
             self._attempts,
+            self._valid,
+            self._repairs,
             self._prompt,
             self._completion,
             self._money,
@@ -168,6 +175,8 @@ class Answers:
         self._finish[row] = _FINISHES.index(event.finish)
         self._bought[row] = event.bought
         self._attempts[row] = event.attempts
+        self._valid[row] = _VALID.index(event.valid)
+        self._repairs[row] = event.repairs
         self._prompt[row] = usage.prompt_tokens
         self._completion[row] = usage.completion_tokens
         self._money[row] = _UNKNOWN if event.micro_dollars is None else event.micro_dollars
@@ -195,6 +204,8 @@ class Answers:
             micro_dollars=None if money == _UNKNOWN else money,
             seconds=self._seconds[row],
             revision=self._names[self._revision[row]],
+            valid=_VALID[self._valid[row]],
+            repairs=self._repairs[row],
         )
 
 

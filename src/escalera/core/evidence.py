@@ -61,14 +61,15 @@ class Spent:
     def call(self, event: Observed | Judged | Drafted) -> None:
         """Count a call that was bought."""
         prompt, completion = event.usage.prompt_tokens, event.usage.completion_tokens
-        self.calls += 1
+        calls = 1 + event.repairs if isinstance(event, Observed) else 1
+        self.calls += calls
         self.prompt_tokens += prompt
         self.completion_tokens += completion
         self.seconds += event.seconds
         if event.micro_dollars is not None:
             self.known_micro_dollars += event.micro_dollars
         else:
-            self.unpriced_calls += 1
+            self.unpriced_calls += calls
             self.unpriced_prompt_tokens += prompt
             self.unpriced_completion_tokens += completion
 

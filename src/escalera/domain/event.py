@@ -6,10 +6,11 @@ runs are compared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from escalera.domain.dataset import Split
+from escalera.domain.identity import LATER
 from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
 from escalera.domain.project import RungName
@@ -102,7 +103,9 @@ class Observed:
     was not `bought` again. `finish` is None where the endpoint refused the request. `attempts` is
     how often the endpoint was asked until it answered, `revision` what it says of itself.
     `seconds` is the call's share of the time that its unit took. `answer` is the part of the reply
-    that was scored, None where that is all of it.
+    that was scored, None where that is all of it. `valid` is whether that part is valid against the
+    task's schema, None where the task has none; `repairs` how often an invalid reply was sent back
+    until this one came: usage, price and seconds are of all of them together.
     """
 
     system: str
@@ -125,6 +128,8 @@ class Observed:
     revision: str
     seconds: float
     answer: str | None = None
+    valid: bool | None = field(default=None, metadata=LATER)
+    repairs: int = field(default=0, metadata=LATER)
 
     @property
     def said(self) -> str:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
+
+LATER: Mapping[str, bool] = {"later": True}
+"""Metadata of a field that came after journals were written: while it holds its default, the value
+is written without it, so that what was measured before has the same digest."""
 
 
 def digest_of(value: Any) -> str:
@@ -55,8 +59,12 @@ def _plain(value: Any, number: Callable[[float], float]) -> Any:
         return value
     if isinstance(value, (list, tuple)):
         return [_plain(entry, number) for entry in value]
-    if names := _names(kind):
-        return {name: _plain(getattr(value, name), number) for name in names}
+    if fields := _fields(kind):
+        return {
+            name: _plain(getattr(value, name), number)
+            for name, default in fields
+            if default is _ALWAYS or getattr(value, name) != default
+        }
     if isinstance(value, dict):
         return {key: _plain(entry, number) for key, entry in value.items()}
     return number(value) if isinstance(value, float) else value
@@ -71,8 +79,19 @@ def _numbered(value: float) -> float:
 
 
 @lru_cache(maxsize=256)
-def _names(kind: type) -> tuple[str, ...]:
-    """Fields of a dataclass that are part of the value: those that it is compared by."""
+def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
+    """Fields of a dataclass that are part of the value (those that it is compared by).
+
+    Each with the value at which it is left out.
+    """
     if not dataclasses.is_dataclass(kind):
         return ()
-    return tuple(field.name for field in dataclasses.fields(kind) if field.compare)
+    return tuple(
+        (field.name, field.default if field.metadata.get("later") else _ALWAYS)
+        for field in dataclasses.fields(kind)
+        if field.compare
+    )
+
+
+_ALWAYS = object()
+"""Equal to no value of a field: it is always written."""

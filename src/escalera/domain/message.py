@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from escalera.domain.contract import OutputContract
+from escalera.domain.identity import LATER
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "filtered"]
@@ -41,11 +44,15 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call: the conversation, the decoding and, for local models, the adapter's digest."""
+    """One call: the conversation, the decoding and, for local models, the adapter's digest.
+
+    `output` is the contract that the answer is held to, or None where any text will do.
+    """
 
     messages: tuple[Message, ...]
     decoding: Decoding = Decoding()
     adapter: str | None = None
+    output: OutputContract | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +70,8 @@ class Reply:
 
     `micro_dollars` is None where the price is unknown (unknown is never 0); `seconds` is a clock
     reading; `revision` is what the endpoint says of the model that answered; `attempts` how often
-    it was asked until it did.
+    it was asked until it did. `repairs` is how often an answer was sent back because it broke its
+    contract: usage, price and seconds are then those of the whole dialogue.
     """
 
     text: str
@@ -73,3 +81,4 @@ class Reply:
     seconds: float
     revision: str
     attempts: int = 1
+    repairs: int = 0

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from escalera.domain.contract import OutputMode
+from escalera.domain.identity import LATER
 from escalera.domain.judge import Panel
 from escalera.domain.recipe import LoraLevers
 from escalera.domain.task import Task
 
-RungName = Literal["prompt", "search", "examples", "lora", "mixture", "merge", "route"]
+RungName = Literal[
+    "prompt", "search", "examples", "structured", "lora", "mixture", "merge", "route"
+]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
+PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples", "structured")
+"""The rungs that change what a model is asked, and nothing that has to be trained."""
 Spending = Literal["obrien-fleming", "pocock"]
 QueryType = Literal["inferred", "declared"]
 
@@ -37,13 +43,15 @@ class ModelPrice:
 class BaseModel:
     """The model that is adapted: its name in the project file and what identifies its weights.
 
-    `trainable` is whether adapters can be trained for it here; `price` is None when unknown.
+    `trainable` is whether adapters can be trained for it here; `price` is None when unknown;
+    `output` are the ways in which its answers can be held to a schema.
     """
 
     name: str
     revision: str
     trainable: bool
     price: ModelPrice | None
+    output: tuple[OutputMode, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

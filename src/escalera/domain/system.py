@@ -6,9 +6,10 @@ same evidence: a system that was measured once is never measured again on the sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from escalera.domain.identity import digest_of
+from escalera.domain.contract import OutputContract
+from escalera.domain.identity import LATER, digest_of
 from escalera.domain.message import Decoding, Message, Query
 
 
@@ -54,7 +55,8 @@ class System:
 
     `model` is the model's name in the project file, `revision` the digest of its weights,
     tokenizer and chat template (or what the endpoint declares); `adapter` the digest of an
-    adapter, or None for the base model as it is.
+    adapter, or None for the base model as it is; `output` the contract that its answers are held
+    to, or None.
     """
 
     model: str
@@ -62,6 +64,7 @@ class System:
     prompt: Prompt
     decoding: Decoding
     adapter: str | None = None
+    output: OutputContract | None = field(default=None, metadata=LATER)
 
     @property
     def digest(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escalera.domain.dataset import Example, Split
+from escalera.domain.identity import LATER
 from escalera.domain.judge import Label
 from escalera.domain.system import Prompt
 
@@ -36,6 +37,7 @@ class Task:
     [0, 1]; `value_per_point` the money that one percentage point is worth per month. `examples`
     are in the project's order (`dataset.in_order`). `prompts` are the user's own, which are tried
     beside those that are made from `parts`. `labels` are what people gave answers to its items.
+    `schema` is the JSON Schema of a right answer as JSON text, or None where answers have no form.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Task:
     examples: tuple[Example, ...]
     prompts: tuple[NamedPrompt, ...] = ()
     labels: tuple[Label, ...] = ()
+    schema: str | None = field(default=None, metadata=LATER)
 
     def items(self, split: Split) -> tuple[Example, ...]:
         """The examples of one split, in the project's order."""

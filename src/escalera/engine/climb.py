@@ -20,7 +20,7 @@ from escalera.engine.judging import Judging
 from escalera.engine.observer import Observer
 from escalera.engine.purse import Purse
 from escalera.errors import EscaleraError, JournalError, ProviderError
-from escalera.ports import Artifacts, Clock, Journal, Merger, Provider, Trainer
+from escalera.ports import Artifacts, Clock, Invalid, Journal, Merger, Provider, Trainer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Ports:
     """What a climb works with. `provider`, `trainer` and `merger` are made when first needed.
 
     `other` makes the provider of a model that grades answers or writes prompts, by its name.
+    `invalid` checks answers of tasks with a schema.
     """
 
     journal: Journal
@@ -37,6 +38,7 @@ class Ports:
     trainer: Callable[[], Trainer]
     merger: Callable[[], Merger]
     other: Callable[[str], Provider] | None = None
+    invalid: Invalid | None = None
 
 
 def run(
@@ -116,6 +118,7 @@ class _Performer:
             provider=self._asked(),
             purse=self._purse,
             bought=self._ports.journal.bought,
+            invalid=self._ports.invalid,
             record=self._append,
             progress=self._observer.progressed,
         )

@@ -22,7 +22,7 @@ from escalera.engine.purse import Purse
 from escalera.engine.recorder import Record, Recorder
 from escalera.engine.together import all_or_first_error
 from escalera.errors import BadReply, CallFailed, ProviderError, RequestRejected
-from escalera.ports import Progress, Provider
+from escalera.ports import Invalid, Progress, Provider
 
 Bought = Callable[[Sequence[str]], Mapping[str, Observed]]
 
@@ -32,7 +32,8 @@ class Evaluator:
     """Asks what is wanted and records the answers.
 
     `record` appends to the journal and to `evidence`; `bought` finds answers in the journal by the
-    keys of their requests; `purse` is shared with whatever else buys calls for the project.
+    keys of their requests; `purse` is shared with whatever else buys calls for the project;
+    `invalid` checks answers of tasks with a schema (None: nothing is checked).
     """
 
     project: Project
@@ -42,6 +43,7 @@ class Evaluator:
     bought: Bought
     record: Record
     progress: Progress
+    invalid: Invalid | None = None
 
     async def perform(self, calls: Sequence[Call], *, purpose: str) -> None:
         """Ask each of *calls* that was not asked before, until a cap of the budget is reached.
@@ -70,7 +72,7 @@ class Evaluator:
             return
         new = {call.request_key: call for call in self._new(calls)}
         known = self.bought(list(new)) if new else {}
-        copies = [_copied(self.project, new[key], same) for key, same in known.items()]
+        copies = [self._copied(new[key], same) for key, same in known.items()]
         if copies:
             self.record(copies)
 
@@ -105,9 +107,7 @@ class Evaluator:
         if settled:
             run.answered, run.silent = True, 0
         given_up = [pair for pair in failed if self._gives_up(run, *pair)]
-        await run.recorder.add(
-            [_observed(self.project, c, a, len(new)) for c, a in [*settled, *given_up]]
-        )
+        await run.recorder.add([self._observed(c, a, len(new)) for c, a in [*settled, *given_up]])
 
     def _gives_up(self, run: _Run, call: Call, error: ProviderError) -> bool:
         """Whether a call that failed is to go without a score; it is set aside at first.
@@ -123,6 +123,23 @@ class Evaluator:
         if not run.last:
             run.failed.append(call)
         return run.last
+
+    def _observed(self, call: Call, answer: Reply | ProviderError, together: int) -> Observed:
+        found = _observed(self.project, call, answer, together)
+        if isinstance(answer, ProviderError):
+            return found
+        return replace(found, valid=self._valid(call, found.said), repairs=answer.repairs)
+
+    def _copied(self, call: Call, same: Observed) -> Observed:
+        found = _copied(self.project, call, same)
+        return replace(found, valid=None if same.finish is None else self._valid(call, found.said))
+
+    def _valid(self, call: Call, text: str) -> bool | None:
+        """Whether an answer is valid against its task's schema, None where there is none."""
+        schema = self.project.task(call.item.task).schema
+        if schema is None or self.invalid is None:
+            return None
+        return self.invalid(schema, text) is None
 
     def _new(self, calls: Sequence[Call]) -> list[Call]:
         asked = self.evidence.asked

@@ -18,7 +18,7 @@ from escalera.engine.evaluation import Evaluator
 from escalera.engine.judging import Judging
 from escalera.engine.purse import Purse
 from escalera.engine.together import all_or_first_error
-from escalera.ports import Journal, Progress, Provider
+from escalera.ports import Invalid, Journal, Progress, Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +42,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a measurement works with; `provider` is made for each model that is asked."""
+    """What a measurement works with; `provider` is made for each model that is asked.
+
+    `invalid` checks answers of tasks with a schema.
+    """
 
     journal: Journal
     provider: Callable[[str], Provider]
     caps: Caps
+    invalid: Invalid | None = None
     progress: Progress
 
 
@@ -116,6 +120,7 @@ class Measurement:
             provider=provider,
             purse=self._purse,
             bought=self._means.journal.bought,
+            invalid=self._means.invalid,
             record=self.record,
             progress=self._means.progress,
         )

@@ -10,6 +10,7 @@ import msgspec
 
 from escalera.core.evaluation.scorers import SCORERS
 from escalera.core.prompts.operators import OPERATORS
+from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
 from escalera.domain.judge import PREFIX
 from escalera.settings import judge_checks
 from escalera.settings.tables import LoraTable, ModelTable, ProjectFile, TaskTable
@@ -149,6 +150,11 @@ def _models(found: ProjectFile) -> list[Problem]:
             )
         if model.base_url is not None and not model.model:
             wrong.append((f"{key}.model", "is missing", "Say which model the endpoint serves"))
+        able = LOCAL_MODES if model.local else REMOTE_MODES
+        if unable := sorted(set(model.output or ()) - set(able)):
+            where = "a local model" if model.local else "an endpoint"
+            rule = f"Leave it out, or name some of {', '.join(able)}"
+            wrong.append((f"{key}.output", f"{unable!r} is not what {where} can do", rule))
     return wrong
 
 

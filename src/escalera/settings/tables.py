@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from escalera.domain.contract import OutputMode
 from escalera.domain.judge import JudgeKind
 from escalera.domain.project import RungName, Spending
 from escalera.domain.recipe import LoraLevers
@@ -51,6 +52,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     price: PriceTable | None = None
     concurrency: int = 8
     threads: int | None = None
+    output: list[OutputMode] | None = None
 
     @property
     def local(self) -> bool:
@@ -130,6 +132,7 @@ class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     value_per_point: float = 0.0
     max_tokens: int = 256
     labels: str | None = None
+    schema: str | None = None
     prompt: PromptTable = PromptTable()
 
 

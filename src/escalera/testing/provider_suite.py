@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import Decoding, Message, Reply, Request
 from escalera.errors import AdapterUnusable, RequestRejected
-from escalera.ports import Provider
+from escalera.ports import Invalid, Provider
 
 
 def question(text: str, *, max_tokens: int = 8) -> Request:
@@ -73,6 +74,19 @@ async def refuses_a_stream(provider: Provider, *, bad: Request) -> None:
     except _REFUSALS:
         return
     raise AssertionError(f"{piece!r} instead of a refusal")
+
+
+async def keeps_to_a_schema(
+    provider: Provider, *, output: OutputContract, invalid: Invalid
+) -> None:
+    """An answer under a contract that the provider sees to is valid, whole and in pieces."""
+    request = replace(question("answer in JSON", max_tokens=40), output=output)
+    whole = _reply((await provider.answer([request]))[0])
+    wrong = invalid(output.schema, whole.text)
+    _hold(wrong is None, f"{whole.text!r}: {wrong}")
+    pieces = [piece async for piece in provider.stream(request)]
+    said = "".join(piece for piece in pieces[:-1] if isinstance(piece, str))
+    _hold(said == whole.text == _reply(pieces[-1]).text, f"{said!r} in pieces, not {whole.text!r}")
 
 
 _REFUSALS = (RequestRejected, AdapterUnusable)

@@ -39,6 +39,18 @@ def test_a_row_per_system_and_task():
         assert part in row
 
 
+def test_validity_is_a_column_where_a_task_has_a_schema():
+    """Beside the score; a task without one leaves the cell empty, and alone it has no column."""
+    assert "valid" not in str(shown(FULL)).splitlines()[0]
+    share = Figure(value=0.9375, lower=0.8, upper=0.99, n=80, clusters=70)
+    held = replace(FULL, valid=share, repairs=0.25)
+    head, first, second, *_ = str(shown(held, FULL)).splitlines()
+    assert head.split()[5:] == ["valid", "price", "time"]
+    assert "93.8%, 0.25 repairs" in first
+    assert "%" not in second
+    assert shown(held).document()["systems"][0]["valid"]["value"] == 0.9375
+
+
 def test_clean_figures_need_one_note():
     """That intervals hold one by one."""
     assert shown(FULL).notes() == (

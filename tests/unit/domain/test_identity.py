@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escalera.domain.contract import OutputContract
 from escalera.domain.identity import canonical, digest_of, short
 from escalera.domain.message import Decoding, Usage
-from escalera.domain.system import Prompt, Shot
+from escalera.domain.system import Prompt, Shot, System
 
 PROMPT = Prompt(system="Be kind.", shots=(Shot(input="two", target="2"),), template="> {{ input }}")
 JSON = st.recursive(
@@ -49,6 +51,15 @@ def test_key_order_does_not_matter_and_list_order_does():
     """Mappings are sets of keys, sequences are not."""
     assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
     assert digest_of([1, 2]) != digest_of([2, 1])
+
+
+def test_a_field_that_came_later_is_written_only_where_it_says_something():
+    """What was measured before there were contracts keeps its digest, and its row its bytes."""
+    plain = System(model="m", revision="r", prompt=PROMPT, decoding=Decoding())
+    held = replace(plain, output=OutputContract(schema="{}", mode="prompt"))
+    assert b"output" not in canonical(plain)
+    assert b'"output":{"mode":"prompt"' in canonical(held)
+    assert plain.digest != held.digest
 
 
 def test_the_digest_does_not_depend_on_what_was_hashed_before():

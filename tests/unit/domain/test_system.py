@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import Decoding, Message
 from escalera.domain.system import Branch, Prompt, Route, Shot, System
 
@@ -40,6 +41,7 @@ def test_the_digests_are_written_in_stone():
         replace(SYSTEM, prompt=replace(PROMPT, marker="Answer:")),
         replace(SYSTEM, prompt=replace(PROMPT, shots=(replace(SHOT, history=TURNS),))),
         replace(SYSTEM, prompt=replace(PROMPT, shots=(replace(SHOT, fields=(("a", "1"),)),))),
+        replace(SYSTEM, output=OutputContract(schema="{}", mode="prompt")),
         replace(SYSTEM, decoding=Decoding(max_tokens=1)),
         replace(SYSTEM, decoding=Decoding(temperature=0.5)),
         replace(SYSTEM, decoding=Decoding(top_p=0.5)),
@@ -59,6 +61,7 @@ def test_no_field_is_left_out_of_this_test():
         "prompt",
         "decoding",
         "adapter",
+        "output",
     ]
     assert [f.name for f in fields(Prompt)] == ["system", "turns", "shots", "template", "marker"]
     assert [f.name for f in fields(Shot)] == ["input", "target", "history", "fields"]

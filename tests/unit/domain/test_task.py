@@ -25,6 +25,8 @@ def test_a_project_finds_a_task_by_name():
         project.task("c")
 
 
-def test_there_are_six_rungs():
+def test_there_are_seven_rungs():
     """The names that a project file may use."""
-    assert sorted(RUNGS) == ["examples", "lora", "merge", "mixture", "prompt", "route"]
+    assert sorted(RUNGS) == [
+        "examples", "lora", "merge", "mixture", "prompt", "route", "structured"
+    ]  # fmt: skip

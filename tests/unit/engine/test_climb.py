@@ -88,6 +88,7 @@ class World:
             provider=lambda: self._make("provider", self.provider),
             trainer=lambda: self._make("trainer", self.names),
             merger=lambda: self._make("merger", self.names),
+            invalid=lambda *_: None,
         )
 
     def seconds(self):

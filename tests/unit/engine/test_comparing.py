@@ -56,6 +56,7 @@ class World:
             journal=self.journal,
             provider=self.asked.__getitem__,
             caps=self.caps,
+            invalid=lambda *_: None,
             progress=lambda *_: None,
         )
         return comparing.run(PROJECT, PROJECT.tasks, candidate, incumbent, means)

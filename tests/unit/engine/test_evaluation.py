@@ -67,6 +67,7 @@ def perform(provider, *, evidence=None, step=STEP, record=None, project=PROJECT,
             provider=provider,
             purse=Purse(Caps.of(project), evidence),
             bought=journal.bought,
+            invalid=lambda schema, text: None if text == schema else "not the schema",
             record=record or keep,
             progress=lambda *said: told.append(said),
         )
@@ -97,6 +98,32 @@ def test_every_call_is_scored_and_described():
     assert (first.item_digest, first.task, first.split) == (item.digest, "a", "search")
     assert (first.cluster, first.scorer, first.revision) == (item.cluster, "exact", "scripted-1")
     assert first.micro_dollars == first.usage.prompt_tokens + first.usage.completion_tokens == 8
+
+
+def test_answers_of_a_task_with_a_schema_are_checked():
+    """Whatever the system: validity is said beside the score, and for others it is unknown."""
+    task = replace(TASK, schema="answer 3")
+    units, _, _ = perform(ScriptedProvider(right), project=playbook.project(task))
+    assert [event.valid for event in flat(units)] == [
+        event.reply == "answer 3" for event in flat(units)
+    ]
+    assert any(event.valid for event in flat(units))
+    plain, _, _ = perform(ScriptedProvider(right))
+    assert {event.valid for event in flat(plain)} == {None}
+
+
+def test_an_answer_that_was_repaired_says_so():
+    """One answer, however often it was sent back; every call counts."""
+    evidence = fold([])
+
+    class Repaired(ScriptedProvider):
+        async def answer(self, requests):
+            return [replace(reply, repairs=2) for reply in await super().answer(requests)]
+
+    units, _, _ = perform(Repaired(right), evidence=evidence)
+    assert {event.repairs for event in flat(units)} == {2}
+    assert evidence.spent.calls == 3 * len(STEP.calls)
+    assert evidence.sample(SMALL, ITEMS[0]).repairs == 2
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])

@@ -40,7 +40,13 @@ class World:
             return self.asked[name]
 
         caps = Caps(budget=self.budget, prices=dict.fromkeys("xy", PRICE))
-        means = Means(journal=self.journal, provider=provider, caps=caps, progress=lambda *_: None)
+        means = Means(
+            journal=self.journal,
+            provider=provider,
+            caps=caps,
+            invalid=lambda *_: None,
+            progress=lambda *_: None,
+        )
         return measuring.run(PROJECT, [route(model) for model in models], wanted, means)
 
     def calls(self):

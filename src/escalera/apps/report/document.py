@@ -10,7 +10,7 @@ import dataclasses
 from collections import Counter
 from typing import Any
 
-from escalera.apps.report import ladder
+from escalera.apps.report import contracts, ladder
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import accounting, choosing
@@ -21,7 +21,7 @@ from escalera.core.ladder.planner import project_digest
 from escalera.domain.dataset import SPLITS
 from escalera.domain.event import Looked, Stopped, Trained
 from escalera.domain.project import Project
-from escalera.domain.system import Route
+from escalera.domain.system import Route, System
 from escalera.domain.verdict import Figure
 from escalera.errors import EvidenceMissing
 
@@ -50,6 +50,7 @@ def build(project: Project, evidence: Evidence, *, version: str, head: str) -> D
         "candidates": [_candidate(case, entry, stopped) for entry in found],
         "screenings": _screenings(evidence),
         "races": _races(evidence),
+        "contracts": contracts.build(case),
         "prompts": _prompts(case, found, stopped),
         "trainings": [_training(entry) for entry in evidence.trained.values()],
         "merges": [
@@ -236,17 +237,24 @@ def _prompts(case: Case, found: tuple[Candidate, ...], stopped: Stopped) -> list
     made = []
     for branch in route.branches:
         bare = dataclasses.replace(branch.system, adapter=None)
+        free = dataclasses.replace(bare, output=None)
+        operator = case.evidence.operator
         made.append(
             {
                 "task": branch.task,
-                "operator": case.evidence.operator(bare.digest),
+                "operator": operator(bare.digest) or operator(free.digest),
                 "system": branch.system.prompt.system,
                 "shots": len(branch.system.prompt.shots),
                 "template": branch.system.prompt.template,
                 "adapter": branch.system.adapter,
+                "output": _output(branch.system),
             }
         )
     return made
+
+
+def _output(system: System) -> Document | None:
+    return None if system.output is None else dataclasses.asdict(system.output)
 
 
 def _training(entry: Trained) -> Document:

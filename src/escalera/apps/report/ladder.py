@@ -6,7 +6,7 @@ from typing import Any
 
 from escalera.core.ladder import rungs
 from escalera.core.ladder.case import Case
-from escalera.domain.project import RungName
+from escalera.domain.project import PROMPTING, RungName
 
 
 def build(case: Case) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def _words(case: Case, rung: RungName) -> list[str]:
     per_task = [case.evidence.decision(rung, task.name) for task in case.project.tasks]
     said = [decided.words for decided in per_task if decided is not None]
     overall = case.evidence.decision(rung, "")
-    if overall is not None and rung not in ("prompt", "examples"):
+    if overall is not None and rung not in PROMPTING:
         said.insert(0, overall.words)
     return said
 

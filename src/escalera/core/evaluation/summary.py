@@ -31,7 +31,9 @@ class Summary:
     squared error that comes from drawing answers only so often, None where none was drawn twice.
     Price and duration are per answer, the price None where one is unknown; `reused` answers were
     bought for another system or target. Where a judge scores, `basis` says what the figure rests
-    on; with `labels` enough it is `corrected` by them, beside what the judge alone says.
+    on; with `labels` enough it is `corrected` by them, beside what the judge alone says. `valid` is
+    the share of answers that are valid against the task's schema with its interval, None where
+    there is no schema; `repairs` is how often an answer was sent back on average.
     """
 
     system: str
@@ -52,6 +54,8 @@ class Summary:
     basis: Basis = "scorer"
     corrected: Figure | None = None
     labels: int = 0
+    valid: Figure | None = None
+    repairs: float = 0.0
 
 
 def summarise(
@@ -70,7 +74,7 @@ def summarise(
     return Summary(
         system=system,
         task=task,
-        figure=_figure(tally, alpha) if tally.scores else None,
+        figure=_share(tally.scores, tally.clusters, alpha) if tally.scores else None,
         unscored=missing,
         worst=total / tally.items,
         best=(total + missing) / tally.items,
@@ -83,6 +87,8 @@ def summarise(
         micro_dollars=None if tally.unpriced else tally.micro_dollars / count,
         seconds=math.fsum(tally.seconds) / count,
         revisions=tuple(sorted(tally.revisions)),
+        valid=_share(tally.valid, tally.checked, alpha) if tally.valid else None,
+        repairs=tally.repairs / count,
     )
 
 
@@ -100,6 +106,8 @@ class _Tally:
         self.clusters: list[str] = []
         self.drawn: list[tuple[float, ...]] = []
         self.revisions: set[str] = set()
+        self.valid, self.repairs = array("d"), 0
+        self.checked: list[str] = []
 
     def count(self, group: Sequence[tuple[Example, Answer]]) -> None:
         """Count one item with all its answers."""
@@ -107,6 +115,10 @@ class _Tally:
         self.items += 1
         for answer in answers:
             self._one(answer)
+        checked = [answer.valid for answer in answers if answer.valid is not None]
+        if checked:
+            self.valid.append(sum(checked) / len(checked))
+            self.checked.append(item.cluster)
         scores = tuple(answer.score for answer in answers if answer.score is not None)
         if not scores:
             self.unscored += 1
@@ -129,6 +141,7 @@ class _Tally:
         self.micro_dollars += answer.micro_dollars or 0
         self.unpriced += answer.micro_dollars is None
         self.seconds.append(answer.seconds)
+        self.repairs += answer.repairs
         if answer.revision:
             self.revisions.add(answer.revision)
 
@@ -139,12 +152,12 @@ def _noise(tally: _Tally) -> float | None:
     return repeats.components(tally.drawn, tally.clusters).noise_share
 
 
-def _figure(tally: _Tally, alpha: float) -> Figure:
-    interval = mean.interval(tally.scores, tally.clusters, alpha=alpha)
+def _share(values: Sequence[float], clusters: Sequence[str], alpha: float) -> Figure:
+    interval = mean.interval(values, clusters, alpha=alpha)
     return Figure(
         value=interval.estimate,
         lower=interval.lower,
         upper=interval.upper,
-        n=len(tally.scores),
-        clusters=len(set(tally.clusters)),
+        n=len(values),
+        clusters=len(set(clusters)),
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from escalera.core.evaluation import repair
 from escalera.core.evidence import Spent
 from escalera.core.ladder import choosing, rungs, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call, Evaluate, Rewrite, Step, Stop, Train
 from escalera.core.prompts import rewriting
 from escalera.domain.event import Stopped
+from escalera.domain.message import Request
 from escalera.domain.project import Budget, ModelPrice, Project
+from escalera.domain.system import System
 
 _MILLION = 1_000_000
 
@@ -57,17 +60,15 @@ class Caps:
         return cls(budget=project.budget, prices={model.name: model.price for model in asked})
 
     def worst(self, calls: Sequence[Call]) -> Cost:
-        """An upper bound: a token per byte of the prompt, and every answer as long as allowed."""
+        """An upper bound: a token per byte of the prompt, and every answer as long as allowed.
+
+        Of a system whose answers may be sent back, every one is, as often as it may be.
+        """
         if self.budget == Budget():
-            return Cost(calls=len(calls))
+            return Cost(calls=sum(1 + _repairs(call.system) for call in calls))
         found = NOTHING
         for call in calls:
-            request = call.request
-            prompt = sum(len(turn.content.encode()) + _PER_TURN for turn in request.messages)
-            completion = request.decoding.max_tokens
-            price = self.prices[call.system.model]
-            money = 0 if price is None else _charge(price, prompt, completion)
-            found += Cost(calls=1, tokens=prompt + completion, micro_dollars=money)
+            found += _worst(call.request, self.prices[call.system.model])
         return found
 
     def fits(self, spent: Spent, more: Cost) -> bool:
@@ -155,6 +156,31 @@ _REMEDY = "raise the caps under [budget] and climb again: nothing is paid twice"
 
 _PER_TURN = 8
 """Tokens that a chat template may put around one message."""
+
+
+def _repairs(system: System) -> int:
+    return 0 if system.output is None else system.output.repairs
+
+
+def _worst(request: Request, price: ModelPrice | None) -> Cost:
+    prompt = sum(len(turn.content.encode()) + _PER_TURN for turn in request.messages)
+    completion, repairs = request.decoding.max_tokens, 0
+    if request.output is not None:
+        repairs = request.output.repairs
+        if request.output.mode in ("json_schema", "tools"):
+            prompt += _SCHEMA_GROWS * len(request.output.schema.encode()) + _PER_TURN
+    more = repair.longest(request) + 2 * _PER_TURN
+    first = _one(price, prompt, completion)
+    return sum((_one(price, prompt + more, completion) for _ in range(repairs)), first)
+
+
+def _one(price: ModelPrice | None, prompt: int, completion: int) -> Cost:
+    money = 0 if price is None else _charge(price, prompt, completion)
+    return Cost(calls=1, tokens=prompt + completion, micro_dollars=money)
+
+
+_SCHEMA_GROWS = 3
+"""A schema in the body may be written at such a length, once what an endpoint needs is added."""
 
 
 def _charge(price: ModelPrice, prompt: int, completion: int) -> int:

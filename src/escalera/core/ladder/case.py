@@ -8,16 +8,12 @@ from escalera.core.evidence import Evidence
 from escalera.core.ladder.steps import Call
 from escalera.domain.dataset import Example
 from escalera.domain.message import Decoding
-from escalera.domain.project import Project, RungName
+from escalera.domain.project import PROMPTING, RUNGS, Project, RungName
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.domain.task import Task
 
 THINKING = 256
 """Tokens for reasoning, on top of the task's longest answer, where a prompt asks to think first."""
-
-
-PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples")
-"""The rungs that change what a model is told, and nothing that has to be trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,42 +54,58 @@ class Case:
         )
 
     def failing(self) -> tuple[Task, ...]:
-        """The tasks for which prompting was shown inadequate, by the last prompting rung."""
-        return self.failing_by(self._last(PROMPTING))
+        """The tasks for which prompting was shown inadequate, by its last rung that tried."""
+        return self.failing_below("lora")
 
-    def failing_before(self, rung: RungName) -> tuple[Task, ...]:
-        """The tasks that the prompting rungs below *rung* were shown to be inadequate for."""
-        return self.failing_by(self._last(PROMPTING[: PROMPTING.index(rung)]))
+    def failing_below(self, rung: RungName) -> tuple[Task, ...]:
+        """The tasks that the prompting rungs below *rung* were shown to be inadequate for.
 
-    def failing_by(self, rung: RungName) -> tuple[Task, ...]:
-        """The tasks that *rung* was shown to be inadequate for."""
+        Of a task that several tried, the last counts: a rung takes up what those below left.
+        """
+        below = [name for name in PROMPTING if RUNGS.index(name) < RUNGS.index(rung)]
+        tried = [name for name in below if self.evidence.decision(name, "") is not None]
         found = []
         for task in self.project.tasks:
-            decided = self.evidence.decision(rung, task.name)
-            if decided is not None and decided.outcome == "inadequate":
+            decisions = [self.evidence.decision(name, task.name) for name in tried]
+            decided = [decision for decision in decisions if decision is not None]
+            if decided and decided[-1].outcome == "inadequate":
                 found.append(task)
         return tuple(found)
 
     def incumbent(self) -> Route | None:
         """The best route that prompting put forward: what finetuning must not break."""
-        found = (self.evidence.nominee(rung) for rung in reversed(PROMPTING))
-        return next((route for route in found if route is not None), None)
+        return self.best_below("lora")
+
+    def best_below(self, rung: RungName) -> Route | None:
+        """What the last prompting rung below *rung* put forward."""
+        below = [name for name in PROMPTING if RUNGS.index(name) < RUNGS.index(rung)]
+        nominees = (self.evidence.nominee(name) for name in reversed(below))
+        return next((route for route in nominees if route is not None), None)
 
     def incumbent_of(self, rung: RungName) -> Route | None:
         """What a route of *rung* is held against: nothing on the prompting rungs."""
         return None if rung in PROMPTING else self.incumbent()
 
     def unprompted(self) -> Route:
-        """The best wording: short prompts, which an adapter is trained under."""
+        """The best wording: short prompts, which an adapter is trained under.
+
+        Where constrained decoding won for a task, it holds for what is trained as well: it changes
+        no prompt, costs no call, and its promise does not depend on the weights. Other contracts
+        stay behind: they change the prompt that is trained under, or belong to endpoints.
+        """
         route = self.evidence.nominee("search") or self.evidence.nominee("prompt")
         if route is None:
             raise LookupError("the prompt rung has nominated no route")
-        return route
-
-    def _last(self, names: tuple[RungName, ...]) -> RungName:
-        """The last of the rungs *names* that was decided; the first where none was."""
-        decided = [rung for rung in names if self.evidence.decision(rung, "") is not None]
-        return decided[-1] if decided else names[0]
+        won = self.evidence.nominee("structured")
+        if won is None:
+            return route
+        systems = {branch.task: branch.system for branch in route.branches}
+        for branch in won.branches:
+            output = branch.system.output
+            if output is not None and output.mode == "constrained":
+                bare = replace(output, told=False, repairs=0)
+                systems[branch.task] = replace(systems[branch.task], output=bare)
+        return self.route(systems)
 
     def calls(self, route: Route, items: tuple[Example, ...]) -> tuple[Call, ...]:
         """The calls that *route* needs for *items*, system by system."""

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escalera.core.ladder import confirm, rungs, words
-from escalera.core.ladder.case import PROMPTING, Case
+from escalera.core.ladder.case import Case
 from escalera.core.ladder.confirm import Standing
 from escalera.domain.event import Outcome, Stopped, StopReason
-from escalera.domain.project import RungName
+from escalera.domain.project import PROMPTING, RungName
 from escalera.domain.system import Route
 
 

@@ -50,6 +50,7 @@ _PLANS: Mapping[RungName, Callable[[Case], Step | None]] = {
     "prompt": lambda case: prompting.step(case, "prompt"),
     "search": searching.step,
     "examples": lambda case: prompting.step(case, "examples"),
+    "structured": lambda case: prompting.step(case, "structured"),
     "lora": finetuning.step,
     "mixture": combining.mixture,
     "merge": combining.merge,

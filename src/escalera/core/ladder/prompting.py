@@ -1,27 +1,38 @@
-"""The prompting rungs: wording first, then worked examples for what wording cannot do."""
+"""The prompting rungs: wording first, then worked examples for what wording cannot do.
+
+Then, for tasks with a schema that examples left inadequate, the ways of holding answers to it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from escalera.core.evaluation import compare
 from escalera.core.ladder import confirm, deciding, pricing, race, rungs, screening, wording, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.race import Race
 from escalera.core.ladder.steps import Call, Evaluate, Price, Propose, Step
-from escalera.core.prompts import fewshot
+from escalera.core.prompts import contracts, fewshot
 from escalera.domain.event import Proposed
 from escalera.domain.project import RungName
-from escalera.domain.system import Prompt, System
+from escalera.domain.system import System
 from escalera.domain.task import Task
 
 PILOT_ITEMS = 10
 
+_SAID: Mapping[RungName, tuple[str, str]] = {
+    "prompt": ("prompting", "prompts"),
+    "examples": ("prompting with examples", "prompts"),
+    "structured": ("structured output", "contracts"),
+}
+"""What a rung does, and what it tries, in words."""
+
 
 def step(case: Case, rung: RungName) -> Step | None:
     """The next step on a prompting rung, or None when the rung is decided."""
-    tasks = case.project.tasks if rung == "prompt" else case.failing_before(rung)
-    if case.evidence.decision(rung, "") is not None:
+    tasks = _tasks(case, rung)
+    if case.evidence.decision(rung, "") is not None or not tasks:
         return None
     if rung == "prompt":
         preparing = _price(case, rung, tasks) or _screen(case, tasks) or _propose(case, rung, tasks)
@@ -31,6 +42,19 @@ def step(case: Case, rung: RungName) -> Step | None:
 
 
 # Below: private.
+
+_Made = tuple[str, System, str | None]
+"""The name of an operator, the system that it made, and the digest of what it was made from."""
+
+
+def _tasks(case: Case, rung: RungName) -> Sequence[Task]:
+    """The tasks that a rung is about: all, or those that the rungs below left inadequate."""
+    if rung == "prompt":
+        return case.project.tasks
+    failing = case.failing_below(rung)
+    if rung == "structured":
+        return [task for task in failing if task.schema is not None]
+    return failing
 
 
 def _screen(case: Case, tasks: Sequence[Task]) -> Step | None:
@@ -45,36 +69,55 @@ def _propose(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
     for task in tasks:
         if _entrants(case, rung, task):
             continue
-        made = _wordings(case, task) if rung == "prompt" else _with_examples(case, task)
         events = tuple(
-            Proposed(
-                rung=rung,
-                task=task.name,
-                operator=operator,
-                system=case.system(task, prompt),
-                parent=parent,
-            )
-            for operator, prompt, parent in made
+            Proposed(rung=rung, task=task.name, operator=operator, system=system, parent=parent)
+            for operator, system, parent in _made(case, rung, task)
         )
         return Propose(events=events)
     return None
 
 
-def _wordings(case: Case, task: Task) -> list[tuple[str, Prompt, str | None]]:
-    return [(name, prompt, None) for name, prompt in wording.finalists(case, task)]
+def _made(case: Case, rung: RungName, task: Task) -> list[_Made]:
+    if rung == "structured":
+        return _with_contracts(case, task)
+    if rung == "examples":
+        return _with_examples(case, task)
+    found = wording.finalists(case, task)
+    return [(name, case.system(task, prompt), None) for name, prompt in found]
 
 
-def _with_examples(case: Case, task: Task) -> list[tuple[str, Prompt, str | None]]:
+def _with_examples(case: Case, task: Task) -> list[_Made]:
     """The two best wordings, each as it is and with examples."""
-    made: list[tuple[str, Prompt, str | None]] = []
+    made: list[_Made] = []
     raced = race.finalists(case, _race_of(case, "prompt", task))
     for parent in dict.fromkeys([case.unprompted().system(task.name), *raced[:2]][:2]):
         operator = case.evidence.operator(parent.digest)
-        made.append((operator, parent.prompt, None))
+        made.append((operator, case.system(task, parent.prompt), None))
         made.extend(
-            (f"{operator} + {name}", prompt, parent.digest)
+            (f"{operator} + {name}", case.system(task, prompt), parent.digest)
             for name, prompt in fewshot.propose(parent.prompt, task.items("train"))
         )
+    return made
+
+
+def _with_contracts(case: Case, task: Task) -> list[_Made]:
+    """The best prompt so far as it is, and under each contract that the model can keep."""
+    best = case.best_below("structured")
+    if best is None or task.schema is None:
+        raise AssertionError("the structured rung needs a prompt and a schema")
+    parents = [best.system(task.name)]
+    if parents[0].prompt.marker:
+        # A model that thinks aloud before its answer cannot be held to JSON from the first sign.
+        raced = race.finalists(case, _race_of(case, "prompt", task))
+        parents.append(
+            next(s for s in (*raced, *_entrants(case, "prompt", task)) if not s.prompt.marker)
+        )
+    names = [case.evidence.operator(parent.digest) for parent in parents]
+    made: list[_Made] = [(name, parent, None) for name, parent in zip(names, parents, strict=True)]
+    made.extend(
+        (f"{names[-1]} + {name}", replace(parents[-1], output=output), parents[-1].digest)
+        for name, output in contracts.propose(task.schema, case.project.model.output)
+    )
     return made
 
 
@@ -147,8 +190,8 @@ def _race(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
 
 def _confirm(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step:
     winners = {task.name: race.winner(case, _race_of(case, rung, task)) for task in tasks}
-    if rung == "examples":
-        before = case.unprompted()
+    before = case.best_below(rung)
+    if before is not None:
         winners = {task.name: before.system(task.name) for task in case.project.tasks} | winners
     route = case.route(winners)
     return deciding.judge(
@@ -163,9 +206,8 @@ def _confirm(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step:
 
 def _words(case: Case, rung: RungName, standing: confirm.Standing) -> str:
     task, seen = standing.task, standing.adequacy.figure
-    what = "prompting" if rung == "prompt" else "prompting with examples"
-    tried = len(_entrants(case, rung, task))
-    best = f"best of {tried} prompts"
+    what, kind = _SAID[rung]
+    best = f"best of {len(_entrants(case, rung, task))} {kind}"
     match standing.outcome:
         case "adequate":
             return (

@@ -21,8 +21,9 @@ class Rung:
     """One rung.
 
     `changes` is what the rung changes about a system, `needs` what it cannot do without, `makes`
-    what it costs to make and `keeps` what has to be kept alive. `alpha` is the share of the
-    project's accepted error that its verdicts may spend. `moves` says where each outcome leads.
+    what it costs to make and `keeps` what has to be kept alive. `alpha` is the weight
+    with which the rungs that are allowed share the project's accepted error. `moves` says where
+    each outcome leads.
     """
 
     name: RungName
@@ -77,6 +78,16 @@ RUNGS: tuple[Rung, ...] = (
         makes="calls with longer prompts",
         keeps="one longer prompt per query type",
         alpha=0.15,
+        moves=_ALONE,
+    ),
+    Rung(
+        name="structured",
+        title="Structured output",
+        changes="how answers are held to the schema of their task",
+        needs="a task with a schema",
+        makes="calls, more than one where answers are sent back",
+        keeps="one prompt and one schema per query type",
+        alpha=0.1,
         moves=_ALONE,
     ),
     Rung(

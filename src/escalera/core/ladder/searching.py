@@ -58,7 +58,7 @@ def step(case: Case) -> Step | None:
     """The next step on the search rung, or None when the rung is decided."""
     if case.evidence.decision("search", "") is not None:
         return None
-    tasks = case.failing_by("prompt")
+    tasks = case.failing_below("search")
     priced = _price(case, tasks)
     if priced is not None:
         return priced

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from escalera.core.prompts import templates
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import Message, Query, Request
 from escalera.domain.system import Prompt, Shot, System
 
@@ -27,7 +28,11 @@ def request(system: System, query: Query, *, repeat: int = 0) -> Request:
     if repeat:
         decoding = replace(decoding, seed=decoding.seed + repeat)
     messages = conversation(system.prompt, query)
-    return Request(messages=messages, decoding=decoding, adapter=system.adapter)
+    if system.output is not None and system.output.told:
+        messages = _told(messages, system.output)
+    return Request(
+        messages=messages, decoding=decoding, adapter=system.adapter, output=system.output
+    )
 
 
 def answer(prompt: Prompt, reply: str) -> str:
@@ -59,6 +64,14 @@ def _turns(prompt: Prompt, query: Query) -> Iterator[Message]:
         yield from _shown(prompt, shot)
     yield from query.history
     yield _framed(prompt, known)
+
+
+def _told(messages: tuple[Message, ...], output: OutputContract) -> tuple[Message, ...]:
+    """*messages* with the schema in their system message."""
+    if messages[0].role != "system":
+        return (Message(role="system", content=output.telling()), *messages)
+    said = f"{messages[0].content}\n{output.telling()}"
+    return (replace(messages[0], content=said), *messages[1:])
 
 
 def _shown(prompt: Prompt, shot: Shot) -> Iterator[Message]:

@@ -8,12 +8,13 @@ generator that is seeded by the row's own content.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from escalera.domain.message import Decoding
 from escalera.edges.providers.cache import can_share_prefix, roomy_cache
@@ -25,12 +26,27 @@ _COMPACT_AT = 0.75
 cache, keeping costs a row of every product."""
 
 
+class Guide(Protocol):
+    """What one answer may still say (`grammar.Guide`)."""
+
+    @property
+    def cut(self) -> bool: ...
+
+    def allowed(self) -> NDArray[np.bool_]: ...
+
+    def settle(self, token: int, *, left: int) -> int: ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Row:
-    """One prompt being completed. `tokens` includes the stop token when `stopped`."""
+    """One prompt being completed. `tokens` includes the stop token when `stopped`.
+
+    With a `guide`, only what it allows is said.
+    """
 
     prompt: tuple[int, ...]
     decoding: Decoding
+    guide: Guide | None = None
     tokens: list[int] = field(default_factory=list)
     stopped: bool = False
     _noise: np.random.Generator | None = None
@@ -39,6 +55,11 @@ class Row:
     def finished(self) -> bool:
         """Whether nothing is to be added."""
         return self.stopped or len(self.tokens) >= self.decoding.max_tokens
+
+    @property
+    def cut(self) -> bool:
+        """Whether the limit ended the answer, by itself or through the guide."""
+        return not self.stopped or (self.guide is not None and self.guide.cut)
 
     @property
     def answer(self) -> list[int]:
@@ -73,14 +94,22 @@ class Batch:
     def step(self, model: Any) -> None:
         """Add one token to every unfinished row."""
         logits = self._first(model) if self._cache is None else self._next(model)
+        guided = [n for n, row in enumerate(self._live) if row.guide and not row.finished]
+        if guided:
+            logits = _masked(logits, {n: self._live[n] for n in guided})
         chosen = logits.argmax(-1).tolist()
         for place, row in enumerate(self._live):
             if row.finished:
                 continue
             if row.decoding.temperature > 0:
                 chosen[place] = _sample(logits[place], row.decoding, row.uniform())
-            row.tokens.append(chosen[place])
-            row.stopped = chosen[place] in self._stops
+            self._say(row, chosen[place])
+
+    def _say(self, row: Row, token: int) -> None:
+        if row.guide is not None:
+            token = row.guide.settle(token, left=row.decoding.max_tokens - len(row.tokens))
+        row.tokens.append(token)
+        row.stopped = token in self._stops
 
     def _first(self, model: Any) -> torch.Tensor:
         """Run the prompts: the common prefix once, then the rest of each, padded on the left."""
@@ -140,6 +169,15 @@ def common_prefix(prompts: Sequence[tuple[int, ...]]) -> int:
         if first[place] != last[place]:
             return place
     return limit
+
+
+def _masked(logits: torch.Tensor, rows: Mapping[int, Row]) -> torch.Tensor:
+    """*logits* without what the guides of these *rows* do not allow."""
+    allowed = np.ones(logits.shape, dtype=np.bool_)
+    for place, row in rows.items():
+        if row.guide is not None:
+            allowed[place] = row.guide.allowed()
+    return logits.masked_fill(~torch.from_numpy(allowed).to(logits.device), -torch.inf)
 
 
 def _sample(logits: torch.Tensor, decoding: Decoding, uniform: float) -> int:

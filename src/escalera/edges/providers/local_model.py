@@ -20,6 +20,7 @@ from escalera.core.prompts.chat_form import ChatForm
 from escalera.domain.message import Message
 from escalera.edges.providers import model_files
 from escalera.edges.providers.decoding import Batch, Row
+from escalera.edges.providers.grammar import Grammars, Guide
 from escalera.errors import AdapterUnusable, EvidenceMissing, InputError, RequestRejected
 
 _LOADING = threading.Lock()
@@ -48,6 +49,7 @@ class LocalModel:
         self._adapted: Any = None
         self._loaded: set[str] = set()
         self._active: str | None = None
+        self._grammars: Grammars | None = None
         self._stops = stop_tokens(self._model, self._tokenizer)
         trained = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         known = [length for length in (max_context, trained) if length is not None]
@@ -88,6 +90,16 @@ class LocalModel:
             tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return said
+
+    def guide(self, schema: str) -> Guide:
+        """What keeps one answer to *schema*. Raises `RequestRejected` where that cannot be done."""
+        try:
+            if self._grammars is None:
+                width = self._model.config.get_text_config().vocab_size
+                self._grammars = Grammars(self._tokenizer, stops=self._stops, width=width)
+            return self._grammars.guide(schema)
+        except InputError as error:
+            raise RequestRejected(str(error), provider=self._name) from error
 
     def batch(self, rows: Sequence[Row]) -> Batch:
         """Rows to be decoded together."""

@@ -148,16 +148,16 @@ class OpenAIHTTP:
     ) -> bool:
         """Whether to try once more; waits before it says so, without holding a place."""
         if isinstance(error, RequestRejected):
-            return self._learn(str(error), dialect)
+            return self._learn(patience.request, str(error), dialect)
         pause = patience.pause(error)
         if pause is None:
             return False
         await self._clock.sleep(pause)
         return True
 
-    def _learn(self, problem: str, used: wire.Dialect) -> bool:
+    def _learn(self, request: Request, problem: str, used: wire.Dialect) -> bool:
         """Take up the dialect that a refusal asks for; another call may have done so already."""
-        better = wire.learned(used, problem)
+        better = wire.learned(used, problem, request.output)
         if better is None:
             return False
         if self._dialect == used:
@@ -170,7 +170,7 @@ class OpenAIHTTP:
             async with asyncio.timeout(self._timeouts.total):
                 async with aclosing(await self._open(request, dialect, stream=False)) as response:
                     body = await self._body(response)
-            answered = wire.parse_reply(body, provider=self._endpoint.name)
+            answered = wire.parse_reply(body, provider=self._endpoint.name, output=request.output)
         return self._reply(answered, started)
 
     async def _streamed(
@@ -179,7 +179,7 @@ class OpenAIHTTP:
         """One try. The deadline is kept around each wait, never around what the caller does."""
         started = self._clock.seconds()
         deadline = asyncio.get_running_loop().time() + self._timeouts.total
-        answer = wire.StreamedAnswer(provider=self._endpoint.name)
+        answer = wire.StreamedAnswer(provider=self._endpoint.name, output=request.output)
         with self._translated():
             async with asyncio.timeout_at(deadline):
                 response = await self._open(request, dialect, stream=True)
@@ -193,6 +193,8 @@ class OpenAIHTTP:
                     if piece:
                         yield piece
             answered = answer.finish()
+        if answer.held and answered.text:
+            yield answered.text
         yield self._reply(answered, started)
 
     async def _open(self, request: Request, dialect: wire.Dialect, *, stream: bool) -> Response:
@@ -204,6 +206,12 @@ class OpenAIHTTP:
                 "adapters run on local models only",
                 provider=name,
             )
+        if request.output is not None and request.output.mode == "constrained":
+            raise RequestRejected(
+                "an endpoint decodes on its own: the output mode 'constrained' is for local models",
+                provider=name,
+                hint="Use 'json_schema' or 'tools'.",
+            )
         body = wire.request_body(
             request, model=self._endpoint.model, stream=stream, dialect=dialect
         )
@@ -211,7 +219,8 @@ class OpenAIHTTP:
         if 200 <= response.status < 300:
             return response
         async with aclosing(response):
-            raise self._refused(response, wire.problem_in(await self._body(response)))
+            said = wire.problem_in(await self._body(response))
+            raise self._refused(response, said, hint=wire.hint(request, said))
 
     async def _events(self, response: Response) -> AsyncGenerator[str]:
         """The data of the events of a stream."""
@@ -236,7 +245,7 @@ class OpenAIHTTP:
                 )
         return bytes(body)
 
-    def _refused(self, response: Response, said: str) -> ProviderError:
+    def _refused(self, response: Response, said: str, *, hint: str) -> ProviderError:
         status = response.status
         retried = status in RETRIED or status >= 500
         kind: type[ProviderError] = ProviderUnavailable if retried else RequestRejected
@@ -249,7 +258,7 @@ class OpenAIHTTP:
         return kind(
             f"status {status}: {said or 'no message'}",
             provider=self._endpoint.name,
-            hint=HINTS.get(status, ""),
+            hint=HINTS.get(status, "" if retried else hint),
             request_id=response.headers.get("x-request-id"),
             retry_after=retry_after(response.headers) if retried else None,
         )
@@ -292,7 +301,7 @@ class _Patience:
     """
 
     def __init__(self, request: Request, attempts: int) -> None:
-        self._request = request
+        self.request = request
         self._attempts = attempts
         self._failures = 0
         self._waited = 0.0
@@ -303,7 +312,7 @@ class _Patience:
         if not error.retryable or not _bearable(error):
             return None
         self._failures += not isinstance(error, Overloaded)
-        pause = max(error.retry_after or 0.0, backoff(self._request, self.tries))
+        pause = max(error.retry_after or 0.0, backoff(self.request, self.tries))
         if self._failures >= self._attempts or self._waited + pause > LONGEST_WAIT:
             return None
         self._waited += pause

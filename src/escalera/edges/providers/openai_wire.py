@@ -6,15 +6,20 @@ What an endpoint sends is foreign: a field that is missing or has a value we do 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, assert_never
 
 import msgspec
 
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import FinishReason, Request, Usage
 from escalera.domain.project import ModelPrice
+from escalera.edges.providers import strict_schema
 from escalera.errors import BadReply, ProviderUnavailable
 
+ANSWER = "answer"
+"""What the schema, or the function, is called."""
 DONE = "[DONE]"
 MAX_QUOTED = 300
 """Characters of a foreign text that are repeated in an error."""
@@ -25,15 +30,23 @@ FINISH_REASONS: dict[str, FinishReason] = {
     "length": "length",
     "content_filter": "filtered",
 }
+_CALLED = frozenset({"tool_calls", "function_call"})
+"""How an answer ends that is a function call; some endpoints say "stop" of a forced one."""
+
+
+_ABOUT_SCHEMAS = re.compile("strict|schema", re.IGNORECASE)
+_ABOUT_CONTRACTS = re.compile("response_format|json_schema|json_object|tool|function|schema", re.I)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """Where endpoints differ: the name of the token limit, and whether a stream must be asked for
-    its usage. The defaults are what most endpoints understand."""
+    """Where endpoints differ: the name of the token limit, whether a stream must be asked for its
+    usage, and whether a JSON Schema may be called strict. The defaults are what most endpoints
+    understand."""
 
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_options: bool = True
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +77,8 @@ def request_body(
     }
     if decoding.temperature > 0:
         body |= {"top_p": decoding.top_p, "seed": decoding.seed}
+    if request.output is not None:
+        body |= _held_to(request.output, dialect)
     if stream:
         body["stream"] = True
         if dialect.stream_options:
@@ -71,8 +86,10 @@ def request_body(
     return msgspec.json.encode(body)
 
 
-def learned(dialect: Dialect, problem: str) -> Dialect | None:
+def learned(dialect: Dialect, problem: str, output: OutputContract | None = None) -> Dialect | None:
     """The dialect to try after an endpoint refused a request with *problem*; None: not about it.
+
+    Only a request with a JSON Schema as its *output* can be refused for what is strict about it.
 
     Every step goes one way, so trying ends.
     """
@@ -80,11 +97,25 @@ def learned(dialect: Dialect, problem: str) -> Dialect | None:
         return replace(dialect, limit="max_completion_tokens")
     if dialect.stream_options and "stream_options" in problem:
         return replace(dialect, stream_options=False)
+    asked = output is not None and output.mode == "json_schema"
+    if asked and dialect.strict and _ABOUT_SCHEMAS.search(problem):
+        return replace(dialect, strict=False)
     return None
 
 
-def parse_reply(body: bytes, *, provider: str) -> Answered:
-    """The answer in a whole response."""
+def hint(request: Request, problem: str) -> str:
+    """What to do about a refusal with *problem* that concerns the contract of *request*."""
+    if request.output is None or not _ABOUT_CONTRACTS.search(problem):
+        return ""
+    mode = request.output.mode
+    return f"The endpoint does not do output mode {mode!r}: leave it out of the model's `output`."
+
+
+def parse_reply(body: bytes, *, provider: str, output: OutputContract | None = None) -> Answered:
+    """The answer in a whole response to a request with this *output* contract.
+
+    The arguments of a forced function call are the answer, and so is a refusal to give one.
+    """
     try:
         completion = msgspec.json.decode(body, type=_Completion)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -93,12 +124,12 @@ def parse_reply(body: bytes, *, provider: str) -> Answered:
         raise BadReply("the response has no choices", provider=provider)
     choice = completion.choices[0]
     message = choice.message
-    _refuse_tools(message, provider=provider)
-    finish = _finish_reason(choice.finish_reason, provider=provider)
-    if message.content is None and finish == "stop":
+    text = _said(message, output, provider=provider)
+    finish = _finish_reason(choice.finish_reason, output, provider=provider)
+    if text is None and finish == "stop":
         raise BadReply("the answer has no content although it says 'stop'", provider=provider)
     return Answered(
-        text=message.content or "",
+        text=_as_asked(text or "", output),
         finish_reason=finish,
         usage=_usage(completion.usage, provider=provider),
         revision=_revision(completion.model, completion.system_fingerprint),
@@ -108,8 +139,9 @@ def parse_reply(body: bytes, *, provider: str) -> Answered:
 class StreamedAnswer:
     """Puts an answer together from the events of a stream: `feed` each, then `finish`."""
 
-    def __init__(self, *, provider: str) -> None:
+    def __init__(self, *, provider: str, output: OutputContract | None = None) -> None:
         self._provider = provider
+        self._output = output
         self._pieces: list[str] = []
         self._finish: FinishReason | None = None
         self._usage: Usage | None = None
@@ -137,13 +169,19 @@ class StreamedAnswer:
         return self._choice(chunk.choices[0]) if chunk.choices else ""
 
     def _choice(self, choice: _ChunkChoice) -> str:
-        _refuse_tools(choice.delta, provider=self._provider)
         if choice.finish_reason is not None:
-            self._finish = _finish_reason(choice.finish_reason, provider=self._provider)
-        piece = choice.delta.content or ""
+            self._finish = _finish_reason(
+                choice.finish_reason, self._output, provider=self._provider
+            )
+        piece = _said(choice.delta, self._output, provider=self._provider) or ""
         if piece:
             self._pieces.append(piece)
-        return piece
+        return "" if self.held else piece
+
+    @property
+    def held(self) -> bool:
+        """Whether the text is known only at the end: what is strict may have to be undone."""
+        return self._output is not None and self._output.mode == "json_schema"
 
     def finish(self) -> Answered:
         """The whole answer. A stream that ended early is a `BadReply`, never a finished answer."""
@@ -154,7 +192,7 @@ class StreamedAnswer:
         if self._model is None:
             raise BadReply("the stream does not name its model", provider=self._provider)
         return Answered(
-            text="".join(self._pieces),
+            text=_as_asked("".join(self._pieces), self._output),
             finish_reason=self._finish,
             usage=self._usage,
             revision=_revision(self._model, self._fingerprint),
@@ -194,9 +232,19 @@ def cost(price: ModelPrice | None, usage: Usage) -> int | None:
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
+class _Function(msgspec.Struct):
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Function = msgspec.field(default_factory=_Function)
+    index: int = 0
+
+
 class _Message(msgspec.Struct):
     content: str | None = None
-    tool_calls: list[Any] | None = None
+    refusal: str | None = None
+    tool_calls: list[_ToolCall] | None = None
     function_call: Any = None
 
 
@@ -240,9 +288,13 @@ def _foreign(body: bytes, why: str, *, provider: str) -> BadReply:
     return BadReply(f"not a chat completion ({why}): {quoted}", provider=provider)
 
 
-def _finish_reason(value: str | None, *, provider: str) -> FinishReason:
+def _finish_reason(
+    value: str | None, output: OutputContract | None, *, provider: str
+) -> FinishReason:
     if value is None:
         raise BadReply("the answer has no finish_reason", provider=provider)
+    if output is not None and output.mode == "tools" and value in _CALLED:
+        return "stop"
     known = FINISH_REASONS.get(value)
     if known is None:
         raise BadReply(
@@ -252,9 +304,50 @@ def _finish_reason(value: str | None, *, provider: str) -> FinishReason:
     return known
 
 
-def _refuse_tools(message: _Message, *, provider: str) -> None:
-    if message.tool_calls or message.function_call:
-        raise BadReply("the answer holds tool calls, not supported yet", provider=provider)
+def _said(message: _Message, output: OutputContract | None, *, provider: str) -> str | None:
+    """The text of a message or of a piece of one; of a forced function call its arguments."""
+    called = message.tool_calls or []
+    if output is not None and output.mode == "tools":
+        parts = [call.function.arguments or "" for call in called if call.index == 0]
+        return parts[0] if parts else message.content or message.refusal
+    if called or message.function_call:
+        raise BadReply("the answer holds tool calls, which nobody asked for", provider=provider)
+    return message.refusal if message.content is None else message.content
+
+
+def _held_to(output: OutputContract, dialect: Dialect) -> dict[str, Any]:
+    """What holds an answer to its contract, as the endpoint is told."""
+    schema = msgspec.json.decode(output.schema)
+    match output.mode:
+        case "prompt":
+            return {}
+        case "json_object":
+            return {"response_format": {"type": "json_object"}}
+        case "json_schema":
+            strict = strict_schema.rewritten(schema) if dialect.strict else None
+            form = {
+                "name": ANSWER,
+                "schema": schema if strict is None else strict,
+                "strict": strict is not None,
+            }
+            return {"response_format": {"type": "json_schema", "json_schema": form}}
+        case "tools":
+            function = {"name": ANSWER, "description": "Gives the answer.", "parameters": schema}
+            return {
+                "tools": [{"type": "function", "function": function}],
+                "tool_choice": {"type": "function", "function": {"name": ANSWER}},
+            }
+        case "constrained":
+            raise ValueError("an endpoint decodes on its own: 'constrained' is for local models")
+        case _:
+            assert_never(output.mode)
+
+
+def _as_asked(text: str, output: OutputContract | None) -> str:
+    """*text* in terms of the schema as the user wrote it."""
+    if output is None or output.mode != "json_schema":
+        return text
+    return strict_schema.restored(text, msgspec.json.decode(output.schema))
 
 
 def _usage(found: _Usage, *, provider: str) -> Usage:

@@ -18,9 +18,11 @@ from typing import TypeVar
 
 import torch
 
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import Reply, Request, Usage
 from escalera.domain.project import BaseModel, ModelPrice
 from escalera.edges.providers.decoding import Row
+from escalera.edges.providers.grammar import Guide
 from escalera.edges.providers.local_model import LocalModel
 from escalera.errors import AdapterUnusable, ProviderError, RequestRejected
 from escalera.ports import Clock
@@ -175,13 +177,27 @@ class TransformersEngine:
                 provider=self._base.name,
                 hint="Shorten the message, use fewer examples, or lower max_tokens.",
             )
-        return Row(prompt=prompt, decoding=request.decoding)
+        guide = None
+        if request.output is not None:
+            guide = self._guide(model, request.output)
+        return Row(prompt=prompt, decoding=request.decoding, guide=guide)
+
+    def _guide(self, model: LocalModel, output: OutputContract) -> Guide | None:
+        if output.mode == "constrained":
+            return model.guide(output.schema)
+        if output.mode == "prompt":
+            return None
+        raise RequestRejected(
+            f"a local model has no output mode {output.mode!r}.",
+            provider=self._base.name,
+            hint="Use 'constrained', which leaves it no other answer, or 'prompt'.",
+        )
 
     def _reply(self, model: LocalModel, row: Row, started: float) -> Reply:
         usage = Usage(prompt_tokens=len(row.prompt), completion_tokens=len(row.tokens))
         return Reply(
             text=model.text(row.answer),
-            finish_reason="stop" if row.stopped else "length",
+            finish_reason="length" if row.cut else "stop",
             usage=usage,
             micro_dollars=_charge(usage, self._base.price),
             seconds=self._clock.seconds() - started,

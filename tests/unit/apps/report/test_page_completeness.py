@@ -64,8 +64,10 @@ def _expected(document: dict[str, Any]) -> list[str]:
         told += [prompt["system"], prompt["template"], prompt["operator"]]
     for merge in document["merges"]:
         told += [merge["method"], *(one["adapter"] for one in merge["inputs"])]
+        if prompt["output"]:
+            told += [prompt["output"]["schema"], f"mode {prompt['output']['mode']}"]
     told += _expected_of_races(document) + _expected_of_candidates(document)
-    return told
+    return told + _expected_of_contracts(document)
 
 
 def _expected_of_races(document: dict[str, Any]) -> list[str]:
@@ -80,6 +82,23 @@ def _expected_of_races(document: dict[str, Any]) -> list[str]:
                 told.append(entrant["operator"])
                 mean = numerals.score(entrant["mean"])
                 told.append(f"{mean} after {numerals.counted(one['items'], 'item', 'items')}")
+    return told
+
+
+def _expected_of_contracts(document: dict[str, Any]) -> list[str]:
+    told = []
+    for way in document["contracts"]:
+        told += [way["operator"], f"{way['items']} items, mode {way['mode']}"]
+        told += [numerals.percent(way["valid"]), numerals.percent(way["valid_without"])]
+        told += [numerals.plain(way["repairs"]), numerals.plain(way["tokens"]["value"])]
+        told += [numerals.plain(way["tokens"]["lower"]), numerals.plain(way["tokens"]["upper"])]
+        seconds = way["clocks"]["seconds"]
+        told += [f"{numerals.plain(1000 * seconds[end])}" for end in ("value", "lower", "upper")]
+        if way["score"] is not None:
+            told += [numerals.signed(way["score"]["value"])]
+            told += [numerals.signed_interval(way["score"])]
+        money = way["micro_dollars"]
+        told.append(numerals.money(None if money is None else money["value"]))
     return told
 
 

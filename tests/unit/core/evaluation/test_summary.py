@@ -55,6 +55,25 @@ def test_repeats_of_an_item_are_one_item():
     assert (found.figure.n, found.answers, found.unscored) == (2, 4, 0)
 
 
+def test_validity_and_repairs_stand_beside_the_score():
+    """The share of valid answers with its interval; nothing is said where there is no schema."""
+    found = summarise(
+        "s",
+        "a",
+        [
+            answer(0, 1.0, valid=True, repairs=2),
+            answer(1, 0.0, valid=False),
+            answer(2, 1.0, valid=True),
+            answer(3, None),
+        ],
+    )
+    expected = mean.interval([1.0, 0.0, 1.0])
+    assert (found.valid.value, found.valid.n) == (pytest.approx(2 / 3), 3)
+    assert (found.valid.lower, found.valid.upper) == (expected.lower, expected.upper)
+    assert found.repairs == 0.5
+    assert summarise("s", "a", [answer(0, 1.0)]).valid is None
+
+
 def test_the_share_of_sampling_noise():
     """As the statistics of repeats have it; nothing to say where every answer was drawn once."""
     drawn = {0: [1.0, 1.0], 1: [1.0, 1.0, 1.0], 2: [0.0, 0.0, 0.0, 1.0], 3: [0.0], 4: [1.0]}

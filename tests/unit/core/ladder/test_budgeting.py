@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from escalera.core.evaluation import repair
 from escalera.core.evidence import Evidence, Spent
 from escalera.core.ladder import budgeting, steps
 from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.case import Case
+from escalera.domain.contract import OutputContract
 from escalera.domain.project import Budget, ModelPrice
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate
 
 A, B = playbook.task("a"), playbook.task("b")
+PLAIN = playbook.project(A)
 PRICE = ModelPrice(prompt=3 * 10**6, completion=5 * 10**6)
 
 
@@ -48,6 +51,22 @@ def test_the_worst_case_of_calls():
     found = Caps.of(case(Spent(), micro_dollars=1).project).worst(RACE.calls)
     assert found.calls == len(RACE.calls)
     assert found.micro_dollars == worst(RACE)
+
+
+def test_the_worst_case_of_answers_that_may_be_sent_back():
+    """By hand: every repair asks again, with the longest answer and complaint behind the prompt."""
+    call = RACE.calls[0]
+    output = OutputContract(schema='{"type":"object"}', mode="tools", repairs=2)
+    held = replace(call, system=replace(call.system, output=output))
+    caps = Caps.of(case(Spent(), micro_dollars=1).project)
+    bare, found = caps.worst([call]), caps.worst([held])
+    schema = 3 * len(output.schema) + 8
+    more = repair.longest(held.request) + 16
+    assert found.calls == 3
+    assert found.tokens == 3 * (bare.tokens + schema) + 2 * more
+    assert found.micro_dollars == 3 * bare.micro_dollars + 3 * (3 * schema + 2 * more)
+    free = replace(PLAIN, model=replace(PLAIN.model, price=None))
+    assert Caps.of(free).worst([held]).calls == 3
 
 
 @pytest.mark.parametrize("short", [0, 1, 2])

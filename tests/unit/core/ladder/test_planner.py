@@ -9,6 +9,7 @@ import pytest
 from escalera.core.ladder import steps
 from escalera.core.ladder.planner import project_digest
 from escalera.core.prompts import operators
+from escalera.domain.contract import LOCAL_MODES, OutputContract
 from escalera.domain.event import Observed
 from escalera.domain.project import RUNGS, Budget, ModelPrice
 from escalera.domain.system import Prompt
@@ -189,7 +190,91 @@ def test_nothing_that_helps_ends_inadequate():
     poor = rates(POOR, GOOD)
     climbed = simulate(BOTH, model(poor, lora=poor, mixture=poor, other=poor, merged=poor))
     assert (the_end(climbed).reason, the_end(climbed).route) == ("inadequate", None)
-    assert set(rungs_climbed(climbed)) == set(RUNGS)
+    assert set(rungs_climbed(climbed)) == set(RUNGS) - {"structured"}  # there is no schema
+
+
+SCHEMA = '{"type":"object"}'
+FORMED = playbook.project(replace(A, schema=SCHEMA), B)
+FORMED = replace(FORMED, model=replace(FORMED.model, output=LOCAL_MODES))
+
+
+def held(poor, constrained, tuned=None):
+    """A model that constrained decoding helps, told or not, and perhaps an adapter."""
+
+    def answers(system, item):
+        mode = None if system.output is None else system.output.mode
+        rates = constrained if mode == "constrained" else poor
+        return float(luck(item) < (rates if system.adapter is None else tuned)[item.task])
+
+    return answers
+
+
+def test_contracts_are_tried_where_wording_and_examples_failed():
+    """For the failing type only; the best prompt runs as it is beside every contract."""
+    climbed = simulate(FORMED, held(rates(POOR, GOOD), rates(GOOD, GOOD)))
+    assert outcomes(climbed) == {
+        "prompt": "inadequate", "examples": "inadequate", "structured": "adequate"
+    }  # fmt: skip
+    entered = [p for p in climbed.evidence.proposed if p.rung == "structured"]
+    assert {p.task for p in entered} == {"a"}
+    first, *others = entered
+    assert (first.parent, first.system.output) == (None, None)
+    assert {p.system.prompt for p in others} == {first.system.prompt}
+    assert {p.parent for p in others} == {first.system.digest}
+    modes = [(p.system.output.mode, p.system.output.told, p.system.output.repairs) for p in others]
+    assert modes == [
+        ("constrained", False, 0),
+        ("prompt", True, 0),
+        ("constrained", True, 0),
+        ("prompt", False, 2),
+        ("prompt", True, 2),
+    ]
+    served = climbed.evidence.route(the_end(climbed).route)
+    assert served.system("a").output.mode == "constrained"
+    assert served.system("b").output is None
+
+
+def test_without_a_schema_or_a_failing_type_with_one_the_rung_is_passed_by():
+    """Nothing is asked, nothing is decided, and the climb goes on above."""
+    poor = model(rates(POOR, GOOD), lora=rates(GOOD, GOOD))
+    for project in (BOTH, playbook.project(A, replace(B, schema=SCHEMA))):
+        climbed = simulate(project, poor)
+        assert "structured" not in rungs_climbed(climbed)
+        assert outcomes(climbed)["lora"] == "adequate"
+
+
+def test_what_is_trained_keeps_constrained_decoding_and_no_other_contract():
+    """It changes no prompt and costs no call; what is told in the prompt was not trained under."""
+    fair = rates(0.5, GOOD)
+    climbed = simulate(FORMED, held(rates(POOR, GOOD), fair, tuned=rates(GOOD, GOOD)))
+    assert outcomes(climbed)["structured"] == "inadequate"
+    tuned = climbed.evidence.nominee("lora").system("a")
+    assert tuned.output == OutputContract(schema=SCHEMA, mode="constrained")
+    assert tuned.prompt == climbed.evidence.nominee("prompt").system("a").prompt
+
+    def told(system, item):
+        repaired = system.output is not None and system.output.repairs
+        rate = {"a": 0.5 if repaired else POOR, "b": GOOD}[item.task]
+        return float(luck(item) < (GOOD if system.adapter else rate))
+
+    climbed = simulate(FORMED, told)
+    assert climbed.evidence.nominee("structured").system("a").output.repairs == 2
+    assert climbed.evidence.nominee("lora").system("a").output is None
+
+
+def test_a_prompt_that_thinks_aloud_is_not_held_to_json_itself():
+    """Its reasons are no JSON: contracts stand on the best prompt that answers at once."""
+    aloud = NamedPrompt(name="think", prompt=Prompt(system="Think.", marker="Answer:"))
+    task = replace(A, schema=SCHEMA, prompts=(aloud,))
+    project = playbook.project(task)
+    project = replace(project, model=replace(project.model, output=LOCAL_MODES))
+    climbed = simulate(
+        project, lambda s, i: float(luck(i) < (0.4 if s.prompt.marker else POOR)), at_most=2500
+    )
+    entered = [p.system for p in climbed.evidence.proposed if p.rung == "structured"]
+    assert entered[0].prompt.marker == "Answer:"
+    assert all(not system.prompt.marker for system in entered[1:])
+    assert {system.output is None for system in entered} == {True, False}
 
 
 def test_not_enough_evidence_is_never_climbed():

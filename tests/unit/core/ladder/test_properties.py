@@ -66,7 +66,7 @@ def test_every_climb_ends_and_every_move_is_in_the_table(table, allowed, gaps):
     climbed = climb(table, allowed, gaps)
     assert len(climbed.evidence.stopped) == 1
     ends = [d for d in climbed.evidence.decided if d.task == ""]
-    names = [row.name for row in rungs.allowed(allowed)]
+    names = [row.name for row in rungs.allowed(allowed) if row.name != "structured"]
     assert [d.rung for d in ends] == names[: len(ends)]
     moves = [rungs.rung(d.rung).moves[d.outcome] for d in ends]
     assert "stop" not in moves[:-1]

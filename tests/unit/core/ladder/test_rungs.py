@@ -36,7 +36,6 @@ def test_undecided_is_never_climbed():
 
 def test_the_parts_of_alpha_add_up():
     """Over any set of allowed rungs the whole alpha is there, and no more."""
-    assert sum(row.alpha for row in rungs.RUNGS) == pytest.approx(1.0)
     for size in range(1, len(RUNGS) + 1):
         for names in combinations(RUNGS, size):
             parts = [rungs.alpha_of(name, names, 0.05) for name in names]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escalera.core.prompts import rendering
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import Decoding, Message, Query
 from escalera.domain.system import Prompt, Shot, System
 from escalera.errors import TemplateError
@@ -115,3 +116,26 @@ def test_worked_examples_show_the_marker():
     """What is shown is what is asked for."""
     turns = said(replace(PROMPT, marker="Answer:"), Query(input="x"))
     assert turns[2] == ("assistant", "Answer: +2")
+
+
+@pytest.mark.parametrize("system", ["", "Be kind."])
+def test_a_schema_that_is_told_stands_in_the_system_message(system):
+    """Braces of a schema are no template; a contract that tells nothing changes no message."""
+    output = OutputContract(schema='{"a":{"{{x}}":{}}}', mode="prompt", told=True)
+    told = System(
+        model="m",
+        revision="r",
+        prompt=Prompt(system=system),
+        decoding=Decoding(),
+        output=output,
+    )
+    asked = rendering.request(told, Query(input="hi"))
+    said = f"{system}\n{output.telling()}" if system else output.telling()
+    assert asked.messages == (
+        Message(role="system", content=said),
+        Message(role="user", content="hi"),
+    )
+    assert asked.output == output
+    silent = rendering.request(replace(told, output=replace(output, told=False)), Query(input="hi"))
+    bare = rendering.request(replace(told, output=None), Query(input="hi"))
+    assert silent.messages == bare.messages

@@ -6,10 +6,12 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import Decoding, Message, Reply, Request, Usage
 from escalera.domain.project import ModelPrice
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
@@ -323,6 +325,34 @@ def test_a_refused_dialect_is_learned_once(bench: Bench) -> None:
     limits = ["max_tokens" in asked for asked in bench.server.asked]
     assert limits == [True, False, False]
     assert bench.clock.slept == []
+
+
+def test_an_endpoint_that_does_not_do_an_output_mode_says_so(bench: Bench) -> None:
+    """What it refuses is no wrong answer: the error names the mode and the remedy."""
+    request = replace(ask(), output=OutputContract(schema="{}", mode="json_object"))
+    bench.server.script = [refused(400, "response_format is not supported")]
+    (error,) = bench.answer(request)
+    assert isinstance(error, RequestRejected)
+    assert "'json_object': leave it out of the model's `output`" in str(error)
+
+
+def test_a_schema_that_is_not_strict_enough_is_sent_as_it_is(bench: Bench) -> None:
+    """A strict endpoint's refusal is learned from, and the answer comes."""
+    schema = '{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}'
+    request = replace(ask(), output=OutputContract(schema=schema, mode="json_schema"))
+    bench.server.script = [refused(400, "Invalid schema for response_format: strict mode")]
+    (reply,) = bench.answer(request)
+    assert isinstance(reply, Reply)
+    sent = [asked["response_format"]["json_schema"]["strict"] for asked in bench.server.asked]
+    assert sent == [True, False]
+
+
+def test_a_grammar_is_not_an_endpoints(bench: Bench) -> None:
+    """Constrained decoding needs the model's own tokens: nothing is sent."""
+    request = replace(ask(), output=OutputContract(schema="{}", mode="constrained"))
+    (error,) = bench.answer(request)
+    assert isinstance(error, RequestRejected)
+    assert bench.server.asked == []
 
 
 @pytest.mark.parametrize("line", [{"silent": True}, {"stalls": True, "events": []}])

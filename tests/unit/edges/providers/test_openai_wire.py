@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import Decoding, Message, Request, Usage
 from escalera.domain.project import ModelPrice
 from escalera.edges.providers import openai_wire as wire
@@ -43,7 +45,7 @@ REPLY = {
 
 
 def sent(request: Request, **more: Any) -> dict[str, Any]:
-    return dict(json.loads(wire.request_body(request, model="m", **more)))
+    return dict(json.loads(wire.request_body(request, model="m", **{"stream": False, **more})))
 
 
 def parse(**changes: Any) -> wire.Answered:
@@ -252,3 +254,113 @@ def test_cost_is_rounded_up_and_unknown_is_not_free() -> None:
     assert wire.cost(ModelPrice(prompt=1, completion=0), usage) == 1
     assert wire.cost(ModelPrice(prompt=0, completion=0), usage) == 0
     assert wire.cost(None, usage) is None
+
+
+SCHEMA = '{"type":"object","properties":{"b":{"type":"string"},"a":{"enum":[1]}},"required":["a"]}'
+
+
+def held(mode: str, schema: str = SCHEMA) -> Request:
+    return replace(REQUEST, output=OutputContract(schema=schema, mode=mode))
+
+
+def test_the_prompt_mode_and_the_json_mode_send_no_schema() -> None:
+    """What is told stands in the messages already."""
+    assert sent(held("prompt")) == sent(REQUEST)
+    assert sent(held("json_object"))["response_format"] == {"type": "json_object"}
+
+
+def test_a_schema_is_strict_where_it_can_be_said_strictly() -> None:
+    """Optional properties become nullable; a schema that cannot be goes as it is, unpromised."""
+    form = sent(held("json_schema"))["response_format"]
+    assert form["type"] == "json_schema"
+    assert form["json_schema"]["strict"] is True
+    assert form["json_schema"]["schema"]["required"] == ["b", "a"]
+    loose = '{"type":"object","additionalProperties":{"type":"string"}}'
+    form = sent(held("json_schema", loose))["response_format"]["json_schema"]
+    assert (form["strict"], form["schema"]) == (False, json.loads(loose))
+    tame = sent(held("json_schema"), dialect=wire.Dialect(strict=False))["response_format"]
+    assert (tame["json_schema"]["strict"], tame["json_schema"]["schema"]) == (
+        False,
+        json.loads(SCHEMA),
+    )
+
+
+def test_a_forced_function_call_carries_the_schema() -> None:
+    """The endpoint has no choice; its arguments are the answer."""
+    body = sent(held("tools"))
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "answer"}}
+    assert body["tools"][0]["function"]["parameters"] == json.loads(SCHEMA)
+
+
+def answered(mode: str, message: dict[str, Any], finish: str = "stop") -> wire.Answered:
+    body = json.dumps({**REPLY, "choices": choice(message, finish)}).encode()
+    return wire.parse_reply(body, provider="p", output=held(mode).output)
+
+
+@pytest.mark.parametrize("finish", ["stop", "tool_calls"])
+def test_arguments_are_the_answer(finish: str) -> None:
+    """OpenAI says "stop" of a forced call, others "tool_calls"."""
+    call = {"id": "c", "type": "function", "function": {"name": "answer", "arguments": '{"a":1}'}}
+    found = answered("tools", {"content": None, "tool_calls": [call]}, finish)
+    assert (found.text, found.finish_reason) == ('{"a":1}', "stop")
+    with pytest.raises(BadReply, match="nobody asked for"):
+        answered("prompt", {"content": None, "tool_calls": [call]})
+
+
+def test_a_refusal_is_an_answer_and_an_invalid_one() -> None:
+    """The model said no: that is what it is worth, and not an outage."""
+    for mode in ("json_schema", "tools"):
+        found = answered(mode, {"content": None, "refusal": "I cannot."})
+        assert (found.text, found.finish_reason) == ("I cannot.", "stop")
+
+
+def test_what_strict_mode_added_is_taken_out() -> None:
+    """The answer is valid against the schema as the user wrote it."""
+    assert json.loads(answered("json_schema", {"content": '{"b":null,"a":1}'}).text) == {"a": 1}
+
+
+def test_a_stream_of_arguments() -> None:
+    """Pieces of arguments are the pieces of the answer."""
+    answer = wire.StreamedAnswer(provider="p", output=held("tools").output)
+    parts = []
+    for number, arguments in enumerate(['{"a"', ":1}"]):
+        call = {"index": 0, "function": {"arguments": arguments}}
+        if number == 0:
+            call |= {"id": "c", "function": {"name": "answer", "arguments": arguments}}
+        delta = {"delta": {"tool_calls": [call]}, "finish_reason": None}
+        parts.append(answer.feed(json.dumps({"model": "m", "choices": [delta]})))
+    answer.feed(json.dumps({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}))
+    answer.feed(json.dumps({"choices": [], "usage": REPLY["usage"]}))
+    assert parts == ['{"a"', ":1}"]
+    assert answer.finish().text == '{"a":1}'
+
+
+def test_a_stream_of_strict_json_is_held_until_its_end() -> None:
+    """Only then it is known which nulls are to be taken out."""
+    answer = wire.StreamedAnswer(provider="p", output=held("json_schema").output)
+    delta = {"delta": {"content": '{"b":null,"a":1}'}, "finish_reason": "stop"}
+    assert (
+        answer.feed(json.dumps({"model": "m", "choices": [delta], "usage": REPLY["usage"]})) == ""
+    )
+    assert answer.held
+    assert json.loads(answer.finish().text) == {"a": 1}
+
+
+def test_a_refusal_of_what_is_strict_is_learned_once() -> None:
+    """Only where a schema was sent; a second refusal is final."""
+    problem = "Invalid schema for response_format 'answer'"
+    output = held("json_schema").output
+    better = wire.learned(wire.Dialect(), problem, output)
+    assert better == wire.Dialect(strict=False)
+    assert wire.learned(better, problem, output) is None
+    assert wire.learned(wire.Dialect(), problem, held("tools").output) is None
+    assert wire.learned(wire.Dialect(), problem) is None
+
+
+def test_what_to_do_about_a_mode_that_an_endpoint_lacks() -> None:
+    """The remedy names the mode and the key of the project file; other refusals get none."""
+    said = wire.hint(held("json_schema"), "response_format is not supported")
+    assert "'json_schema'" in said
+    assert "`output`" in said
+    assert wire.hint(held("json_schema"), "too long") == ""
+    assert wire.hint(REQUEST, "response_format is not supported") == ""

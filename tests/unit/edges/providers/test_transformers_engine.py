@@ -10,8 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from escalera.domain.contract import OutputContract  # noqa: E402
 from escalera.domain.message import Decoding, Message, Reply, Request, Usage  # noqa: E402
 from escalera.domain.project import BaseModel, ModelPrice  # noqa: E402
+from escalera.edges import schemas  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
 from escalera.edges.providers.transformers_engine import Capacity, TransformersEngine  # noqa: E402
 from escalera.errors import AdapterUnusable, RequestRejected  # noqa: E402
@@ -164,3 +166,63 @@ def test_a_stream_may_be_left(folder: Path) -> None:
         return await engine.answer([asked(2)])
 
     assert isinstance(using(folder, job)[0], Reply)
+
+
+CONTRACTS = (
+    None,
+    OutputContract(schema='{"enum":["shipping","cost"]}', mode="constrained"),
+    OutputContract(
+        schema='{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}',
+        mode="constrained",
+    ),
+    OutputContract(schema="{}", mode="prompt"),
+)
+
+
+def held(number: int, **how: Any) -> Request:
+    """One of many requests, each with another contract, or none."""
+    bare = asked(number, **how)
+    decoding = replace(bare.decoding, max_tokens=24)
+    return replace(bare, output=CONTRACTS[number % 4], decoding=decoding)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_different_schemas_are_kept_in_one_batch(folder: Path, temperature: float) -> None:
+    """Each answer is what it is alone, again and again, and valid where it is held to a schema."""
+    requests = [held(number, temperature=temperature) for number in range(16)]
+    together = using(folder, lambda engine: engine.answer(requests), Capacity(unit=16))
+    again = using(folder, lambda engine: engine.answer(requests), Capacity(unit=16))
+    assert [reply.text for reply in together] == [reply.text for reply in again]
+    alone = using(folder, lambda engine: engine.answer(requests), Capacity(unit=1))
+    assert [reply.text for reply in together] == [reply.text for reply in alone]
+    for request, reply in zip(requests, together, strict=True):
+        if request.output is not None and request.output.mode == "constrained":
+            assert schemas.invalid(request.output.schema, reply.text) is None
+
+
+def test_an_answer_that_was_brought_to_its_end_says_length(folder: Path) -> None:
+    """It is valid, and it is not all that the model wanted to say."""
+    output = OutputContract(schema='{"type":"string"}', mode="constrained")
+    request = replace(asked(1), output=output, decoding=Decoding(max_tokens=5))
+    (reply,) = using(folder, lambda engine: engine.answer([request]))
+    assert reply.finish_reason == "length"
+    assert schemas.invalid(output.schema, reply.text) is None
+    assert reply.usage.completion_tokens <= 5
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (OutputContract(schema='{"uniqueItems":true}', mode="constrained"), "uniqueItems"),
+        (OutputContract(schema="{}", mode="json_schema"), "no output mode 'json_schema'"),
+    ],
+)
+def test_a_contract_that_cannot_be_kept_is_refused(
+    folder: Path, output: OutputContract, said: str
+) -> None:
+    """The request is, and its neighbours are answered."""
+    request = replace(asked(1), output=output)
+    refused, answered = using(folder, lambda engine: engine.answer([request, asked(2)]))
+    assert isinstance(refused, RequestRejected)
+    assert said in str(refused)
+    assert isinstance(answered, Reply)

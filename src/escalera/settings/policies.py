@@ -1,0 +1,62 @@
+"""What the tables of a project file mean to the planner: policy, budget, levers and modes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES, OutputMode
+from escalera.domain.project import PROMPTING, RUNGS, BaseModel, Budget, Policy
+from escalera.domain.recipe import LoraLevers
+from escalera.domain.task import Task
+from escalera.settings.tables import ModelTable, ProjectFile
+
+
+def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Policy:
+    """Rungs that need weights, a schema or a model that writes prompts are left out without."""
+    lacking = {"structured"} if all(task.schema is None for task in tasks) else set()
+    if tables.climb.proposer is None:
+        lacking.add("search")
+    if not model.trainable:
+        lacking |= set(RUNGS) - set(PROMPTING)
+    rungs = [rung for rung in tables.climb.rungs if rung not in lacking]
+    return Policy(
+        alpha=round(1 - tables.project.confidence, 12),
+        looks=tuple(tables.climb.looks),
+        spending=tables.climb.spending,
+        query_type=tables.project.query_type,
+        rungs=tuple(rungs),
+        replay=tables.climb.replay,
+        operators=None if tables.climb.operators is None else tuple(tables.climb.operators),
+        seed=tables.project.seed,
+    )
+
+
+def budget(tables: ProjectFile) -> Budget:
+    """The hard caps; money in micro-dollars."""
+    money = tables.budget.money
+    return Budget(
+        micro_dollars=None if money is None else round(money * 1_000_000),
+        calls=tables.budget.calls,
+        tokens=tables.budget.tokens,
+        minutes=tables.budget.minutes,
+    )
+
+
+def levers(tables: ProjectFile) -> LoraLevers:
+    """The levers of a training, with the project's seed."""
+    lora = tables.lora
+    return LoraLevers(
+        rank=lora.rank,
+        alpha=lora.alpha,
+        learning_rate=lora.learning_rate,
+        epochs=lora.epochs,
+        batch_tokens=lora.batch_tokens,
+        seed=tables.project.seed,
+        targets=tuple(lora.targets),
+    )
+
+
+def modes(table: ModelTable) -> tuple[OutputMode, ...]:
+    """How the answers of a model can be held to a schema: as its table says, else all there is."""
+    able = LOCAL_MODES if table.local else REMOTE_MODES
+    return able if table.output is None else tuple(mode for mode in able if mode in table.output)

@@ -1,0 +1,69 @@
+"""What the tables of a project file mean to the planner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
+from escalera.domain.project import RUNGS
+from escalera.settings import policies
+from escalera.settings.tables import (
+    BudgetTable,
+    ClimbTable,
+    LoraTable,
+    ModelTable,
+    ProjectFile,
+    ProjectTable,
+)
+from escalera.testing import playbook
+
+PLAIN = playbook.task("a")
+FORMED = replace(PLAIN, schema="{}")
+MODEL = playbook.project(PLAIN).model
+
+
+def tables(**climb):
+    return ProjectFile(
+        project=ProjectTable(name="p", seed=7, confidence=0.9),
+        models={},
+        climb=ClimbTable(model="base", **climb),
+        tasks={},
+        budget=BudgetTable(money=1.5, calls=9),
+        lora=LoraTable(rank=4),
+    )
+
+
+def rungs(found, model=MODEL, tasks=(PLAIN,)):
+    return set(policies.policy(found, model, tasks).rungs)
+
+
+def test_rungs_that_lack_what_they_need_are_left_out():
+    """A schema, a model that writes prompts, weights: each rung says what it needs."""
+    assert rungs(tables()) == set(RUNGS) - {"structured", "search"}
+    assert rungs(tables(), tasks=(PLAIN, FORMED)) == set(RUNGS) - {"search"}
+    assert rungs(tables(proposer="writer"), tasks=(FORMED,)) == set(RUNGS)
+    remote = replace(MODEL, trainable=False)
+    assert rungs(tables(), model=remote, tasks=(FORMED,)) == {"prompt", "examples", "structured"}
+    assert rungs(tables(rungs=["prompt", "structured"]), tasks=(FORMED,)) == {
+        "prompt",
+        "structured",
+    }
+
+
+def test_numbers_are_taken_over_in_the_planners_units():
+    """Alpha is what is left of the confidence; money is in micro-dollars."""
+    found = tables()
+    assert policies.policy(found, MODEL, ()).alpha == 0.1
+    budget = policies.budget(found)
+    assert (budget.micro_dollars, budget.calls, budget.tokens) == (1_500_000, 9, None)
+    assert (policies.levers(found).rank, policies.levers(found).seed) == (4, 7)
+
+
+def test_a_model_can_do_what_its_kind_can_or_what_its_table_says():
+    """In the order in which modes are tried, whatever the order in the file."""
+    assert policies.modes(ModelTable(path="model")) == LOCAL_MODES
+    remote = ModelTable(base_url="https://h/v1", model="m")
+    assert policies.modes(remote) == REMOTE_MODES
+    named = ModelTable(base_url="https://h/v1", model="m", output=["tools", "prompt"])
+    assert policies.modes(named) == ("prompt", "tools")
+    assert policies.modes(ModelTable(path="model", output=[])) == ()
