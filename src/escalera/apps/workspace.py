@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from escalera import wiring
-from escalera.apps import calibrated, compared, measured, placebo
+from escalera.apps import calibrated, compared, measured, placebo, prompts
 from escalera.apps.calibrated import Calibrated
 from escalera.apps.compared import CHOICE, Comparison, of_tables
 from escalera.apps.decision import Decision, Reached, reached
 from escalera.apps.measured import Evaluation
 from escalera.apps.placebo import Trials
+from escalera.apps.prompts import PromptVersion
 from escalera.apps.report import document as documents
 from escalera.apps.report import page
 from escalera.core.evaluation import compare
@@ -106,6 +107,10 @@ class Workspace:
     def evidence(self) -> Evidence:
         """Everything in the journal, folded."""
         return self._read()[0]
+
+    def prompts(self) -> tuple[PromptVersion, ...]:
+        """Every version of every prompt that was tried, with its parent and what is known of it."""
+        return prompts.history(self.project, self.evidence())
 
     def tasks(self, *names: str) -> tuple[Task, ...]:
         """The tasks called *names*, in that order; without any, all. Raises `InputError`."""

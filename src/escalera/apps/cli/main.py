@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "climb": "Climb from the base model to a decision; continues where it stopped.",
     "eval": "Measure systems: score, interval, what is missing, price and time.",
     "compare": "Is one system as good as another? Exit codes for pipelines, JUnit.",
+    "prompts": "List the versions of every prompt, show one, or what changed.",
     "judge": "Hold a judge against people's labels: can it be trusted?",
     "placebo": "Show the gain that is claimed among copies of one system.",
     "export": "Write every answer's score as JSONL, CSV, Parquet or an MLflow run.",
