@@ -19,6 +19,7 @@ WITHOUT_OWN_TEST = {
     "apps/cli/compare.py": "end_to_end/test_compare",
     "apps/cli/eval.py": "end_to_end/test_eval",
     "apps/cli/export.py": "end_to_end/test_compare",
+    "apps/cli/judge.py": "end_to_end/test_judged",
     "apps/cli/options.py": "used by every test of a command",
     "apps/cli/placebo.py": "end_to_end/test_placebo",
     "apps/cli/report.py": "exit codes and output in apps/cli/test_main",

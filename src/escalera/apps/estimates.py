@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from escalera.core.evaluation import judge
 from escalera.core.ladder import combining, pricing, race, rungs, searching, wording
 from escalera.core.merging import plans
 from escalera.core.prompts import contracts, operators
@@ -38,8 +39,9 @@ class Probe:
 class Estimate:
     """The most that a rung can take: `minutes` for its calls, `training_minutes` on top.
 
-    Calls are a bound; money and minutes are that bound at the rates of the calls that were tried.
-    Money is None where the price is unknown, minutes where the model could not be tried. A
+    Calls are a bound, judges' included; money and minutes are that bound at the rates of the calls
+    that were tried. Money is None where the price is unknown, minutes where the model could not be
+    tried, and both where judges grade: what they take is known when the climb prices the rung. A
     training costs time and no money: it runs on this machine.
     """
 
@@ -88,8 +90,11 @@ def _range(costs: Sequence[int]) -> tuple[float, float]:
 
 
 def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate:
-    calls = sum(_calls(project, task, rung) for task in project.tasks)
-    if probe is None:
+    calls = sum(
+        _calls(project, task, rung) * (1 + judge.TURNS * project.grades(task.name))
+        for task in project.tasks
+    )
+    if probe is None or any(project.grades(task.name) for task in project.tasks):
         training = None if _trains(project, rung) else 0.0
         return Estimate(
             rung=rung,

@@ -29,12 +29,13 @@ class Judgement:
 
 @dataclass(slots=True)
 class Judgements:
-    """Grades by answer. `calls` were bought, for `tokens` and `seconds`, and `micro_dollars` where
-    all prices are known.
+    """Grades by answer. `calls` were bought, for so many tokens and seconds, and `micro_dollars`
+    where all prices are known.
     """
 
     calls: int = 0
-    tokens: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
     seconds: float = 0.0
     micro_dollars: int | None = 0
     _answers: dict[Key, str] = field(default_factory=dict)
@@ -82,7 +83,8 @@ class Judgements:
 
     def _buy(self, event: Judged) -> None:
         self.calls += 1
-        self.tokens += event.usage.prompt_tokens + event.usage.completion_tokens
+        self.prompt_tokens += event.usage.prompt_tokens
+        self.completion_tokens += event.usage.completion_tokens
         self.seconds += event.seconds
         price = event.micro_dollars
         known = self.micro_dollars is not None and price is not None

@@ -40,7 +40,8 @@ def test_the_later_turn_counts():
     found.add(replace(EVENT, turn=1, grade=0.75, reason=None))
     (one,) = found.of("s", "d")
     assert (one.grade, one.reason, one.turn) == (0.75, None, 1)
-    assert (found.calls, found.tokens, found.seconds, found.micro_dollars) == (2, 10, 1.0, 14)
+    assert (found.calls, found.prompt_tokens, found.completion_tokens) == (2, 6, 4)
+    assert (found.seconds, found.micro_dollars) == (1.0, 14)
     assert found.answer("s", "d") == "x"
     assert len(found) == 1
     assert list(found.keys()) == [("s", "d", 0)]

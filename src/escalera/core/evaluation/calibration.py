@@ -18,6 +18,7 @@ from typing import Literal
 
 import numpy as np
 
+from escalera.core.evaluation.correction import ENOUGH
 from escalera.core.evaluation.judge import Given, Grade
 from escalera.core.stats import agreement, concordance, distributions, judging, mean, paired
 from escalera.core.stats.clustering import Interval
@@ -223,12 +224,13 @@ def _worth(judge: Sequence[float], human: Sequence[float]) -> float | None:
 
 
 def _needed(judge: Sequence[float], human: Sequence[float], alpha: float) -> int | None:
-    """Labels for an interval of +-HALF_WIDTH: z^2 var(y) (1 - r^2) / HALF_WIDTH^2."""
+    """Labels for +-HALF_WIDTH, z^2 var(y) (1 - r^2) / HALF_WIDTH^2; at least enough to correct."""
     worth = _worth(judge, human)
     if worth is None:
         return None
     z = distributions.normal_quantile(1.0 - 0.5 * alpha)
-    return math.ceil(z * z * float(np.var(human, ddof=1)) / worth / HALF_WIDTH**2)
+    needed = math.ceil(z * z * float(np.var(human, ddof=1)) / worth / HALF_WIDTH**2)
+    return max(needed, ENOUGH)
 
 
 def _known(compute: Callable[[], Interval]) -> Interval | None:

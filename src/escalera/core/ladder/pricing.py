@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from escalera.core.answers import Measures
+from escalera.core.evaluation import judge
 from escalera.core.ladder.case import Case
 from escalera.core.stats import clustering
 from escalera.core.stats.clustering import Interval
@@ -45,21 +46,25 @@ def price(
     fewest: int | None = None,
     recipes: Sequence[TrainingRecipe] = (),
 ) -> Priced:
-    """The price of at most *calls* more calls and of the trainings, at the rates seen so far.
+    """The price of at most *calls* more answers and of the trainings, at the rates seen so far.
+
+    Where judges grade, what they took per answer is added, and their calls are counted: at most so
+    many turns for each grade.
 
     Minutes are of model time; they rest on clock readings, everything else does not. Trainings
     are timed at the rate of those that ran before, and the first at three times what reading its
     tokens takes (forward once, backward twice).
     """
-    rates = _rates(case.evidence.answers.measures())
+    rates = _with_judges(_rates(case.evidence.answers.measures()), case)
+    grades = [case.project.grades(task.name) for task in case.project.tasks]
     training = sum(_training_tokens(case, recipe, rates) for recipe in recipes)
     teaching = training * _seconds_per_trained_token(case, rates)
     fewest = calls if fewest is None else min(fewest, calls)
     money = rates.micro_dollars
     return Priced(
         rung=rung,
-        calls=calls,
-        fewest_calls=fewest,
+        calls=calls * (1 + judge.TURNS * max(grades)),
+        fewest_calls=fewest * (1 + min(grades)),
         prompt_tokens=round(calls * rates.prompt_tokens),
         completion_tokens=round(calls * rates.completion_tokens),
         training_tokens=training,
@@ -86,6 +91,28 @@ def _rates(seen: Measures) -> _Rates:
         completion_tokens=int(seen.completion_tokens.sum()) / count,
         micro_dollars=_mean(money.tolist()) if bool((money >= 0).all()) else None,
         seconds=_mean(seen.seconds.tolist()),
+    )
+
+
+def _with_judges(rates: _Rates, case: Case) -> _Rates:
+    """*rates* per answer with what its judges took."""
+    judged, count = case.evidence.judged, max(len(case.evidence.answers), 1)
+    if not judged.calls:
+        return rates
+    money = None
+    if rates.micro_dollars is not None and judged.micro_dollars is not None:
+        money = _shifted(rates.micro_dollars, judged.micro_dollars / count)
+    return _Rates(
+        prompt_tokens=rates.prompt_tokens + judged.prompt_tokens / count,
+        completion_tokens=rates.completion_tokens + judged.completion_tokens / count,
+        micro_dollars=money,
+        seconds=_shifted(rates.seconds, judged.seconds / count),
+    )
+
+
+def _shifted(found: Interval, by: float) -> Interval:
+    return replace(
+        found, estimate=found.estimate + by, lower=found.lower + by, upper=found.upper + by
     )
 
 

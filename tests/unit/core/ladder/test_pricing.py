@@ -13,9 +13,11 @@ from escalera.core.evidence import fold
 from escalera.core.ladder import pricing, steps
 from escalera.core.ladder.case import Case
 from escalera.core.prompts import rendering
-from escalera.domain.event import Observed
-from escalera.domain.message import Query
+from escalera.domain.event import Judged, Observed
+from escalera.domain.judge import Judge, Panel, Scale
+from escalera.domain.message import Decoding, Query, Usage
 from escalera.domain.project import ModelPrice
+from escalera.domain.system import Prompt
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate
 
@@ -109,3 +111,67 @@ def test_the_order_of_answers_does_not_matter():
     first, second = [pricing.price(case, "lora", calls=10) for case in cases]
     assert first == second
     assert first.minutes > 0
+
+
+def test_judges_are_part_of_the_price():
+    """What they took per answer is added; their calls are counted at least once and at most twice
+    for every grade.
+    """
+    judge = Judge(
+        kind="pairwise",
+        model="large",
+        revision="r",
+        rubric="Is kind.",
+        scale=Scale(lowest=0, highest=1),
+        reference=False,
+        decoding=Decoding(),
+        wording="w",
+    )
+    panel = Panel(name="kind", judges=(judge,))
+    task = replace(A, scorer=panel.scorer)
+    price = ModelPrice(prompt=10**6, completion=10**6)
+    project = replace(playbook.project(task, price=price), judges=(panel,))
+    system = Case(project=project, evidence=fold([])).system(task, Prompt())
+    asked = [
+        playbook.observed(project, steps.Call(system=system, item=item), 1.0)
+        for item in task.items("search")[:10]
+    ]
+    plain = pricing.price(Case(project=project, evidence=fold(asked)), "prompt", calls=100)
+    assert (plain.calls, plain.fewest_calls) == (500, 300)
+    grades = [
+        Judged(
+            system=entry.system,
+            item=entry.item,
+            item_digest=entry.item_digest,
+            repeat=0,
+            task="a",
+            answer="x",
+            judge=judge.digest,
+            order=order,
+            draw=0,
+            turn=0,
+            grade=1.0,
+            reason=None,
+            request=f"{entry.item} {order}",
+            bought=True,
+            reply="",
+            finish="stop",
+            attempts=1,
+            usage=Usage(prompt_tokens=30, completion_tokens=10),
+            micro_dollars=7,
+            revision="r",
+            seconds=1.0,
+        )
+        for entry in asked
+        for order in judge.orders
+    ]
+    found = pricing.price(
+        Case(project=project, evidence=fold([*asked, *grades])), "prompt", calls=100
+    )
+    assert found.prompt_tokens == plain.prompt_tokens + 100 * 2 * 30
+    assert found.completion_tokens == plain.completion_tokens + 100 * 2 * 10
+    assert found.micro_dollars == plain.micro_dollars + 100 * 2 * 7
+    assert found.minutes == pytest.approx(plain.minutes + 100 * 2 / 60)
+    unknown = [replace(entry, micro_dollars=None) for entry in grades]
+    case = Case(project=project, evidence=fold([*asked, *unknown]))
+    assert pricing.price(case, "prompt", calls=100).micro_dollars is None

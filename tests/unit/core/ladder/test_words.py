@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from escalera.core.ladder import words
+from escalera.core.ladder.confirm import Standing
 from escalera.domain.event import Looked
 from escalera.domain.verdict import Figure, Question
+from escalera.testing import playbook
 
 
 def looked(value, *, kind="adequacy", n=100, bar=0.7):
@@ -57,3 +61,20 @@ def test_the_items_needed_are_told():
 def test_without_a_rate_to_plan_with_no_number_is_made_up(found):
     """Nothing right, everything right, or a difference."""
     assert words.items_needed(found) == "more `confirm` items are needed"
+
+
+def test_a_judged_figure_says_what_it_rests_on():
+    """On the judge alone, or on people's labels; nothing is added where a rule scores."""
+    task = playbook.task("a")
+
+    def said(**changed):
+        adequacy = dataclasses.replace(looked(0.8), **changed)
+        return words.standing(
+            Standing(task=task, adequacy=adequacy, regression=None, identical=False)
+        )
+
+    plain = said()
+    assert said(basis="judge", labels=12) == f"{plain} (by the judge alone: 12 labels)"
+    alone = Figure(value=0.911, lower=0.9, upper=0.92, n=100, clusters=100)
+    corrected = said(basis="corrected", labels=40, judge=alone)
+    assert corrected == f"{plain} (corrected by 40 labels, the judge alone says 0.91)"
