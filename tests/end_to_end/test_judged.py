@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -76,8 +77,8 @@ def worth(word: str) -> int:
 
 
 def small(request: Request) -> str:
-    """Repeats the last word."""
-    return request.messages[-1].content.split()[-1]
+    """Repeats the message, whatever stands around it."""
+    return re.findall(r"w(?:search|confirm|golden)\d+", request.messages[-1].content)[-1]
 
 
 def large(request: Request) -> str:
