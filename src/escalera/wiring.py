@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from escalera.core.evidence import Evidence
 from escalera.core.ladder.budgeting import Caps
-from escalera.domain.dataset import Example, in_order
+from escalera.domain.dataset import Example
 from escalera.domain.identity import digest_of
 from escalera.domain.judge import Label, Panel
 from escalera.domain.project import (
@@ -28,7 +29,6 @@ from escalera.edges import schemas
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.edges.clock import SystemClock
 from escalera.edges.journal.sqlite import SQLiteJournal
-from escalera.edges.prices import price_of
 from escalera.edges.providers import model_files
 from escalera.edges.providers.endpoint import Endpoint
 from escalera.edges.providers.openai_http import OpenAIHTTP
@@ -88,14 +88,22 @@ class Installation:
             invalid=schemas.invalid,
         )
 
-    def means(self, journal: SQLiteJournal, models: Iterable[str], progress: Progress) -> Means:
-        """What a measurement of systems on *models* works with."""
+    def means(
+        self,
+        journal: SQLiteJournal,
+        evidence: Evidence,
+        routes: Iterable[Route],
+        progress: Progress,
+    ) -> Means:
+        """What a measurement of *routes* works with; `evidence` is that of the journal."""
+        models = {branch.system.model for route in routes for branch in route.branches}
         asked = [*self.project.graders, *map(self.base_model, models)]
         for model in asked:
             _affordable(self.file, self.tables, model)
         prices = {model.name: model.price for model in asked}
         return Means(
             journal=journal,
+            evidence=evidence,
             provider=self.provider,
             caps=Caps(budget=self.project.budget, prices=prices),
             invalid=schemas.invalid,
@@ -282,7 +290,7 @@ def _task(file: Path, tables: ProjectFile, name: str, judges: Mapping[str, Panel
         value_per_point=table.value_per_point,
         max_tokens=table.max_tokens,
         parts=table.prompt.parts(),
-        examples=in_order(examples, seed=tables.project.seed),
+        examples=examples.in_order(seed=tables.project.seed),
         prompts=tuple(prompts),
         labels=() if panel is None else _labels(file, name, table, examples, panel),
         schema=schema,
@@ -309,7 +317,7 @@ def _base_model(file: Path, name: str, table: ModelTable) -> BaseModel:
         price = _price(table.price)
     else:
         revision = digest_of([table.base_url, table.model])
-        price = _price(table.price) or price_of(table.model or "", table.base_url or "")
+        price = _remote_price(table)
     return BaseModel(name=name, revision=revision, trainable=table.local, price=price)
 
 
@@ -337,6 +345,15 @@ def _price(table: PriceTable | None) -> ModelPrice | None:
     return ModelPrice(
         prompt=round(table.prompt * 1_000_000), completion=round(table.completion * 1_000_000)
     )
+
+
+def _remote_price(table: ModelTable) -> ModelPrice | None:
+    """What the project file says, or else the list price; the lists are loaded when needed."""
+    if table.price is not None:
+        return _price(table.price)
+    from escalera.edges.prices import price_of
+
+    return price_of(table.model or "", table.base_url or "")
 
 
 def _affordable(file: Path, tables: ProjectFile, model: BaseModel) -> None:
@@ -368,7 +385,7 @@ def _remote(name: str, table: ModelTable) -> Provider:
         api_key=key,
         allow_insecure=table.allow_insecure,
     )
-    price = _price(table.price) or price_of(table.model or "", table.base_url or "")
+    price = _remote_price(table)
     return OpenAIHTTP(endpoint, clock=SystemClock(), price=price, concurrency=table.concurrency)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from escalera.apps.report import page
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import rungs
 from escalera.domain.event import Outcome
@@ -53,6 +52,8 @@ class Decision:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        from escalera.apps.report import page
+
         return page.fragment(self.document)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from escalera.apps.report import numerals
@@ -14,6 +15,7 @@ from escalera.core.evaluation.correction import ENOUGH, Labels
 from escalera.core.evaluation.summary import Summary, summarise
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.steps import Call
+from escalera.domain.dataset import Example, Examples
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.engine.measuring import Wanted
@@ -117,13 +119,12 @@ def gather(
     found, missing = [], 0
     for name, route in routes.items():
         for task in wanted.tasks:
-            calls = replace(wanted, tasks=(task,)).calls(route, evidence)
-            known = [call for call in calls if evidence.has(call.system, call.item, call.repeat)]
-            missing += len(calls) - len(known)
-            if known:
-                answers = ((call.item, _answer(call, evidence)) for call in known)
-                entry = summarise(name, task.name, answers, alpha=alpha)
-                found.append(_corrected(entry, route, task, known, evidence, alpha))
+            calls = partial(replace(wanted, tasks=(task,)).calls, route, evidence)
+            answers = _Answers(calls(), evidence)
+            summary = summarise(name, task.name, answers, alpha=alpha)
+            missing += answers.missing
+            if summary is not None:
+                found.append(_corrected(summary, route, task, calls(), evidence, alpha))
     return Evaluation(split=wanted.split, summaries=tuple(found), missing=missing)
 
 
@@ -134,7 +135,7 @@ def _corrected(
     entry: Summary,
     route: Route,
     task: Task,
-    known: Sequence[Call],
+    calls: Iterable[Call],
     evidence: Evidence,
     alpha: float,
 ) -> Summary:
@@ -142,9 +143,11 @@ def _corrected(
     labels = Labels.of(task)
     if not labels.judged:
         return entry
-    items = dict.fromkeys(call.item for call in known if call.repeat == 0)
-    others = replace(labels, golden=tuple(item for item in labels.golden if item not in items))
-    sample = compare.gather(evidence, [*items], route, None, others)
+    has = evidence.has
+    items = Examples(c.item for c in calls if c.repeat == 0 and has(c.system, c.item))
+    ids = {item.id for item in items}
+    others = replace(labels, golden=tuple(item for item in labels.golden if item.id not in ids))
+    sample = compare.gather(evidence, items, route, None, others)
     scores = sample.scored
     basis = correction.basis(sample)
     return replace(
@@ -157,10 +160,25 @@ def _corrected(
     )
 
 
-def _answer(call: Call, evidence: Evidence) -> Answer:
-    found = evidence.sample(call.system, call.item, call.repeat)
-    assert found is not None  # noqa: S101  the caller has asked
-    return found
+class _Answers:
+    """The answers to calls, one by one; those that are not there, or not judged, are counted."""
+
+    def __init__(self, calls: Iterable[Call], evidence: Evidence) -> None:
+        self._calls = calls
+        self._evidence = evidence
+        self.missing = 0
+
+    def __iter__(self) -> Iterator[tuple[Example, Answer]]:
+        for call in self._calls:
+            answer = self._answer(call)
+            if answer is None:
+                self.missing += 1
+            else:
+                yield call.item, answer
+
+    def _answer(self, call: Call) -> Answer | None:
+        key = (call.system, call.item, call.repeat)
+        return None if self._evidence.awaits(*key) else self._evidence.sample(*key)
 
 
 def _valid(entry: Summary) -> str:

@@ -21,7 +21,6 @@ from escalera.apps.measured import Evaluation
 from escalera.apps.placebo import Trials
 from escalera.apps.prompts import PromptVersion
 from escalera.apps.report import document as documents
-from escalera.apps.report import page
 from escalera.core.evaluation import compare
 from escalera.core.evaluation.contrast import Asked, contrast
 from escalera.core.evaluation.correction import Labels
@@ -132,11 +131,11 @@ class Workspace:
         names = systems or (self.project.model.name,)
         journal = self._installation.journal()
         try:
-            before = fold(journal.events())
-            routes = {name: self._route(name, before) for name in names}
-            models = {b.system.model for route in routes.values() for b in route.branches}
-            means = self._installation.means(journal, models, progress or Quiet().progressed)
-            evidence = measuring.run(self.project, list(routes.values()), wanted, means)
+            evidence = fold(journal.events())
+            routes = {name: self._route(name, evidence) for name in names}
+            asked, told = list(routes.values()), progress or Quiet().progressed
+            means = self._installation.means(journal, evidence, asked, told)
+            measuring.run(self.project, asked, wanted, means)
         finally:
             journal.close()
         return measured.gather(routes, wanted, evidence, alpha=self.project.policy.alpha)
@@ -219,10 +218,10 @@ class Workspace:
     ) -> Comparison:
         journal = self._installation.journal()
         try:
-            before = fold(journal.events())
-            routes = [self._route(name, before) for name in (candidate, incumbent)]
-            models = {b.system.model for route in routes for b in route.branches}
-            means = self._installation.means(journal, models, progress or Quiet().progressed)
+            evidence = fold(journal.events())
+            routes = [self._route(name, evidence) for name in (candidate, incumbent)]
+            told = progress or Quiet().progressed
+            means = self._installation.means(journal, evidence, routes, told)
             found = comparing.run(self.project, self.project.tasks, routes[0], routes[1], means)
         finally:
             journal.close()
@@ -235,7 +234,8 @@ class Workspace:
         """
         panel = calibrated.panel_of(self.project, name)
         with closing(self._installation.journal()) as journal:
-            means = self._installation.means(journal, (), progress or Quiet().progressed)
+            evidence, told = fold(journal.events()), progress or Quiet().progressed
+            means = self._installation.means(journal, evidence, (), told)
             found = calibrating.run(self.project, panel, means)
         return calibrated.of(panel, found, alpha=self.project.policy.alpha)
 
@@ -258,6 +258,8 @@ class Workspace:
 
         Raises `InputError` when there is no writing there.
         """
+        from escalera.apps.report import page
+
         file = into or self._installation.file.parent / "report.html"
         write_text(file, page.render(self.decision.document))
         return file

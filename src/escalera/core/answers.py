@@ -232,5 +232,5 @@ class _Names:
 
 def _key(item: str, repeat: int) -> bytes:
     """Half of an item's digest (128 bits), and the repeat where there are several."""
-    half = item[:32].encode()
+    half = bytes.fromhex(item[:32])
     return half + repeat.to_bytes(4) if repeat else half

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args, overload
 
-from escalera.domain.identity import digest_of
+from escalera.domain.identity import canonical, forgotten_digest_of
 from escalera.domain.message import Message, Query
 
 Split = Literal["train", "search", "confirm", "golden"]
@@ -45,18 +47,163 @@ class Example:
         found = self._digest
         if found is None:
             # Kept: evidence is looked up by it several times per call.
-            found = digest_of(self)
+            found = forgotten_digest_of(self)
             object.__setattr__(self, "_digest", found)
         return found
 
 
-def in_order(examples: Iterable[Example], *, seed: int) -> tuple[Example, ...]:
-    """The examples in the project's order.
+class Examples(Sequence[Example]):
+    """Many examples at little more than their text; each is made anew when it is asked for.
 
-    The order is a keyed hash of (seed, id): the same for every system, fixed before any result
-    exists, and stable when data are appended (new items slip in, old ones keep their order).
+    As objects they would take some four hundred bytes each. Parts (slices, splits, another order)
+    share the text. Equal to other `Examples` that hold the same examples in the same order.
     """
-    return tuple(sorted(examples, key=lambda example: _rank(example.id, seed)))
+
+    __slots__ = ("_at", "_store")
+
+    def __init__(self, examples: Iterable[Example] = ()) -> None:
+        self._store = _Store()
+        for example in examples:
+            self._store.append(example)
+        self._at = array("I", range(len(self._store)))
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    @overload
+    def __getitem__(self, place: int) -> Example: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Examples: ...
+
+    def __getitem__(self, place: int | slice) -> Example | Examples:
+        if isinstance(place, slice):
+            return self._part(self._at[place])
+        return self._store.example(self._at[place])
+
+    def __iter__(self) -> Iterator[Example]:
+        return map(self._store.example, self._at)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Examples):
+            return NotImplemented
+        return self._digests() == other._digests()
+
+    def __hash__(self) -> int:
+        return hash(self._digests())
+
+    def __repr__(self) -> str:
+        return f"Examples({[*self]!r})"
+
+    def of(self, split: Split) -> Examples:
+        """Those of one split."""
+        return self._part(array("I", (n for n in self._at if self._store.split(n) == split)))
+
+    def in_order(self, *, seed: int) -> Examples:
+        """The same examples in the project's order.
+
+        The order is a keyed hash of (seed, id): the same for every system, fixed before any result
+        exists, and stable when data are appended (new items slip in, old ones keep their order).
+        """
+        return self._part(
+            array("I", sorted(self._at, key=lambda n: _rank(self._store.name(n), seed)))
+        )
+
+    def _part(self, at: array[int]) -> Examples:
+        part = Examples()
+        part._store, part._at = self._store, at
+        return part
+
+    def _digests(self) -> bytes:
+        return b"".join(map(self._store.digest, self._at))
+
+
+# Below: private.
+
+
+class _Store:
+    """Examples in columns: their texts one behind the other, their digests as bytes."""
+
+    def __init__(self) -> None:
+        self._texts = bytearray()
+        self._ends = array("Q", [0])
+        self._digests = bytearray()
+        self._kinds: dict[tuple[str, Split], int] = {}
+        self._known: list[tuple[str, Split]] = []
+        self._kind = array("H")
+
+    def __len__(self) -> int:
+        return len(self._kind)
+
+    def append(self, example: Example) -> None:
+        # A cluster of its own has the example's name.
+        cluster = "" if example.cluster == example.id else example.cluster
+        for text in (example.id, example.input, example.target, cluster, _packed(example)):
+            self._texts += text.encode()
+            self._ends.append(len(self._texts))
+        self._digests += bytes.fromhex(example.digest)
+        kind = (example.task, example.split)
+        if kind not in self._kinds:
+            self._kinds[kind] = len(self._known)
+            self._known.append(kind)
+        self._kind.append(self._kinds[kind])
+
+    def example(self, n: int) -> Example:
+        task, split = self._known[self._kind[n]]
+        name = self.name(n)
+        example = Example(
+            id=name,
+            task=task,
+            split=split,
+            input=self._text(_TEXTS * n + 1),
+            target=self._text(_TEXTS * n + 2),
+            cluster=self._text(_TEXTS * n + 3) or name,
+            **_unpacked(self._text(_TEXTS * n + 4)),
+        )
+        object.__setattr__(example, "_digest", self.digest(n).hex())
+        return example
+
+    def name(self, n: int) -> str:
+        return self._text(_TEXTS * n)
+
+    def split(self, n: int) -> Split:
+        return self._known[self._kind[n]][1]
+
+    def digest(self, n: int) -> bytes:
+        return bytes(self._digests[_DIGEST * n : _DIGEST * (n + 1)])
+
+    def _text(self, at: int) -> str:
+        return self._texts[self._ends[at] : self._ends[at + 1]].decode()
+
+
+_TEXTS = 5
+"""Texts of an example: name, input, target, cluster, and history with fields."""
+_DIGEST = 32
+"""Bytes of a digest."""
+
+
+class _Context(TypedDict, total=False):
+    """What may come with an input; most examples have none of it."""
+
+    history: tuple[Message, ...]
+    fields: tuple[tuple[str, str], ...]
+
+
+def _packed(example: Example) -> str:
+    """History and fields as JSON; empty where there are none."""
+    if not (example.history or example.fields):
+        return ""
+    return canonical((example.history, example.fields)).decode()
+
+
+def _unpacked(text: str) -> _Context:
+    if not text:
+        return {}
+    turns, fields = json.loads(text)
+    return {
+        "history": tuple(Message(**turn) for turn in turns),
+        "fields": tuple((name, value) for name, value in fields),
+    }
 
 
 def _rank(item: str, seed: int) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +22,12 @@ def digest_of(value: Any) -> str:
     """Hex SHA-256 of a dataclass, mapping, sequence or scalar."""
     if dataclasses.is_dataclass(value):
         return _remembered(value)  # type: ignore[arg-type]
-    return _hashed(value)
+    return forgotten_digest_of(value)
+
+
+def forgotten_digest_of(value: Any) -> str:
+    """The same without remembering the value: for the many that are asked once each."""
+    return hashlib.sha256(_bytes(_plain(value, _numbered))).hexdigest()
 
 
 def canonical(value: Any) -> bytes:
@@ -38,11 +43,7 @@ def short(digest: str) -> str:
 @lru_cache(maxsize=8192)
 def _remembered(value: Any) -> str:
     # Systems are hashed once per lookup of evidence; equal values have equal digests.
-    return _hashed(value)
-
-
-def _hashed(value: Any) -> str:
-    return hashlib.sha256(_bytes(_plain(value, _numbered))).hexdigest()
+    return forgotten_digest_of(value)
 
 
 def _bytes(plain: Any) -> bytes:
@@ -67,6 +68,8 @@ def _plain(value: Any, number: Callable[[float], float]) -> Any:
         }
     if isinstance(value, dict):
         return {key: _plain(entry, number) for key, entry in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [_plain(entry, number) for entry in value]
     return number(value) if isinstance(value, float) else value
 
 

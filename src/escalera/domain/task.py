@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from escalera.domain.dataset import Example, Split
+from escalera.domain.dataset import Examples, Split
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Label
 from escalera.domain.system import Prompt
@@ -35,7 +35,7 @@ class Task:
     `bar` is the mean score in [0, 1] that is adequate; `margin` the fall in mean score that is
     still acceptable when a system for another task is changed; `share` the part of the traffic in
     [0, 1]; `value_per_point` the money that one percentage point is worth per month. `examples`
-    are in the project's order (`dataset.in_order`). `prompts` are the user's own, which are tried
+    are in the project's order (`Examples.in_order`). `prompts` are the user's own, which are tried
     beside those that are made from `parts`. `labels` are what people gave answers to its items.
     `schema` is the JSON Schema of a right answer as JSON text, or None where answers have no form.
     """
@@ -49,11 +49,11 @@ class Task:
     value_per_point: float
     max_tokens: int
     parts: PromptParts
-    examples: tuple[Example, ...]
+    examples: Examples
     prompts: tuple[NamedPrompt, ...] = ()
     labels: tuple[Label, ...] = ()
     schema: str | None = field(default=None, metadata=LATER)
 
-    def items(self, split: Split) -> tuple[Example, ...]:
+    def items(self, split: Split) -> Examples:
         """The examples of one split, in the project's order."""
-        return tuple(example for example in self.examples if example.split == split)
+        return self.examples.of(split)

@@ -11,7 +11,7 @@ from escalera.core.evaluation.calibration import Graded
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder.steps import Call
 from escalera.core.prompts import rendering
-from escalera.domain.dataset import Example, Split, in_order
+from escalera.domain.dataset import Example, Examples, Split
 from escalera.domain.judge import Panel
 from escalera.domain.project import Project
 from escalera.domain.system import Route
@@ -88,13 +88,13 @@ def draw(
         if task.scorer != panel.scorer:
             continue
         known = {label.item for label in task.labels}
-        answered = [
+        answered = Examples(
             item
             for item in task.items(split)
             if item.id not in known
             and all(evidence.asked(evidence.answering(route, item), item) for route in routes)
-        ]
-        for item in in_order(answered, seed=project.policy.seed + 1)[:count]:
+        )
+        for item in answered.in_order(seed=project.policy.seed + 1)[:count]:
             texts = _texts(item, routes, evidence, journal)
             found += [Drawn(item=item, reply=text) for text in texts]
     return tuple(found)

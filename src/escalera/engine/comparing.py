@@ -16,7 +16,7 @@ from escalera.core.evaluation.correction import Labels
 from escalera.core.evaluation.sample import Sample
 from escalera.core.ladder.steps import Call
 from escalera.core.stats import distributions
-from escalera.domain.dataset import Example
+from escalera.domain.dataset import Examples
 from escalera.domain.event import Looked
 from escalera.domain.project import Project
 from escalera.domain.system import Route
@@ -44,7 +44,8 @@ def run(
     talk = _Talk(Measurement(project, means), project, candidate, incumbent, len(tasks))
     waiting = [task for task in tasks if not talk.settled(task)]
     while waiting:
-        talk.measurement.ask(call for task in waiting for call in talk.calls(task))
+        needed = dict.fromkeys(call for task in waiting for call in talk.calls(task))
+        talk.measurement.ask(needed)
         ready = [task for task in waiting if talk.complete(task)]
         if not ready:
             break
@@ -131,7 +132,7 @@ class _Talk:
             alpha=self._alpha,
         )
 
-    def _items(self, task: Task, look: int) -> tuple[Example, ...]:
+    def _items(self, task: Task, look: int) -> Examples:
         return task.items("confirm")[: compare.cutoffs(task, self._policy)[look]]
 
     def _sample(self, task: Task, look: int) -> Sample:

@@ -7,7 +7,7 @@ arithmetic depends on the batch gives the same answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
@@ -45,19 +45,19 @@ class Evaluator:
     progress: Progress
     invalid: Invalid | None = None
 
-    async def perform(self, calls: Sequence[Call], *, purpose: str) -> None:
+    async def perform(self, calls: Iterable[Call], *, purpose: str) -> None:
         """Ask each of *calls* that was not asked before, until a cap of the budget is reached.
 
+        *calls* are walked more than once, and may be made on the way: no list of them is kept.
         A call that the endpoint refuses is recorded without a score, and so is one that it fails at
         twice while it answers others. Where it is not there, or fails at everything, its
         `ProviderError` is raised; what was answered until then is recorded.
         """
-        self._reuse(calls)
         run = _Run(
             purpose=purpose,
             units=_units(calls, self.provider.unit),
             recorder=Recorder(self.record),
-            total=len(self._new(calls)),
+            total=self._reuse(calls),
         )
         await self._all(run)
         if run.failed and not run.ended:
@@ -66,20 +66,30 @@ class Evaluator:
     async def _all(self, run: _Run) -> None:
         await all_or_first_error([self._work(run) for _ in range(self.provider.concurrency)])
 
-    def _reuse(self, calls: Sequence[Call]) -> None:
-        """Record answers to requests that were bought for another system or another target."""
-        if not len(self.evidence.answers):
-            return
-        new = {call.request_key: call for call in self._new(calls)}
-        known = self.bought(list(new)) if new else {}
-        copies = [self._copied(new[key], same) for key, same in known.items()]
-        if copies:
-            self.record(copies)
+    def _reuse(self, calls: Iterable[Call]) -> int:
+        """Record answers to requests that were bought for another system or another target.
+
+        How many calls are left to buy.
+        """
+        left, known = 0, bool(len(self.evidence.answers))
+        new = (call for call in calls if self._is_new(call))
+        while some := [*islice(new, _AT_ONCE)]:
+            left += len(some)
+            if known:
+                left -= self._copy(some)
+        return left
+
+    def _copy(self, calls: Sequence[Call]) -> int:
+        asked = {call.request_key: call for call in calls}
+        known = self.bought([*asked])
+        if known:
+            self.record([self._copied(asked[key], same) for key, same in known.items()])
+        return len(known)
 
     async def _work(self, run: _Run) -> None:
         """Ask unit after unit; an error or the end of the budget ends every worker."""
         for unit in run.units:
-            new = self._new(unit)
+            new = [call for call in unit if self._is_new(call)]
             if not new:
                 continue
             allowed = await self.purse.affordable(new)
@@ -141,9 +151,8 @@ class Evaluator:
             return None
         return self.invalid(schema, text) is None
 
-    def _new(self, calls: Sequence[Call]) -> list[Call]:
-        asked = self.evidence.asked
-        return [call for call in calls if not asked(call.system, call.item, call.repeat)]
+    def _is_new(self, call: Call) -> bool:
+        return not self.evidence.asked(call.system, call.item, call.repeat)
 
 
 # Below: private.
@@ -176,11 +185,14 @@ class _Run:
         )
 
 
+_AT_ONCE = 1000
+"""Calls that are looked up in the journal together."""
+
 _IN_A_ROW = 3
 """Failures in a row, at least, after which an endpoint is taken to fail at everything."""
 
 
-def _units(calls: Sequence[Call], size: int) -> Iterator[Sequence[Call]]:
+def _units(calls: Iterable[Call], size: int) -> Iterator[Sequence[Call]]:
     """Runs of calls to one system, cut into units."""
     for _, run in groupby(calls, key=lambda call: call.system.digest):
         while unit := tuple(islice(run, size)):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from escalera.core.evidence import Evidence, fold
+from escalera.core.evidence import Evidence
 from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call
 from escalera.domain.dataset import Split
@@ -30,24 +30,24 @@ class Wanted:
     limit: int | None = None
     repeats: int = 1
 
-    def calls(self, route: Route, evidence: Evidence) -> tuple[Call, ...]:
+    def calls(self, route: Route, evidence: Evidence) -> Iterator[Call]:
         """The calls that *route* needs, in the project's order of items."""
-        return tuple(
-            Call(system=evidence.answering(route, item), item=item, repeat=repeat)
-            for task in self.tasks
-            for item in task.items(self.split)[: self.limit]
-            for repeat in range(self.repeats)
-        )
+        for task in self.tasks:
+            for item in task.items(self.split)[: self.limit]:
+                system = evidence.answering(route, item)
+                for repeat in range(self.repeats):
+                    yield Call(system=system, item=item, repeat=repeat)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a measurement works with; `provider` is made for each model that is asked.
+    """What a measurement works with: a journal and what it holds, and a provider for each model.
 
     `invalid` checks answers of tasks with a schema.
     """
 
     journal: Journal
+    evidence: Evidence
     provider: Callable[[str], Provider]
     caps: Caps
     invalid: Invalid | None = None
@@ -60,21 +60,21 @@ class Measurement:
     def __init__(self, project: Project, means: Means) -> None:
         self._project = project
         self._means = means
-        self.evidence = fold(means.journal.events())
-        self._purse = Purse(means.caps, self.evidence)
+        self.evidence = means.evidence
+        self._purse = Purse(means.caps, means.evidence)
 
     def ask(self, calls: Iterable[Call]) -> None:
-        """Buy what the evidence does not hold yet.
+        """Buy what the evidence does not hold yet of *calls*, which are walked several times.
 
         Models are asked side by side, so a slow one holds up no other; they share the caps. Stops
         without an error where a cap is reached: what was answered is there.
         """
-        by_model: dict[str, list[Call]] = {}
-        for call in dict.fromkeys(calls):
-            if not self.evidence.has(call.system, call.item, call.repeat):
-                by_model.setdefault(call.system.model, []).append(call)
-        if by_model:
-            asyncio.run(self._ask_all(by_model))
+        has = self.evidence.has
+        models = dict.fromkeys(
+            call.system.model for call in calls if not has(call.system, call.item, call.repeat)
+        )
+        if models:
+            asyncio.run(self._ask_all(models, calls))
 
     def record(self, events: Sequence[Event]) -> None:
         """Append *events* to the journal, then to the evidence."""
@@ -82,11 +82,12 @@ class Measurement:
         for event in events:
             self.evidence.apply(event)
 
-    async def _ask_all(self, by_model: Mapping[str, Sequence[Call]]) -> None:
-        await all_or_first_error([self._ask(name, calls) for name, calls in by_model.items()])
-        await self._judge([call for calls in by_model.values() for call in calls])
+    async def _ask_all(self, models: Iterable[str], calls: Iterable[Call]) -> None:
+        await all_or_first_error([self._ask(name, _Of(name, calls)) for name in models])
+        if self._project.judges:
+            await self._judge(calls)
 
-    async def _judge(self, calls: Sequence[Call]) -> None:
+    async def _judge(self, calls: Iterable[Call]) -> None:
         made: dict[str, Provider] = {}
 
         def provider(model: str) -> Provider:
@@ -112,7 +113,7 @@ class Measurement:
             progress=self._means.progress,
         )
 
-    async def _ask(self, name: str, calls: Sequence[Call]) -> None:
+    async def _ask(self, name: str, calls: Iterable[Call]) -> None:
         provider = self._means.provider(name)
         evaluator = Evaluator(
             project=self._project,
@@ -130,9 +131,37 @@ class Measurement:
             await provider.close()
 
 
-def run(project: Project, routes: Sequence[Route], wanted: Wanted, means: Means) -> Evidence:
-    """Ask what *routes* have not answered of what is *wanted*, and return the evidence."""
-    measurement = Measurement(project, means)
-    evidence = measurement.evidence
-    measurement.ask(call for route in routes for call in wanted.calls(route, evidence))
-    return evidence
+def run(project: Project, routes: Sequence[Route], wanted: Wanted, means: Means) -> None:
+    """Ask what *routes* have not answered of what is *wanted*; the evidence grows by it."""
+    Measurement(project, means).ask(_Calls(routes, wanted, means.evidence))
+
+
+# Below: private.
+
+
+class _Calls:
+    """What routes need, each call once: made anew at each walk, never held all together."""
+
+    def __init__(self, routes: Sequence[Route], wanted: Wanted, evidence: Evidence) -> None:
+        self._routes = routes
+        self._wanted = wanted
+        self._evidence = evidence
+
+    def __iter__(self) -> Iterator[Call]:
+        answering = self._evidence.answering
+        for n, route in enumerate(self._routes):
+            earlier = self._routes[:n]
+            for call in self._wanted.calls(route, self._evidence):
+                if all(answering(other, call.item) != call.system for other in earlier):
+                    yield call
+
+
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """Those of the calls that one model answers."""
+
+    model: str
+    calls: Iterable[Call]
+
+    def __iter__(self) -> Iterator[Call]:
+        return (call for call in self.calls if call.system.model == self.model)

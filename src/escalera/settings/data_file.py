@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from array import array
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from escalera.domain.dataset import Example, Split
+from escalera.domain.dataset import Example, Examples, Split
 from escalera.domain.identity import canonical
-from escalera.domain.message import Message, Query
+from escalera.domain.message import Message
 from escalera.errors import DataError, ProjectError
 
 LONGEST_LINE = 1_000_000
@@ -38,53 +38,70 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Any] = {}
 
 
-def load(file: Path, *, task: str, project: Path) -> tuple[Example, ...]:
+def load(file: Path, *, task: str, project: Path) -> Examples:
     """Every item of the data file that *project* names for *task*, in the file's order.
 
     Raises `ProjectError` for a file that cannot be read. Raises `DataError` for a line that is no
     item, for an id that comes twice, for a file without `search` or `confirm` items, and for an
     input that stands in two splits: what is taught or chosen on must not be what is confirmed on.
     """
-    examples: list[Example] = []
-    lines = array("Q")
-    ids: set[str] = set()
-    splits: dict[Query, Split] = {}
-    for line, row in _rows(_lines(file, task=task, project=project), file):
-        name = f"{task}/{row.id}"
-        if name in ids:
-            before = next(n for n, known in zip(lines, examples, strict=True) if known.id == name)
-            raise _error(file, line, f"the id {row.id!r} is also on line {before}", "Rename")
-        example = Example(
-            id=name,
-            task=task,
-            split=row.split,
-            input=row.input,
-            target=row.target,
-            cluster=row.cluster or name,
-            history=tuple(Message(role=t.role, content=t.content) for t in row.history),
-            fields=_fields(file, line, row.fields),
-        )
-        split = splits.setdefault(example.query, row.split)
-        if split != row.split:
-            at = (n for n, e in zip(lines, examples, strict=True) if e.query == example.query)
-            raise _error(
-                file,
-                line,
-                f"the same input is in split {split!r} on line {next(at)} and in {row.split!r}",
-                "Keep it in one of them",
-            )
-        ids.add(name)
-        lines.append(line)
-        examples.append(example)
+    examples = Examples(_examples(file, task=task, project=project))
     if not examples:
         raise _error(file, 1, "the file holds no items", "Add a JSON object per line")
     for split in ("search", "confirm"):
-        if all(example.split != split for example in examples):
+        if not examples.of(split):
             raise _error(file, 1, f"no item has the split {split!r}", "A climb needs some")
-    return tuple(examples)
+    return examples
 
 
 # Below: private.
+
+
+def _examples(file: Path, *, task: str, project: Path) -> Iterator[Example]:
+    """The items, none of which comes twice or stands in two splits."""
+    ids: set[str] = set()
+    splits: dict[str | bytes, Split] = {}
+    items = partial(_items, file, task=task, project=project)
+    for line, item in items():
+        if item.id in ids:
+            before = next(n for n, known in items() if known.id == item.id)
+            name = item.id.removeprefix(f"{task}/")
+            raise _error(file, line, f"the id {name!r} is also on line {before}", "Rename")
+        split = splits.setdefault(_asked(item), item.split)
+        if split != item.split:
+            # Read again, so that no line number need be kept.
+            before = next(n for n, known in items() if known.query == item.query)
+            raise _error(
+                file,
+                line,
+                f"the same input is in split {split!r} on line {before} and in {item.split!r}",
+                "Keep it in one of them",
+            )
+        ids.add(item.id)
+        yield item
+
+
+def _asked(item: Example) -> str | bytes:
+    """What tells a query from others: its input, where it has nothing else."""
+    return canonical(item.query) if item.history or item.fields else item.input
+
+
+def _items(file: Path, *, task: str, project: Path) -> Iterator[tuple[int, Example]]:
+    for line, row in _rows(_lines(file, task=task, project=project), file):
+        name = f"{task}/{row.id}"
+        yield (
+            line,
+            Example(
+                id=name,
+                task=task,
+                split=row.split,
+                input=row.input,
+                target=row.target,
+                cluster=row.cluster or name,
+                history=tuple(Message(role=t.role, content=t.content) for t in row.history),
+                fields=_fields(file, line, row.fields),
+            ),
+        )
 
 
 def _lines(file: Path, *, task: str, project: Path) -> Iterator[bytes]:

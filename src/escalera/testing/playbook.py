@@ -15,7 +15,7 @@ from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import planner, rescoring, steps
 from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Step
-from escalera.domain.dataset import Example, Split, in_order
+from escalera.domain.dataset import Example, Examples, Split
 from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted, Trained
 from escalera.domain.message import Usage
 from escalera.domain.project import RUNGS, BaseModel, Budget, ModelPrice, Policy, Project, RungName
@@ -65,7 +65,7 @@ def task(
         value_per_point=0.0,
         max_tokens=8,
         parts=PromptParts(role="Be kind.", instruction=f"Answer {name}.", output="One word."),
-        examples=in_order(examples, seed=0),
+        examples=Examples(examples).in_order(seed=0),
     )
 
 

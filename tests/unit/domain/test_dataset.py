@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escalera.domain.dataset import SPLITS, Example, in_order
+from escalera.domain.dataset import SPLITS, Example, Examples
 from escalera.domain.identity import digest_of
 from escalera.domain.message import Message, Query
 
@@ -17,18 +17,18 @@ FEW = settings(derandomize=True, max_examples=60, deadline=None)
 
 
 def items(ids):
-    return [replace(ITEM, id=name) for name in ids]
+    return Examples(replace(ITEM, id=name) for name in ids)
 
 
 def test_the_order_is_the_one_that_was_published():
     """Golden order: another version must look at the same items first."""
-    ordered = in_order(items("abcdefgh"), seed=0)
+    ordered = items("abcdefgh").in_order(seed=0)
     assert "".join(item.id for item in ordered) == "aefbhdcg"
 
 
 def test_another_seed_is_another_order():
     """The order is keyed."""
-    orders = {in_order(items("abcdefgh"), seed=seed) for seed in range(5)}
+    orders = {items("abcdefgh").in_order(seed=seed) for seed in range(5)}
     assert len(orders) == 5
 
 
@@ -38,24 +38,52 @@ def test_the_order_of_the_file_does_not_matter(ids, random):
     """Only ids and the seed decide."""
     shuffled = list(ids)
     random.shuffle(shuffled)
-    assert in_order(items(ids), seed=1) == in_order(items(shuffled), seed=1)
+    assert items(ids).in_order(seed=1) == items(shuffled).in_order(seed=1)
 
 
 @FEW
 @given(IDS, IDS)
 def test_appended_items_slip_in_without_moving_the_others(old, new):
     """Old items keep their order among themselves when data are appended."""
-    before = in_order(items(old), seed=3)
-    after = in_order(items(dict.fromkeys([*old, *new])), seed=3)
-    assert tuple(item for item in after if item.id in old) == before
+    before = items(old).in_order(seed=3)
+    after = items(dict.fromkeys([*old, *new])).in_order(seed=3)
+    assert [item for item in after if item.id in old] == [*before]
 
 
 def test_a_changed_label_moves_no_item():
     """The order cannot depend on what would be the right answer."""
-    changed = [replace(item, target="other", input="new") for item in items("abcdef")]
-    assert [i.id for i in in_order(changed, seed=2)] == [
-        i.id for i in in_order(items("abcdef"), seed=2)
+    changed = Examples(replace(i, target="other", input="new") for i in items("abcdef"))
+    assert [i.id for i in changed.in_order(seed=2)] == [
+        i.id for i in items("abcdef").in_order(seed=2)
     ]
+
+
+@FEW
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text()), max_size=3),
+            st.lists(st.tuples(st.text(), st.text()), max_size=3),
+        ),
+        max_size=6,
+    )
+)
+def test_history_and_fields_are_kept_exactly(contexts):
+    """Also without any, and with marks, quotes and line breaks of any kind in them."""
+    given_in = [
+        replace(
+            ITEM,
+            id=str(n),
+            history=tuple(Message(role=role, content=text) for role, text in turns),
+            fields=tuple(fields),
+        )
+        for n, (turns, fields) in enumerate(contexts)
+    ]
+    kept = Examples(given_in)
+    assert [*kept] == given_in
+    assert [item.query for item in kept] == [item.query for item in given_in]
+    assert [digest_of(item) for item in kept] == [item.digest for item in kept]
+    assert [hash(item) for item in kept] == [hash(item) for item in given_in]
 
 
 def test_every_field_is_part_of_the_digest():

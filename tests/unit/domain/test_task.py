@@ -14,7 +14,7 @@ def test_items_of_a_split_keep_the_order_of_the_project():
     found = task.items("confirm")
     assert len(found) == 7
     assert list(found) == [item for item in task.examples if item.split == "confirm"]
-    assert task.items("golden") == ()
+    assert len(task.items("golden")) == 0
 
 
 def test_a_project_finds_a_task_by_name():

@@ -54,6 +54,7 @@ class World:
     def compare(self, candidate, incumbent):
         means = Means(
             journal=self.journal,
+            evidence=fold(self.journal.events()),
             provider=self.asked.__getitem__,
             caps=self.caps,
             invalid=lambda *_: None,

@@ -8,6 +8,7 @@ import pytest
 
 from escalera.core.ladder.steps import FitRouter, Merge, Train
 from escalera.core.prompts import rendering
+from escalera.domain.dataset import Examples
 from escalera.domain.identity import digest_of
 from escalera.domain.recipe import (
     Ingredient,
@@ -125,7 +126,7 @@ def test_a_failed_training_leaves_nothing_behind(artifacts, tmp_path):
 @pytest.mark.parametrize(
     "changed",
     [
-        replace(A, examples=tuple(replace(i, target="other") for i in A.examples)),
+        replace(A, examples=Examples(replace(i, target="other") for i in A.examples)),
         replace(A, examples=A.items("train")[1:]),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from escalera.core.evidence import fold
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget, ModelPrice
@@ -40,14 +41,17 @@ class World:
             return self.asked[name]
 
         caps = Caps(budget=self.budget, prices=dict.fromkeys("xy", PRICE))
+        evidence = fold(self.journal.events())
         means = Means(
             journal=self.journal,
+            evidence=evidence,
             provider=provider,
             caps=caps,
             invalid=lambda *_: None,
             progress=lambda *_: None,
         )
-        return measuring.run(PROJECT, [route(model) for model in models], wanted, means)
+        measuring.run(PROJECT, [route(model) for model in models], wanted, means)
+        return evidence
 
     def calls(self):
         return {name: len(provider.requests) for name, provider in self.asked.items()}
@@ -109,3 +113,24 @@ def test_a_slow_model_holds_up_no_other():
     world.measure(ALL, "x", "y")
     assert seen == [0] * 16
     assert world.calls() == {"x": 16, "y": 16}
+
+
+def test_a_system_that_two_routes_share_is_asked_once():
+    """And so is a route that is named twice; order and number are those of the first."""
+    world = World()
+    world.measure(ALL, "x", "y", "x")
+    assert world.calls() == {"x": 16, "y": 16}
+    wanted = [item.input for task in (A, B) for item in task.items("confirm")]
+    assert [r.messages[-1].content for r in world.asked["x"].requests] == wanted
+    mixed = Route(branches=(route("x").branches[0], route("y").branches[1]))
+    evidence = fold([])
+    means = Means(
+        journal=MemoryJournal(),
+        evidence=evidence,
+        provider=world.asked.__getitem__,
+        caps=Caps(budget=Budget(), prices=dict.fromkeys("xy", PRICE)),
+        progress=lambda *_: None,
+    )
+    measuring.run(PROJECT, [route("x"), mixed, route("y")], ALL, means)
+    assert world.calls() == {"x": 32, "y": 32}
+    assert evidence.spent.calls == 32

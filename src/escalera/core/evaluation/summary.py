@@ -7,11 +7,15 @@ changed the mean.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
 
 from escalera.core.answers import Answer
 from escalera.core.stats import mean, repeats
@@ -60,16 +64,16 @@ class Summary:
 
 def summarise(
     system: str, task: str, found: Iterable[tuple[Example, Answer]], *, alpha: float = 0.05
-) -> Summary:
+) -> Summary | None:
     """Summarise the answers of one system to items of one task; those of an item in a row.
 
-    ValueError when there are none.
+    None where there is no answer at all.
     """
     tally = _Tally()
     for _, group in groupby(found, key=lambda pair: pair[0].digest):
         tally.count([*group])
     if not tally.items:
-        raise ValueError(f"{system!r} has no answer to an item of {task!r}: ask it first")
+        return None
     total, missing, count = math.fsum(tally.scores), tally.unscored, tally.answers
     return Summary(
         system=system,
@@ -103,11 +107,11 @@ class _Tally:
         self.retried = self.reused = self.tokens = 0
         self.micro_dollars = self.unpriced = 0
         self.scores, self.first, self.seconds = array("d"), array("d"), array("d")
-        self.clusters: list[str] = []
+        self.clusters = array("Q")
         self.drawn: list[tuple[float, ...]] = []
         self.revisions: set[str] = set()
         self.valid, self.repairs = array("d"), 0
-        self.checked: list[str] = []
+        self.checked = array("Q")
 
     def count(self, group: Sequence[tuple[Example, Answer]]) -> None:
         """Count one item with all its answers."""
@@ -118,7 +122,7 @@ class _Tally:
         checked = [answer.valid for answer in answers if answer.valid is not None]
         if checked:
             self.valid.append(sum(checked) / len(checked))
-            self.checked.append(item.cluster)
+            self.checked.append(_number(item.cluster))
         scores = tuple(answer.score for answer in answers if answer.score is not None)
         if not scores:
             self.unscored += 1
@@ -127,7 +131,7 @@ class _Tally:
             self.drawn = [(score,) for score in self.scores]
         score = math.fsum(scores) / len(scores)
         self.scores.append(score)
-        self.clusters.append(item.cluster)
+        self.clusters.append(_number(item.cluster))
         if len(scores) > 1 or self.drawn:
             self.drawn.append(scores)
         if all(answer.attempts == 1 for answer in answers):
@@ -149,15 +153,27 @@ class _Tally:
 def _noise(tally: _Tally) -> float | None:
     if len(tally.drawn) < 2:
         return None
-    return repeats.components(tally.drawn, tally.clusters).noise_share
+    return repeats.components(tally.drawn, _numbered(tally.clusters)).noise_share
 
 
-def _share(values: Sequence[float], clusters: Sequence[str], alpha: float) -> Figure:
-    interval = mean.interval(values, clusters, alpha=alpha)
+def _share(values: Sequence[float], clusters: array[int], alpha: float) -> Figure:
+    numbers = _numbered(clusters)
+    count, n = int(numbers.max()) + 1, len(values)
+    interval = mean.interval(values, numbers if count < n else None, alpha=alpha)
     return Figure(
         value=interval.estimate,
         lower=interval.lower,
         upper=interval.upper,
-        n=len(values),
-        clusters=len(set(clusters)),
+        n=n,
+        clusters=count,
     )
+
+
+def _numbered(clusters: array[int]) -> NDArray[np.intp]:
+    """The cluster of every value, numbered from 0."""
+    return np.unique(np.asarray(clusters), return_inverse=True)[1]
+
+
+def _number(cluster: str) -> int:
+    """64 bits for a name: among a million, two that fall together are rarer than 1 in 10^7."""
+    return int.from_bytes(hashlib.blake2b(cluster.encode(), digest_size=8).digest())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from escalera.core.evidence import Evidence
@@ -107,7 +108,7 @@ class Case:
                 systems[branch.task] = replace(systems[branch.task], output=bare)
         return self.route(systems)
 
-    def calls(self, route: Route, items: tuple[Example, ...]) -> tuple[Call, ...]:
+    def calls(self, route: Route, items: Sequence[Example]) -> tuple[Call, ...]:
         """The calls that *route* needs for *items*, system by system."""
         found = [Call(system=self.evidence.answering(route, item), item=item) for item in items]
         order = {branch.system.digest: n for n, branch in reversed([*enumerate(route.branches)])}

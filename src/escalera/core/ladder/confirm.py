@@ -154,7 +154,7 @@ def _next_look(case: Case, rung: RungName, question: Question, task: Task) -> St
 
 
 def _calls(
-    case: Case, question: Question, items: tuple[Example, ...], fresh: tuple[Example, ...]
+    case: Case, question: Question, items: Sequence[Example], fresh: Sequence[Example]
 ) -> tuple[Call, ...]:
     """The candidate on the fresh items, the incumbent on all; a system of both is asked once."""
     calls = case.calls(case.evidence.route(question.candidate), fresh)

@@ -105,7 +105,7 @@ def _halve(
     evidence: Evidence,
     race: Race,
     running: tuple[System, ...],
-    items: tuple[Example, ...],
+    items: Sequence[Example],
     *,
     keep: int,
 ) -> Raced:

@@ -161,7 +161,7 @@ def _system(case: Case, menu: Menu, on: On) -> System:
     return case.system(menu.task, menu.compose(on))
 
 
-def _items(menu: Menu, stage: Stage) -> tuple[Example, ...]:
+def _items(menu: Menu, stage: Stage) -> Sequence[Example]:
     return menu.task.items("search")[: TOGGLE_ITEMS if stage == "toggles" else FACTORIAL_ITEMS]
 
 

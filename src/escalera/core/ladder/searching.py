@@ -207,7 +207,7 @@ def _duel(
     )
 
 
-def _duel_items(task: Task) -> tuple[Example, ...]:
+def _duel_items(task: Task) -> Sequence[Example]:
     """The last `search` items: the first chose the edits, where there are enough of both."""
     items = task.items("search")
     return items[max(0, min(len(items) - DUEL_ITEMS, screening.FACTORIAL_ITEMS)) :][:DUEL_ITEMS]

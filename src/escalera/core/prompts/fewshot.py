@@ -5,6 +5,7 @@ Examples come from `train` only, so no item under test can show its own answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from escalera.domain.dataset import Example
@@ -13,7 +14,7 @@ from escalera.domain.system import Prompt, Shot
 COUNTS = (2, 4, 8)
 
 
-def propose(prompt: Prompt, train: tuple[Example, ...]) -> tuple[tuple[str, Prompt], ...]:
+def propose(prompt: Prompt, train: Sequence[Example]) -> tuple[tuple[str, Prompt], ...]:
     """*prompt* with 2, 4 and 8 examples, chosen as they come and chosen to differ.
 
     *train* is in the project's order. Names say what was done ("4 diverse examples").
@@ -33,7 +34,7 @@ def shot(item: Example) -> Shot:
     return Shot(input=item.input, target=item.target, history=item.history, fields=item.fields)
 
 
-def diverse(train: tuple[Example, ...], count: int) -> tuple[Example, ...]:
+def diverse(train: Sequence[Example], count: int) -> tuple[Example, ...]:
     """*count* examples that share few words: farthest first by Jaccard distance.
 
     Greedy farthest-point selection (Gonzalez 1985), started at the first item, over the first 200

@@ -5,6 +5,7 @@ add that. Sums use ``math.fsum``: exactly rounded, hence the same bits on every 
 every order of the items.
 """
 
+import array as packed
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -70,11 +71,16 @@ def robust_mean(values: Values, clusters: Clusters = None) -> Estimate:
     not finite, or a different number of cluster labels.
     """
     items = _as_floats(values)
-    groups = _group(items, clusters)
-    n, count = len(items), len(groups)
-    value = math.fsum(items) / n
-    means = Counter(round(math.fsum(group) / len(group), 12) for group in groups)
-    squares = math.fsum(math.fsum(x - value for x in group) ** 2 for group in groups)
+    n, value = len(items), math.fsum(items) / len(items)
+    if clusters is None:  # what follows without a list per item
+        count = n
+        means = Counter(round(x, 12) for x in items)
+        squares = math.fsum((x - value) ** 2 for x in items)
+    else:
+        groups = _group(items, clusters)
+        count = len(groups)
+        means = Counter(round(math.fsum(group) / len(group), 12) for group in groups)
+        squares = math.fsum(math.fsum(x - value for x in group) ** 2 for group in groups)
     error = math.sqrt(count / (count - 1) * squares) / n if count > 1 else math.inf
     return Estimate(
         value=value,
@@ -134,7 +140,7 @@ def require_alpha(alpha: float) -> None:
 # Private.
 
 
-def _as_floats(values: Values) -> list[float]:
+def _as_floats(values: Values) -> Sequence[float]:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
@@ -146,10 +152,10 @@ def _as_floats(values: Values) -> list[float]:
             f"value {float(array[position])!r} at position {position} is not finite: leave "
             "unscored items out and report them as unscored"
         )
-    return [float(x) for x in array.tolist()]
+    return packed.array("d", array.tobytes())
 
 
-def _group(items: list[float], clusters: Clusters) -> list[list[float]]:
+def _group(items: Sequence[float], clusters: Clusters) -> list[list[float]]:
     if clusters is None:
         return [[x] for x in items]
     if len(clusters) != len(items):
