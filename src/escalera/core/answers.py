@@ -1,4 +1,4 @@
-"""Answers in columns: what decisions need of every answer, at some two hundred bytes each.
+"""Answers as packed rows: what decisions need of every answer, at some two hundred bytes each.
 
 What was said stays in the journal; scores, prices and the like are kept here, and an `Answer` is
 put together when it is asked for.
@@ -7,10 +7,10 @@ put together when it is asked for.
 from __future__ import annotations
 
 import math
-from array import array
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,31 @@ from escalera.domain.judge import AWAITING
 from escalera.domain.message import FinishReason, Usage
 
 _FINISHES: tuple[FinishReason | None, ...] = (None, *get_args(FinishReason))
-_VALID: tuple[bool | None, ...] = (None, False, True)
+_FINISH = {finish: number for number, finish in enumerate(_FINISHES)}
+_VALIDS: tuple[bool | None, ...] = (None, False, True)
+_VALID = {valid: number for number, valid in enumerate(_VALIDS)}
 _UNKNOWN = -1
 """Stands for a price that is unknown: none is negative."""
+
+_FIELDS = {
+    "system": "u2",
+    "task": "u2",
+    "scorer": "u2",
+    "revision": "u4",
+    "score": "f8",
+    "finish": "u1",
+    "bought": "u1",
+    "attempts": "u4",
+    "valid": "u1",
+    "repairs": "u2",
+    "prompt": "u4",
+    "completion": "u4",
+    "money": "i8",
+    "seconds": "f8",
+}
+"""A row, packed: names by number, a score of NaN where there is none."""
+_ROW = struct.Struct("<HHHIdBBIBHIIqd")
+_ROWS = np.dtype([(name, "<" + kind) for name, kind in _FIELDS.items()])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,42 +81,13 @@ class Answers:
 
     def __init__(self) -> None:
         self._systems: dict[str, int] = {}
-        self._rows: list[dict[bytes, int]] = []
+        self._places: list[dict[bytes, int]] = []  # where the row of an answer begins
         self._names = _Names()
         self._reasons: dict[int, str] = {}
-        self._system = array("H")
-        self._task = array("H")
-        self._scorer = array("H")
-        self._revision = array("I")
-        self._score = array("d")
-        self._finish = array("b")
-        self._bought = array("b")
-        self._attempts = array("I")
-        self._valid = array("b")
-        self._repairs = array("H")
-        self._prompt = array("I")
-        self._completion = array("I")
-        self._money = array("q")
-        self._seconds = array("d")
-        self._columns: tuple[array[Any], ...] = (
-            self._system,
-            self._task,
-            self._scorer,
-            self._revision,
-            self._score,
-            self._finish,
-            self._bought,
-            self._attempts,
-            self._valid,
-            self._repairs,
-            self._prompt,
-            self._completion,
-            self._money,
-            self._seconds,
-        )
+        self._rows = bytearray()
 
     def __len__(self) -> int:
-        return len(self._score)
+        return len(self._rows) // _ROW.size
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Answers):
@@ -106,131 +99,140 @@ class Answers:
     def has(self, system: str, item: str, repeat: int = 0) -> bool:
         """Whether there is an answer, scored or not."""
         number = self._systems.get(system)
-        return number is not None and _key(item, repeat) in self._rows[number]
+        return number is not None and _key(item, repeat) in self._places[number]
 
     def awaiting(self, system: str, item: str, repeat: int = 0) -> bool:
         """Whether there is an answer whose judges were not all heard."""
         number = self._systems.get(system)
-        row = None if number is None else self._rows[number].get(_key(item, repeat))
-        return row is not None and self._reasons.get(row) == AWAITING
+        if number is None or not self._reasons:
+            return False
+        at = self._places[number].get(_key(item, repeat))
+        return at is not None and self._reasons.get(at) == AWAITING
 
     def get(self, system: str, item: str, repeat: int = 0) -> Answer | None:
         """The answer, or None where there is none."""
         number = self._systems.get(system)
-        row = None if number is None else self._rows[number].get(_key(item, repeat))
-        return None if row is None else self._answer(row)
+        at = None if number is None else self._places[number].get(_key(item, repeat))
+        return None if at is None else self._answer(at)
 
     def add(self, event: Observed) -> None:
         """Remember an answer."""
         number = self._systems.get(event.system)
         if number is None:
-            number = self._systems[event.system] = len(self._rows)
-            self._rows.append({})
-        rows, key = self._rows[number], _key(event.item_digest, event.repeat)
-        row = rows.get(key)
-        if row is None:
-            row = rows[key] = len(self._score)
-            for column in self._columns:
-                column.append(0)
-        self._write(row, number, event)
+            number = self._systems[event.system] = len(self._places)
+            self._places.append({})
+        names, usage, score = self._names, event.usage, event.score
+        packed = _ROW.pack(
+            number,
+            names[event.task],
+            names[event.scorer],
+            names[event.revision],
+            math.nan if score is None else score,
+            _FINISH[event.finish],
+            event.bought,
+            event.attempts,
+            _VALID[event.valid],
+            event.repairs,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            _UNKNOWN if event.micro_dollars is None else event.micro_dollars,
+            event.seconds,
+        )
+        rows, key = self._rows, _key(event.item_digest, event.repeat)
+        at = self._places[number].setdefault(key, len(rows))
+        rows[at : at + _ROW.size] = packed  # behind the last row, or over an earlier answer
+        if event.reason is not None or self._reasons:
+            self._explain(at, event.reason)
 
     def rescore(self, event: Rescored) -> None:
         """Replace score, reason and scorer of an answer. KeyError where there is none."""
-        row = self._rows[self._systems[event.system]][_key(event.item_digest, event.repeat)]
-        self._scorer[row] = self._names.number(event.scorer)
-        self._mark(row, event.score, event.reason)
+        at = self._places[self._systems[event.system]][_key(event.item_digest, event.repeat)]
+        row = self._table()[at // _ROW.size]
+        row["scorer"] = self._names[event.scorer]
+        row["score"] = math.nan if event.score is None else event.score
+        self._explain(at, event.reason)
 
     def outdated(self, scorers: Mapping[str, str]) -> bool:
         """Whether an answer to one of these items (by digest) was scored by another scorer."""
-        wanted = {_key(item, 0): self._names.number(name) for item, name in scorers.items()}
-        half = len(_key("0" * 64, 0))
+        wanted = {_key(item, 0): self._names[name] for item, name in scorers.items()}
+        half, found = _HALF // 2, self._table()["scorer"]
         return any(
-            wanted.get(key[:half], self._scorer[row]) != self._scorer[row]
-            for rows in self._rows
-            for key, row in rows.items()
+            wanted.get(key[:half], found[at // _ROW.size]) != found[at // _ROW.size]
+            for places in self._places
+            for key, at in places.items()
         )
 
     def measures(self, system: str | None = None) -> Measures:
         """What the answers took: of one system, or of all."""
-        chosen: NDArray[np.bool_] | slice = slice(None)
+        table = self._table()
         if system is not None:
-            chosen = np.asarray(self._system) == self._systems.get(system, -1)
+            table = table[table["system"] == self._systems.get(system, -1)]
         return Measures(
-            prompt_tokens=np.array(self._prompt, dtype=np.uint32)[chosen],
-            completion_tokens=np.array(self._completion, dtype=np.uint32)[chosen],
-            micro_dollars=np.array(self._money, dtype=np.int64)[chosen],
-            seconds=np.array(self._seconds, dtype=np.float64)[chosen],
+            prompt_tokens=table["prompt"].copy(),
+            completion_tokens=table["completion"].copy(),
+            micro_dollars=table["money"].copy(),
+            seconds=table["seconds"].copy(),
         )
 
+    def _table(self) -> NDArray[np.void]:
+        """The rows as an array over the same memory: they cannot grow while it is held."""
+        return np.frombuffer(self._rows, dtype=_ROWS)
+
     def _plain(self) -> tuple[object, ...]:
-        columns = tuple(column.tobytes() for column in self._columns)
-        return self._systems, self._rows, self._names.texts, self._reasons, columns
+        return self._systems, self._places, self._names, self._reasons, self._rows
 
-    def _write(self, row: int, number: int, event: Observed) -> None:
-        names, usage = self._names, event.usage
-        self._system[row] = number
-        self._task[row] = names.number(event.task)
-        self._scorer[row] = names.number(event.scorer)
-        self._revision[row] = names.number(event.revision)
-        self._finish[row] = _FINISHES.index(event.finish)
-        self._bought[row] = event.bought
-        self._attempts[row] = event.attempts
-        self._valid[row] = _VALID.index(event.valid)
-        self._repairs[row] = event.repairs
-        self._prompt[row] = usage.prompt_tokens
-        self._completion[row] = usage.completion_tokens
-        self._money[row] = _UNKNOWN if event.micro_dollars is None else event.micro_dollars
-        self._seconds[row] = event.seconds
-        self._mark(row, event.score, event.reason)
-
-    def _mark(self, row: int, score: float | None, reason: str | None) -> None:
-        self._score[row] = math.nan if score is None else score
+    def _explain(self, at: int, reason: str | None) -> None:
         if reason is not None:
-            self._reasons[row] = reason
+            self._reasons[at] = reason
         else:
-            self._reasons.pop(row, None)
+            self._reasons.pop(at, None)
 
-    def _answer(self, row: int) -> Answer:
-        score, money = self._score[row], self._money[row]
+    def _answer(self, at: int) -> Answer:
+        row = _ROW.unpack_from(self._rows, at)
+        _, task, scorer, revision, score, finish, bought, attempts, *used = row
+        valid, repairs, prompt, completion, money, seconds = used
+        names = self._names
         return Answer(
-            task=self._names[self._task[row]],
-            scorer=self._names[self._scorer[row]],
+            task=names.text(task),
+            scorer=names.text(scorer),
             score=None if math.isnan(score) else score,
-            reason=self._reasons.get(row),
-            finish=_FINISHES[self._finish[row]],
-            bought=bool(self._bought[row]),
-            attempts=self._attempts[row],
-            usage=Usage(prompt_tokens=self._prompt[row], completion_tokens=self._completion[row]),
+            reason=self._reasons.get(at),
+            finish=_FINISHES[finish],
+            bought=bool(bought),
+            attempts=attempts,
+            usage=Usage(prompt_tokens=prompt, completion_tokens=completion),
             micro_dollars=None if money == _UNKNOWN else money,
-            seconds=self._seconds[row],
-            revision=self._names[self._revision[row]],
-            valid=_VALID[self._valid[row]],
-            repairs=self._repairs[row],
+            seconds=seconds,
+            revision=names.text(revision),
+            valid=_VALIDS[valid],
+            repairs=repairs,
         )
 
 
 # Below: private.
 
 
-class _Names:
-    """Texts that occur again and again, by number."""
+class _Names(dict[str, int]):
+    """Numbers of texts that occur again and again, given when they are first asked for."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self.texts: list[str] = []
+        super().__init__()
+        self._texts: list[str] = []
 
-    def number(self, text: str) -> int:
-        found = self._numbers.get(text)
-        if found is None:
-            found = self._numbers[text] = len(self.texts)
-            self.texts.append(text)
-        return found
+    def __missing__(self, text: str) -> int:
+        self._texts.append(text)
+        self[text] = len(self)
+        return self[text]
 
-    def __getitem__(self, number: int) -> str:
-        return self.texts[number]
+    def text(self, number: int) -> str:
+        return self._texts[number]
+
+
+_HALF = 32
+"""Digits of a digest that tell items apart: 128 bits."""
 
 
 def _key(item: str, repeat: int) -> bytes:
     """Half of an item's digest (128 bits), and the repeat where there are several."""
-    half = bytes.fromhex(item[:32])
+    half = bytes.fromhex(item[:_HALF])
     return half + repeat.to_bytes(4) if repeat else half

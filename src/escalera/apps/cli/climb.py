@@ -23,16 +23,16 @@ def command(file: Path, until: RungName | None, json_: bool) -> int:  # noqa: FB
     again: no finished call is repeated.
     """
     from escalera.apps import workspace
-    from escalera.apps.cli.watching import Watcher
+    from escalera.apps.cli.watching import watching
 
     opened = workspace.load(file)
     if until is not None:
-        with Watcher(quiet=json_) as watcher:
+        with watching(quiet=json_) as watcher:
             reached = opened.climb_until(until, observer=watcher)
         said = workspace.as_json(reached.document) if json_ else f"\n{reached.sentence}"
         click.echo(said)
         return reached.exit_code
-    with Watcher(quiet=json_) as watcher:
+    with watching(quiet=json_) as watcher:
         decision = opened.climb(observer=watcher)
     report = opened.report()
     if json_:

@@ -53,7 +53,7 @@ def command(  # noqa: PLR0913  one parameter per option
     Exit codes: 0 no task falls by its margin or more, 3 not enough evidence, 4 a fall is shown.
     """
     from escalera.apps import workspace
-    from escalera.apps.cli.watching import Watcher
+    from escalera.apps.cli.watching import watching
 
     if Path(candidate.partition("::")[0]).exists() and Path(incumbent.partition("::")[0]).exists():
         found = workspace.compare_files(
@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913  one parameter per option
         )
     else:
         opened = workspace.load(file)
-        with Watcher(quiet=json_) as watcher:
+        with watching(quiet=json_) as watcher:
             found = opened.compare(candidate, incumbent, buy=buy, progress=watcher.progressed)
     if junit is not None:
         workspace.write_text(junit, found.junit())

@@ -47,13 +47,13 @@ def command(  # noqa: PLR0913  one parameter per option
     Answers that are in the journal are not bought again, and the caps of [budget] hold.
     """
     from escalera.apps import workspace
-    from escalera.apps.cli.watching import Watcher
+    from escalera.apps.cli.watching import watching
     from escalera.engine.measuring import Wanted
 
     opened = workspace.load(file)
     chosen = opened.tasks(*tasks)
     wanted = Wanted(tasks=chosen, split=split, limit=limit, repeats=repeats)
-    with Watcher(quiet=json_) as watcher:
+    with watching(quiet=json_) as watcher:
         found = opened.evaluate(*systems, wanted=wanted, progress=watcher.progressed)
     click.echo(workspace.as_json(found.document()) if json_ else found)
     return found.exit_code

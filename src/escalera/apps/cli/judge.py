@@ -52,7 +52,7 @@ def command(  # noqa: PLR0913  one parameter per option
     Exit codes: 0 the agreement is shown to reach `min_agreement`, 3 it is not.
     """
     from escalera.apps import workspace
-    from escalera.apps.cli.watching import Watcher
+    from escalera.apps.cli.watching import watching
 
     opened = workspace.load(file)
     if draw is not None:
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913  one parameter per option
         else:
             workspace.write_text(into, text)
         return 0
-    with Watcher(quiet=json_) as watcher:
+    with watching(quiet=json_) as watcher:
         found = opened.judge(name, progress=watcher.progressed)
     click.echo(workspace.as_json(found.document()) if json_ else found)
     return found.exit_code

@@ -62,14 +62,14 @@ def command(  # noqa: PLR0913  one parameter per option
     without it: the base model. Scores are real, and bought where the journal lacks them.
     """
     from escalera.apps import workspace
-    from escalera.apps.cli.watching import Watcher
+    from escalera.apps.cli.watching import watching
     from escalera.core.evaluation.placebo import Settings
 
     opened = workspace.load(file)
     settings = Settings(
         candidates=candidates, minibatch=minibatch, repetitions=repetitions, seed=seed
     )
-    with Watcher(quiet=json_) as watcher:
+    with watching(quiet=json_) as watcher:
         found = opened.placebo(
             system,
             tasks=opened.tasks(*tasks),

@@ -6,11 +6,8 @@ Quiet when the output is not a terminal: then only conclusions are printed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from escalera.core.ladder import rungs, steps
 from escalera.domain.event import (
@@ -23,13 +20,28 @@ from escalera.domain.event import (
     Screened,
     Trained,
 )
+from escalera.engine.observer import Observer, Quiet
+
+
+def watching(*, quiet: bool) -> AbstractContextManager[Observer]:
+    """An observer as a context: a console, or nobody (and then nothing of it is loaded)."""
+    return nullcontext(Quiet()) if quiet else Watcher()
 
 
 class Watcher:
     """An observer that draws on a console; used as a context."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
             TextColumn("  {task.description}"),
             BarColumn(bar_width=24),
@@ -37,7 +49,7 @@ class Watcher:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=quiet or not self._console.is_terminal,
+            disable=not self._console.is_terminal,
         )
         self._task = self._progress.add_task("", visible=False)
 
@@ -73,6 +85,8 @@ class Watcher:
 @contextmanager
 def working(said: str) -> Iterator[None]:
     """Say what is being done while it lasts; nothing where the output is not a terminal."""
+    from rich.console import Console
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield

@@ -12,7 +12,7 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def summarise(
         worst=total / tally.items,
         best=(total + missing) / tally.items,
         retried=tally.retried,
-        first_try=math.fsum(tally.first) / len(tally.first) if tally.first else None,
+        first_try=_first_try(tally),
         noise=_noise(tally),
         answers=count,
         reused=tally.reused,
@@ -106,7 +106,7 @@ class _Tally:
         self.items = self.unscored = self.answers = 0
         self.retried = self.reused = self.tokens = 0
         self.micro_dollars = self.unpriced = 0
-        self.scores, self.first, self.seconds = array("d"), array("d"), array("d")
+        self.scores, self.later, self.seconds = array("d"), array("d"), array("d")
         self.clusters = array("Q")
         self.drawn: list[tuple[float, ...]] = []
         self.revisions: set[str] = set()
@@ -134,8 +134,8 @@ class _Tally:
         self.clusters.append(_number(item.cluster))
         if len(scores) > 1 or self.drawn:
             self.drawn.append(scores)
-        if all(answer.attempts == 1 for answer in answers):
-            self.first.append(score)
+        if any(answer.attempts > 1 for answer in answers):
+            self.later.append(score)
 
     def _one(self, answer: Answer) -> None:
         self.answers += 1
@@ -148,6 +148,12 @@ class _Tally:
         self.repairs += answer.repairs
         if answer.revision:
             self.revisions.add(answer.revision)
+
+
+def _first_try(tally: _Tally) -> float | None:
+    """The mean without the items that needed another try; sums are exact in any order."""
+    count = len(tally.scores) - len(tally.later)
+    return math.fsum(chain(tally.scores, (-x for x in tally.later))) / count if count else None
 
 
 def _noise(tally: _Tally) -> float | None:

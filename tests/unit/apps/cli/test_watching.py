@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from escalera.apps.cli.watching import Watcher
+from escalera.apps.cli.watching import watching
 from escalera.domain.event import Decided, Priced
 from escalera.domain.project import Policy
 from escalera.testing import playbook
@@ -18,7 +18,7 @@ def answers(system, item):
 
 def watch(*, quiet):
     climbed = simulate(PROJECT, answers)
-    with Watcher(quiet=quiet) as watcher:
+    with watching(quiet=quiet) as watcher:
         for step in climbed.steps:
             watcher.began(step)
             watcher.progressed("race", 1, 2)
