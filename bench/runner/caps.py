@@ -1,10 +1,13 @@
 """Is a cap of money kept to the micro-dollar with hundreds of calls in flight?
 
     python bench/runner/caps.py --caps 20 --into build/bench/runner
+    python bench/runner/caps.py --caps 20 --kills 2 --into build/bench/runner
 
 Runs `escalera eval` under caps drawn at random, with prompts of very different lengths, and adds up
-what the endpoint has counted at the project's prices. The exit code is 1 when a cap was exceeded,
-or when more was left than the dearest call could have cost.
+what the endpoint has counted at the project's prices. With `--kills` each run is killed that often
+with SIGKILL and continued, and calls that were cut off are paid for too. The exit code is 1 when a
+cap was exceeded, or when more was left than the dearest call could have cost (after kills: than all
+calls in flight at each of them).
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ import json
 import random
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from jobs import Escalera
-from process import Figures, Mock, measured
+from process import Figures, Mock, killed, measured, started
 
 PROMPT, COMPLETION = 1, 2
 """Micro-dollars per token, as in project.toml."""
@@ -40,9 +44,12 @@ def main() -> int:
         "dearest": max(run["dearest"] for run in runs),
         "caps": [min(run["cap"] for run in runs), max(run["cap"] for run in runs)],
     }
-    Figures(given.into / "figures.json").add("caps", "escalera", found)
+    found["kills"] = given.kills
+    name = "killed" if given.kills else "escalera"
+    Figures(given.into / "figures.json").add("caps", name, found)
+    spared = 1 + given.kills * given.flying
     wrong = found["most_over"] > 0 or any(
-        run["cap"] - run["spent"] >= run["dearest"] for run in runs
+        run["cap"] - run["spent"] >= spared * run["dearest"] for run in runs
     )
     return 1 if wrong else 0
 
@@ -55,7 +62,16 @@ def spent(given: argparse.Namespace, chance: random.Random) -> dict[str, int]:
         more = f"\n[budget]\nmoney = {cap / 1e6}\n"
         Escalera(flying=given.flying, more=more).prepare(folder, given.items, mock.url)
         longest = lengthened(folder / "items.jsonl", chance)
-        for script in ("run", "resume"):  # the second finds the cap used up
+        for n in range(given.kills):
+            begun = started(folder / ("resume.sh" if n else "run.sh"))
+            wait_for = chance.randrange(cap // 60 * (n + 1))
+            while mock.count()["answered"] < wait_for and begun.poll() is None:
+                time.sleep(0.01)
+            if begun.poll() is None:
+                killed(begun)
+            time.sleep(1.0)  # calls that were cut off are answered, and paid for
+        scripts = ("resume", "resume") if given.kills else ("run", "resume")
+        for script in scripts:  # the last finds the cap used up
             code = measured(folder / f"{script}.sh").code
             missing = json.loads((folder / f"{script}.out").read_text())["missing_calls"]
             if (code, missing > 0) != (3, True):
@@ -90,6 +106,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--caps", type=int, default=20)
     parser.add_argument("--items", type=int, default=8000)
     parser.add_argument("--flying", type=int, default=512)
+    parser.add_argument("--kills", type=int, default=0, help="kills of each run")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     given.into = given.into.absolute()

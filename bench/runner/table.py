@@ -25,6 +25,7 @@ python bench/runner/run.py --into build/bench/runner --inspect-python PATH --pro
 python bench/runner/random_kills.py --into build/bench/runner
 python bench/runner/random_kills.py --into build/bench/runner --command climb --kills 100
 python bench/runner/caps.py --into build/bench/runner
+python bench/runner/caps.py --into build/bench/runner --caps 6 --kills 2 --flying 64 --items 3000
 python bench/runner/folding.py --into build/bench/runner
 python bench/runner/table.py --from build/bench/runner --date YYYY-MM-DD
 ```"""
@@ -196,6 +197,15 @@ def caps(found: Found) -> Iterator[str]:
     yield "the endpoint. Overshoot:"
     yield f"{max(0, figures['most_over'])} micro-dollars; at most {figures['most_left']} were"
     yield f"left, where the dearest call could have cost {figures['dearest']}."
+    if "killed" in found["caps"]:
+        figures = found["caps"]["killed"]
+        low, high = figures["caps"]
+        yield ""
+        yield f"{figures['runs']} caps between {low} and {high}, up to {figures['flying']} calls in"
+        yield f"flight, each run killed with SIGKILL {figures['kills']} times and continued, calls"
+        yield f"that were cut off paid for: overshoot {max(0, figures['most_over'])}, at most"
+        yield f"{figures['most_left']} left, where a kill sets aside up to"
+        yield f"{figures['flying'] * figures['dearest']}."
 
 
 def folding(found: Found) -> Iterator[str]:

@@ -31,6 +31,7 @@ from escalera.domain.event import (
     Proposed,
     Raced,
     Rescored,
+    Reserved,
     RouterFitted,
     Screened,
     Stopped,
@@ -39,13 +40,16 @@ from escalera.domain.event import (
 from escalera.domain.project import RungName
 from escalera.domain.system import Route, System
 
+NONE_RESERVED = Reserved(calls=0, tokens=0, micro_dollars=0)
+
 
 @dataclass(slots=True, kw_only=True)
 class Spent:
     """What the climb has used.
 
     `known_micro_dollars` is the price of the calls whose price was known when they were made;
-    of the others calls and tokens are counted.
+    of the others calls and tokens are counted. `reserved` is what calls without an answer may have
+    cost besides: those in flight, and those that a crash cut off.
     """
 
     calls: int = 0
@@ -57,6 +61,7 @@ class Spent:
     unpriced_prompt_tokens: int = 0
     unpriced_completion_tokens: int = 0
     seconds: float = 0.0
+    reserved: Reserved = NONE_RESERVED
 
     def call(self, event: Observed | Judged | Drafted) -> None:
         """Count a call that was bought."""
@@ -114,8 +119,12 @@ class Evidence:
         """Fold one event in."""
         self.events += 1
         match event:
-            case Observed() | Judged() | Rescored():
-                self._answer(event)
+            case Observed():
+                self._observe(event)
+            case Judged() | Rescored():
+                self._score(event)
+            case Reserved():
+                self.spent.reserved = event
             case Trained():
                 self.trained[event.recipe.digest] = event
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)
@@ -242,20 +251,17 @@ class Evidence:
         self.decided.clear()
         self.stopped.clear()
 
-    def _answer(self, event: Observed | Judged | Rescored) -> None:
-        match event:
-            case Observed():
-                self._observe(event)
-            case Judged():
-                self._judge(event)
-            case Rescored():
-                self._rescore(event)
-
     def _observe(self, event: Observed) -> None:
         self.answers.add(event)
         self.scorers[(event.task, event.scorer)] += 1
         if event.bought:
             self.spent.call(event)
+
+    def _score(self, event: Judged | Rescored) -> None:
+        if isinstance(event, Judged):
+            self._judge(event)
+        else:
+            self._rescore(event)
 
     def _judge(self, event: Judged) -> None:
         self.judged.add(event)

@@ -173,6 +173,20 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """What calls may cost that have no answer in the journal, under a cap of the budget.
+
+    Written before such calls are made, and again when none is in flight any more; the latest holds.
+    After a crash it is what the calls that were cut off may have cost, and stays counted. `tokens`
+    are those of prompts and answers together.
+    """
+
+    calls: int
+    tokens: int
+    micro_dollars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rescored:
     """A reply that is in the journal got its score from this scorer.
 
@@ -355,6 +369,7 @@ Event = (
     | Duelled
     | Observed
     | Judged
+    | Reserved
     | Rescored
     | Raced
     | RouterFitted

@@ -80,7 +80,7 @@ class _Performer:
         self._provider: Provider | None = None
         self._others: dict[str, Provider] = {}
         self.evidence = fold(ports.journal.events())
-        self._purse = Purse(Caps.of(project), self.evidence)
+        self._purse = Purse(Caps.of(project), self.evidence, self._append)
 
     def perform(self, step: steps.Step, loop: asyncio.Runner) -> None:
         """Perform *step*; a failure that another try may mend is recorded before it is raised."""
@@ -94,6 +94,7 @@ class _Performer:
                     self._append(self._rescored())
                 case steps.Rewrite():
                     self._append([loop.run(self._rewritten(step))])
+                    self._purse.settle()
                 case steps.FitRouter() | steps.Train() | steps.Merge():
                     self._append([self._make(step)])
                 case _:

@@ -59,9 +59,14 @@ class Evaluator:
             recorder=Recorder(self.record),
             total=self._reuse(calls),
         )
-        await self._all(run)
-        if run.failed and not run.ended:
-            await self._all(run.again())
+        try:
+            await self._all(run)
+            if run.failed and not run.ended:
+                await self._all(run.again())
+        except ProviderError:  # after it nothing is in flight; of other errors that is not known
+            self.purse.settle()
+            raise
+        self.purse.settle()
 
     async def _all(self, run: _Run) -> None:
         await all_or_first_error([self._work(run) for _ in range(self.provider.concurrency)])
@@ -98,6 +103,7 @@ class Evaluator:
                 return
             try:
                 with self.purse.held(allowed):
+                    await self.purse.secured()
                     await self._ask(allowed, run)
             except BaseException:
                 run.ended = True

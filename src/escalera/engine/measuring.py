@@ -61,7 +61,7 @@ class Measurement:
         self._project = project
         self._means = means
         self.evidence = means.evidence
-        self._purse = Purse(means.caps, means.evidence)
+        self._purse = Purse(means.caps, means.evidence, self.record)
 
     def ask(self, calls: Iterable[Call]) -> None:
         """Buy what the evidence does not hold yet of *calls*, which are walked several times.

@@ -25,17 +25,23 @@ async def draft(
 ) -> Drafted:
     """Ask *proposer* for the edits of *step*. Raises `ProviderError` where it is not there.
 
-    What was answered wrong is read from *journal*; the worst case is held in *purse*.
+    What was answered wrong is read from *journal*; the worst case is held in *purse*, which is to
+    be settled when the draft is recorded.
     """
     known = journal.bought([call.request_key for call in step.mistakes])
     message = rewriting.brief(
         step.parent.prompt, [_mistake(call, known) for call in step.mistakes], step.tried
     )
     call = _call(step, proposer, message)
-    with purse.held([call]):
-        (reply,) = await provider.answer([call.request])
-    if isinstance(reply, ProviderError):
-        raise reply
+    try:
+        with purse.held([call]):
+            await purse.secured()
+            (reply,) = await provider.answer([call.request])
+        if isinstance(reply, ProviderError):
+            raise reply
+    except ProviderError:  # after it nothing is in flight; of other errors that is not known
+        purse.settle()
+        raise
     return _drafted(step, proposer, reply)
 
 

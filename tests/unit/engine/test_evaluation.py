@@ -60,12 +60,16 @@ def perform(provider, *, evidence=None, step=STEP, record=None, project=PROJECT,
         for event in events:
             evidence.apply(event)
 
+    def keep_reserved(events):
+        for event in events:
+            evidence.apply(event)
+
     async def run():
         evaluator = Evaluator(
             project=project,
             evidence=evidence,
             provider=provider,
-            purse=Purse(Caps.of(project), evidence),
+            purse=Purse(Caps.of(project), evidence, keep_reserved),
             bought=journal.bought,
             invalid=lambda schema, text: None if text == schema else "not the schema",
             record=record or keep,

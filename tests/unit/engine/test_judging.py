@@ -79,7 +79,6 @@ class World:
     def run(self, *systems):
         """Ask and judge whatever the journal does not hold; the evidence at the end."""
         evidence = fold(self.journal.events())
-        purse = Purse(Caps.of(self.project), evidence)
 
         def record(events):
             if self.limit is not None and len(list(self.journal.events())) >= self.limit:
@@ -88,6 +87,7 @@ class World:
             for event in events:
                 evidence.apply(event)
 
+        purse = Purse(Caps.of(self.project), evidence, record)
         calls = [
             Call(system=system, item=item)
             for system in systems or (SYSTEM,)

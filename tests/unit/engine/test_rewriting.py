@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -13,9 +14,9 @@ from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Rewrite
 from escalera.core.prompts import rewriting
 from escalera.core.prompts.rewriting import Tried
-from escalera.domain.event import Drafted, Observed
+from escalera.domain.event import Drafted, Observed, Reserved
 from escalera.domain.message import Decoding
-from escalera.domain.project import BaseModel, ModelPrice
+from escalera.domain.project import BaseModel, Budget, ModelPrice
 from escalera.domain.system import Prompt, System
 from escalera.engine import climb
 from escalera.engine import rewriting as performing
@@ -55,7 +56,7 @@ def draft(provider):
     ]
     journal = MemoryJournal()
     journal.append(seen)
-    purse = Purse(Caps.of(PROJECT), fold(seen))
+    purse = Purse(Caps.of(PROJECT), fold(seen), journal.append)
     return asyncio.run(
         performing.draft(STEP, WRITER, provider=provider, purse=purse, journal=journal)
     )
@@ -105,11 +106,13 @@ def test_a_proposer_that_is_not_there_is_an_error_and_no_empty_round():
 class Searched:
     """A climb whose model needs a rule that a writer knows, over one journal."""
 
-    def __init__(self):
+    def __init__(self, budget=None):
         items = {"train": 12, "search": 60, "confirm": 120}
         policy = replace(playbook.DECLARED, rungs=("prompt", "search"))
         task = playbook.task("a", bar=0.8, items=items)
-        self.project = playbook.project(task, policy=policy, proposer=WRITER, price=PRICE)
+        self.project = playbook.project(
+            task, policy=policy, proposer=WRITER, price=PRICE, budget=budget or Budget()
+        )
         self.journal = MemoryJournal()
         self.writer = ScriptedProvider(lambda _: '["Vain rule.", "Good rule."]', price=PRICE)
         self.base = ScriptedProvider(self.reply, price=PRICE)
@@ -166,3 +169,30 @@ def test_a_search_that_was_killed_asks_nothing_twice():
         assert list(world.journal.events()) == events
         known = sum(isinstance(event, Drafted) for event in events[:at])
         assert len(world.writer.requests) == 1 - known
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_under_a_cap_the_journal_knows_of_the_rewrite_before_it_is_asked(killed):
+    """What a crash cuts off stays counted; a draft that came is counted by its price alone."""
+    world = Searched(Budget(micro_dollars=10**9))
+    answer = world.writer.answer
+    held = []
+
+    async def asked(requests):
+        held.append([*world.journal.events()][-1])
+        if killed:
+            raise KeyboardInterrupt
+        return await answer(requests)
+
+    world.writer.answer = asked
+    with pytest.raises(KeyboardInterrupt) if killed else nullcontext():
+        world.run()
+    (before,) = held
+    assert isinstance(before, Reserved)
+    assert (before.calls, before.micro_dollars > 0) == (1, True)
+    events = [*world.journal.events()]
+    if killed:
+        assert fold(events).spent.reserved == before
+    else:
+        after = next(n for n, event in enumerate(events) if isinstance(event, Drafted)) + 1
+        assert events[after] == Reserved(calls=0, tokens=0, micro_dollars=0)

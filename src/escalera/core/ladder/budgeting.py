@@ -41,6 +41,14 @@ class Cost:
             micro_dollars=self.micro_dollars - other.micro_dollars,
         )
 
+    def most(self, other: Cost) -> Cost:
+        """The larger of each."""
+        return Cost(
+            calls=max(self.calls, other.calls),
+            tokens=max(self.tokens, other.tokens),
+            micro_dollars=max(self.micro_dollars, other.micro_dollars),
+        )
+
 
 NOTHING = Cost()
 
@@ -59,6 +67,12 @@ class Caps:
         asked = (*project.graders, *proposers, project.model)
         return cls(budget=project.budget, prices={model.name: model.price for model in asked})
 
+    @property
+    def limited(self) -> bool:
+        """Whether what calls cost has a cap."""
+        caps = (self.budget.micro_dollars, self.budget.calls, self.budget.tokens)
+        return any(cap is not None for cap in caps)
+
     def worst(self, calls: Sequence[Call]) -> Cost:
         """An upper bound: a token per byte of the prompt, and every answer as long as allowed.
 
@@ -72,17 +86,19 @@ class Caps:
         return found
 
     def fits(self, spent: Spent, more: Cost) -> bool:
-        """Whether *more* keeps to every cap, after what was *spent*."""
+        """Whether *more* keeps to every cap, after what was *spent* and what is reserved."""
         budget = self.budget
         if budget.minutes is not None and spent.seconds >= budget.minutes * 60:
             return False
-        if budget.calls is not None and spent.calls + more.calls > budget.calls:
+        set_aside = spent.reserved
+        calls = spent.calls + set_aside.calls
+        if budget.calls is not None and calls + more.calls > budget.calls:
             return False
-        tokens = spent.prompt_tokens + spent.completion_tokens
+        tokens = spent.prompt_tokens + spent.completion_tokens + set_aside.tokens
         if budget.tokens is not None and tokens + more.tokens > budget.tokens:
             return False
         return budget.micro_dollars is None or (
-            self.paid(spent) + more.micro_dollars <= budget.micro_dollars
+            self.paid(spent) + set_aside.micro_dollars + more.micro_dollars <= budget.micro_dollars
         )
 
     def paid(self, spent: Spent) -> int:
@@ -215,6 +231,8 @@ def _used(case: Case) -> str:
     if budget.micro_dollars is not None:
         paid = Caps.of(case.project).paid(spent)
         used += f" and {paid / _MILLION:.4f} of {budget.micro_dollars / _MILLION:.4f} dollars"
+    if spent.reserved.calls:
+        used += f", and {spent.reserved.calls} that a crash cut off are counted at their worst,"
     return used
 
 
