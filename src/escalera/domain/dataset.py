@@ -59,9 +59,11 @@ class Examples(Sequence[Example]):
     share the text. Equal to other `Examples` that hold the same examples in the same order.
     """
 
-    __slots__ = ("_at", "_store")
+    __slots__ = ("_at", "_hash", "_splits", "_store")
 
     def __init__(self, examples: Iterable[Example] = ()) -> None:
+        self._hash: int | None = None
+        self._splits: dict[Split, Examples] = {}
         self._store = _Store()
         for example in examples:
             self._store.append(example)
@@ -90,14 +92,19 @@ class Examples(Sequence[Example]):
         return self._digests() == other._digests()
 
     def __hash__(self) -> int:
-        return hash(self._digests())
+        if self._hash is None:  # a project is looked up by it at every step
+            self._hash = hash(self._digests())
+        return self._hash
 
     def __repr__(self) -> str:
         return f"Examples({[*self]!r})"
 
     def of(self, split: Split) -> Examples:
         """Those of one split."""
-        return self._part(array("I", (n for n in self._at if self._store.split(n) == split)))
+        if split not in self._splits:
+            at = array("I", (n for n in self._at if self._store.split(n) == split))
+            self._splits[split] = self._part(at)
+        return self._splits[split]
 
     def in_order(self, *, seed: int) -> Examples:
         """The same examples in the project's order.
@@ -127,6 +134,7 @@ class _Store:
     def __init__(self) -> None:
         self._texts = bytearray()
         self._ends = array("Q", [0])
+        self._alone = bytearray()  # whether the cluster has the example's name
         self._digests = bytearray()
         self._kinds: dict[tuple[str, Split], int] = {}
         self._known: list[tuple[str, Split]] = []
@@ -136,8 +144,9 @@ class _Store:
         return len(self._kind)
 
     def append(self, example: Example) -> None:
-        # A cluster of its own has the example's name.
-        cluster = "" if example.cluster == example.id else example.cluster
+        alone = example.cluster == example.id
+        self._alone.append(alone)
+        cluster = "" if alone else example.cluster
         for text in (example.id, example.input, example.target, cluster, _packed(example)):
             self._texts += text.encode()
             self._ends.append(len(self._texts))
@@ -157,7 +166,7 @@ class _Store:
             split=split,
             input=self._text(_TEXTS * n + 1),
             target=self._text(_TEXTS * n + 2),
-            cluster=self._text(_TEXTS * n + 3) or name,
+            cluster=name if self._alone[n] else self._text(_TEXTS * n + 3),
             **_unpacked(self._text(_TEXTS * n + 4)),
         )
         object.__setattr__(example, "_digest", self.digest(n).hex())

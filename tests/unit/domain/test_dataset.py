@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from escalera.domain.message import Message, Query
 
 ITEM = Example(id="a/1", task="a", split="train", input="hello", target="hi", cluster="c")
 IDS = st.lists(st.text(min_size=1, max_size=4), unique=True, max_size=20)
+TURNS = st.builds(Message, role=st.sampled_from(["user", "assistant"]), content=st.text())
 FEW = settings(derandomize=True, max_examples=60, deadline=None)
 
 
@@ -61,29 +63,42 @@ def test_a_changed_label_moves_no_item():
 @FEW
 @given(
     st.lists(
-        st.tuples(
-            st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text()), max_size=3),
-            st.lists(st.tuples(st.text(), st.text()), max_size=3),
+        st.builds(
+            Example,
+            id=st.text(max_size=3),
+            task=st.sampled_from("ab"),
+            split=st.sampled_from(SPLITS),
+            input=st.text(),
+            target=st.text(),
+            cluster=st.text(max_size=3),
+            history=st.lists(TURNS, max_size=2).map(tuple),
+            fields=st.lists(st.tuples(st.text(), st.text()), max_size=2).map(tuple),
         ),
-        max_size=6,
-    )
+        max_size=12,
+    ),
+    st.slices(12),
 )
-def test_history_and_fields_are_kept_exactly(contexts):
-    """Also without any, and with marks, quotes and line breaks of any kind in them."""
-    given_in = [
-        replace(
-            ITEM,
-            id=str(n),
-            history=tuple(Message(role=role, content=text) for role, text in turns),
-            fields=tuple(fields),
-        )
-        for n, (turns, fields) in enumerate(contexts)
-    ]
-    kept = Examples(given_in)
-    assert [*kept] == given_in
-    assert [item.query for item in kept] == [item.query for item in given_in]
-    assert [digest_of(item) for item in kept] == [item.digest for item in kept]
-    assert [hash(item) for item in kept] == [hash(item) for item in given_in]
+def test_many_examples_are_a_sequence_of_them(plain, part):
+    """Whatever their text: one by one, as parts, by split, with the digests they had."""
+    many = Examples(plain)
+    assert [*many] == plain
+    assert [item.query for item in many] == [item.query for item in plain]
+    assert [many[n] for n in range(-len(plain), len(plain))] == plain * 2
+    assert [*many[part]] == plain[part]
+    for split in SPLITS:
+        assert [*many.of(split)] == [item for item in plain if item.split == split]
+    assert [item.digest for item in many] == [digest_of(item) for item in plain]
+    assert digest_of([many]) == digest_of([plain])
+
+
+def test_equal_examples_in_equal_order_are_equal():
+    """However they were put together; a tuple of them is something else."""
+    whole = items("abc")
+    assert (whole[:2], hash(whole[:2])) == (items("ab"), hash(items("ab")))
+    assert whole != items("acb")
+    assert whole != tuple(whole)
+    with pytest.raises(IndexError):
+        whole[3]
 
 
 def test_every_field_is_part_of_the_digest():
