@@ -66,6 +66,7 @@ HEAD = [
     "Processor time is user and system time of the whole process tree, medians of runs in turn.",
     "Two cores are shared with other work: wall times are upper bounds, processor times compare.",
     "Tools run minutes apart; runs of two in turn, with similar ratios, are in dev/LOG.md.",
+    "Rows are of several runs; dev/LOG.md says which were measured before a change.",
     "",
     COMMANDS,
 ]
@@ -164,9 +165,10 @@ def starts(found: Found) -> Iterator[str]:
     for tool, figures in found["starts"].items():
         seen = [f"{figures[name]:.2f}" if name in figures else "" for name in ("import", "help")]
         yield row(tool, *seen, times(figures["help"], ours) if "help" in figures else "")
-    if "compare" not in found["starts"][OURS]:
+    compare = found["starts"][OURS].get("compare")
+    if compare is not None:
         yield ""
-        yield "`escalera compare --help` was not there to be measured."
+        yield f"`escalera compare --help`: {compare:.2f} s."
 
 
 def random_kills(found: Found) -> Iterator[str]:
@@ -204,7 +206,7 @@ def caps(found: Found) -> Iterator[str]:
         yield f"{figures['runs']} caps between {low} and {high}, up to {figures['flying']} calls in"
         yield f"flight, each run killed with SIGKILL {figures['kills']} times and continued, calls"
         yield f"that were cut off paid for: overshoot {max(0, figures['most_over'])}, at most"
-        yield f"{figures['most_left']} left, where a kill sets aside up to"
+        yield f"{figures['most_left']} left, where each kill sets aside up to"
         yield f"{figures['flying'] * figures['dearest']}."
 
 

@@ -136,7 +136,9 @@ def _domain_words() -> set[str]:
     """Every public class and literal type of the domain, the ports, and the steps' names."""
     folder = Path(inspect.getfile(domain)).parent if domain.__file__ else Path(domain.__path__[0])
     sources = [file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.py"))]
-    classes = {name for text in sources for name in re.findall(r"^class ([A-Z]\w+)", text, re.MULTILINE)}
+    classes = {
+        name for text in sources for name in re.findall(r"^class ([A-Z]\w+)", text, re.MULTILINE)
+    }
     literals = re.findall(r"^(\w+) = Literal", "\n".join(sources), re.MULTILINE)
     interfaces = {name for name, kind in inspect.getmembers(ports, inspect.isclass) if _of(kind)}
     return classes | set(literals) | interfaces

@@ -53,12 +53,14 @@ EVENTS = st.lists(
         micro_dollars=st.none() | st.integers(0, 2**60),
         revision=st.text(),
         seconds=st.floats(0, 1e9),
+        valid=st.sampled_from([None, False, True]),
+        repairs=st.integers(0, 2**16 - 1),
     ),
     max_size=40,
 )
 KEPT = (
     "task", "scorer", "score", "reason", "finish", "bought", "attempts", "usage",
-    "micro_dollars", "seconds", "revision",
+    "micro_dollars", "seconds", "revision", "valid", "repairs",
 )  # fmt: skip
 
 
