@@ -24,7 +24,7 @@ from escalera.domain.project import (
 )
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
-from escalera.domain.task import Task
+from escalera.domain.task import NamedPrompt, Task
 from escalera.edges import schemas
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.edges.clock import SystemClock
@@ -108,6 +108,12 @@ class Installation:
             caps=Caps(budget=self.project.budget, prices=prices),
             invalid=schemas.invalid,
             progress=progress,
+        )
+
+    def prompt(self, task: Task, file: Path) -> NamedPrompt:
+        """The prompt in *file*, checked against the items of *task*."""
+        return prompt_file.load(
+            file, task=task.name, project=self.file, examples=tuple(task.examples)
         )
 
     def base_model(self, name: str) -> BaseModel:

@@ -80,8 +80,8 @@ def test_the_prompt_rung_climbs_on_a_third_party_server(server: Running, tmp_pat
     reached = json.loads(done.stdout)
     assert (reached["rung"], reached["outcome"]) == ("prompt", "adequate")
     events = recorded(folder)
-    bought = Counter(e.request for e in events if isinstance(e, Observed) and e.bought)
-    assert set(bought.values()) == {1}
+    asked = Counter((e.system, e.item) for e in events if isinstance(e, Observed))
+    assert set(asked.values()) == {1}
     stages = {event.stage: event for event in events if isinstance(event, Screened)}
     effects = dict(zip(stages["factorial"].factors, stages["factorial"].effects, strict=True))
     assert effects["contract"].lower > 0.5

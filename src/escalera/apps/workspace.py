@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from escalera import wiring
-from escalera.apps import calibrated, compared, measured, placebo, prompts
+from escalera.apps import calibrated, compared, measured, placebo, prompts, trying
 from escalera.apps.calibrated import Calibrated
 from escalera.apps.compared import CHOICE, Comparison, of_tables
 from escalera.apps.decision import Decision, Reached, reached
@@ -21,6 +21,7 @@ from escalera.apps.measured import Evaluation
 from escalera.apps.placebo import Trials
 from escalera.apps.prompts import PromptVersion
 from escalera.apps.report import document as documents
+from escalera.apps.trying import Trial
 from escalera.core.evaluation import compare
 from escalera.core.evaluation.contrast import Asked, contrast
 from escalera.core.evaluation.correction import Labels
@@ -139,6 +140,45 @@ class Workspace:
         finally:
             journal.close()
         return measured.gather(routes, wanted, evidence, alpha=self.project.policy.alpha)
+
+    def attempt(
+        self,
+        task: str,
+        file: Path,
+        *,
+        against: Path | None = None,
+        items: int = 20,
+        progress: Progress | None = None,
+    ) -> Trial:
+        """The prompt in *file* beside the one before, on the first `search` items of *task*.
+
+        The one before is that of the file *against*, or what the climb put forward last. Buys only
+        what the journal does not hold. Raises `EvidenceMissing` where a cap is reached before.
+        """
+        (wanted,) = self.tasks(task)
+        after = self._installation.prompt(wanted, file)
+        journal = self._installation.journal()
+        try:
+            evidence = fold(journal.events())
+            name, before = trying.incumbent(evidence, wanted)
+            if against is not None:
+                other = self._installation.prompt(wanted, against)
+                name, before = other.name, other.prompt
+            routes = [
+                trying.route_of(self.project, evidence, wanted, prompt)
+                for prompt in (before, after.prompt)
+            ]
+            told = progress or Quiet().progressed
+            means = self._installation.means(journal, evidence, routes, told)
+            chosen = Wanted(tasks=(wanted,), split="search", limit=items)
+            measuring.run(self.project, routes, chosen, means)
+            asked = tuple(
+                trying.calls(route, wanted, wanted.items("search")[:items]) for route in routes
+            )
+            replies = journal.bought([call.request_key for some in asked for call in some])
+        finally:
+            journal.close()
+        return trying.gather(wanted, (name, after.name), asked, evidence, replies)
 
     def placebo(
         self,

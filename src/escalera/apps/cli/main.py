@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "climb": "Climb from the base model to a decision; continues where it stopped.",
     "eval": "Measure systems: score, interval, what is missing, price and time.",
     "compare": "Is one system as good as another? Exit codes for pipelines, JUnit.",
+    "try": "Try a changed prompt on a few items: the paired change, and what flipped.",
     "prompts": "List the versions of every prompt, show one, or what changed.",
     "judge": "Hold a judge against people's labels: can it be trusted?",
     "placebo": "Show the gain that is claimed among copies of one system.",
@@ -30,6 +31,10 @@ COMMANDS: Mapping[str, str] = {
     "serve": "Serve the decided system behind an OpenAI-compatible endpoint.",
 }
 """Every command with its line of help: one file in this folder, and one line here."""
+
+
+MODULES: Mapping[str, str] = {"try": "trying"}
+"""Commands that cannot be the name of a module."""
 
 
 class LazyGroup(click.Group):
@@ -45,7 +50,8 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"escalera.apps.cli.{cmd_name}")
+        room = MODULES.get(cmd_name, cmd_name)
+        module = importlib.import_module(f"escalera.apps.cli.{room}")
         command: click.Command = module.command
         return command
 
