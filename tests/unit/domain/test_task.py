@@ -25,8 +25,9 @@ def test_a_project_finds_a_task_by_name():
         project.task("c")
 
 
-def test_there_are_seven_rungs():
+def test_there_are_eight_rungs():
     """The names that a project file may use."""
     assert sorted(RUNGS) == [
-        "examples", "lora", "merge", "mixture", "prompt", "route", "structured"
+        "examples", "lora", "merge", "mixture", "prompt", "route", "search",
+        "structured",
     ]  # fmt: skip

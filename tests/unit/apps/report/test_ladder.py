@@ -26,6 +26,7 @@ def test_every_rung_of_the_table_has_a_state():
     assert {entry["rung"]: entry["state"] for entry in found} == {
         "prompt": "adequate",
         "examples": "not reached",
+        "search": "not allowed",
         "structured": "not allowed",
         "lora": "not reached",
         "mixture": "not allowed",
