@@ -11,7 +11,7 @@ import pytest
 from escalera.apps.report import document, page
 from escalera.core.evidence import fold
 from escalera.domain.event import Observed, Priced, Trained
-from escalera.domain.project import ModelPrice, Policy
+from escalera.domain.project import PROMPTING, ModelPrice, Policy
 from escalera.errors import EvidenceMissing
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
@@ -116,6 +116,7 @@ def test_every_candidate_has_a_cell_per_task(built, climbed):
     """With the figures of its last look, and the comparison where there is an incumbent."""
     assert [entry["rung"] for entry in built["candidates"]] == [
         "prompt",
+        "search",
         "examples",
         "lora",
         "mixture",
@@ -126,7 +127,7 @@ def test_every_candidate_has_a_cell_per_task(built, climbed):
         assert [cell["task"] for cell in entry["cells"]] == ["a", "b"]
         for cell in entry["cells"]:
             assert cell["score"]["lower"] <= cell["score"]["value"] <= cell["score"]["upper"]
-            incumbent = entry["rung"] not in ("prompt", "examples")
+            incumbent = entry["rung"] not in PROMPTING
             assert (cell["difference"] is not None) == (incumbent and not cell["identical"])
             assert cell["micro_dollars_per_call"] == cell["tokens_per_call"] > 0
     route = built["candidates"][-1]
