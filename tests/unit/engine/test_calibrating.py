@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tests.unit.engine.test_judging import OTHER, PRICE, SYSTEM, World
 
+from escalera.core.evidence import fold
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.event import Judged
 from escalera.domain.judge import Label
@@ -25,6 +26,7 @@ def labelled(world, *rows):
 def run(world, project, budget=None):
     means = Means(
         journal=world.journal,
+        evidence=fold(world.journal.events()),
         provider=lambda _: world.judge,
         caps=Caps(budget=budget or Budget(), prices={"large": PRICE, "base": PRICE}),
         progress=lambda *_: None,

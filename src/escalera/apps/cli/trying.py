@@ -47,10 +47,11 @@ def command(  # noqa: PLR0913  one parameter per option
     """
     from escalera.apps import workspace
 
-    opened = workspace.load(file)
+    opened, files = workspace.load(file), [prompt, *([] if against is None else [against])]
+    seen = _stamps(files)
     _once(opened, task, prompt, against=against, items=items, json_=json_)
     while watch:
-        _wait_for_change([prompt, *([] if against is None else [against])])
+        seen = _changed(files, seen)
         try:
             _once(opened, task, prompt, against=against, items=items, json_=json_)
         except InputError as error:  # half a prompt was saved: the next save mends it
@@ -107,10 +108,11 @@ def _plain(text: str) -> str:
     return escape(text)
 
 
-def _wait_for_change(files: list[Path]) -> None:
-    before = _stamps(files)
-    while _stamps(files) == before:
+def _changed(files: list[Path], seen: list[int]) -> list[int]:
+    """Wait until a file is not as it was *seen*, also when it was saved in the meantime."""
+    while (now := _stamps(files)) == seen:
         time.sleep(POLL_SECONDS)
+    return now
 
 
 def _stamps(files: list[Path]) -> list[int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import get_args
 
 import pytest
 
-from escalera.domain.event import Event, Failed, Judged, Rescored
+from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
 from escalera.domain.message import Usage
 from escalera.domain.project import Policy
+from escalera.domain.verdict import Figure
 from escalera.edges.journal import rows
 from escalera.errors import JournalCorrupt
 from escalera.testing import playbook
@@ -40,6 +42,15 @@ JUDGED = Judged(
 RESCORED = Rescored(
     system="s", item_digest="i", repeat=0, scorer="numeric", score=None, reason="no number"
 )
+RESERVED = Reserved(**{field.name: 7 for field in fields(Reserved)})
+DUELLED = Duelled(
+    task="a",
+    round=2,
+    candidate="c",
+    incumbent="i",
+    figure=Figure(value=0.1, lower=-0.1, upper=0.3, n=80, clusters=70),
+    accepted=False,
+)
 FAILED = Failed(step="s", cause="the endpoint »x« is away: \N{SNOWMAN}\n", retryable=True)
 
 
@@ -54,7 +65,7 @@ def every_event():
     project = playbook.project(
         playbook.task("a"), playbook.task("b"), policy=Policy(looks=(0.5, 1.0))
     )
-    return [*simulate(project, answers).events, JUDGED, RESCORED, FAILED]
+    return [*simulate(project, answers).events, JUDGED, RESCORED, RESERVED, DUELLED, FAILED]
 
 
 def test_every_kind_of_event_survives_being_written():
