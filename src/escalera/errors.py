@@ -3,6 +3,7 @@
 EscaleraError
 ├── InputError                 the user's files, arguments or data (exit code 2)
 │   ├── ProjectError           a key of the project file
+│   ├── BadOption              an option of a scorer; its key is within the scorer's table
 │   ├── DataError              a row of a data file
 │   ├── ScoresError            a file of scores that is read or written
 │   ├── TemplateError          a prompt's template, or a value that it needs
@@ -16,6 +17,7 @@ EscaleraError
 │   ├── AdapterUnusable        the adapter of a system is missing or does not fit the model
 │   ├── RequestRejected        the endpoint says that this one request is wrong
 │   └── BadReply               the endpoint answered something that is not its protocol
+├── ScorerFailed               a scorer could not do its work: unscored, never wrong
 ├── TrainingError              a training could not start or did not stay finite
 ├── MergeError                 adapters that cannot be merged as asked
 └── JournalError               the evidence store
@@ -42,6 +44,16 @@ class ProjectError(InputError):
     def __init__(self, *, file: str, key: str, problem: str, remedy: str) -> None:
         super().__init__(f"{file}: {key}: {problem}. {remedy}")
         self.file = file
+        self.key = key
+        self.problem = problem
+        self.remedy = remedy
+
+
+class BadOption(InputError):
+    """An option of a scorer has a value that cannot be used."""
+
+    def __init__(self, key: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{key}: {problem}. {remedy}")
         self.key = key
         self.problem = problem
         self.remedy = remedy
@@ -148,6 +160,10 @@ class BadReply(ProviderError):
     """The endpoint answered with something that is not its own protocol."""
 
     retryable = True
+
+
+class ScorerFailed(EscaleraError):
+    """A scorer could not do its work; the answer goes without a score, with this reason."""
 
 
 class TrainingError(EscaleraError):

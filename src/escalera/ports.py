@@ -13,6 +13,7 @@ from typing import Protocol
 from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.message import Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe, TrainingRun
+from escalera.domain.scoring import Score, Submission
 from escalera.errors import ProviderError
 
 Progress = Callable[[str, int, int], None]
@@ -65,6 +66,19 @@ class Merger(Protocol):
 
     def merge(self, plan: MergePlan, adapters: Sequence[Path], *, into: Path) -> None:
         """Merge the adapters of *plan* (folders in its order) into the empty folder *into*."""
+
+
+class Scoring(Protocol):
+    """Scores answers, by the scorers of a project's tasks."""
+
+    async def score(self, scorer: str, answers: Sequence[Submission]) -> Sequence[Score]:
+        """One score per answer, in order, by the scorer that a task names by this identity.
+
+        A scorer that cannot do its work leaves the answer unscored with the reason.
+        """
+
+    async def close(self) -> None:
+        """Release what is held; called once."""
 
 
 class Artifacts(Protocol):

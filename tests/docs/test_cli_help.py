@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import inspect
+import json
 import re
 import tomllib
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -18,11 +20,11 @@ from escalera import domain, ports
 from escalera.apps.cli import main
 from escalera.apps.report.document import EXIT_CODES
 from escalera.apps.workspace import Comparison, Decision, Workspace
-from escalera.core.evaluation.scorers import SCORERS
 from escalera.core.ladder import steps
 from escalera.edges.scores.columns import COLUMNS
 from escalera.edges.scores.reading import READERS
 from escalera.edges.scores.writing import WRITERS
+from escalera.edges.scoring.desk import OPTIONS
 from escalera.settings import tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,11 +159,38 @@ def test_every_class_of_the_domain_is_a_term() -> None:
     assert named <= known
 
 
-def test_scorers_are_explained() -> None:
-    """The row of the key `scorer` lists all of them."""
+def test_every_option_of_a_scorer_is_explained() -> None:
+    """Keys, types and defaults of the page are those of the scorers, kind by kind."""
     page = (DOCS / "reference" / "project-file.md").read_text(encoding="utf-8")
-    row = page.split("| `scorer` |")[1].split("\n")[0]
-    assert set(re.findall(r"`(\w+)`", row)) == set(SCORERS)
+    part = page.split("\n## `[tasks.NAME.scorer]`\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.+?) \| (.+?) \| .+ \|$", part, re.MULTILINE)
+    written = {(kind, key): (type_, default) for kind, key, type_, default in rows}
+    fields = {
+        (kind, field.name): (get_type_hints(options)[field.name], field.default)
+        for kind, options in OPTIONS.items()
+        for field in dataclasses.fields(options)
+    }
+    assert set(written) == set(fields)
+    for key, (type_, default) in fields.items():
+        said, shown = written[key]
+        words = {str: "string", int: "integer", float: "number", bool: "boolean"}
+        if get_origin(type_) is tuple:
+            wanted = ["list of strings"]
+        elif get_origin(type_) is Literal:
+            wanted = [f"`{json.dumps(value)}`" for value in get_args(type_)]
+        else:
+            wanted = [words[type_]]
+        assert all(word in said for word in wanted), key
+        required = default is dataclasses.MISSING
+        assert shown == ("required" if required else f"`{json.dumps(default)}`"), key
+
+
+def test_every_scorer_is_explained() -> None:
+    """The page that helps to choose has each kind in its table."""
+    page = (DOCS / "how-to" / "choose-a-scorer.md").read_text(encoding="utf-8")
+    part = page.split("\n## Which one\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`.+?) \|", part, re.MULTILINE)
+    assert {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} == set(OPTIONS)
 
 
 def test_every_column_of_scores_is_explained() -> None:

@@ -22,7 +22,10 @@ import pytest
 
 from escalera.apps.cli.main import cli
 from escalera.apps.gateway.app import application
+from escalera.domain.judge import PREFIX
+from escalera.edges.scoring.desk import OPTIONS
 from escalera.engine.serve import Desk, Served
+from escalera.settings import scorer_table
 from escalera.settings.data_file import Row
 from escalera.settings.prompt_file import PromptFile
 from escalera.settings.tables import ProjectFile
@@ -165,7 +168,9 @@ def test_project_files_hold_known_keys(block: Block) -> None:
     for table, value in tomllib.loads(block.text).items():
         assert table in fields, f"{block}: there is no table {table!r}"
         if table in ("models", "tasks"):
-            msgspec.convert(value, fields[table])
+            for task in msgspec.convert(value, fields[table]).values():
+                if table == "tasks" and not scorer_table.kind(task.scorer).startswith(PREFIX):
+                    scorer_table.read(task.scorer, OPTIONS)
         elif table == "climb":
             msgspec.convert({"model": "base"} | value, fields[table])
         else:

@@ -34,11 +34,13 @@ WITHOUT_OWN_TEST = {
     "core/ladder/prompting.py": PLAYBOOKS,
     "core/ladder/training.py": PLAYBOOKS,
     "domain/project.py": "in domain/test_task",
+    "edges/scoring/binding.py": "protocols and values; used by every test of a scorer",
     "edges/journal/sqlite.py": "contract/test_journal",
     "errors.py": "messages are tested where the errors are raised",
     "ports.py": "protocols; kept by tests/contract",
     "settings/tables.py": "in settings/test_project_file and test_checks",
-    "wiring.py": "the composition root: in apps/test_workspace and apps/test_doctor",
+    "wiring/models.py": "in apps/test_workspace, apps/test_doctor and edges/providers/test_hub",
+    "wiring/scorers.py": "in end_to_end/test_scorers",
 }
 """Modules without a test file of the same name, each with the place that proves it."""
 

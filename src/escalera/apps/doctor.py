@@ -18,7 +18,8 @@ from escalera.domain.project import Project
 from escalera.domain.task import Task
 from escalera.errors import EscaleraError, ProviderError
 from escalera.ports import Provider
-from escalera.wiring import Installation, require_local
+from escalera.wiring import Installation
+from escalera.wiring.models import require_local
 
 PROBE_ITEMS = 10
 

@@ -10,17 +10,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import planner, rescoring, steps
+from escalera.core.ladder import planner, steps
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.event import Event, Failed
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
-from escalera.engine import evaluation, making, rewriting
+from escalera.engine import evaluation, making, rewriting, scoring
 from escalera.engine.judging import Judging
 from escalera.engine.observer import Observer
 from escalera.engine.purse import Purse
 from escalera.errors import EscaleraError, JournalError, ProviderError
-from escalera.ports import Artifacts, Clock, Invalid, Journal, Merger, Provider, Trainer
+from escalera.ports import (
+    Artifacts,
+    Clock,
+    Invalid,
+    Journal,
+    Merger,
+    Provider,
+    Scoring,
+    Trainer,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +43,7 @@ class Ports:
     journal: Journal
     artifacts: Artifacts
     clock: Clock
+    scoring: Scoring
     provider: Callable[[], Provider]
     trainer: Callable[[], Trainer]
     merger: Callable[[], Merger]
@@ -91,7 +101,7 @@ class _Performer:
                 case steps.Propose():
                     self._append(step.events)
                 case steps.Rescore():
-                    self._append(self._rescored())
+                    self._append(loop.run(self._rescored()))
                 case steps.Rewrite():
                     self._append([loop.run(self._rewritten(step))])
                     self._purse.settle()
@@ -107,7 +117,8 @@ class _Performer:
             raise
 
     async def close(self) -> None:
-        """Close every provider that was made."""
+        """Close the scorers, and every provider that was made."""
+        await self._ports.scoring.close()
         made = [] if self._provider is None else [self._provider]
         for provider in (*made, *self._others.values()):
             await provider.close()
@@ -117,6 +128,7 @@ class _Performer:
             project=self._project,
             evidence=self.evidence,
             provider=self._asked(),
+            scoring=self._ports.scoring,
             purse=self._purse,
             bought=self._ports.journal.bought,
             invalid=self._ports.invalid,
@@ -160,8 +172,9 @@ class _Performer:
             self._others[model] = self._ports.other(model)
         return self._others[model]
 
-    def _rescored(self) -> Sequence[Event]:
-        return [*rescoring.events(self._project, self.evidence, self._ports.journal.events())]
+    async def _rescored(self) -> Sequence[Event]:
+        journal = self._ports.journal.events()
+        return await scoring.anew(self._project, self.evidence, journal, self._ports.scoring)
 
     def _make(self, step: steps.FitRouter | steps.Train | steps.Merge) -> Event:
         ports = self._ports

@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
-from escalera.core.evaluation import scorers
 from escalera.core.evidence import Evidence
+from escalera.core.ladder import rescoring
 from escalera.core.ladder.steps import Call
 from escalera.core.prompts import rendering
 from escalera.domain.event import Observed
 from escalera.domain.message import FinishReason, Reply, Usage
 from escalera.domain.project import Project
+from escalera.domain.scoring import Score, Submission, unscored
 from escalera.engine.purse import Purse
 from escalera.engine.recorder import Record, Recorder
+from escalera.engine.scoring import scores
 from escalera.engine.together import all_or_first_error
 from escalera.errors import BadReply, CallFailed, ProviderError, RequestRejected
-from escalera.ports import Invalid, Progress, Provider
+from escalera.ports import Invalid, Progress, Provider, Scoring
 
 Bought = Callable[[Sequence[str]], Mapping[str, Observed]]
 
@@ -33,7 +35,8 @@ class Evaluator:
 
     `record` appends to the journal and to `evidence`; `bought` finds answers in the journal by the
     keys of their requests; `purse` is shared with whatever else buys calls for the project;
-    `invalid` checks answers of tasks with a schema (None: nothing is checked).
+    `invalid` checks answers of tasks with a schema (None: nothing is checked). Without `scoring`,
+    every answer must be one that waits for its judge.
     """
 
     project: Project
@@ -44,6 +47,7 @@ class Evaluator:
     record: Record
     progress: Progress
     invalid: Invalid | None = None
+    scoring: Scoring | None = None
 
     async def perform(self, calls: Iterable[Call], *, purpose: str) -> None:
         """Ask each of *calls* that was not asked before, until a cap of the budget is reached.
@@ -57,7 +61,7 @@ class Evaluator:
             purpose=purpose,
             units=_units(calls, self.provider.unit),
             recorder=Recorder(self.record),
-            total=self._reuse(calls),
+            total=await self._reuse(calls),
         )
         try:
             await self._all(run)
@@ -71,7 +75,7 @@ class Evaluator:
     async def _all(self, run: _Run) -> None:
         await all_or_first_error([self._work(run) for _ in range(self.provider.concurrency)])
 
-    def _reuse(self, calls: Iterable[Call]) -> int:
+    async def _reuse(self, calls: Iterable[Call]) -> int:
         """Record answers to requests that were bought for another system or another target.
 
         How many calls are left to buy.
@@ -81,15 +85,24 @@ class Evaluator:
         while some := [*islice(new, _AT_ONCE)]:
             left += len(some)
             if known:
-                left -= self._copy(some)
+                left -= await self._copy(some)
         return left
 
-    def _copy(self, calls: Sequence[Call]) -> int:
+    async def _copy(self, calls: Sequence[Call]) -> int:
         asked = {call.request_key: call for call in calls}
         known = self.bought([*asked])
-        if known:
-            self.record([self._copied(asked[key], same) for key, same in known.items()])
+        pairs = [(asked[key], _reused(asked[key], same)) for key, same in known.items()]
+        found = await self._scores([(c, rescoring.submission(s, c.item)) for c, s in pairs])
+        if pairs:
+            copies = [self._copied(*pair, score) for pair, score in zip(pairs, found, strict=True)]
+            self.record(copies)
         return len(known)
+
+    async def _scores(self, asked: Sequence[tuple[Call, Submission | Score]]) -> list[Score]:
+        task = self.project.task
+        return await scores(
+            self.scoring, [(task(call.item.task).scorer, answer) for call, answer in asked]
+        )
 
     async def _work(self, run: _Run) -> None:
         """Ask unit after unit; an error or the end of the budget ends every worker."""
@@ -123,7 +136,14 @@ class Evaluator:
         if settled:
             run.answered, run.silent = True, 0
         given_up = [pair for pair in failed if self._gives_up(run, *pair)]
-        await run.recorder.add([self._observed(c, a, len(new)) for c, a in [*settled, *given_up]])
+        ended = [*settled, *given_up]
+        found = await self._scores([(c, _submission(c, a, len(new))) for c, a in ended])
+        await run.recorder.add(
+            [
+                self._observed(call, answer, score, len(new))
+                for (call, answer), score in zip(ended, found, strict=True)
+            ]
+        )
 
     def _gives_up(self, run: _Run, call: Call, error: ProviderError) -> bool:
         """Whether a call that failed is to go without a score; it is set aside at first.
@@ -140,14 +160,16 @@ class Evaluator:
             run.failed.append(call)
         return run.last
 
-    def _observed(self, call: Call, answer: Reply | ProviderError, together: int) -> Observed:
-        found = _observed(self.project, call, answer, together)
+    def _observed(
+        self, call: Call, answer: Reply | ProviderError, score: Score, together: int
+    ) -> Observed:
+        found = _observed(self.project, call, answer, score, together)
         if isinstance(answer, ProviderError):
             return found
         return replace(found, valid=self._valid(call, found.said), repairs=answer.repairs)
 
-    def _copied(self, call: Call, same: Observed) -> Observed:
-        found = _copied(self.project, call, same)
+    def _copied(self, call: Call, same: Observed, score: Score) -> Observed:
+        found = _copied(self.project, call, same, score)
         return replace(found, valid=None if same.finish is None else self._valid(call, found.said))
 
     def _valid(self, call: Call, text: str) -> bool | None:
@@ -205,19 +227,30 @@ def _units(calls: Iterable[Call], size: int) -> Iterator[Sequence[Call]]:
             yield unit
 
 
+def _submission(call: Call, answer: Reply | ProviderError, together: int) -> Submission | Score:
+    if isinstance(answer, ProviderError):
+        return unscored(str(answer))
+    return Submission(
+        reply=rendering.answer(call.system.prompt, answer.text),
+        item=call.item,
+        finish=answer.finish_reason,
+        seconds=answer.seconds / together,
+        micro_dollars=answer.micro_dollars,
+    )
+
+
 def _observed(
-    project: Project, call: Call, answer: Reply | ProviderError, together: int
+    project: Project, call: Call, answer: Reply | ProviderError, found: Score, together: int
 ) -> Observed:
-    item, scorer = call.item, project.task(call.item.task).scorer
+    item = call.item
     finish: FinishReason | None = None
     said: str | None = None
     if isinstance(answer, ProviderError):
-        reply, found = _REFUSED, scorers.Score(value=None, reason=str(answer))
+        reply = _REFUSED
     else:
         reply, finish = answer, answer.finish_reason
         part = rendering.answer(call.system.prompt, reply.text)
         said = None if part == reply.text else part
-        found = scorers.score(scorer, reply=part, target=item.target, finish=reply.finish_reason)
     return Observed(
         system=call.system.digest,
         item=item.id,
@@ -226,7 +259,7 @@ def _observed(
         task=item.task,
         split=item.split,
         cluster=item.cluster,
-        scorer=scorer,
+        scorer=project.task(item.task).scorer,
         score=found.value,
         reason=found.reason,
         request=call.request_key,
@@ -242,13 +275,15 @@ def _observed(
     )
 
 
-def _copied(project: Project, call: Call, same: Observed) -> Observed:
-    """The answer of *same*, scored for the item of *call*; nothing is paid."""
-    item, scorer = call.item, project.task(call.item.task).scorer
-    found = scorers.Score(value=None, reason=same.reason)
+def _reused(call: Call, same: Observed) -> Observed:
+    """*same* with the part of its reply that is the answer to *call*: prompts mark it."""
     part = rendering.answer(call.system.prompt, same.reply)
-    if same.finish is not None:
-        found = scorers.score(scorer, reply=part, target=item.target, finish=same.finish)
+    return replace(same, answer=None if part == same.reply else part)
+
+
+def _copied(project: Project, call: Call, same: Observed, found: Score) -> Observed:
+    """The answer of *same*, with its score for the item of *call*; nothing is paid."""
+    item = call.item
     return replace(
         same,
         system=call.system.digest,
@@ -257,11 +292,10 @@ def _copied(project: Project, call: Call, same: Observed) -> Observed:
         task=item.task,
         split=item.split,
         cluster=item.cluster,
-        scorer=scorer,
+        scorer=project.task(item.task).scorer,
         score=found.value,
         reason=found.reason,
         bought=False,
-        answer=None if part == same.reply else part,
     )
 
 

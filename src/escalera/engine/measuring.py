@@ -7,18 +7,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence
+from escalera.core.ladder import rescoring
 from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call
 from escalera.domain.dataset import Split
 from escalera.domain.event import Event
 from escalera.domain.project import Project
 from escalera.domain.system import Route
 from escalera.domain.task import Task
+from escalera.engine import scoring
 from escalera.engine.evaluation import Evaluator
 from escalera.engine.judging import Judging
 from escalera.engine.purse import Purse
 from escalera.engine.together import all_or_first_error
-from escalera.ports import Invalid, Journal, Progress, Provider
+from escalera.ports import Invalid, Journal, Progress, Provider, Scoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +46,14 @@ class Wanted:
 class Means:
     """What a measurement works with: a journal and what it holds, and a provider for each model.
 
+    `scoring` is made whenever there is something to score.
+
     `invalid` checks answers of tasks with a schema.
     """
 
     journal: Journal
     evidence: Evidence
+    scoring: Callable[[], Scoring]
     provider: Callable[[str], Provider]
     caps: Caps
     invalid: Invalid | None = None
@@ -66,6 +72,8 @@ class Measurement:
     def ask(self, calls: Iterable[Call]) -> None:
         """Buy what the evidence does not hold yet of *calls*, which are walked several times.
 
+        Replies of a task whose scorer was changed are scored anew.
+
         Models are asked side by side, so a slow one holds up no other; they share the caps. Stops
         without an error where a cap is reached: what was answered is there.
         """
@@ -73,8 +81,9 @@ class Measurement:
         models = dict.fromkeys(
             call.system.model for call in calls if not has(call.system, call.item, call.repeat)
         )
-        if models:
-            asyncio.run(self._ask_all(models, calls))
+        outdated = rescoring.due(Case(project=self._project, evidence=self.evidence))
+        if models or outdated:
+            asyncio.run(self._ask_all(models, calls, outdated=outdated))
 
     def record(self, events: Sequence[Event]) -> None:
         """Append *events* to the journal, then to the evidence."""
@@ -82,8 +91,19 @@ class Measurement:
         for event in events:
             self.evidence.apply(event)
 
-    async def _ask_all(self, models: Iterable[str], calls: Iterable[Call]) -> None:
-        await all_or_first_error([self._ask(name, _Of(name, calls)) for name in models])
+    async def _ask_all(
+        self, models: Iterable[str], calls: Iterable[Call], *, outdated: bool
+    ) -> None:
+        scorers = self._means.scoring()
+        try:
+            if outdated:
+                journal = self._means.journal.events()
+                self.record(await scoring.anew(self._project, self.evidence, journal, scorers))
+            await all_or_first_error(
+                [self._ask(name, _Of(name, calls), scorers) for name in models]
+            )
+        finally:
+            await scorers.close()
         if self._project.judges:
             await self._judge(calls)
 
@@ -113,12 +133,13 @@ class Measurement:
             progress=self._means.progress,
         )
 
-    async def _ask(self, name: str, calls: Iterable[Call]) -> None:
+    async def _ask(self, name: str, calls: Iterable[Call], scorers: Scoring) -> None:
         provider = self._means.provider(name)
         evaluator = Evaluator(
             project=self._project,
             evidence=self.evidence,
             provider=provider,
+            scoring=scorers,
             purse=self._purse,
             bought=self._means.journal.bought,
             invalid=self._means.invalid,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import PurePath
 
 import msgspec
 
-from escalera.core.evaluation.scorers import SCORERS
+from escalera.core.evaluation.scorers import NoOptions
 from escalera.core.prompts.operators import OPERATORS
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
 from escalera.domain.judge import PREFIX
-from escalera.settings import judge_checks
+from escalera.errors import BadOption
+from escalera.settings import judge_checks, scorer_table
 from escalera.settings.tables import LoraTable, ModelTable, ProjectFile, TaskTable
 
 OPERATOR_NAMES = tuple(operator.name for operator in OPERATORS)
@@ -30,9 +32,13 @@ LARGEST_SEED = 2**63 - 1
 """The largest that every generator of random numbers takes."""
 
 
-def problems(found: ProjectFile) -> list[Problem]:
-    """Everything wrong with a project file that has the right keys and types."""
-    return [*_numbers(found), *_models(found), *judge_checks.problems(found), *_tasks(found)]
+def problems(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:
+    """Everything wrong with a project file that has the right keys and types.
+
+    *scorers* holds the kinds of scorers with the dataclasses of their options.
+    """
+    own = [*_numbers(found), *_models(found)]
+    return [*own, *judge_checks.problems(found), *_tasks(found, scorers)]
 
 
 # Below: private.
@@ -158,15 +164,16 @@ def _models(found: ProjectFile) -> list[Problem]:
     return wrong
 
 
-def _tasks(found: ProjectFile) -> list[Problem]:
+def _tasks(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:
     if not found.tasks:
         return [("tasks", "is empty", "Add a table [tasks.NAME] for each query type")]
     for name, task in found.tasks.items():
-        judges = [f"{PREFIX}{judge}" for judge in found.judges]
-        if task.scorer not in (*SCORERS, *judges):
-            known = f"Choose one of {', '.join((*SCORERS, *judges))}"
-            return [(f"tasks.{name}.scorer", f"{task.scorer!r} is not a scorer", known)]
-        if task.labels is not None and task.scorer not in judges:
+        judges = {f"{PREFIX}{judge}": NoOptions for judge in found.judges}
+        try:
+            scorer_table.read(task.scorer, {**scorers, **judges})
+        except BadOption as error:
+            return [(scorer_table.key(name, error), error.problem, error.remedy)]
+        if task.labels is not None and scorer_table.kind(task.scorer) not in judges:
             rule = f"is given, and the scorer {task.scorer!r} is no judge"
             return [(f"tasks.{name}.labels", rule, "Labels calibrate judges: leave it out")]
         files = task.prompt.files

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -38,14 +38,26 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Any] = {}
 
 
-def load(file: Path, *, task: str, project: Path) -> Examples:
+Refuses = Callable[[str], str | None]
+"""What is wrong with a target for a scorer, or None."""
+
+
+def accepts(_target: str) -> str | None:
+    """A scorer that takes any target."""
+    return None
+
+
+def load(file: Path, *, task: str, project: Path, refuses: Refuses = accepts) -> Examples:
     """Every item of the data file that *project* names for *task*, in the file's order.
 
+    *refuses* says what is wrong with a target for the task's scorer, or None.
+
     Raises `ProjectError` for a file that cannot be read. Raises `DataError` for a line that is no
-    item, for an id that comes twice, for a file without `search` or `confirm` items, and for an
-    input that stands in two splits: what is taught or chosen on must not be what is confirmed on.
+    item, for a target that the scorer refuses, for an id that comes twice, for a file without
+    `search` or `confirm` items, and for an input that stands in two splits: what is taught or
+    chosen on must not be what is confirmed on.
     """
-    examples = Examples(_examples(file, task=task, project=project))
+    examples = Examples(_examples(file, task=task, project=project, refuses=refuses))
     if not examples:
         raise _error(file, 1, "the file holds no items", "Add a JSON object per line")
     for split in ("search", "confirm"):
@@ -57,7 +69,7 @@ def load(file: Path, *, task: str, project: Path) -> Examples:
 # Below: private.
 
 
-def _examples(file: Path, *, task: str, project: Path) -> Iterator[Example]:
+def _examples(file: Path, *, task: str, project: Path, refuses: Refuses) -> Iterator[Example]:
     """The items, none of which comes twice or stands in two splits."""
     ids: set[str] = set()
     splits: dict[str | bytes, Split] = {}
@@ -77,6 +89,8 @@ def _examples(file: Path, *, task: str, project: Path) -> Iterator[Example]:
                 f"the same input is in split {split!r} on line {before} and in {item.split!r}",
                 "Keep it in one of them",
             )
+        if problem := refuses(item.target):
+            raise _error(file, line, f"the target {problem}", "Correct it, or change the scorer")
         ids.add(item.id)
         yield item
 

@@ -36,5 +36,5 @@ def panel(name: str, table: JudgeTable, graders: Mapping[str, BaseModel]) -> Pan
 
 
 def named(scorer: str, panels: Mapping[str, Panel]) -> Panel | None:
-    """The panel that a task's `scorer` names, or None where it names no judge."""
+    """The panel that the kind of a task's `scorer` names, or None where it names no judge."""
     return panels[scorer.removeprefix(PREFIX)] if scorer.startswith(PREFIX) else None

@@ -31,8 +31,11 @@ from escalera.settings.tables import (
 Table = TypeVar("Table", bound=msgspec.Struct)
 
 
-def load(file: Path) -> ProjectFile:
-    """Read and check a project file. Raises `ProjectError` for the first thing that is wrong."""
+def load(file: Path, *, scorers: Mapping[str, type]) -> ProjectFile:
+    """Read and check a project file. Raises `ProjectError` for the first thing that is wrong.
+
+    *scorers* holds the kinds of scorers that it may name, with the dataclasses of their options.
+    """
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -59,7 +62,7 @@ def load(file: Path) -> ProjectFile:
             remedy="Strings need quotes, tables need [brackets]",
         ) from error
     found = _Reader(file, raw).read()
-    for key, problem, remedy in checks.problems(found):
+    for key, problem, remedy in checks.problems(found, scorers):
         raise ProjectError(file=str(file), key=key, problem=problem, remedy=remedy)
     return found
 

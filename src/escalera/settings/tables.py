@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -124,7 +124,7 @@ class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """`[tasks.NAME]`: one query type."""
 
     data: str
-    scorer: str
+    scorer: str | dict[str, Any]
     bar: float
     title: str = ""
     margin: float = 0.05

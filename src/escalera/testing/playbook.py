@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from escalera.core.evaluation import scorers
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import planner, rescoring, steps
 from escalera.core.ladder.budgeting import Caps
@@ -20,6 +21,7 @@ from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted
 from escalera.domain.message import Usage
 from escalera.domain.project import RUNGS, BaseModel, Budget, ModelPrice, Policy, Project, RungName
 from escalera.domain.recipe import LoraLevers, MergePlan, TrainingRecipe
+from escalera.domain.scoring import Score, Submission
 from escalera.domain.system import System
 from escalera.domain.task import PromptParts, Task
 from escalera.domain.verdict import Figure
@@ -168,7 +170,7 @@ def simulate(
         asked.append(step)
         new: list[Event]
         if isinstance(step, steps.Rescore):
-            new = [*rescoring.events(project, book.evidence, journal)]
+            new = rescored(project, book.evidence, journal)
         else:
             new = perform(
                 step,
@@ -209,9 +211,17 @@ def perform(
         case steps.Rewrite():
             return [_drafted(step, writes)]
         case steps.Rescore():
-            raise ValueError("new scores rest on replies: use rescoring.events with the journal")
+            raise ValueError("new scores rest on replies: use `rescored` with the journal")
         case _:
             return [step.event]
+
+
+def rescored(project: Project, evidence: Evidence, journal: Sequence[Event]) -> list[Event]:
+    """The events that performing a `Rescore` would append, by scorers with their defaults."""
+    return [
+        one.rescored(_scored(one.scorer, one.answer))
+        for one in rescoring.waiting(project, evidence, journal)
+    ]
 
 
 def observed(project: Project, call: Call, score: float | None) -> Observed:
@@ -245,6 +255,10 @@ def observed(project: Project, call: Call, score: float | None) -> Observed:
 
 
 # Below: private.
+
+
+def _scored(scorer: str, answer: Submission | Score) -> Score:
+    return scorers.score(scorer, answer) if isinstance(answer, Submission) else answer
 
 
 def _asked(

@@ -14,6 +14,7 @@ from escalera.domain.project import Budget
 from escalera.domain.system import Branch, Route
 from escalera.engine import calibrating
 from escalera.engine.measuring import Means
+from escalera.testing.scoring import PureScoring
 
 
 def labelled(world, *rows):
@@ -27,6 +28,7 @@ def run(world, project, budget=None):
     means = Means(
         journal=world.journal,
         evidence=fold(world.journal.events()),
+        scoring=PureScoring,
         provider=lambda _: world.judge,
         caps=Caps(budget=budget or Budget(), prices={"large": PRICE, "base": PRICE}),
         progress=lambda *_: None,

@@ -18,6 +18,7 @@ from escalera.errors import JournalConflict, ProviderUnavailable, TrainingError
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 from escalera.testing.playbook import DECLARED
+from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import Faults, ScriptedProvider
 
 ITEMS = {"train": 6, "search": 10, "confirm": 100}
@@ -85,6 +86,7 @@ class World:
             journal=journal,
             artifacts=self.artifacts,
             clock=self,
+            scoring=PureScoring(),
             provider=lambda: self._make("provider", self.provider),
             trainer=lambda: self._make("trainer", self.names),
             merger=lambda: self._make("merger", self.names),

@@ -15,6 +15,7 @@ from escalera.engine.measuring import Means
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 from escalera.testing.playbook import DECLARED, luck
+from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import ScriptedProvider
 
 N = 200
@@ -55,6 +56,7 @@ class World:
         means = Means(
             journal=self.journal,
             evidence=fold(self.journal.events()),
+            scoring=PureScoring,
             provider=self.asked.__getitem__,
             caps=self.caps,
             invalid=lambda *_: None,

@@ -24,6 +24,7 @@ from escalera.errors import (
 )
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
+from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import Faults, ScriptedProvider
 
 TASK = playbook.task("a", items={"search": 10})
@@ -69,6 +70,7 @@ def perform(provider, *, evidence=None, step=STEP, record=None, project=PROJECT,
             project=project,
             evidence=evidence,
             provider=provider,
+            scoring=PureScoring(),
             purse=Purse(Caps.of(project), evidence, keep_reserved),
             bought=journal.bought,
             invalid=lambda schema, text: None if text == schema else "not the schema",

@@ -14,6 +14,7 @@ from escalera.engine import measuring
 from escalera.engine.measuring import Means, Wanted
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
+from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import ScriptedProvider
 
 A, B = playbook.task("a", items={"confirm": 8}), playbook.task("b", items={"confirm": 8})
@@ -45,6 +46,7 @@ class World:
         means = Means(
             journal=self.journal,
             evidence=evidence,
+            scoring=PureScoring,
             provider=provider,
             caps=caps,
             invalid=lambda *_: None,
@@ -127,6 +129,7 @@ def test_a_system_that_two_routes_share_is_asked_once():
     means = Means(
         journal=MemoryJournal(),
         evidence=evidence,
+        scoring=PureScoring,
         provider=world.asked.__getitem__,
         caps=Caps(budget=Budget(), prices=dict.fromkeys("xy", PRICE)),
         progress=lambda *_: None,

@@ -25,6 +25,7 @@ from escalera.engine.purse import Purse
 from escalera.errors import ProviderUnavailable
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
+from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import Faults, ScriptedProvider
 
 PRICE = ModelPrice(prompt=10**6, completion=10**6)
@@ -126,6 +127,7 @@ class Searched:
         return climb.Ports(
             journal=self.journal,
             artifacts=None,
+            scoring=PureScoring(),
             clock=None,
             provider=lambda: self.base,
             trainer=None,

@@ -9,6 +9,7 @@ from math import nan as NAN  # noqa: N812
 import msgspec
 import pytest
 
+from escalera.edges.scoring.desk import OPTIONS
 from escalera.settings import checks
 from escalera.settings.tables import ProjectFile
 
@@ -32,7 +33,7 @@ def problems(*path_and_value):
         for name in path:
             table = table.setdefault(name, {})
         table[last] = value
-    return checks.problems(msgspec.convert(raw, ProjectFile))
+    return checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
 
 
 def test_a_good_file_has_no_problem():
@@ -145,7 +146,7 @@ def test_traffic_shares_add_up(first, second, said):
     raw["tasks"]["a"]["share"] = first
     if second is not None:
         raw["tasks"]["b"]["share"] = second
-    (found,) = checks.problems(msgspec.convert(raw, ProjectFile))
+    (found,) = checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
     assert found[0] == "tasks"
     assert said in found[1]
 
@@ -156,7 +157,7 @@ def test_shares_that_add_up_are_fine():
     raw["tasks"]["c"] = dict(raw["tasks"]["a"])
     for name, share in {"a": 0.1, "b": 0.2, "c": 0.7}.items():
         raw["tasks"][name]["share"] = share
-    assert checks.problems(msgspec.convert(raw, ProjectFile)) == []
+    assert checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS) == []
 
 
 def test_prompt_files_have_names_of_their_own():

@@ -7,6 +7,7 @@ import copy
 import msgspec
 import pytest
 
+from escalera.edges.scoring.desk import OPTIONS
 from escalera.settings import checks
 from escalera.settings.tables import ProjectFile
 
@@ -23,7 +24,7 @@ def problems(**changed):
     """The problems of a good file whose judge is changed."""
     raw = copy.deepcopy(GOOD)
     raw["judges"]["kind"] |= changed
-    return checks.problems(msgspec.convert(raw, ProjectFile))
+    return checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
 
 
 def test_a_good_judge_has_no_problem():
@@ -74,10 +75,10 @@ def test_a_task_names_a_judge_that_is_there():
     """And only a judged task has labels."""
     raw = copy.deepcopy(GOOD)
     raw["tasks"]["a"]["scorer"] = "judge:nobody"
-    ((key, _, remedy),) = checks.problems(msgspec.convert(raw, ProjectFile))
+    ((key, _, remedy),) = checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
     assert key == "tasks.a.scorer"
     assert "judge:kind" in remedy
     raw["tasks"]["a"]["scorer"] = "exact"
-    ((key, rule, _),) = checks.problems(msgspec.convert(raw, ProjectFile))
+    ((key, rule, _),) = checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
     assert key == "tasks.a.labels"
     assert "no judge" in rule

@@ -8,6 +8,7 @@ from importlib import resources
 import pytest
 
 from escalera.domain.project import RUNGS
+from escalera.edges.scoring.desk import OPTIONS
 from escalera.errors import InputError, ProjectError
 from escalera.settings import project_file
 
@@ -39,7 +40,7 @@ bar = 0.7
 def load(folder, text):
     file = folder / "escalera.toml"
     file.write_text(text, encoding="utf-8")
-    return project_file.load(file)
+    return project_file.load(file, scorers=OPTIONS)
 
 
 def test_a_good_file_is_read_with_its_defaults(tmp_path):
@@ -82,7 +83,7 @@ CASES = [
     ('[models.base]\npath = "model"\n', "", "models", "is missing", "[models.NAME]"),
     ("bar = 0.8", 'bar = "high"', "tasks.orders.bar", "'high'", "escalera init"),
     ("bar = 0.8", "bar = true", "tasks.orders.bar", "True", "escalera init"),
-    ('"numeric"', '"bleu"', "tasks.rest.scorer", "'bleu'", "exact, normalised"),
+    ('"numeric"', '"blue"', "tasks.rest.scorer", "'blue'", "exact, normalised"),
     ('name = "support"', "name = 7", "project.name", "7", "escalera init"),
     (
         'path = "model"',
@@ -128,13 +129,13 @@ def test_what_is_wrong_is_told_with_its_key_and_its_remedy(
 def test_a_missing_file_is_told(tmp_path):
     """With the command that writes one."""
     with pytest.raises(ProjectError, match=r"No such file.*escalera init"):
-        project_file.load(tmp_path / "none.toml")
+        project_file.load(tmp_path / "none.toml", scorers=OPTIONS)
 
 
 def test_a_folder_is_no_file(tmp_path):
     """The system's own word is passed on."""
     with pytest.raises(ProjectError, match="cannot be read"):
-        project_file.load(tmp_path)
+        project_file.load(tmp_path, scorers=OPTIONS)
 
 
 def test_what_is_not_toml_is_told(tmp_path):
@@ -148,7 +149,7 @@ def test_what_is_not_text_is_told(tmp_path):
     file = tmp_path / "escalera.toml"
     file.write_bytes(b'[project]\nname = "caf\xe9"\n')
     with pytest.raises(InputError, match="UTF-8"):
-        project_file.load(file)
+        project_file.load(file, scorers=OPTIONS)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):

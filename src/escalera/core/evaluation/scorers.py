@@ -1,148 +1,93 @@
-"""Scorers: how right a reply is, in [0, 1].
+"""Scorers that are settled here: how right an answer is, in [0, 1], by pure functions.
 
 A wrong reply scores 0. "Unscored" is something else: it means that no score can be given, for a
 reason that is kept (an empty target, a filtered reply), and it never counts as wrong.
+
+One file per family; this one names them. Scorers that need a library, a process or a model are
+kinds of `edges.scoring`.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from escalera.core.evaluation import labels, limits, matching, rouge
+from escalera.domain.identity import canonical
 from escalera.domain.judge import AWAITING, PREFIX
-from escalera.domain.message import FinishReason
+from escalera.domain.scoring import Score, Submission, unscored
+
+Refuses = Callable[[str, Any], str | None]
+"""What is wrong with a target under these options, or None: asked before anything is spent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """A value in [0, 1], or None with the reason why there is none."""
-
-    value: float | None
-    reason: str | None = None
+class NoOptions:
+    """A scorer that can only be named."""
 
 
-def score(scorer: str, *, reply: str, target: str, finish: FinishReason = "stop") -> Score:
-    """Score *reply* against *target*.
+def _accepts(_target: str, _options: Any) -> str | None:
+    return None
 
-    A reply that the endpoint filtered is unscored: the model's answer is not known. Where a judge
-    scores, the answer waits for it.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of scorer: the dataclass of its options, and the function that scores.
+
+    The fields of `options` are the keys of the scorer's table in the project file.
     """
-    if finish == "filtered":
-        return Score(value=None, reason="the endpoint filtered the reply")
-    if scorer.startswith(PREFIX):
-        return Score(value=None, reason=AWAITING)
-    return SCORERS[scorer](reply, target)
+
+    options: type
+    score: Callable[[Submission, Any], Score]
+    refuses: Refuses = _accepts
 
 
-def exact(reply: str, target: str) -> Score:
-    """1 when reply and target are the same text, but for white space at both ends."""
-    return Score(value=float(reply.strip() == target.strip()))
+def comparing(compare: Callable[[str, str], Score]) -> Kind:
+    """The kind of a function of reply and target alone."""
+    return Kind(options=NoOptions, score=lambda seen, _: compare(seen.reply, seen.target))
 
 
-def normalised(reply: str, target: str) -> Score:
-    """1 when both are the same words: Unicode NFKC, case, punctuation and spacing ignored.
+def identity(kind: str, options: Any, *, source: str = "") -> str:
+    """What an answer's score is filed under: kind, options and the digest of what they name.
 
-    A `+` or `#` right behind a word is part of it (C++, C#, A+), and so is a minus right before a
-    number: they tell one answer from another, which other marks do not.
+    A score under another identity is not this scorer's; the reply is scored anew.
     """
-    return Score(value=float(_words(reply) == _words(target)))
+    if isinstance(options, NoOptions) and not source:
+        return kind
+    said = {name: getattr(options, name) for name in options.__dataclass_fields__}
+    return f"{kind} {canonical(said | ({'source': source} if source else {})).decode()}"
 
 
-def numeric(reply: str, target: str) -> Score:
-    """1 when the last number in the reply equals the number of the target (relative 1e-6).
+def settled(scorer: str, seen: Submission) -> Score | None:
+    """The score that an answer has before its scorer is asked, or None.
 
-    The last one, because models reason before they answer (the rule of GSM8K's scorers). A number
-    is digits with commas between thousands, a decimal point and an exponent: 1,234.50 or 1e3. A
-    sign belongs to it where it stands before the number or its currency, and behind no other word
-    or number: -5 and -$5 are negative, while 10-12 holds 10 and 12, and states 12.
+    Of a filtered reply the model's answer is not known. Where a judge scores, the answer waits for
+    it.
     """
-    wanted = _last_number(target)
-    if wanted is None:
-        return Score(value=None, reason=f"the target {target!r} holds no number")
-    found = _last_number(reply)
-    right = found is not None and math.isclose(found, wanted, rel_tol=1e-6, abs_tol=1e-9)
-    return Score(value=float(right))
+    if seen.finish == "filtered":
+        return unscored("the endpoint filtered the reply")
+    return unscored(AWAITING) if scorer.startswith(PREFIX) else None
 
 
-def json_fields(reply: str, target: str) -> Score:
-    """The share of the target's fields that the reply's JSON object has with the same value.
-
-    Fields that the target lacks make the reply wrong in their part too: with f fields in target
-    or reply and r of them right, the score is r / f. A reply that is no JSON object scores 0.
-    """
-    wanted = _object(target)
-    if wanted is None:
-        return Score(value=None, reason=f"the target {target!r} is not a JSON object")
-    found = _object(reply)
-    if found is None:
-        return Score(value=0.0)
-    names = wanted.keys() | found.keys()
-    if not names:
-        return Score(value=1.0)
-    right = sum(_same(wanted.get(name), found.get(name)) for name in wanted.keys() & found.keys())
-    return Score(value=right / len(names))
+def score(kind: str, seen: Submission, options: Any = None) -> Score:
+    """The score of an answer by a kind of this table, with the kind's defaults unless said."""
+    if early := settled(kind, seen):
+        return early
+    known = SCORERS[kind]
+    return known.score(seen, known.options() if options is None else options)
 
 
-SCORERS: Mapping[str, Callable[[str, str], Score]] = {
-    "exact": exact,
-    "normalised": normalised,
-    "numeric": numeric,
-    "json_fields": json_fields,
+SCORERS: Mapping[str, Kind] = {
+    "exact": comparing(matching.exact),
+    "normalised": comparing(matching.normalised),
+    "numeric": comparing(matching.numeric),
+    "json_fields": comparing(matching.json_fields),
+    "contains": Kind(options=matching.Contains, score=matching.contains),
+    "rouge": Kind(options=rouge.Rouge, score=rouge.score),
+    "set_f1": Kind(options=labels.SetF1, score=labels.set_f1),
+    "slot_f1": Kind(options=labels.SlotF1, score=labels.slot_f1, refuses=labels.no_slots),
+    "latency": Kind(options=limits.Latency, score=limits.latency),
+    "cost": Kind(options=limits.Cost, score=limits.cost),
 }
-"""Every scorer by its name in the project file: one function and this one line."""
-
-
-# Below: private.
-
-_WORD = re.compile(r"(?:(?<!\w)-(?=\d))?\w+[+#]*")
-
-_NUMBER = re.compile(
-    r"""
-    (?: (?<![\w)\]%°-]) (?<!\d[$€£¥]) ([-+]) )?     # a sign, but no dash of a range or a compound
-    [$€£¥]?
-    (
-        (?: \d{1,3} (?: ,\d{3} )+ (?!\d) | \d+ )   # thousands, or digits without commas
-        (?: \.\d+ )?
-        | (?<![\w.]) \.\d+                         # .5
-    )
-    ( [eE][-+]?\d+ )?
-    """,
-    re.VERBOSE,
-)
-_MINUS = str.maketrans({"\N{MINUS SIGN}": "-"})
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().translate(_MINUS))
-
-
-def _last_number(text: str) -> float | None:
-    found = _NUMBER.findall(text.translate(_MINUS))
-    if not found:
-        return None
-    sign, digits, exponent = found[-1]
-    return float(f"{sign}{digits}{exponent}".replace(",", ""))
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _same(left: Any, right: Any) -> bool:
-    # JSON knows one kind of number, but true is not 1.
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_same, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_same(left[name], right[name]) for name in left)
-    return bool(left == right)
+"""Every kind by its name in the project file: one function and this one line."""

@@ -11,6 +11,7 @@ from typing import Any
 from escalera.errors import InputError
 
 ANSWERING = (
+    "1_Pooling/config.json",
     "*.safetensors",
     "*.safetensors.index.json",
     "added_tokens.json",
@@ -32,9 +33,12 @@ ANSWERING = (
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
-def revision(folder: Path) -> str:
-    """SHA-256 over names and contents of weights, tokenizer, template and configuration."""
-    check(folder)
+def revision(folder: Path, *, chats: bool = True) -> str:
+    """SHA-256 over names and contents of weights, tokenizer, template and configuration.
+
+    A model that only makes embeddings does not chat, and needs no template.
+    """
+    check(folder, chats=chats)
     whole = hashlib.sha256()
     for path in sorted(set(_answering(folder))):
         with path.open("rb") as file:
@@ -43,8 +47,8 @@ def revision(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def check(folder: Path) -> None:
-    """Raise `InputError` when *folder* lacks something that a local chat model needs."""
+def check(folder: Path, *, chats: bool = True) -> None:
+    """Raise `InputError` when *folder* lacks something that a local model needs."""
     if not folder.is_dir():
         raise InputError(
             f"the model folder {str(folder)!r} does not exist. "
@@ -62,7 +66,7 @@ def check(folder: Path) -> None:
         )
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         raise _missing(folder, "a tokenizer", "Save it with `tokenizer.save_pretrained(folder)`.")
-    if not _has_template(folder):
+    if chats and not _has_template(folder):
         raise _missing(
             folder,
             "a chat template",

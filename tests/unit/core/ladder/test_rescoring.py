@@ -28,7 +28,7 @@ OTHER = playbook.project(replace(TASK, scorer="normalised"))
 
 
 def rescored(project, journal):
-    return [*rescoring.events(project, fold(journal), journal)]
+    return playbook.rescored(project, fold(journal), journal)
 
 
 def answers(evidence):

@@ -6,8 +6,6 @@ when they are first needed, so that reading, reporting and remote models never l
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +13,8 @@ from pathlib import Path
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.dataset import Example
-from escalera.domain.identity import digest_of
 from escalera.domain.judge import Label, Panel
-from escalera.domain.project import (
-    BaseModel,
-    ModelPrice,
-    Project,
-)
+from escalera.domain.project import BaseModel, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import NamedPrompt, Task
@@ -29,16 +22,14 @@ from escalera.edges import schemas
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.edges.clock import SystemClock
 from escalera.edges.journal.sqlite import SQLiteJournal
-from escalera.edges.providers import model_files
-from escalera.edges.providers.endpoint import Endpoint
-from escalera.edges.providers.openai_http import OpenAIHTTP
+from escalera.edges.scoring.desk import OPTIONS
 from escalera.engine import making
 from escalera.engine.climb import Ports
 from escalera.engine.contracts import Repairing
 from escalera.engine.measuring import Means
 from escalera.engine.serve import Served
-from escalera.errors import MissingExtra, ProjectError
-from escalera.ports import Merger, Progress, Provider, Trainer
+from escalera.errors import ProjectError
+from escalera.ports import Merger, Progress, Provider, Scoring, Trainer
 from escalera.settings import (
     data_file,
     labels_file,
@@ -47,10 +38,11 @@ from escalera.settings import (
     project_file,
     prompt_file,
     schema_file,
+    scorer_table,
 )
-from escalera.settings.tables import ModelTable, PriceTable, ProjectFile, TaskTable
-
-TINY_BYTES = 64_000_000
+from escalera.settings.tables import ModelTable, ProjectFile, TaskTable
+from escalera.wiring import models, scorers
+from escalera.wiring.models import cores, require_local
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +73,7 @@ class Installation:
             journal=journal,
             artifacts=self.artifacts(),
             clock=SystemClock(),
+            scoring=self.scoring(),
             provider=lambda: self.provider(self.project.model.name),
             trainer=self._trainer,
             merger=_merger,
@@ -96,14 +89,15 @@ class Installation:
         progress: Progress,
     ) -> Means:
         """What a measurement of *routes* works with; `evidence` is that of the journal."""
-        models = {branch.system.model for route in routes for branch in route.branches}
-        asked = [*self.project.graders, *map(self.base_model, models)]
+        names = {branch.system.model for route in routes for branch in route.branches}
+        asked = [*self.project.graders, *map(self.base_model, names)]
         for model in asked:
             _affordable(self.file, self.tables, model)
         prices = {model.name: model.price for model in asked}
         return Means(
             journal=journal,
             evidence=evidence,
+            scoring=self.scoring,
             provider=self.provider,
             caps=Caps(budget=self.project.budget, prices=prices),
             invalid=schemas.invalid,
@@ -118,13 +112,17 @@ class Installation:
 
     def base_model(self, name: str) -> BaseModel:
         """A model of the project file, with what identifies its weights."""
-        return _base_model(self.file, name, self.tables.models[name])
+        return models.base_model(self.file, name, self.tables.models[name])
 
     def provider(self, name: str) -> Provider:
         """The provider of a model of the project file."""
         table = self.tables.models[name]
-        asked = self._local(name, table) if table.local else _remote(name, table)
+        asked = self._local(name, table) if table.local else models.remote(name, table)
         return Repairing(asked, schemas.invalid)
+
+    def scoring(self) -> Scoring:
+        """The scorers of the project's tasks."""
+        return scorers.desk(self.file, self.tables)
 
     def served(self, route: Route) -> dict[str, Served]:
         """The base models that can be asked by name: local ones, and those whose key is set.
@@ -139,7 +137,7 @@ class Installation:
         }
         return {
             name: Served(
-                revision=_base_model(self.file, name, table).revision,
+                revision=models.base_model(self.file, name, table).revision,
                 provider=self.provider(name),
             )
             for name, table in usable.items()
@@ -155,15 +153,15 @@ class Installation:
         require_local(f"the local model {name!r}")
         from escalera.edges.providers.transformers_engine import Capacity, TransformersEngine
 
-        cores = table.threads or _cores()
-        if _is_tiny(_folder(self.file, table)):
-            capacity = Capacity(threads=1, replicas=cores)
+        threads = table.threads or cores()
+        if models.is_tiny(models.folder(self.file, table)):
+            capacity = Capacity(threads=1, replicas=threads)
         else:
-            capacity = Capacity(threads=cores, replicas=1)
+            capacity = Capacity(threads=threads, replicas=1)
 
         return TransformersEngine(
-            model=_base_model(self.file, name, table),
-            folder=_folder(self.file, table),
+            model=models.base_model(self.file, name, table),
+            folder=models.folder(self.file, table),
             adapters=self.artifacts().path,
             clock=SystemClock(),
             capacity=capacity,
@@ -174,9 +172,9 @@ class Installation:
         from escalera.edges.training.local import LocalTrainer
 
         local = {n: t for n, t in self.tables.models.items() if t.local}
-        folders = {name: _folder(self.file, table) for name, table in local.items()}
+        folders = {name: models.folder(self.file, table) for name, table in local.items()}
         base = self.tables.models[self.project.model.name]
-        threads = 1 if _is_tiny(folders[self.project.model.name]) else base.threads or _cores()
+        threads = 1 if models.is_tiny(folders[self.project.model.name]) else base.threads or cores()
         return LocalTrainer(
             folders=folders,
             checkpoints=self.state / "checkpoints",
@@ -187,13 +185,13 @@ class Installation:
 
 def install(file: Path) -> Installation:
     """Read a project file and its data. Raises `InputError` kin for whatever is wrong with them."""
-    tables = project_file.load(file)
-    model = _base_model(file, tables.climb.model, tables.models[tables.climb.model])
+    tables = project_file.load(file, scorers=OPTIONS)
+    model = models.base_model(file, tables.climb.model, tables.models[tables.climb.model])
     graders = _graders(file, tables)
     proposer = None
     if tables.climb.proposer is not None:
         name = tables.climb.proposer
-        proposer = _base_model(file, name, tables.models[name])
+        proposer = models.base_model(file, name, tables.models[name])
     for asked in (model, *graders.values(), *([] if proposer is None else [proposer])):
         _affordable(file, tables, asked)
     judges = {name: panels.panel(name, table, graders) for name, table in tables.judges.items()}
@@ -248,20 +246,13 @@ def gateway_key(variable: str | None) -> str | None:
     return found
 
 
-def require_local(feature: str) -> None:
-    """Raise `MissingExtra` unless the packages of the `local` extra are installed."""
-    for package in ("torch", "transformers", "peft", "llguidance"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtra(feature=feature, package=package, extra="local")
-
-
 # Below: private.
 
 
 def _graders(file: Path, tables: ProjectFile) -> dict[str, BaseModel]:
     """The models that grade, by name."""
     names = dict.fromkeys(name for table in tables.judges.values() for name in table.models)
-    return {name: _base_model(file, name, tables.models[name]) for name in names}
+    return {name: models.base_model(file, name, tables.models[name]) for name in names}
 
 
 def _labels(
@@ -275,7 +266,14 @@ def _labels(
 
 def _task(file: Path, tables: ProjectFile, name: str, judges: Mapping[str, Panel]) -> Task:
     table = tables.tasks[name]
-    examples = data_file.load(file.parent / table.data, task=name, project=file)
+    panel = panels.named(scorer_table.kind(table.scorer), judges)
+    refuses: Callable[[str], str | None] = data_file.accepts
+    if panel is None:
+        chosen = scorers.chosen(file, tables, name)
+        scorer, refuses = chosen.identity, chosen.refuses
+    else:
+        scorer = panel.scorer
+    examples = data_file.load(file.parent / table.data, task=name, project=file, refuses=refuses)
     prompts = [
         prompt_file.load(file.parent / named, task=name, project=file, examples=examples)
         for named in table.prompt.files
@@ -285,11 +283,10 @@ def _task(file: Path, tables: ProjectFile, name: str, judges: Mapping[str, Panel
         schema = schema_file.load(table.schema, task=name, project=file)
         schemas.check(schema, examples, task=name, project=file)
     share = table.share if table.share is not None else 1 / len(tables.tasks)
-    panel = panels.named(table.scorer, judges)
     return Task(
         name=name,
         title=table.title or name.replace("_", " "),
-        scorer=table.scorer if panel is None else panel.scorer,
+        scorer=scorer,
         bar=table.bar,
         margin=table.margin,
         share=share,
@@ -317,51 +314,6 @@ def _state(file: Path, tables: ProjectFile) -> Path:
     return state
 
 
-def _base_model(file: Path, name: str, table: ModelTable) -> BaseModel:
-    if table.local:
-        revision = model_files.revision(_folder(file, table))
-        price = _price(table.price)
-    else:
-        revision = digest_of([table.base_url, table.model])
-        price = _remote_price(table)
-    return BaseModel(name=name, revision=revision, trainable=table.local, price=price)
-
-
-def _folder(file: Path, table: ModelTable) -> Path:
-    if table.hub is None:
-        return (file.parent / (table.path or "")).resolve()
-    require_local(f"the model {table.hub!r} of the Hub")
-    from escalera.edges.providers import hub
-
-    return hub.folder(table.hub, table.hub_revision)
-
-
-def _is_tiny(folder: Path) -> bool:
-    """Whether a model is too small to be worth more than one thread.
-
-    Below this size the threads of one operator wait for each other longer than they compute; on a
-    busy machine two threads were measured at a tenth of the speed of one.
-    """
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors")) < TINY_BYTES
-
-
-def _price(table: PriceTable | None) -> ModelPrice | None:
-    if table is None:
-        return None
-    return ModelPrice(
-        prompt=round(table.prompt * 1_000_000), completion=round(table.completion * 1_000_000)
-    )
-
-
-def _remote_price(table: ModelTable) -> ModelPrice | None:
-    """What the project file says, or else the list price; the lists are loaded when needed."""
-    if table.price is not None:
-        return _price(table.price)
-    from escalera.edges.prices import price_of
-
-    return price_of(table.model or "", table.base_url or "")
-
-
 def _affordable(file: Path, tables: ProjectFile, model: BaseModel) -> None:
     """A cap on money needs a price: without one it could not be kept."""
     if tables.budget.money is not None and model.price is None:
@@ -373,34 +325,8 @@ def _affordable(file: Path, tables: ProjectFile, model: BaseModel) -> None:
         )
 
 
-def _remote(name: str, table: ModelTable) -> Provider:
-    key = None
-    if table.api_key_env is not None:
-        key = project_file.secret(table.api_key_env)
-        if key is None:
-            raise ProjectError(
-                file="environment",
-                key=table.api_key_env,
-                problem=f"is not set, and models.{name}.api_key_env names it",
-                remedy="Export it before you run this command",
-            )
-    endpoint = Endpoint(
-        name=name,
-        base_url=table.base_url or "",
-        model=table.model or "",
-        api_key=key,
-        allow_insecure=table.allow_insecure,
-    )
-    price = _remote_price(table)
-    return OpenAIHTTP(endpoint, clock=SystemClock(), price=price, concurrency=table.concurrency)
-
-
 def _merger() -> Merger:
     require_local("merging")
     from escalera.edges.merging import AdapterMerger
 
     return AdapterMerger()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

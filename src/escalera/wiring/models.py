@@ -1,0 +1,130 @@
+"""The models of a project file: what identifies them, where they lie, and who answers for them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from escalera.domain.identity import digest_of
+from escalera.domain.project import BaseModel, ModelPrice
+from escalera.edges.clock import SystemClock
+from escalera.edges.providers import model_files
+from escalera.edges.providers.embeddings import EmbeddingsHTTP
+from escalera.edges.providers.endpoint import Endpoint
+from escalera.edges.providers.openai_http import OpenAIHTTP
+from escalera.edges.scoring.binding import Embedder, Encoder
+from escalera.errors import MissingExtra, ProjectError
+from escalera.ports import Provider
+from escalera.settings import project_file
+from escalera.settings.tables import ModelTable, PriceTable
+
+TINY_BYTES = 64_000_000
+
+
+def base_model(file: Path, name: str, table: ModelTable) -> BaseModel:
+    """A model of the project file, with what identifies its weights."""
+    if table.local:
+        revision = model_files.revision(folder(file, table))
+        price = _price(table.price)
+    else:
+        revision = digest_of([table.base_url, table.model])
+        price = _remote_price(table)
+    return BaseModel(name=name, revision=revision, trainable=table.local, price=price)
+
+
+def folder(file: Path, table: ModelTable) -> Path:
+    """Where the files of a local model lie."""
+    if table.hub is None:
+        return (file.parent / (table.path or "")).resolve()
+    require_local(f"the model {table.hub!r} of the Hub")
+    from escalera.edges.providers import hub
+
+    return hub.folder(table.hub, table.hub_revision)
+
+
+def remote(name: str, table: ModelTable) -> Provider:
+    """Who answers for a model that an endpoint serves."""
+    price = _remote_price(table)
+    asked, most = _endpoint(name, table), table.concurrency
+    return OpenAIHTTP(asked, clock=SystemClock(), price=price, concurrency=most)
+
+
+def embedder(file: Path, name: str, table: ModelTable) -> Embedder:
+    """A model that is asked for embeddings instead of answers."""
+    if table.local:
+        require_local(f"the embedding model {name!r}")
+        revision = model_files.revision(folder(file, table), chats=False)
+        return Embedder(revision=revision, open=lambda: _sentence_model(file, table))
+    asked, most = _endpoint(name, table), table.concurrency
+    return Embedder(
+        revision=base_model(file, name, table).revision,
+        open=lambda: EmbeddingsHTTP(asked, clock=SystemClock(), concurrency=most),
+    )
+
+
+def is_tiny(folder: Path) -> bool:
+    """Whether a model is too small to be worth more than one thread.
+
+    Below this size the threads of one operator wait for each other longer than they compute; on a
+    busy machine two threads were measured at a tenth of the speed of one.
+    """
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors")) < TINY_BYTES
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def require_local(feature: str) -> None:
+    """Raise `MissingExtra` unless the packages of the `local` extra are installed."""
+    for package in ("torch", "transformers", "peft", "llguidance"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtra(feature=feature, package=package, extra="local")
+
+
+# Below: private.
+
+
+def _price(table: PriceTable | None) -> ModelPrice | None:
+    if table is None:
+        return None
+    return ModelPrice(
+        prompt=round(table.prompt * 1_000_000), completion=round(table.completion * 1_000_000)
+    )
+
+
+def _remote_price(table: ModelTable) -> ModelPrice | None:
+    """What the project file says, or else the list price; the lists are loaded when needed."""
+    if table.price is not None:
+        return _price(table.price)
+    from escalera.edges.prices import price_of
+
+    return price_of(table.model or "", table.base_url or "")
+
+
+def _endpoint(name: str, table: ModelTable) -> Endpoint:
+    key = None
+    if table.api_key_env is not None:
+        key = project_file.secret(table.api_key_env)
+        if key is None:
+            raise ProjectError(
+                file="environment",
+                key=table.api_key_env,
+                problem=f"is not set, and models.{name}.api_key_env names it",
+                remedy="Export it before you run this command",
+            )
+    return Endpoint(
+        name=name,
+        base_url=table.base_url or "",
+        model=table.model or "",
+        api_key=key,
+        allow_insecure=table.allow_insecure,
+    )
+
+
+def _sentence_model(file: Path, table: ModelTable) -> Encoder:
+    from escalera.edges.providers.sentence_model import SentenceModel
+
+    return SentenceModel(folder(file, table))
