@@ -200,6 +200,27 @@ def test_two_systems_are_compared_by_people_where_both_have_labels(shop: Shop) -
     assert row["judge"] is not None
 
 
+def test_at_any_time_a_judge_counts_by_itself_and_that_is_said(shop: Shop) -> None:
+    """Labels enough for the default mode move nothing in the others, whose note names both."""
+    assert shop.run("climb").returncode in (0, 3)
+    assert shop.run("eval", "small", "prompt").returncode == 0
+    systems = ("--system", "small", "--system", "prompt")
+    form = shop.run("judge", "kind", "--draw", "40", *systems).stdout
+    (shop.folder / "labels.jsonl").write_text(labelled(form))
+    shop.write('labels = "labels.jsonl"')
+    asked = len(shop.small.requests), len(shop.large.requests)
+    for mode in ("anytime", "finite"):
+        compared = json.loads(
+            shop.run("compare", "small", "prompt", "--json", "--mode", mode).stdout
+        )
+        (row,) = compared["tasks"]
+        assert (row["basis"], row["labels"], row["judge"]) == ("judge", 40, None)
+        assert f"in the mode {mode} labels correct nothing (40 items" in compared["notes"][0]
+        bought = shop.run("compare", "small", "prompt", "--buy", "--mode", mode)
+        assert "the difference rests on the judge alone" in bought.stdout
+    assert (len(shop.small.requests), len(shop.large.requests)) == asked
+
+
 def test_golden_items_correct_a_verdict_and_are_no_part_of_it(shop: Shop) -> None:
     """Their labels count, their scores do not."""
     assert shop.run("climb").returncode in (0, 3)

@@ -4,13 +4,13 @@ it."""
 from __future__ import annotations
 
 import html
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
+from escalera.core.evaluation import compare, outlay
 from escalera.core.evaluation.contrast import (
     EXIT_CODES,
     Asked,
@@ -19,22 +19,45 @@ from escalera.core.evaluation.contrast import (
     contrast,
     overall,
 )
-from escalera.core.evaluation.correction import ENOUGH
-from escalera.core.evaluation.sample import Row, Sample
-from escalera.domain.scores import ScoreRow, ScoreTable
+from escalera.core.evaluation.correction import ENOUGH, Labels
+from escalera.core.evaluation.outlay import WARM_UP, Outlay
+from escalera.core.evidence import Evidence
+from escalera.domain.project import Project
+from escalera.domain.system import Route
+from escalera.domain.verdict import Mode
 from escalera.engine.comparing import Compared
-from escalera.errors import EvidenceMissing, InputError
+from escalera.errors import EvidenceMissing
 
 FIXED_SAMPLE = (
     "A fixed-sample reading, not a verdict: it does not hold when it is read again and again as "
     "items arrive."
 )
+ANYTIME = (
+    "Holds whenever it is read and whyever it stopped: clusters enter whole, in an order that was "
+    "fixed before there were results, and intervals hold at all times together."
+)
+FINITE = (
+    "About this data set only: it agrees with the verdict on the full set of its items but for the "
+    "error that was accepted, and does not say what other items would show."
+)
+OUTLAYS = (
+    "Cost and latency are for information and decide nothing; each interval holds by itself, "
+    "whenever it is read. Latency depends on the load when it was measured."
+)
 LOOKS = (
     "Read at looks whose number and shares were fixed before: intervals hold at all of them "
     "together, though it stopped as soon as the question was settled."
 )
-CHOICE = "::"
-"""Stands between a file of scores and the system in it."""
+How = Literal["fixed-sample", "group-sequential", "anytime", "finite"]
+"""How a comparison was read: once at fixed n, or in a mode."""
+
+READINGS: Mapping[How, str] = {
+    "fixed-sample": FIXED_SAMPLE,
+    "group-sequential": LOOKS,
+    "anytime": ANYTIME,
+    "finite": FINITE,
+}
+"""How the figures may be used."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Signs that XML cannot hold, escaped or not."""
@@ -48,13 +71,19 @@ _WORDS: Mapping[Gate, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two systems on common items, task by task; `reading` says how the figures may be used."""
+    """Two systems on common items, task by task, and what both took: money and time."""
 
     candidate: str
     incumbent: str
     tasks: tuple[Contrast, ...]
     notes: tuple[str, ...] = ()
-    reading: str = FIXED_SAMPLE
+    mode: How = "fixed-sample"
+    outlays: tuple[Outlay, ...] = ()
+
+    @property
+    def reading(self) -> str:
+        """How the figures may be used."""
+        return READINGS[self.mode]
 
     @property
     def gate(self) -> Gate:
@@ -83,7 +112,10 @@ class Comparison:
             "incumbent": self.incumbent,
             "gate": self.gate,
             "exit_code": self.exit_code,
+            "mode": self.mode,
+            "reading": self.reading,
             "tasks": [asdict(row) for row in self.tasks],
+            "outlays": [asdict(row) for row in self.outlays],
             "notes": list(self._remarks()),
         }
 
@@ -97,7 +129,10 @@ class Comparison:
             skipped=str(sum(row.gate == "undecided" for row in self.tasks)),
             errors="0",
         )
-        for row, line in zip(self.tasks, self._lines(), strict=True):
+        properties = ET.SubElement(suite, "properties")
+        for name, value in (("mode", self.mode), ("reading", self.reading)):
+            ET.SubElement(properties, "property", name=name, value=value)
+        for row, line in zip(self.tasks, map(_line, self.tasks), strict=True):
             case = ET.SubElement(suite, "testcase", classname="escalera.compare", name=row.task)
             if row.gate == "regressed":
                 ET.SubElement(case, "failure", type="regressed", message=line)
@@ -108,15 +143,15 @@ class Comparison:
         return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
     def _title(self) -> str:
-        return f"{self.candidate} against {self.incumbent}"
+        about = " (about this data set)" if self.mode == "finite" else ""
+        return f"{self.candidate} against {self.incumbent}{about}"
 
     def _lines(self) -> list[str]:
-        return [_line(row) for row in self.tasks]
+        return [*map(_line, self.tasks), *map(_outlay, self.outlays)]
 
     def _remarks(self) -> tuple[str, ...]:
         judged = [
-            f"{row.task}: the difference rests on the judge alone: {row.labels} items have labels "
-            f"of both answers, {ENOUGH} are needed"
+            f"{row.task}: the difference rests on the judge alone: {self._why(row)}"
             for row in self.tasks
             if row.basis == "judge"
         ]
@@ -126,56 +161,70 @@ class Comparison:
             for row in self.tasks
             if row.unscored
         ]
-        return (*judged, *missing, *self.notes, self.reading)
+        measured = (OUTLAYS,) if self.outlays else ()
+        return (*judged, *missing, *self.notes, *measured, self.reading)
+
+    def _why(self, row: Contrast) -> str:
+        """Why no labels correct a judge."""
+        if self.mode not in ("anytime", "finite"):
+            return f"{row.labels} items have labels of both answers, {ENOUGH} are needed"
+        return (
+            f"in the mode {self.mode} labels correct nothing ({row.labels} items have labels of "
+            f"both answers); group-sequential corrects it from {ENOUGH} on"
+        )
 
 
-def of_tables(
-    candidate: tuple[str, ScoreTable],
-    incumbent: tuple[str, ScoreTable],
-    *,
-    margin: float,
-    alpha: float,
+def once(
+    project: Project,
+    evidence: Evidence,
+    candidate: str,
+    incumbent: str,
+    routes: Mapping[str, Route],
 ) -> Comparison:
-    """Compare two named tables of scores; a name is `FILE` or `FILE::SYSTEM`.
+    """Two systems by name at fixed n, on what both have answered; *routes* are theirs.
 
-    Items are paired by task and item; of repeats the mean counts. Raises `InputError` where a
-    table holds several systems and none is named, `EvidenceMissing` where nothing is in common.
+    Raises `EvidenceMissing` where that is nothing.
     """
-    left, right = _items(*candidate), _items(*incumbent)
-    asked, notes = [], [*candidate[1].notes, *incumbent[1].notes]
-    for task in dict.fromkeys(name for name, _ in left):
-        mine = {item for name, item in left if name == task}
-        theirs = {item for name, item in right if name == task}
-        rows = [
-            Row(
-                candidate=_mean(left[task, item]),
-                incumbent=_mean(right[task, item]),
-                cluster=left[task, item][0].cluster,
-            )
-            for item in sorted(mine & theirs)
-        ]
-        if mine ^ theirs:
-            notes.append(f"{task}: {len(mine ^ theirs)} items are in one of the two only")
-        asked.append(Asked(task=task, margin=margin, sample=Sample(rows=tuple(rows), paired=True)))
+    left, right, alpha = routes[candidate], routes[incumbent], project.policy.alpha
+    asked = [
+        Asked(
+            task=task.name,
+            margin=task.margin,
+            sample=compare.common(evidence, task.items("confirm"), left, right, Labels.of(task)),
+        )
+        for task in project.tasks
+    ]
     found = contrast(asked, alpha=alpha)
     if not found:
-        raise EvidenceMissing(
-            f"{candidate[0]} and {incumbent[0]} have no scored items in common: they must have the "
-            f"same tasks ({', '.join(candidate[1].tasks)}) and names of items"
-        )
+        raise nothing_in_common(candidate, incumbent, "group-sequential")
+    share = alpha / len(found)
+    outlays: list[Outlay] = []
+    for task in project.tasks:
+        items = task.items("confirm")
+        planned = len({*items.clusters()})
+        outlays += outlay.of_routes(evidence, items, left, right, alpha=share, planned=planned)
     return Comparison(
-        candidate=candidate[0],
-        incumbent=incumbent[0],
+        candidate=candidate,
+        incumbent=incumbent,
         tasks=found,
-        notes=tuple(dict.fromkeys(notes)),
+        outlays=tuple(outlays),
     )
 
 
-def at_looks(candidate: str, incumbent: str, found: Compared) -> Comparison:
-    """A comparison that stopped as soon as each task was settled."""
-    used = [
-        f"{task}: its last look was at {share:.0%} of the items" for task, share in found.shares
-    ]
+def nothing_in_common(candidate: str, incumbent: str, mode: Mode) -> EvidenceMissing:
+    """What is raised where there is nothing to compare and nothing is to be bought."""
+    option = "" if mode == "group-sequential" else f" --mode {mode}"
+    beginning = " at the beginning of the order that --mode reads" if option else ""
+    return EvidenceMissing(
+        f"{candidate!r} and {incumbent!r} have no scored `confirm` items in common{beginning}: "
+        f"`escalera compare {candidate} {incumbent}{option} --buy` asks what it needs"
+    )
+
+
+def of_found(candidate: str, incumbent: str, found: Compared, *, mode: Mode) -> Comparison:
+    """A comparison of systems in a mode: the last look of every task, or where its reading is."""
+    words = "its last look was at" if mode == "group-sequential" else "read at"
+    used = [f"{task}: {words} {share:.0%} of the items" for task, share in found.shares]
     cut = [
         f"{task}: a cap of [budget] came before its next look; the gate stays open"
         for task in found.open
@@ -185,31 +234,12 @@ def at_looks(candidate: str, incumbent: str, found: Compared) -> Comparison:
         incumbent=incumbent,
         tasks=found.tasks,
         notes=(*used, *cut),
-        reading=LOOKS,
+        mode=mode,
+        outlays=found.outlays,
     )
 
 
 # Below: private.
-
-
-def _items(name: str, table: ScoreTable) -> dict[tuple[str, str], list[ScoreRow]]:
-    """The rows of the system that *name* means, by task and item."""
-    _, _, system = name.partition(CHOICE)
-    if system not in table.systems and (system or len(table.systems) != 1):
-        raise InputError(
-            f"{name}: there are the systems {', '.join(map(repr, table.systems))}. "
-            f"Name one of them as FILE{CHOICE}SYSTEM"
-        )
-    found: dict[tuple[str, str], list[ScoreRow]] = {}
-    for row in table.rows:
-        if row.system == (system or table.systems[0]):
-            found.setdefault((row.task, row.item), []).append(row)
-    return found
-
-
-def _mean(rows: Sequence[ScoreRow]) -> float | None:
-    scores = [row.score for row in rows if row.score is not None]
-    return math.fsum(scores) / len(scores) if scores else None
 
 
 def _line(row: Contrast) -> str:
@@ -218,7 +248,7 @@ def _line(row: Contrast) -> str:
     if change.clusters != change.n:
         items += f" in {change.clusters} clusters"
     return (
-        f"{row.task}: {row.gate} ({row.verdict}); {row.candidate.value:.3f} against "
+        f"{row.task}: {row.gate} ({row.verdict}){_about(row)}; {row.candidate.value:.3f} against "
         f"{row.incumbent.value:.3f}, difference {change.value:+.3f} "
         f"[{change.lower:+.3f}, {change.upper:+.3f}], margin {row.margin:.3f}, on {items}; "
         f"{_p(row)}{row.wrong_to_right:.1%} gained, {row.right_to_wrong:.1%} lost{_alone(row)}"
@@ -226,14 +256,35 @@ def _line(row: Contrast) -> str:
 
 
 def _alone(row: Contrast) -> str:
-    """What the judge alone says, where people's labels correct it."""
-    if row.judge is None:
-        return ""
+    """That it is by a judge alone; what that one says, where people's labels correct it."""
     found = row.judge
+    if found is None:
+        return "; by the judge alone" if row.basis == "judge" else ""
     return (
         f"; corrected by {row.labels} labels, the judge alone says {found.value:+.3f} "
         f"[{found.lower:+.3f}, {found.upper:+.3f}]"
     )
+
+
+def _about(row: Contrast) -> str:
+    """Whose verdict it is, where it is that of one data set."""
+    if row.population is None:
+        return ""
+    if row.gate == "undecided":
+        return f" about the full set of {row.population} items"
+    return f", agrees with the verdict on the full set of {row.population} items"
+
+
+def _outlay(row: Outlay) -> str:
+    unit, sign = (" per 1,000 calls", "$") if row.measure == "cost" else (" s per call", "")
+    line = (
+        f"{row.task}: {row.measure} {sign}{row.candidate:.4f} against {sign}{row.incumbent:.4f}"
+        f"{unit}, difference {row.difference:+.4f} "
+    )
+    if row.lower is None or row.upper is None:
+        steps = "items" if row.clusters == row.n else "clusters"
+        return f"{line}on {row.n} items; no interval before {WARM_UP} {steps}"
+    return f"{line}[{row.lower:+.4f}, {row.upper:+.4f}] on {row.n} items"
 
 
 def _p(row: Contrast) -> str:

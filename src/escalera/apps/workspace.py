@@ -15,16 +15,14 @@ from typing import Any
 from escalera import wiring
 from escalera.apps import calibrated, compared, measured, placebo, prompts, trying
 from escalera.apps.calibrated import Calibrated
-from escalera.apps.compared import CHOICE, Comparison, of_tables
+from escalera.apps.compared import Comparison
 from escalera.apps.decision import Decision, Reached, reached
 from escalera.apps.measured import Evaluation
 from escalera.apps.placebo import Trials
 from escalera.apps.prompts import PromptVersion
 from escalera.apps.report import document as documents
+from escalera.apps.score_files import CHOICE, of_tables
 from escalera.apps.trying import Trial
-from escalera.core.evaluation import compare
-from escalera.core.evaluation.contrast import Asked, contrast
-from escalera.core.evaluation.correction import Labels
 from escalera.core.evaluation.placebo import Rules, Settings
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import naming, race
@@ -35,7 +33,9 @@ from escalera.domain.project import Project, RungName
 from escalera.domain.scores import ScoreRow, ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
-from escalera.engine import calibrating, climb, comparing, measuring
+from escalera.domain.verdict import Mode
+from escalera.engine import calibrating, climb, comparing, continuing, measuring
+from escalera.engine.continuing import Pair
 from escalera.engine.measuring import Wanted
 from escalera.engine.observer import Observer, Quiet
 from escalera.engine.serve import Desk
@@ -224,48 +224,43 @@ class Workspace:
         )
 
     def compare(
-        self, candidate: str, incumbent: str, *, buy: bool = False, progress: Progress | None = None
+        self,
+        candidate: str,
+        incumbent: str,
+        *,
+        mode: Mode = "group-sequential",
+        buy: bool = False,
+        progress: Progress | None = None,
     ) -> Comparison:
         """Compare two systems by name ("lora", "served") on `confirm` items.
 
         On the items that both have answered, read once; or with `buy` as few as settle the
-        question: the policy's looks, each asking what it needs, under the caps of the budget.
+        question: the policy's looks, each asking what it needs, under the caps of the budget. In
+        the modes "anytime" and "finite" it may be read at any time, bought or not, and with `buy`
+        it ends with the batch that settles it. Such a reading is recorded: it spends alpha.
         """
-        if buy:
-            return self._compare_at_looks(candidate, incumbent, progress)
-        evidence = self.evidence()
-        left, right = self._route(candidate, evidence), self._route(incumbent, evidence)
-        asked = [
-            Asked(
-                task=task.name,
-                margin=task.margin,
-                sample=compare.common(
-                    evidence, task.items("confirm"), left, right, Labels.of(task)
-                ),
-            )
-            for task in self.project.tasks
-        ]
-        found = contrast(asked, alpha=self.project.policy.alpha)
-        if not found:
-            raise EvidenceMissing(
-                f"{candidate!r} and {incumbent!r} have no scored `confirm` items in common: "
-                f"`escalera compare {candidate} {incumbent} --buy` asks what it needs"
-            )
-        return Comparison(candidate=candidate, incumbent=incumbent, tasks=found)
-
-    def _compare_at_looks(
-        self, candidate: str, incumbent: str, progress: Progress | None
-    ) -> Comparison:
+        if mode == "group-sequential" and not buy:
+            evidence = self.evidence()
+            routes = {name: self._route(name, evidence) for name in (candidate, incumbent)}
+            return compared.once(self.project, evidence, candidate, incumbent, routes)
+        if not buy:
+            self._require_journal()
         journal = self._installation.journal()
         try:
             evidence = fold(journal.events())
-            routes = [self._route(name, evidence) for name in (candidate, incumbent)]
+            left, right = (self._route(name, evidence) for name in (candidate, incumbent))
             told = progress or Quiet().progressed
-            means = self._installation.means(journal, evidence, routes, told)
-            found = comparing.run(self.project, self.project.tasks, routes[0], routes[1], means)
+            means = self._installation.means(journal, evidence, (left, right), told)
+            if mode == "group-sequential":
+                found = comparing.run(self.project, self.project.tasks, left, right, means)
+            else:
+                pair = Pair(candidate=left, incumbent=right, mode=mode)
+                found = continuing.run(self.project, pair, means, buy=buy)
         finally:
             journal.close()
-        return compared.at_looks(candidate, incumbent, found)
+        if not (buy or found.tasks):
+            raise compared.nothing_in_common(candidate, incumbent, mode)
+        return compared.of_found(candidate, incumbent, found, mode=mode)
 
     def judge(self, name: str, *, progress: Progress | None = None) -> Calibrated:
         """Hold a judge against people's labels; judges what it has not judged yet, under the caps.
@@ -339,11 +334,14 @@ class Workspace:
         finally:
             journal.close()
 
-    def _read(self) -> tuple[Evidence, str]:
+    def _require_journal(self) -> None:
         if not self._installation.journal_file.exists():
             raise EvidenceMissing(
                 f"there is no journal at {self._installation.journal_file}: run `escalera climb`"
             )
+
+    def _read(self) -> tuple[Evidence, str]:
+        self._require_journal()
         journal = self._installation.journal()
         try:
             return fold(journal.events()), journal.head
@@ -370,16 +368,22 @@ def compare_files(
     candidate: str,
     incumbent: str,
     *,
+    mode: Mode = "group-sequential",
     margin: float = 0.05,
     confidence: float = 0.95,
     format: str | None = None,  # noqa: A002  as the option is called
 ) -> Comparison:
-    """Compare two files of scores in any known format, each named `FILE` or `FILE::SYSTEM`."""
+    """Compare two files of scores in any known format, each named `FILE` or `FILE::SYSTEM`.
+
+    Read once; in the mode "anytime" the verdict holds whenever files are read that still grow, in
+    "finite" it is about the items of these files alone.
+    """
     tables = [
         (name, wiring.read_scores(Path(name.partition(CHOICE)[0]), format=format))
         for name in (candidate, incumbent)
     ]
-    return of_tables(tables[0], tables[1], margin=margin, alpha=round(1 - confidence, 12))
+    alpha = round(1 - confidence, 12)
+    return of_tables(tables[0], tables[1], margin=margin, alpha=alpha, mode=mode)
 
 
 def write_scores(table: ScoreTable, path: Path, *, format: str | None = None) -> None:  # noqa: A002

@@ -308,15 +308,17 @@ class Looked:
     `figure` is the mean score (adequacy) or the mean paired difference (regression) with its
     repeated confidence interval; `unscored` counts items left out for want of a score. Where a
     judge scores, `basis` says whether people's `labels` (so many items have one) correct the
-    figure, and `judge` is then what the judge alone would say.
+    figure, and `judge` is then what the judge alone would say. Where a question may be read at any
+    time there is no plan of looks: `looks` counts those so far, `statistic` and `boundary` are
+    None, because the interval says all, and a judge's scores count by themselves.
     """
 
     question: Question
     look: int
     looks: int
     figure: Figure
-    statistic: float
-    boundary: float
+    statistic: float | None
+    boundary: float | None
     alpha_spent: float
     verdict: str
     passed: bool

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from escalera.domain.identity import digest_of
 
 Adequacy = Literal["adequate", "inadequate", "undecided"]
 Comparison = Literal["better", "worse", "equivalent", "undecided"]
 QuestionKind = Literal["adequacy", "regression"]
+Mode = Literal["group-sequential", "anytime", "finite"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,8 @@ class Question:
 
     `adequacy`: is the mean score of the candidate above the bar? `regression`: how does the
     candidate compare with the incumbent, item by item, and is it worse by more than the margin?
-    Candidate and incumbent are route digests. `alpha` is the two-sided error spent on it.
+    Candidate and incumbent are route digests. `alpha` is the two-sided error spent on it. `mode`
+    says how it is read: at looks, at any time, or about these items alone.
     """
 
     kind: QuestionKind
@@ -27,6 +30,7 @@ class Question:
     incumbent: str | None
     threshold: float
     alpha: float
+    mode: Mode = "group-sequential"
 
     @property
     def digest(self) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from escalera.core.evaluation import compare
+from escalera.core.evaluation import compare, outlay
 from escalera.core.evaluation.contrast import Asked, Contrast, row
 from escalera.core.evaluation.correction import Labels
+from escalera.core.evaluation.outlay import Outlay
 from escalera.core.evaluation.sample import Sample
 from escalera.core.ladder.steps import Call
 from escalera.core.stats import distributions
@@ -27,11 +28,15 @@ from escalera.engine.measuring import Means, Measurement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A row per task at its last look; `open` are tasks whose next look a cap prevented."""
+    """A row per task at its last look; `open` are tasks whose next look a cap prevented.
+
+    `shares` are of the items that the last look used; `outlays` what both systems took on them.
+    """
 
     tasks: tuple[Contrast, ...]
     shares: tuple[tuple[str, float], ...]
     open: tuple[str, ...]
+    outlays: tuple[Outlay, ...] = ()
 
 
 def run(
@@ -57,6 +62,7 @@ def run(
         tasks=tuple(talk.row(task) for task in seen),
         shares=tuple((task.name, talk.share(task)) for task in seen),
         open=tuple(task.name for task in waiting),
+        outlays=tuple(entry for task in seen for entry in talk.outlays(task)),
     )
 
 
@@ -118,9 +124,21 @@ class _Talk:
     def row(self, task: Task) -> Contrast:
         """The task at the error that its last look had for itself."""
         taken = self.looks(task)
-        alpha = max(2 * distributions.normal_cdf(-taken[-1].boundary), 1e-12)
+        boundary = taken[-1].boundary or 0.0  # a planned look has one
+        alpha = max(2 * distributions.normal_cdf(-boundary), 1e-12)
         sample = self._sample(task, len(taken) - 1)
         return row(Asked(task=task.name, margin=task.margin, sample=sample), alpha)
+
+    def outlays(self, task: Task) -> tuple[Outlay, ...]:
+        """What both systems took on the items of the last look."""
+        return outlay.of_routes(
+            self.measurement.evidence,
+            self._items(task, len(self.looks(task)) - 1),
+            self._candidate,
+            self._incumbent,
+            alpha=self._alpha,
+            planned=len({*task.items("confirm").clusters()}),
+        )
 
     def _question(self, task: Task) -> Question:
         return Question(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from escalera.apps.compared import Comparison, of_tables
+from escalera.apps.compared import Comparison
+from escalera.apps.score_files import of_tables
 from escalera.domain.scores import ScoreRow, ScoreTable
-from escalera.errors import EvidenceMissing, InputError
 
 N = 100
 
@@ -64,6 +65,29 @@ def test_a_line_per_task_and_what_kind_of_reading_it_is():
     assert "A fixed-sample reading, not a verdict" in text
 
 
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("fixed-sample", "12 items have labels of both answers, 30 are needed"),
+        ("group-sequential", "12 items have labels of both answers, 30 are needed"),
+        ("anytime", "in the mode anytime labels correct nothing (12 items have labels"),
+        ("finite", "in the mode finite labels correct nothing (12 items have labels"),
+    ],
+)
+def test_what_rests_on_a_judge_alone_says_so_and_why(mode, why):
+    """In the line of the task, which JUnit has too, and in a note."""
+    ruled, judged = compared(GOOD, GOOD).tasks
+    tasks = (ruled, replace(judged, basis="judge", labels=12))
+    found = Comparison(candidate="new", incumbent="old", tasks=tasks, mode=mode)
+    notes = found.document()["notes"]
+    assert notes[0].startswith("b: the difference rests on the judge alone: ")
+    assert why in notes[0]
+    assert not [note for note in notes if note.startswith("a:")]
+    first, second = ET.fromstring(found.junit()).findall("testcase")
+    assert "by the judge alone" not in first.find("system-out").text
+    assert second.find("system-out").text.endswith("; by the judge alone")
+
+
 def test_junit():
     """A case per task: failures are shown falls, skipped are open gates."""
     suite = ET.fromstring(compared(WORSE, GOOD).junit())
@@ -84,51 +108,47 @@ def test_foreign_names_break_neither_page_nor_xml():
     assert "<b>" not in found._repr_html_()
 
 
-def test_items_are_paired_by_name_and_the_rest_is_told():
-    """Sixty items in common; forty are in one file only."""
-    found = compared(table(rows("m", "a", 0.9, first=40)), table(rows("m", "a", 0.9)))
-    assert found.tasks[0].difference.n == 60
-    assert "a: 40 items are in one of the two only" in found.notes
-
-
-def test_of_repeats_the_mean_counts():
-    """Three samples of an item are one item."""
-    found = compared(table(rows("m", "a", 0.9, repeats=3)), table(rows("m", "a", 0.9)))
-    assert found.tasks[0].difference.n == N
-
-
-def test_missing_scores_are_bounded_and_can_withhold_the_gate():
-    """What a tool could not score is not wrong; here it could be a fall."""
-    found = compared(table(rows("m", "a", 0.9, gaps=20)), table(rows("m", "a", 0.9)))
-    assert (found.gate, found.tasks[0].unscored) == ("undecided", 20)
-    assert "20 common items lack a score" in str(found)
-
-
-def test_notes_of_both_files_are_kept():
-    """Each once, whichever file says it."""
-    found = compared(
-        table(rows("m", "a", 0.9), notes=("same", "mine")),
-        table(rows("m", "a", 0.9), notes=("same",)),
-    )
-    assert found.notes == ("same", "mine")
-
-
-def test_of_several_systems_one_is_named():
-    """FILE::SYSTEM; without it the message lists what there is."""
-    both = table(rows("x", "a", 0.9), rows("y", "a", 0.5))
-    found = of_tables(("f::y", both), ("f::x", both), margin=0.1, alpha=0.05)
-    assert found.gate == "regressed"
-    for name in ("f", "f::z"):
-        with pytest.raises(InputError, match=r"'x', 'y'.*FILE::SYSTEM"):
-            of_tables((name, both), ("f::x", both), margin=0.1, alpha=0.05)
-
-
-def test_nothing_in_common_is_an_error():
-    """Other tasks, or other names of items."""
-    with pytest.raises(EvidenceMissing, match="no scored items in common"):
-        compared(table(rows("m", "a", 0.9)), table(rows("m", "c", 0.9)))
-
-
 def test_an_empty_comparison_does_not_pass():
     """No task is no evidence."""
     assert Comparison(candidate="a", incumbent="b", tasks=()).gate == "undecided"
+
+
+def test_a_mode_is_named_wherever_it_is_shown():
+    """In text, data, HTML and JUnit: what the verdict is about, and how it may be used."""
+    found = compared(GOOD, GOOD, mode="finite")
+    said = "agrees with the verdict on the full set of 100 items"
+    assert str(found).splitlines()[0].startswith("new against old (about this data set): ")
+    assert said in str(found)
+    assert said in found._repr_html_()
+    assert found.document()["mode"] == "finite"
+    assert found.document()["reading"] == found.reading
+    suite = ET.fromstring(found.junit())
+    kept = {entry.get("name"): entry.get("value") for entry in suite.iter("property")}
+    assert kept == {"mode": "finite", "reading": found.reading}
+    assert all(said in case.find("system-out").text for case in suite.iter("testcase"))
+    anytime = compared(GOOD, GOOD, mode="anytime", margin=0.3)
+    assert (anytime.document()["mode"], anytime.gate) == ("anytime", "passed")
+    assert "full set" not in str(anytime)
+    assert compared(GOOD, GOOD).document()["mode"] == "fixed-sample"
+
+
+def test_cost_and_latency_are_rows_that_decide_nothing():
+    """After the tasks; not in JUnit; with a note about what latency depends on."""
+
+    def measured(price):
+        return ScoreTable(
+            rows=tuple(
+                replace(row, micro_dollars=price, seconds=price / 100)
+                for row in rows("m", "a", 0.9)
+            ),
+            source="s",
+        )
+
+    found = compared(measured(250), measured(100))
+    text = str(found)
+    assert "a: cost $0.2500 against $0.1000 per 1,000 calls, difference +0.1500 [" in text
+    assert "a: latency 2.5000 against 1.0000 s per call, difference +1.5000 [" in text
+    assert "Latency depends on the load when it was measured" in text
+    assert found.gate == "passed"
+    assert ET.fromstring(found.junit()).get("tests") == "1"
+    assert "Latency" not in str(compared(GOOD, GOOD))

@@ -124,7 +124,8 @@ def test_two_systems_are_compared_by_rung_or_digest(write, climb):
     assert title == "lora against prompt: a fall by more than the margin is shown"
     assert first.startswith("  a: passed (better); 0.9")
     assert (found.gate, found.exit_code) == ("regressed", 4)
-    assert found._repr_html_().count("<li>") == 2
+    assert [row.measure for row in found.outlays] == ["latency", "latency"]
+    assert found._repr_html_().count("<li>") == len(found.tasks) + len(found.outlays)
     for shown in (str(found), found._repr_html_()):
         assert "A fixed-sample reading, not a verdict: it does not hold when it is read" in shown
     digest = opened.evidence().nominee("lora").digest

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escalera.domain.dataset import SPLITS, Example, Examples
+from escalera.domain.dataset import SPLITS, Example, Examples, rank
 from escalera.domain.identity import digest_of
 from escalera.domain.message import Message, Query
 
@@ -58,6 +58,27 @@ def test_a_changed_label_moves_no_item():
     assert [i.id for i in changed.in_order(seed=2)] == [
         i.id for i in items("abcdef").in_order(seed=2)
     ]
+
+
+def clustered(ids):
+    """Clusters of one, two and three items, named by the first sign of the id."""
+    return Examples(replace(ITEM, id=name, cluster=name[0]) for name in ids)
+
+
+def test_clusters_enter_whole_in_the_order_of_their_names():
+    """A cluster's place depends on its name alone, not on how many items it has."""
+    names = [*clustered(["a1", "b1", "b2", "c1", "c2", "c3"]).in_clusters(seed=0).clusters()]
+    assert names == sorted(names, key=lambda name: rank(name, seed=0))
+    fewer = clustered(["a1", "b2", "c3"]).in_clusters(seed=0)
+    assert [*fewer.clusters()] == [item.cluster for item in fewer] == list(dict.fromkeys(names))
+
+
+@FEW
+@given(IDS)
+def test_without_clusters_both_orders_are_one(ids):
+    """An item without a cluster is its own."""
+    alone = Examples(replace(ITEM, id=name, cluster=name) for name in ids)
+    assert alone.in_clusters(seed=4) == alone.in_order(seed=4)
 
 
 @FEW

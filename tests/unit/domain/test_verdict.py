@@ -20,6 +20,7 @@ def test_every_field_makes_another_question():
         "incumbent": None,
         "threshold": 0.2,
         "alpha": 0.02,
+        "mode": "anytime",
     }
     assert set(others) == {field.name for field in fields(Question)}
     digests = {replace(QUESTION, **{name: value}).digest for name, value in others.items()}

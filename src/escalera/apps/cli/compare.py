@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from escalera.apps.cli import options
+
+if TYPE_CHECKING:
+    from escalera.domain.verdict import Mode
 
 
 @click.command()
@@ -14,6 +18,14 @@ from escalera.apps.cli import options
 @click.argument("incumbent")
 @options.project
 @options.as_json
+@click.option(
+    "--mode",
+    type=click.Choice(["group-sequential", "anytime", "finite"]),
+    default="group-sequential",
+    show_default=True,
+    help="When it may be read: at planned looks (without --buy once), or at any time; finite: at "
+    "any time, and only about what the full set of these items would say.",
+)
 @click.option(
     "--buy", is_flag=True, help="Systems only: ask as many items as settle it, look by look."
 )
@@ -38,6 +50,7 @@ def command(  # noqa: PLR0913  one parameter per option
     incumbent: str,
     file: Path,
     json_: bool,  # noqa: FBT001
+    mode: Mode,
     buy: bool,  # noqa: FBT001
     junit: Path | None,
     margin: float,
@@ -57,12 +70,19 @@ def command(  # noqa: PLR0913  one parameter per option
 
     if Path(candidate.partition("::")[0]).exists() and Path(incumbent.partition("::")[0]).exists():
         found = workspace.compare_files(
-            candidate, incumbent, margin=margin, confidence=confidence, format=format_
+            candidate,
+            incumbent,
+            mode=mode,
+            margin=margin,
+            confidence=confidence,
+            format=format_,
         )
     else:
         opened = workspace.load(file)
         with watching(quiet=json_) as watcher:
-            found = opened.compare(candidate, incumbent, buy=buy, progress=watcher.progressed)
+            found = opened.compare(
+                candidate, incumbent, mode=mode, buy=buy, progress=watcher.progressed
+            )
     if junit is not None:
         workspace.write_text(junit, found.junit())
     click.echo(workspace.as_json(found.document()) if json_ else found)

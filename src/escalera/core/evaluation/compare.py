@@ -8,7 +8,7 @@ carry repeated confidence intervals, so that all looks together keep the promise
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from escalera.core.evaluation import correction
@@ -43,13 +43,13 @@ def look(question: Question, sample: Sample, before: Sequence[Looked], policy: P
     statistic = _statistic(question, scores)
     state = sequential.update(state, information_time=time, statistic_z=statistic)
     reading = sequential.read(state)
-    interval = _interval(question, scores, reading.nominal_alpha)
-    verdict, passed, shown = _withstanding(question, sample, reading.nominal_alpha)
+    interval = partial(_interval, question, alpha=reading.nominal_alpha)
+    verdict, passed, shown = withstanding(question, sample, interval)
     return Looked(
         question=question,
         look=len(before) + 1,
         looks=len(times),
-        figure=scores.figure(interval),
+        figure=scores.figure(interval(scores)),
         statistic=statistic,
         boundary=reading.boundaries[-1],
         alpha_spent=reading.alpha_spent,
@@ -106,6 +106,25 @@ def common(
     return gather(evidence, asked, candidate, incumbent, labels)
 
 
+def withstanding(
+    question: Question, sample: Sample, interval: Callable[[Scores], Interval]
+) -> tuple[str, bool, bool]:
+    """The word, whether the gate is passed, and whether the question is answered.
+
+    On the scored items, read by *interval*, if no value of the missing ones changes what it does.
+    Where only its word would change, the word that claims less is given.
+    """
+    if not sample.scored.candidate:
+        return "undecided", False, False
+    found = _verdict(question, interval(sample.scored))
+    if not sample.unscored:
+        return found
+    worst, best = (_verdict(question, interval(end)) for end in (sample.worst(), sample.best()))
+    if worst[1:] != found[1:] or best[1:] != found[1:]:
+        return "undecided", False, False
+    return worst if found[1] else best
+
+
 # Below: private.
 
 
@@ -153,7 +172,7 @@ def _statistic(question: Question, scores: Scores) -> float:
     )
 
 
-def _interval(question: Question, scores: Scores, alpha: float) -> Interval:
+def _interval(question: Question, scores: Scores, *, alpha: float) -> Interval:
     if not scores.candidate:
         low = 0.0 if question.kind == "adequacy" else -1.0
         return Interval(estimate=low, lower=low, upper=1.0, alpha=alpha, method="no scores")
@@ -176,25 +195,6 @@ def _uncorrected(question: Question, scores: Scores, usable: float) -> Interval:
     if question.kind == "adequacy":
         return mean.interval(scores.candidate, scores.clusters, alpha=usable)
     return paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=usable)
-
-
-def _withstanding(question: Question, sample: Sample, alpha: float) -> tuple[str, bool, bool]:
-    """The verdict on the scored items, if no value of the missing ones changes what it does.
-
-    Where only its word would change, the word that claims less is given.
-    """
-    if not sample.scored.candidate:
-        return "undecided", False, False
-    found = _verdict(question, _interval(question, sample.scored, alpha))
-    if not sample.unscored:
-        return found
-    worst, best = (
-        _verdict(question, _interval(question, filled, alpha))
-        for filled in (sample.worst(), sample.best())
-    )
-    if worst[1:] != found[1:] or best[1:] != found[1:]:
-        return "undecided", False, False
-    return worst if found[1] else best
 
 
 def _verdict(question: Question, interval: Interval) -> tuple[str, bool, bool]:

@@ -9,7 +9,7 @@ it again and again while items arrive wants the looks of `compare`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from escalera.core.evaluation import correction
@@ -31,7 +31,8 @@ class Contrast:
     if every missing score spoke against the candidate, and for it. Where looks were taken there is
     no p value: the interval is that of the last look, and holds at all of them together. Where a
     judge scores, `basis` says whether people's `labels` correct the difference, and `judge` is then
-    what the judge alone would say; both means are the judge's.
+    what the judge alone would say; both means are the judge's. `population` is the number of items
+    of the whole data set where the row is about it alone.
     """
 
     task: str
@@ -51,11 +52,28 @@ class Contrast:
     basis: Basis = "scorer"
     judge: Figure | None = None
     labels: int = 0
+    population: int | None = None
 
     @property
     def non_inferior(self) -> bool:
         """Whether the gate is passed."""
         return self.gate == "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was read of a task: the intervals, the word, and whether the gate is passed.
+
+    `basis` and `judge` as in `Contrast`.
+    """
+
+    difference: Interval
+    candidate: Interval
+    incumbent: Interval
+    verdict: Comparison
+    gate: Gate
+    basis: Basis
+    judge: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,28 +103,41 @@ def row(
 ) -> Contrast:
     """One task at its own *alpha*: that of a look, or its share of a table's."""
     scores = asked.sample.scored
-    difference, alone = _difference(scores, alpha), _uncorrected(scores, alpha)
-    basis = correction.basis(asked.sample)
-    judged = _judged(difference, asked.margin)
+    difference, basis = _difference(scores, alpha), correction.basis(asked.sample)
+    found = Found(
+        difference=difference,
+        candidate=mean.interval(scores.candidate, scores.clusters, alpha=alpha),
+        incumbent=mean.interval(scores.incumbent, scores.clusters, alpha=alpha),
+        verdict=_judged(difference, asked.margin).outcome,
+        gate=_gate(asked, alpha),
+        basis=basis,
+        judge=_uncorrected(scores, alpha) if basis == "corrected" else None,
+    )
+    return replace(filled(asked, found), p_value=p_value, p_holm=p_holm)
+
+
+def filled(asked: Asked, found: Found) -> Contrast:
+    """The row of a task that was read: with what its items say besides, and without p values."""
+    scores = asked.sample.scored
     worst, best = asked.sample.worst(), asked.sample.best()
     pairs = list(zip(scores.candidate, scores.incumbent, strict=True))
     return Contrast(
         task=asked.task,
         margin=asked.margin,
-        candidate=scores.figure(mean.interval(scores.candidate, scores.clusters, alpha=alpha)),
-        incumbent=scores.figure(mean.interval(scores.incumbent, scores.clusters, alpha=alpha)),
-        difference=scores.figure(difference),
-        verdict=judged.outcome,
-        gate=_gate(asked, alpha),
+        candidate=scores.figure(found.candidate),
+        incumbent=scores.figure(found.incumbent),
+        difference=scores.figure(found.difference),
+        verdict=found.verdict,
+        gate=found.gate,
         unscored=asked.sample.unscored,
         worst=paired.difference(worst.candidate, worst.incumbent, worst.clusters).value,
         best=paired.difference(best.candidate, best.incumbent, best.clusters).value,
-        p_value=p_value,
-        p_holm=p_holm,
+        p_value=None,
+        p_holm=None,
         right_to_wrong=sum(new < old for new, old in pairs) / len(pairs),
         wrong_to_right=sum(new > old for new, old in pairs) / len(pairs),
-        basis=basis,
-        judge=scores.figure(alone) if basis == "corrected" else None,
+        basis=found.basis,
+        judge=None if found.judge is None else scores.figure(found.judge),
         labels=correction.labelled(scores),
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from escalera.core.ladder.case import Case
 from escalera.core.stats import reuse
+from escalera.domain.dataset import Examples
 from escalera.domain.event import Looked
 
 
@@ -58,7 +59,9 @@ def _use(case: Case, look: Looked) -> reuse.Use:
     """The items up to the last look; each look could have ended the question."""
     name = look.question.task
     known = {task.name: task for task in case.project.tasks}
-    items = known[name].items("confirm") if name in known else ()
+    items = known[name].items("confirm") if name in known else Examples()
+    if look.question.mode == "anytime":
+        items = items.in_clusters(seed=case.project.policy.seed)
     seen = look.figure.n + look.unscored
     return reuse.Use(
         split=name, items=tuple(item.id for item in items[:seen]), answers=look.look + 1

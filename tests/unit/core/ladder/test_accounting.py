@@ -9,6 +9,7 @@ import pytest
 from escalera.core.evidence import fold
 from escalera.core.ladder.accounting import account
 from escalera.core.ladder.case import Case
+from escalera.domain.event import Looked
 from escalera.domain.project import Budget
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
@@ -69,6 +70,23 @@ def test_the_same_question_again_is_no_new_question():
     assert len(again) > len(CLIMBED)
     assert (after.at_risk, after.questions) == (before.at_risk, before.questions)
     assert after.wear == before.wear
+
+
+def looked(mode, look, verdict="undecided"):
+    """A reading of the first look's question in another mode."""
+    first = next(event for event in CLIMBED if isinstance(event, Looked))
+    question = replace(first.question, kind="regression", incumbent="old", mode=mode)
+    return replace(first, question=question, look=look, verdict=verdict)
+
+
+def test_a_question_that_is_read_at_any_time_is_charged_once():
+    """However often it is read; in another mode it is another question."""
+    once = of(PROJECT, [looked("anytime", 1)])
+    often = of(PROJECT, [looked("anytime", n) for n in range(1, 6)])
+    both = of(PROJECT, [looked("anytime", 1), looked("finite", 1)])
+    assert (once.at_risk, once.questions) == (often.at_risk, often.questions)
+    assert once.at_risk == looked("anytime", 1).question.alpha
+    assert (both.at_risk, both.questions) == (2 * once.at_risk, 2)
 
 
 def test_wear_counts_questions_per_item():

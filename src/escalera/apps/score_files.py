@@ -1,0 +1,193 @@
+"""Comparing files of scores: which items are paired, in which order, and what is missing.
+
+Read once, the common items are enough. A reading that must hold while files grow needs an order
+that was fixed before there were results: the keyed hash of the names, over the items of either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from escalera.apps.compared import Comparison, How
+from escalera.core.evaluation import outlay, running
+from escalera.core.evaluation.contrast import Asked, Contrast, contrast
+from escalera.core.evaluation.outlay import Outlay, Taken
+from escalera.core.evaluation.running import RunningMode
+from escalera.core.evaluation.sample import Row, Sample
+from escalera.domain.dataset import rank
+from escalera.domain.scores import ScoreRow, ScoreTable
+from escalera.domain.verdict import Mode, Question
+from escalera.errors import EvidenceMissing, InputError
+
+CHOICE = "::"
+"""Stands between a file of scores and the system in it."""
+
+SEED = 0
+"""Keys the order of items: files name no project that would have a seed of its own."""
+
+Answers = Mapping[str, Sequence[ScoreRow]]
+"""What one system scored on a task, by item; several rows are repeats."""
+
+
+def of_tables(
+    candidate: tuple[str, ScoreTable],
+    incumbent: tuple[str, ScoreTable],
+    *,
+    margin: float,
+    alpha: float,
+    mode: Mode = "group-sequential",
+) -> Comparison:
+    """Compare two named tables of scores; a name is `FILE` or `FILE::SYSTEM`.
+
+    Items are paired by task and item; of repeats the mean counts. By default at fixed n, on the
+    common items. "anytime": over the items of either table, where what one of them lacks is a
+    missing score. "finite": the common items are a part of all items. Raises `InputError` where a
+    table holds several systems and none is named, `EvidenceMissing` where nothing is in common.
+    """
+    left, right = _by_task(*candidate), _by_task(*incumbent)
+    pairs = {task: (left[task], right.get(task, {})) for task in left}
+    notes = [*candidate[1].notes, *incumbent[1].notes]
+    notes += [note for task, pair in pairs.items() for note in _alone(task, *pair, mode)]
+    how: How = "fixed-sample"
+    if mode == "group-sequential":
+        asked = [
+            Asked(task=task, margin=margin, sample=_sample(new, old, sorted({*new} & {*old})))
+            for task, (new, old) in pairs.items()
+        ]
+        rows = contrast(asked, alpha=alpha)
+    else:
+        how = mode
+        question = Question(
+            kind="regression",
+            task="",
+            candidate=candidate[0],
+            incumbent=incumbent[0],
+            threshold=margin,
+            alpha=alpha,
+            mode=mode,
+        )
+        rows = _running(question, pairs, mode)
+    if not rows:
+        raise EvidenceMissing(
+            f"{candidate[0]} and {incumbent[0]} have no scored items in common: they must have the "
+            f"same tasks ({', '.join(candidate[1].tasks)}) and names of items"
+        )
+    share = alpha / len(rows)
+    return Comparison(
+        candidate=candidate[0],
+        incumbent=incumbent[0],
+        tasks=rows,
+        notes=tuple(dict.fromkeys(notes)),
+        mode=how,
+        outlays=outlay.shown(
+            _outlay(row.task, measure, *pairs[row.task], alpha=share)
+            for row in rows
+            for measure in outlay.MEASURES
+        ),
+    )
+
+
+# Below: private.
+
+
+def _by_task(name: str, table: ScoreTable) -> dict[str, dict[str, list[ScoreRow]]]:
+    """The rows of the system that *name* means, by task and item."""
+    _, _, system = name.partition(CHOICE)
+    if system not in table.systems and (system or len(table.systems) != 1):
+        raise InputError(
+            f"{name}: there are the systems {', '.join(map(repr, table.systems))}. "
+            f"Name one of them as FILE{CHOICE}SYSTEM"
+        )
+    found: dict[str, dict[str, list[ScoreRow]]] = {}
+    for row in table.rows:
+        if row.system == (system or table.systems[0]):
+            found.setdefault(row.task, {}).setdefault(row.item, []).append(row)
+    return found
+
+
+def _running(
+    question: Question, pairs: Mapping[str, tuple[Answers, Answers]], mode: RunningMode
+) -> tuple[Contrast, ...]:
+    """A row per task with a pair of scores; they share the alpha of *question*."""
+    samples = {}
+    for task, (new, old) in pairs.items():
+        items = {*new} & {*old} if mode == "finite" else {*new} | {*old}
+        sample = _sample(new, old, _in_order(items, new, old, mode))
+        if sample.scored.candidate:
+            samples[task] = sample
+    return tuple(
+        running.row(
+            replace(question, task=task, alpha=question.alpha / len(samples)),
+            sample,
+            running.frame(_clusters(*pairs[task]).values()),
+        )
+        for task, sample in samples.items()
+    )
+
+
+def _in_order(items: set[str], new: Answers, old: Answers, mode: RunningMode) -> list[str]:
+    """Items in the order of their names' keyed hash, for "anytime" whole clusters at a time."""
+    if mode == "finite":
+        return sorted(items, key=lambda item: rank(item, seed=SEED))
+    clusters = _clusters(new, old)
+
+    def place(item: str) -> tuple[bytes, bytes]:
+        return rank(clusters[item], seed=SEED), rank(item, seed=SEED)
+
+    return sorted(items, key=place)
+
+
+def _clusters(new: Answers, old: Answers) -> dict[str, str]:
+    """The cluster of every item of either; where they differ, the candidate's."""
+    return {item: rows[0].cluster for answers in (old, new) for item, rows in answers.items()}
+
+
+def _sample(new: Answers, old: Answers, items: Sequence[str]) -> Sample:
+    clusters = _clusters(new, old)
+    rows = [
+        Row(
+            candidate=_mean([row.score for row in new.get(item, ())]),
+            incumbent=_mean([row.score for row in old.get(item, ())]),
+            cluster=clusters[item],
+        )
+        for item in items
+    ]
+    return Sample(rows=tuple(rows), paired=True)
+
+
+def _alone(task: str, new: Answers, old: Answers, mode: Mode) -> list[str]:
+    """What is to be said of items that are in one of the two only."""
+    both, alone = len({*new} & {*old}), len({*new} ^ {*old})
+    if not alone:
+        return []
+    said = f"{task}: {alone} items are in one of the two only"
+    if mode == "anytime":
+        said += "; they count as missing scores, so that the verdict holds when they come"
+    if mode == "finite":
+        said += f"; the {both} common ones count as drawn from all by chance, and are read once"
+    return [said]
+
+
+def _outlay(
+    task: str, measure: outlay.Measure, new: Answers, old: Answers, *, alpha: float
+) -> Outlay | None:
+    taken = []
+    for item in sorted({*new} & {*old}):
+        left, right = (_mean([_took(row, measure) for row in side[item]]) for side in (new, old))
+        if left is not None and right is not None:
+            cluster = new[item][0].cluster
+            taken.append(Taken(candidate=left, incumbent=right, cluster=cluster))
+    planned = len({*_clusters(new, old).values()})
+    return outlay.row(task, measure, taken, alpha=alpha, planned=planned)
+
+
+def _took(row: ScoreRow, measure: outlay.Measure) -> float | None:
+    return row.micro_dollars if measure == "cost" else row.seconds or None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean of what is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None
