@@ -13,6 +13,7 @@ SOURCE, UNIT = ROOT / "src" / "escalera", ROOT / "tests" / "unit"
 PLAYBOOKS = "proved by playbooks and properties in core/ladder/test_planner and test_properties"
 WITHOUT_OWN_TEST = {
     "__main__.py": "one call; run as a process in apps/cli/test_main",
+    "apps/answered.py": "in apps/test_workspace",
     "apps/cli/chat.py": "the loop is in apps/cli/test_main, the answers in engine/test_serve",
     "apps/cli/climb.py": "exit codes and output in apps/cli/test_main",
     "apps/cli/demo.py": "runs the whole example: `make demo`",

@@ -7,10 +7,12 @@ looked at again and again, so the figure chooses and proves nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from escalera.core.evidence import Evidence
+from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call
 from escalera.core.prompts import operators, rendering
@@ -21,7 +23,12 @@ from escalera.domain.project import RUNGS, Project
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.domain.task import Task
 from escalera.domain.verdict import Figure
+from escalera.engine import measuring
+from escalera.engine.measuring import Wanted
+from escalera.engine.observer import Quiet
 from escalera.errors import EvidenceMissing
+from escalera.ports import Progress
+from escalera.wiring import Installation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +85,36 @@ class Trial:
                 for flip in self.flips
             ],
         }
+
+
+def run(
+    installation: Installation,
+    task: Task,
+    file: Path,
+    against: Path | None,
+    items: int,
+    progress: Progress | None,
+) -> Trial:
+    """The prompt in *file* beside the one before, on the first *items* of `search`.
+
+    See `Workspace.attempt`.
+    """
+    project, after = installation.project, installation.prompt(task, file)
+    with closing(installation.journal()) as journal:
+        evidence = fold(journal.events())
+        name, before = incumbent(evidence, task)
+        if against is not None:
+            other = installation.prompt(task, against)
+            name, before = other.name, other.prompt
+        prompts = (before, after.prompt)
+        routes = [route_of(project, evidence, task, prompt) for prompt in prompts]
+        told = progress or Quiet().progressed
+        means = installation.means(journal, evidence, routes, told)
+        wanted = Wanted(tasks=(task,), split="search", limit=items)
+        measuring.run(project, routes, wanted, means)
+        asked = [calls(route, task, task.items("search")[:items]) for route in routes]
+        replies = journal.bought([call.request_key for some in asked for call in some])
+    return gather(task, (name, after.name), asked, evidence, replies)
 
 
 def incumbent(evidence: Evidence, task: Task) -> tuple[str, Prompt]:

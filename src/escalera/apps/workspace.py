@@ -6,14 +6,13 @@ Synchronous on the outside. The command line is a thin layer over this module.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 from escalera import wiring
-from escalera.apps import calibrated, compared, measured, placebo, prompts, trying
+from escalera.apps import answered, calibrated, compared, measured, placebo, prompts, trying
 from escalera.apps.calibrated import Calibrated
 from escalera.apps.compared import Comparison
 from escalera.apps.decision import Decision, Reached, reached
@@ -27,10 +26,8 @@ from escalera.core.evaluation.placebo import Rules, Settings
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import naming, race
 from escalera.domain.dataset import Split
-from escalera.domain.event import Observed
-from escalera.domain.identity import short
 from escalera.domain.project import Project, RungName
-from escalera.domain.scores import ScoreRow, ScoreTable
+from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.domain.verdict import Mode
@@ -156,29 +153,7 @@ class Workspace:
         what the journal does not hold. Raises `EvidenceMissing` where a cap is reached before.
         """
         (wanted,) = self.tasks(task)
-        after = self._installation.prompt(wanted, file)
-        journal = self._installation.journal()
-        try:
-            evidence = fold(journal.events())
-            name, before = trying.incumbent(evidence, wanted)
-            if against is not None:
-                other = self._installation.prompt(wanted, against)
-                name, before = other.name, other.prompt
-            routes = [
-                trying.route_of(self.project, evidence, wanted, prompt)
-                for prompt in (before, after.prompt)
-            ]
-            told = progress or Quiet().progressed
-            means = self._installation.means(journal, evidence, routes, told)
-            chosen = Wanted(tasks=(wanted,), split="search", limit=items)
-            measuring.run(self.project, routes, chosen, means)
-            asked = tuple(
-                trying.calls(route, wanted, wanted.items("search")[:items]) for route in routes
-            )
-            replies = journal.bought([call.request_key for some in asked for call in some])
-        finally:
-            journal.close()
-        return trying.gather(wanted, (name, after.name), asked, evidence, replies)
+        return trying.run(self._installation, wanted, file, against, items, progress)
 
     def placebo(
         self,
@@ -301,9 +276,9 @@ class Workspace:
 
     def scores(self) -> ScoreTable:
         """Every answer in the journal as a row of scores; systems by the first of their digest."""
-        evidence = self.evidence()
-        rows = [_row(answer, evidence) for answer in self._observed()]
-        return ScoreTable(rows=tuple(rows), source=f"the journal of {self.project.name!r}")
+        self._require_journal()
+        with closing(self._installation.journal()) as journal:
+            return answered.table(journal, source=f"the journal of {self.project.name!r}")
 
     def desk(self) -> Desk:
         """What `serve` and `chat` answer with: the decided system, and the base models."""
@@ -326,13 +301,6 @@ class Workspace:
             names=tuple(self._installation.tables.models), find=self._installation.base_model
         )
         return naming.resolve(name, self.project, evidence, models)
-
-    def _observed(self) -> Iterator[Observed]:
-        journal = self._installation.journal()
-        try:
-            yield from (event for event in journal.events() if isinstance(event, Observed))
-        finally:
-            journal.close()
 
     def _require_journal(self) -> None:
         if not self._installation.journal_file.exists():
@@ -406,24 +374,3 @@ def as_json(document: dict[str, Any], *, clocks: bool = True) -> str:
     """The report as JSON with sorted keys; without clock readings, equal climbs are equal bytes."""
     shown = document if clocks else documents.without_clocks(document)
     return json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False)
-
-
-# Below: private.
-
-
-def _row(bought: Observed, evidence: Evidence) -> ScoreRow:
-    """An answer with its latest score."""
-    latest = evidence.answers.get(bought.system, bought.item_digest, bought.repeat)
-    return ScoreRow(
-        system=short(bought.system),
-        item=bought.item,
-        task=bought.task,
-        cluster=bought.cluster,
-        repeat=bought.repeat,
-        score=bought.score if latest is None else latest.score,
-        reason=bought.reason if latest is None else latest.reason,
-        prompt_tokens=bought.usage.prompt_tokens,
-        completion_tokens=bought.usage.completion_tokens,
-        micro_dollars=bought.micro_dollars,
-        seconds=bought.seconds,
-    )
