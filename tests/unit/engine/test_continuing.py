@@ -21,6 +21,7 @@ from escalera.engine.measuring import Means
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 from escalera.testing.playbook import DECLARED, luck
+from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import ScriptedProvider
 
 N, SIZE = 200, 4
@@ -78,6 +79,7 @@ class World:
         means = Means(
             journal=self.journal,
             evidence=fold(self.journal.events()),
+            scoring=PureScoring,
             provider=self.asked.__getitem__,
             caps=self.caps,
             progress=lambda *_: None,

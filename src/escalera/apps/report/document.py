@@ -10,7 +10,7 @@ import dataclasses
 from collections import Counter
 from typing import Any
 
-from escalera.apps.report import contracts, ladder
+from escalera.apps.report import contracts, ladder, lineage
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import accounting, choosing
@@ -248,6 +248,7 @@ def _prompts(case: Case, found: tuple[Candidate, ...], stopped: Stopped) -> list
                 "template": branch.system.prompt.template,
                 "adapter": branch.system.adapter,
                 "output": _output(branch.system),
+                "lineage": lineage.of(case.evidence, branch.system),
             }
         )
     return made

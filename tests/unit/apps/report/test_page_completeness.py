@@ -62,6 +62,7 @@ def _expected(document: dict[str, Any]) -> list[str]:
         told.append(numerals.duration(one["clocks"]["seconds"]))
     for prompt in document["prompts"]:
         told += [prompt["system"], prompt["template"], prompt["operator"]]
+        told += prompt["lineage"]["changes"]
     for merge in document["merges"]:
         told += [merge["method"], *(one["adapter"] for one in merge["inputs"])]
         if prompt["output"]:
