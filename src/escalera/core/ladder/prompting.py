@@ -82,8 +82,18 @@ def _made(case: Case, rung: RungName, task: Task) -> list[_Made]:
         return _with_contracts(case, task)
     if rung == "examples":
         return _with_examples(case, task)
-    found = wording.finalists(case, task)
-    return [(name, case.system(task, prompt), None) for name, prompt in found]
+    return _with_operators(case, task)
+
+
+def _with_operators(case: Case, task: Task) -> list[_Made]:
+    """The finalists; what operators made comes from the prompt that tells everything."""
+    menu = wording.menu(task, case.project.policy.operators)
+    base = case.system(task, menu.compose(menu.base))
+    first = {base.prompt, *(named.prompt for named in task.prompts)}
+    return [
+        (name, case.system(task, prompt), None if prompt in first else base.digest)
+        for name, prompt in wording.finalists(case, task)
+    ]
 
 
 def _with_examples(case: Case, task: Task) -> list[_Made]:
