@@ -7,11 +7,12 @@ every implementation passes.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from escalera.domain.event import Event, Judged, Observed
-from escalera.domain.message import Reply, Request
+from escalera.domain.message import Embeddings, Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe, TrainingRun
 from escalera.domain.scoring import Score, Submission
 from escalera.errors import ProviderError
@@ -21,6 +22,16 @@ Progress = Callable[[str, int, int], None]
 
 Invalid = Callable[[str, str], str | None]
 """Called with a JSON Schema and a text: what is wrong with the text, or None when it is valid."""
+
+
+Search = Callable[[str], Sequence[int]]
+"""From a query to the places of the texts that speak for it, best first."""
+
+Index = Callable[[Sequence[str]], Search]
+"""Prepares texts for being searched."""
+
+Count = Callable[[str], int]
+"""How many tokens a text has, or an upper bound of it."""
 
 
 class Provider(Protocol):
@@ -45,6 +56,29 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Release what is held; called once."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors that are near where the texts mean the same."""
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """A vector per text, in order. Raises `ProviderError`; retries happen inside."""
+
+    async def close(self) -> None:
+        """Release what is held; called once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieval:
+    """What examples and passages are chosen with.
+
+    `count` gives the counter of a tokenizer by its revision, and `embedder` is made for the model
+    of a project that is asked for embeddings.
+    """
+
+    index: Index
+    count: Callable[[str], Count]
+    embedder: Callable[[str], Embedder]
 
 
 class Trainer(Protocol):

@@ -66,6 +66,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[tasks.NAME]": tables.TaskTable,
     "[judges.NAME]": tables.JudgeTable,
     "[tasks.NAME.prompt]": tables.PromptTable,
+    "[tasks.NAME.context]": tables.ContextTable,
 }
 NO_DEFAULT = {"no cap", "none", "empty"}
 

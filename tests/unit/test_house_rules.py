@@ -41,6 +41,7 @@ WITHOUT_OWN_TEST = {
     "ports.py": "protocols; kept by tests/contract",
     "settings/tables.py": "in settings/test_project_file and test_checks",
     "wiring/models.py": "in apps/test_workspace, apps/test_doctor and edges/providers/test_hub",
+    "wiring/retrieval.py": "in end_to_end/test_context",
     "wiring/scorers.py": "in end_to_end/test_scorers",
 }
 """Modules without a test file of the same name, each with the place that proves it."""

@@ -10,7 +10,7 @@ from escalera.apps import estimates, judges
 from escalera.apps.estimates import Estimate, Probe
 from escalera.apps.judges import Finding
 from escalera.core.ladder import rungs
-from escalera.core.prompts import operators, rendering
+from escalera.core.prompts import fewshot, operators, overlap, rendering
 from escalera.core.stats import power
 from escalera.domain.dataset import SPLITS, Split
 from escalera.domain.message import Decoding, Reply, Request
@@ -66,7 +66,8 @@ def _data(project: Project, task: Task) -> list[Finding]:
         for split, least in needed.items()
         if counts[split] < least
     )
-    return [*findings, _power(project, task), *_repeated(task), *_split_clusters(task)]
+    findings += [_power(project, task), *_repeated(task), *_split_clusters(task)]
+    return [*findings, *(_leaks(task) if "examples" in project.policy.rungs else [])]
 
 
 def _power(project: Project, task: Task) -> Finding:
@@ -134,6 +135,31 @@ def _split_clusters(task: Task) -> list[Finding]:
         "give all items of a cluster the same split"
     )
     return [Finding(passed=False, words=said)]
+
+
+def _leaks(task: Task) -> list[Finding]:
+    """What is not shown to a model that is tested on it; the climb keeps it out by itself."""
+    train = task.items("train")
+    tested = (*task.items("search"), *task.items("confirm"))
+    hidden = len(train) - len(fewshot.untested(train, tested))
+    found = []
+    if hidden:
+        said = (
+            f"{task.name}: {hidden} train items are a search or confirm item in disguise, or share "
+            "a cluster with one: no prompt shows them as an example of it"
+        )
+        found.append(Finding(passed=True, words=said))
+    if task.context is not None:
+        passages = task.context.passages
+        copies = overlap.Copies(passages)
+        made = frozenset[int]().union(*(copies.of(item) for item in tested))
+        sources = len({passage.source for passage in passages})
+        said = (
+            f"{task.name}: {len(passages)} passages of {sources} documents, {len(made)} made from "
+            "search or confirm items: no prompt shows them with their own item"
+        )
+        found.append(Finding(passed=True, words=said))
+    return found
 
 
 def _packages(project: Project) -> Finding:

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escalera.core.evaluation import judge
-from escalera.core.ladder import combining, pricing, race, rungs, searching, wording
+from escalera.core.ladder import combining, pricing, race, rungs, searching, showing, wording
 from escalera.core.merging import plans
 from escalera.core.prompts import contracts, operators
 from escalera.core.stats import clustering
 from escalera.domain.message import Reply, Request
 from escalera.domain.project import Project, RungName
 from escalera.domain.task import Task
-
-FEW_SHOT_PROMPTS = 14
-"""Entrants of the examples rung: two wordings, as they are and with six sets of examples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +136,7 @@ def _entrants(project: Project, task: Task, rung: RungName) -> tuple[int, int]:
     if rung == "prompt":
         return wording.FINALISTS + len(task.prompts), 1
     if rung == "examples":
-        return FEW_SHOT_PROMPTS, 1
+        return showing.most(project, task), 1
     if rung != "structured" or task.schema is None:
         return 0, 1
     made = [output for _, output in contracts.propose(task.schema, project.model.output)]

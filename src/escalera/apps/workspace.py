@@ -294,6 +294,7 @@ class Workspace:
             route=route,
             infer=self._installation.infer(route),
             models=self._installation.served(route),
+            chooser=self._installation.library(evidence),
         )
 
     def _route(self, name: str, evidence: Evidence) -> Route:

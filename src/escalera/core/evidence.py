@@ -38,6 +38,7 @@ from escalera.domain.event import (
     Trained,
 )
 from escalera.domain.project import RungName
+from escalera.domain.selection import Embedded, Selected, Selection
 from escalera.domain.system import Route, System
 
 NONE_RESERVED = Reserved(calls=0, tokens=0, micro_dollars=0)
@@ -78,10 +79,30 @@ class Spent:
             self.unpriced_prompt_tokens += prompt
             self.unpriced_completion_tokens += completion
 
+    def embed(self, event: Embedded) -> None:
+        """Count a call for embeddings, which has no answer."""
+        prompt = event.usage.prompt_tokens
+        self.calls += 1
+        self.prompt_tokens += prompt
+        self.seconds += event.seconds
+        if event.micro_dollars is not None:
+            self.known_micro_dollars += event.micro_dollars
+        else:
+            self.unpriced_calls += 1
+            self.unpriced_prompt_tokens += prompt
+
     @property
     def micro_dollars(self) -> int | None:
         """The price of all calls, None where one of them is unknown."""
         return None if self.unpriced_calls else self.known_micro_dollars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Where the embedding of a text is kept: a row of an artifact."""
+
+    vectors: str
+    row: int
 
 
 @dataclass(slots=True)
@@ -111,6 +132,8 @@ class Evidence:
     stopped: list[Stopped] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
+    selected: dict[tuple[str, str], Selected] = field(default_factory=dict)
+    embedded: dict[tuple[str, str], Row] = field(default_factory=dict)
     events: int = 0
     scorers: Counter[tuple[str, str]] = field(default_factory=Counter)
     _choices: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -125,15 +148,8 @@ class Evidence:
                 self._score(event)
             case Reserved():
                 self.spent.reserved = event
-            case Trained():
-                self.trained[event.recipe.digest] = event
-                self._spend(training_tokens=event.tokens, seconds=event.seconds)
-            case Merged():
-                self.merged[event.plan.digest] = event
-                self._spend(seconds=event.seconds)
-            case RouterFitted():
-                self.routers.append(event)
-                self._choices[event.router] = dict(zip(event.items, event.choices, strict=True))
+            case Trained() | Merged() | RouterFitted():
+                self._make(event)
             case Raced():
                 self.raced.setdefault(event.race, []).append(event)
             case Looked():
@@ -141,6 +157,8 @@ class Evidence:
                 self.looks.append(event)
             case Drafted() | Duelled():
                 self._search(event)
+            case Selected() | Embedded():
+                self._choose(event)
             case _:
                 self._list(event)
 
@@ -163,6 +181,10 @@ class Evidence:
     def sample(self, system: System, item: Example, repeat: int = 0) -> Answer | None:
         """What *system* answered to *item* at this repeat, or None when it was not asked."""
         return self.answers.get(system.digest, item.digest, repeat)
+
+    def chosen(self, selection: Selection, item: Example) -> Selected | None:
+        """What *selection* chose for *item*, or None where it has not chosen."""
+        return self.selected.get((selection.digest, item.digest))
 
     def answering(self, route: Route, item: Example) -> System:
         """The system of *route* that answers *item*: by the router, or by the item's own type."""
@@ -275,6 +297,26 @@ class Evidence:
         self.scorers[(before.task, before.scorer)] -= 1
         self.scorers[(before.task, event.scorer)] += 1
         self.answers.rescore(event)
+
+    def _make(self, event: Trained | Merged | RouterFitted) -> None:
+        match event:
+            case Trained():
+                self.trained[event.recipe.digest] = event
+                self._spend(training_tokens=event.tokens, seconds=event.seconds)
+            case Merged():
+                self.merged[event.plan.digest] = event
+                self._spend(seconds=event.seconds)
+            case RouterFitted():
+                self.routers.append(event)
+                self._choices[event.router] = dict(zip(event.items, event.choices, strict=True))
+
+    def _choose(self, event: Selected | Embedded) -> None:
+        if isinstance(event, Selected):
+            self.selected[event.selection, event.item_digest] = event
+            return
+        for row, text in enumerate(event.texts):
+            self.embedded[event.revision, text] = Row(vectors=event.vectors, row=row)
+        self.spent.embed(event)
 
     def _spend(self, *, training_tokens: int = 0, seconds: float) -> None:
         self.spent.training_tokens += training_tokens

@@ -15,6 +15,7 @@ from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
 from escalera.domain.project import RungName
 from escalera.domain.recipe import LossPoint, MergePlan, TrainingRecipe
+from escalera.domain.selection import Embedded, Selected
 from escalera.domain.system import Route, System
 from escalera.domain.verdict import Figure, Question
 
@@ -369,6 +370,8 @@ Event = (
     | Screened
     | Drafted
     | Duelled
+    | Embedded
+    | Selected
     | Observed
     | Judged
     | Reserved

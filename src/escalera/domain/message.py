@@ -82,3 +82,13 @@ class Reply:
     revision: str
     attempts: int = 1
     repairs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeddings:
+    """Vectors of texts, one per text and equally long; price and time as in `Reply`."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    usage: Usage
+    micro_dollars: int | None
+    seconds: float

@@ -62,7 +62,8 @@ class Policy:
     shares of the confirm items after which a verdict may be read, and `spending` how much of the
     error an early one may spend; `query_type` says whether the
     caller declares the type of a query or a router infers it. `operators` names the prompt
-    operators that may be tried, None all.
+    operators that may be tried, None all. Examples that are chosen for each query are at most
+    `example_tokens` together.
     """
 
     alpha: float = 0.05
@@ -73,6 +74,7 @@ class Policy:
     operators: tuple[str, ...] | None = None
     replay: float = 0.25
     seed: int = 0
+    example_tokens: int = field(default=4000, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,8 @@ class Project:
     """Tasks with bars, the base model, policy, budget and training levers.
 
     `judges` are the panels that score answers, and `graders` the models that grade in them;
-    `proposer` is the model that writes edits of prompts, None where no model does.
+    `proposer` is the model that writes edits of prompts, None where no model does; `embedder` is
+    the one whose embeddings examples and passages may be chosen by.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Project:
     judges: tuple[Panel, ...] = ()
     graders: tuple[BaseModel, ...] = ()
     proposer: BaseModel | None = None
+    embedder: BaseModel | None = field(default=None, metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from escalera.domain.contract import OutputContract
 from escalera.domain.identity import LATER, digest_of
 from escalera.domain.message import Decoding, Message, Query
+from escalera.domain.selection import Passage, Selection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +30,21 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What the selections of a prompt chose for one query, in the order of the prompt."""
+
+    shots: tuple[Shot, ...] = ()
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """Text around a message: a system message, fixed turns, worked examples, and its frame.
 
-    `system`, `turns` and `template` are Jinja templates over `input` and the item's fields; the
-    template stands for the message. Where `marker` is set, the model may think aloud: its answer
-    is what follows the marker's last occurrence.
+    `system`, `turns` and `template` are Jinja templates over `input`, the item's fields and
+    `passages`; the template stands for the message. Where `marker` is set, the model may think
+    aloud: its answer is what follows the marker's last occurrence. `selections` choose further
+    examples, and passages, for every query by itself.
     """
 
     system: str = ""
@@ -42,6 +52,7 @@ class Prompt:
     shots: tuple[Shot, ...] = ()
     template: str = "{{ input }}"
     marker: str = ""
+    selections: tuple[Selection, ...] = field(default=(), metadata=LATER)
 
     @property
     def digest(self) -> str:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from escalera.domain.dataset import Examples, Split
-from escalera.domain.identity import LATER
+from escalera.domain.dataset import Example, Examples, Split
+from escalera.domain.identity import LATER, digest_of
 from escalera.domain.judge import Label
+from escalera.domain.selection import Context, Passage, SelectionKind
 from escalera.domain.system import Prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """What selections of one kind choose from in a task: everything by its id, in order."""
+
+    digest: str
+    entries: Mapping[str, Example | Passage]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +48,7 @@ class Task:
     are in the project's order (`Examples.in_order`). `prompts` are the user's own, which are tried
     beside those that are made from `parts`. `labels` are what people gave answers to its items.
     `schema` is the JSON Schema of a right answer as JSON text, or None where answers have no form.
+    `context` are the documents that passages are chosen from.
     """
 
     name: str
@@ -53,7 +64,28 @@ class Task:
     prompts: tuple[NamedPrompt, ...] = ()
     labels: tuple[Label, ...] = ()
     schema: str | None = field(default=None, metadata=LATER)
+    context: Context | None = field(default=None, metadata=LATER)
+    _pools: dict[SelectionKind, Pool] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def items(self, split: Split) -> Examples:
         """The examples of one split, in the project's order."""
         return self.examples.of(split)
+
+    def pool(self, kind: SelectionKind) -> Pool:
+        """What a selection of *kind* chooses from: the `train` items, or the passages."""
+        if kind not in self._pools:
+            # Kept: it is asked for at every call.
+            self._pools[kind] = self._pool(kind)
+        return self._pools[kind]
+
+    def _pool(self, kind: SelectionKind) -> Pool:
+        if kind == "examples":
+            train = self.items("train")
+            digest = digest_of([item.digest for item in train])
+            return Pool(digest=digest, entries={item.id: item for item in train})
+        if self.context is None:
+            return Pool(digest=digest_of([]), entries={})
+        entries = {passage.id: passage for passage in self.context.passages}
+        return Pool(digest=self.context.pool, entries=entries)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from escalera.core.evaluation import judge as judges
 from escalera.core.evaluation.calibration import Graded
 from escalera.core.evidence import Evidence, fold
+from escalera.core.ladder import materials
 from escalera.core.ladder.steps import Call
 from escalera.core.prompts import rendering
 from escalera.domain.dataset import Example, Examples, Split
@@ -95,7 +96,11 @@ def draw(
             and all(evidence.asked(evidence.answering(route, item), item) for route in routes)
         )
         for item in answered.in_order(seed=project.policy.seed + 1)[:count]:
-            texts = _texts(item, routes, evidence, journal)
+            calls = [
+                materials.call(project, evidence, evidence.answering(route, item), item)
+                for route in routes
+            ]
+            texts = _texts(calls, journal)
             found += [Drawn(item=item, reply=text) for text in texts]
     return tuple(found)
 
@@ -117,11 +122,8 @@ async def _graded(
             await one.close()
 
 
-def _texts(
-    item: Example, routes: Sequence[Route], evidence: Evidence, journal: Journal
-) -> list[str]:
-    """The answers of all routes to one item, each once, sorted by their text."""
-    calls = [Call(system=evidence.answering(route, item), item=item) for route in routes]
+def _texts(calls: Sequence[Call], journal: Journal) -> list[str]:
+    """The answers to calls for one item, each once, sorted by their text."""
     known = journal.bought([call.request_key for call in calls])
     texts = {
         rendering.answer(call.system.prompt, known[call.request_key].reply)

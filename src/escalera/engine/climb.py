@@ -19,6 +19,7 @@ from escalera.engine import evaluation, making, rewriting, scoring
 from escalera.engine.judging import Judging
 from escalera.engine.observer import Observer
 from escalera.engine.purse import Purse
+from escalera.engine.selecting import Selector
 from escalera.errors import EscaleraError, JournalError, ProviderError
 from escalera.ports import (
     Artifacts,
@@ -27,6 +28,7 @@ from escalera.ports import (
     Journal,
     Merger,
     Provider,
+    Retrieval,
     Scoring,
     Trainer,
 )
@@ -47,6 +49,7 @@ class Ports:
     provider: Callable[[], Provider]
     trainer: Callable[[], Trainer]
     merger: Callable[[], Merger]
+    retrieval: Retrieval
     other: Callable[[str], Provider] | None = None
     invalid: Invalid | None = None
 
@@ -91,6 +94,15 @@ class _Performer:
         self._others: dict[str, Provider] = {}
         self.evidence = fold(ports.journal.events())
         self._purse = Purse(Caps.of(project), self.evidence, self._append)
+        self._selector = Selector(
+            project=project,
+            evidence=self.evidence,
+            retrieval=ports.retrieval,
+            artifacts=ports.artifacts,
+            purse=self._purse,
+            record=self._append,
+            progress=observer.progressed,
+        )
 
     def perform(self, step: steps.Step, loop: asyncio.Runner) -> None:
         """Perform *step*; a failure that another try may mend is recorded before it is raised."""
@@ -98,6 +110,8 @@ class _Performer:
             match step:
                 case steps.Evaluate():
                     loop.run(self._evaluate(step))
+                case steps.Select():
+                    loop.run(self._selector.perform(step))
                 case steps.Propose():
                     self._append(step.events)
                 case steps.Rescore():
@@ -185,6 +199,7 @@ class _Performer:
                 return making.train(
                     step,
                     project=self._project,
+                    evidence=self.evidence,
                     trainer=ports.trainer(),
                     artifacts=ports.artifacts,
                     progress=self._observer.progressed,

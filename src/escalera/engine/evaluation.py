@@ -57,11 +57,13 @@ class Evaluator:
         twice while it answers others. Where it is not there, or fails at everything, its
         `ProviderError` is raised; what was answered until then is recorded.
         """
+        left, twins = await self._reuse(calls), self._twins(calls)
         run = _Run(
             purpose=purpose,
             units=_units(calls, self.provider.unit),
             recorder=Recorder(self.record),
-            total=await self._reuse(calls),
+            total=left - len(twins),
+            twins=twins,
         )
         try:
             await self._all(run)
@@ -71,6 +73,8 @@ class Evaluator:
             self.purse.settle()
             raise
         self.purse.settle()
+        if twins:
+            await self._reuse(calls)
 
     async def _all(self, run: _Run) -> None:
         await all_or_first_error([self._work(run) for _ in range(self.provider.concurrency)])
@@ -89,14 +93,33 @@ class Evaluator:
         return left
 
     async def _copy(self, calls: Sequence[Call]) -> int:
-        asked = {call.request_key: call for call in calls}
+        asked: dict[str, list[Call]] = {}
+        for call in calls:
+            asked.setdefault(call.request_key, []).append(call)
         known = self.bought([*asked])
-        pairs = [(asked[key], _reused(asked[key], same)) for key, same in known.items()]
+        pairs = [(c, _reused(c, same)) for key, same in known.items() for c in asked[key]]
         found = await self._scores([(c, rescoring.submission(s, c.item)) for c, s in pairs])
         if pairs:
             copies = [self._copied(*pair, score) for pair, score in zip(pairs, found, strict=True)]
             self.record(copies)
-        return len(known)
+        return len(pairs)
+
+    def _twins(self, calls: Iterable[Call]) -> frozenset[_Place]:
+        """Calls whose request one before them in the list makes as well; it is bought once.
+
+        Two systems that choose what they show may choose the same for an item.
+        """
+        if not any(call.system.prompt.selections for call in calls):
+            return frozenset()
+        seen: set[str] = set()
+        twins: set[_Place] = set()
+        for call in calls:
+            if self._is_new(call):
+                key = call.request_key
+                if key in seen:
+                    twins.add(_place(call))
+                seen.add(key)
+        return frozenset(twins)
 
     async def _scores(self, asked: Sequence[tuple[Call, Submission | Score]]) -> list[Score]:
         task = self.project.task
@@ -107,7 +130,7 @@ class Evaluator:
     async def _work(self, run: _Run) -> None:
         """Ask unit after unit; an error or the end of the budget ends every worker."""
         for unit in run.units:
-            new = [call for call in unit if self._is_new(call)]
+            new = [call for call in unit if self._is_new(call) and _place(call) not in run.twins]
             if not new:
                 continue
             allowed = await self.purse.affordable(new)
@@ -185,6 +208,13 @@ class Evaluator:
 
 # Below: private.
 
+_Place = tuple[str, str, int]
+"""What tells calls apart: system, item and repeat."""
+
+
+def _place(call: Call) -> _Place:
+    return call.system.digest, call.item.digest, call.repeat
+
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
@@ -194,6 +224,7 @@ class _Run:
     units: Iterator[Sequence[Call]]
     recorder: Recorder
     total: int
+    twins: frozenset[_Place] = frozenset()
     done: int = 0
     ended: bool = False
     last: bool = False

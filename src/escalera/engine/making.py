@@ -7,23 +7,34 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from escalera.core import routing
+from escalera.core.evidence import Evidence
+from escalera.core.ladder import materials
 from escalera.core.ladder.steps import FitRouter, Merge, Train
 from escalera.core.prompts import rendering
 from escalera.core.stats import mean
+from escalera.domain.dataset import Example
 from escalera.domain.event import Merged, RouterFitted, Trained
 from escalera.domain.identity import digest_of
+from escalera.domain.message import Message
 from escalera.domain.project import Project
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
+from escalera.domain.system import Prompt
 from escalera.domain.verdict import Figure
 from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Artifacts, Clock, Merger, Progress, Trainer
 
 
 def train(
-    step: Train, *, project: Project, trainer: Trainer, artifacts: Artifacts, progress: Progress
+    step: Train,
+    *,
+    project: Project,
+    evidence: Evidence,
+    trainer: Trainer,
+    artifacts: Artifacts,
+    progress: Progress,
 ) -> Trained:
     """Train the recipe and store its adapter."""
-    pairs = training_pairs(project, step.recipe)
+    pairs = training_pairs(project, evidence, step.recipe)
     folder = artifacts.scratch()
     try:
         run = trainer.train(step.recipe, pairs, into=folder, progress=progress)
@@ -91,8 +102,15 @@ def load_router(artifacts: Artifacts, digest: str) -> Callable[[str], str]:
     return routing.from_files({f.name: f.read_bytes() for f in folder.iterdir()}).infer
 
 
-def training_pairs(project: Project, recipe: TrainingRecipe) -> list[TrainingPair]:
-    """The conversations of a recipe. Raises `EvidenceMissing` when the data have changed since."""
+def training_pairs(
+    project: Project, evidence: Evidence, recipe: TrainingRecipe
+) -> list[TrainingPair]:
+    """The conversations of a recipe. Raises `EvidenceMissing` when the data have changed since.
+
+    Where the prompt chooses passages for each query, it has chosen them for the `train` items too,
+    and none that was made from them: an adapter is taught with the material that it will see, and
+    not to read the answer off it (Zhang et al. 2024, arXiv 2403.10131).
+    """
     pairs: list[TrainingPair] = []
     for ingredient in recipe.ingredients:
         items = project.task(ingredient.task).items("train")[: ingredient.examples]
@@ -103,11 +121,18 @@ def training_pairs(project: Project, recipe: TrainingRecipe) -> list[TrainingPai
             )
         pairs.extend(
             TrainingPair(
-                messages=rendering.conversation(ingredient.prompt, item.query), target=item.target
+                messages=_taught(project, evidence, ingredient.prompt, item), target=item.target
             )
             for item in items
         )
     return pairs
+
+
+def _taught(
+    project: Project, evidence: Evidence, prompt: Prompt, item: Example
+) -> tuple[Message, ...]:
+    material = materials.of(project, evidence, prompt, item) or rendering.NO_MATERIAL
+    return rendering.conversation(prompt, item.query, material)
 
 
 def _store(files: Mapping[str, bytes], artifacts: Artifacts) -> str:

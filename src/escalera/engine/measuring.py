@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import rescoring
+from escalera.core.ladder import materials, rescoring
 from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call
@@ -20,8 +20,9 @@ from escalera.engine import scoring
 from escalera.engine.evaluation import Evaluator
 from escalera.engine.judging import Judging
 from escalera.engine.purse import Purse
+from escalera.engine.selecting import Selector
 from escalera.engine.together import all_or_first_error
-from escalera.ports import Invalid, Journal, Progress, Provider, Scoring
+from escalera.ports import Artifacts, Invalid, Journal, Progress, Provider, Retrieval, Scoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,8 @@ class Means:
     caps: Caps
     invalid: Invalid | None = None
     progress: Progress
+    artifacts: Artifacts
+    retrieval: Retrieval
 
 
 class Measurement:
@@ -68,6 +71,15 @@ class Measurement:
         self._means = means
         self.evidence = means.evidence
         self._purse = Purse(means.caps, means.evidence, self.record)
+        self._selector = Selector(
+            project=project,
+            evidence=means.evidence,
+            retrieval=means.retrieval,
+            artifacts=means.artifacts,
+            purse=self._purse,
+            record=self.record,
+            progress=means.progress,
+        )
 
     def ask(self, calls: Iterable[Call]) -> None:
         """Buy what the evidence does not hold yet of *calls*, which are walked several times.
@@ -77,6 +89,7 @@ class Measurement:
         Models are asked side by side, so a slow one holds up no other; they share the caps. Stops
         without an error where a cap is reached: what was answered is there.
         """
+        calls = self._prepared(calls)
         has = self.evidence.has
         models = dict.fromkeys(
             call.system.model for call in calls if not has(call.system, call.item, call.repeat)
@@ -84,6 +97,17 @@ class Measurement:
         outdated = rescoring.due(Case(project=self._project, evidence=self.evidence))
         if models or outdated:
             asyncio.run(self._ask_all(models, calls, outdated=outdated))
+
+    def _prepared(self, calls: Iterable[Call]) -> Iterable[Call]:
+        """*calls* with their material; those are left out for which a cap prevents choosing it."""
+        if all(call.ready for call in calls):
+            return calls
+        shown = _Shown(self._project, self.evidence, calls)
+        while (step := materials.due(self.evidence, shown.all())) is not None:
+            asyncio.run(self._selector.perform(step))
+            if self.evidence.chosen(step.selection, step.items[0]) is None:
+                break
+        return shown
 
     def record(self, events: Sequence[Event]) -> None:
         """Append *events* to the journal, then to the evidence."""
@@ -175,6 +199,22 @@ class _Calls:
             for call in self._wanted.calls(route, self._evidence):
                 if all(answering(other, call.item) != call.system for other in earlier):
                     yield call
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Calls with the material that was chosen for them; walked, those that have all of it."""
+
+    project: Project
+    evidence: Evidence
+    calls: Iterable[Call]
+
+    def all(self) -> Iterator[Call]:
+        """Also those whose material is still to be chosen."""
+        return materials.completed(self.project, self.evidence, self.calls)
+
+    def __iter__(self) -> Iterator[Call]:
+        return (call for call in self.all() if call.ready)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.budgeting import NOTHING, Caps, Cost
@@ -23,7 +23,7 @@ class Purse:
     """Caps over one body of evidence, which grows while calls are made."""
 
     def __init__(self, caps: Caps, evidence: Evidence, record: Record) -> None:
-        self._caps = caps
+        self.caps = caps
         self._evidence = evidence
         self._record = record
         self._reserved = NOTHING
@@ -48,13 +48,24 @@ class Purse:
             most -= 1
         return calls[:most]
 
-    @contextmanager
-    def held(self, calls: Sequence[Call]) -> Iterator[None]:
-        """Set the worst case of *calls* aside; at the end the evidence holds what they cost.
+    async def affords(self, cost: Cost) -> bool:
+        """Whether the caps allow *cost*. Waits while calls in flight may still give back."""
+        while not self._allows(cost):
+            if self._reserved == NOTHING:
+                return False
+            await self._freed.wait()
+        return True
 
-        Wait for `secured` before they are made.
+    def held(self, calls: Sequence[Call]) -> AbstractContextManager[None]:
+        """Set the worst case of *calls* aside, as `reserved` does."""
+        return self.reserved(self.caps.worst(calls))
+
+    @contextmanager
+    def reserved(self, worst: Cost) -> Iterator[None]:
+        """Set a cost aside; at the end the evidence holds what was really spent.
+
+        Wait for `secured` before it is spent.
         """
-        worst = self._caps.worst(calls)
         self._reserved += worst
         try:
             yield
@@ -65,7 +76,7 @@ class Purse:
 
     async def secured(self) -> None:
         """Return when what is held is in the journal. Workers of one turn share a transaction."""
-        if not self._caps.limited or self._secured.most(self._reserved) == self._secured:
+        if not self.caps.limited or self._secured.most(self._reserved) == self._secured:
             return
         if self._turn is None or self._turn.done():
             self._turn = asyncio.ensure_future(self._secure())
@@ -95,6 +106,8 @@ class Purse:
         self._secured = secured
 
     def _fits(self, calls: Sequence[Call]) -> bool:
+        return self._allows(self.caps.worst(calls))
+
+    def _allows(self, cost: Cost) -> bool:
         # What is secured is in the evidence already.
-        more = self._reserved + self._caps.worst(calls) - self._secured
-        return self._caps.fits(self._evidence.spent, more)
+        return self.caps.fits(self._evidence.spent, self._reserved + cost - self._secured)

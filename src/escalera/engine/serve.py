@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from escalera.core.prompts import rendering
 from escalera.domain.message import Decoding, Message, Query, Reply, Request
-from escalera.domain.system import Prompt, Route, System
+from escalera.domain.system import Material, Prompt, Route, System
 from escalera.errors import InputError
 from escalera.ports import Provider
+
+
+class Chooser(Protocol):
+    """Finds what the selections of a prompt choose for a query."""
+
+    async def material(self, prompt: Prompt, query: Query) -> Material:
+        """All that is shown with *query*."""
+
+    async def close(self) -> None:
+        """Release what is held; called once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +59,7 @@ class Answering:
     """A resolved call.
 
     `system` is the digest of what answers; `task` is None for a base model. `prompt` says which
-    part of the reply is the answer.
+    part of the reply is the answer. `sources` are the ids of the passages that the model was shown.
     """
 
     system: str
@@ -56,6 +67,7 @@ class Answering:
     prompt: Prompt
     request: Request
     provider: Provider
+    sources: tuple[str, ...] = ()
 
     def answer(self, reply: str) -> str:
         """The part of a whole reply that answers."""
@@ -86,7 +98,8 @@ class Desk:
 
     The route answers as *label*, and each of its tasks as `label/task`; every base model answers
     raw, by its name. `infer` tells the query type of a message; None when the caller declares it,
-    and then a route of several tasks has no name of its own.
+    and then a route of several tasks has no name of its own. `chooser` finds the material of a
+    prompt that chooses some for every query.
     """
 
     def __init__(
@@ -96,10 +109,12 @@ class Desk:
         route: Route | None,
         models: Mapping[str, Served],
         infer: Callable[[str], str] | None,
+        chooser: Chooser | None = None,
     ) -> None:
         self._label = label
         self._models = dict(models)
         self._infer = infer
+        self._chooser = chooser
         self._systems: dict[str, System] = {}
         if route is not None:
             self._systems = {branch.task: branch.system for branch in route.branches}
@@ -111,8 +126,13 @@ class Desk:
         tasks = (f"{self._label}/{task}" for task in self._systems)
         return (*own, *tasks, *self._models)
 
-    def resolve(self, model: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
-        """The call that answers *messages* under the name *model*."""
+    async def resolve(
+        self, model: str, messages: Sequence[Message], overrides: Overrides
+    ) -> Answering:
+        """The call that answers *messages* under the name *model*.
+
+        Raises `ProviderError` where material is chosen by embeddings and they cannot be had.
+        """
         if model not in self.names():
             raise InputError(self.unknown(model))
         if not messages:
@@ -121,12 +141,15 @@ class Desk:
             return self._raw(model, messages, overrides)
         self._check_turns(messages)
         task = model.removeprefix(self._label).removeprefix("/")
-        return self._branch(task or self._type_of(messages[-1].content), messages, overrides)
+        task = task or self._type_of(messages[-1].content)
+        return await self._branch(task, messages, overrides)
 
     async def close(self) -> None:
-        """Close every provider; called once, when serving ends."""
+        """Close every provider and the chooser; called once, when serving ends."""
         for served in self._models.values():
             await served.provider.close()
+        if self._chooser is not None:
+            await self._chooser.close()
 
     def unknown(self, model: str) -> str:
         """Why *model* is not a name here, and what is."""
@@ -145,6 +168,11 @@ class Desk:
                 raise InputError(
                     f"The route's system for {task!r} needs the model {system.model!r}, "
                     f"but the models are {sorted(self._models)}. Add it to the project file."
+                )
+            if system.prompt.selections and self._chooser is None:
+                raise InputError(
+                    f"The route's system for {task!r} chooses examples or passages for each query, "
+                    "and this desk has nothing to choose from: pass a `chooser`."
                 )
         taken = {self._label, *(f"{self._label}/{task}" for task in self._systems)}
         clashes = taken & self._models.keys()
@@ -184,14 +212,20 @@ class Desk:
             provider=served.provider,
         )
 
-    def _branch(self, task: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
+    async def _branch(
+        self, task: str, messages: Sequence[Message], overrides: Overrides
+    ) -> Answering:
         measured = self._systems[task]
         system = replace(measured, decoding=overrides.on(measured.decoding))
         query = Query(input=messages[-1].content, history=tuple(messages[:-1]))
+        material = rendering.NO_MATERIAL
+        if system.prompt.selections and self._chooser is not None:
+            material = await self._chooser.material(system.prompt, query)
         return Answering(
             system=system.digest,
             task=task,
             prompt=system.prompt,
-            request=rendering.request(system, query),
+            request=rendering.request(system, query, material=material),
             provider=self._models[system.model].provider,
+            sources=tuple(passage.id for passage in material.passages),
         )

@@ -15,7 +15,7 @@ from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
 from escalera.domain.judge import PREFIX
 from escalera.errors import BadOption
 from escalera.settings import judge_checks, scorer_table
-from escalera.settings.tables import LoraTable, ModelTable, ProjectFile, TaskTable
+from escalera.settings.tables import ContextTable, LoraTable, ModelTable, ProjectFile, TaskTable
 
 OPERATOR_NAMES = tuple(operator.name for operator in OPERATORS)
 
@@ -78,6 +78,7 @@ def _climb(found: ProjectFile) -> list[_Check]:
         (_positive(budget.calls), "budget.calls", budget.calls, "above 0"),
         (_positive(budget.tokens), "budget.tokens", budget.tokens, "above 0"),
         (_positive(budget.minutes), "budget.minutes", budget.minutes, "a finite number above 0"),
+        (climb.example_tokens > 0, "climb.example_tokens", climb.example_tokens, "above 0"),
     ]
 
 
@@ -110,6 +111,19 @@ def _task(key: str, task: TaskTable) -> list[_Check]:
         (task.max_tokens > 0, f"{key}.max_tokens", task.max_tokens, "above 0"),
         (_payable(value), f"{key}.value_per_point", value, _PAYABLE),
         (share is None or 0 <= share <= 1, f"{key}.share", share, "in [0, 1]"),
+        *([] if task.context is None else _context(f"{key}.context", task.context)),
+    ]
+
+
+def _context(key: str, context: ContextTable) -> list[_Check]:
+    chunk, overlap = context.chunk, context.overlap
+    return [
+        (bool(context.documents), f"{key}.documents", context.documents, "at least one pattern"),
+        (20 <= chunk <= 5000, f"{key}.chunk", chunk, "from 20 to 5000 words"),
+        (0 <= overlap <= chunk // 2, f"{key}.overlap", overlap, "from 0 to half of `chunk`"),
+        (0 < context.top <= 50, f"{key}.top", context.top, "from 1 to 50"),
+        (context.tokens > 0, f"{key}.tokens", context.tokens, "above 0"),
+        (bool(context.methods), f"{key}.methods", context.methods, "at least one method"),
     ]
 
 
@@ -144,6 +158,7 @@ def _models(found: ProjectFile) -> list[Problem]:
         if name not in OPERATOR_NAMES:
             known = f"Choose from {', '.join(OPERATOR_NAMES)}"
             wrong.append(("climb.operators", f"{name!r} is not an operator", known))
+    wrong += _embedding(found)
     for name, model in found.models.items():
         key = f"models.{name}"
         if sum(place is not None for place in (model.path, model.hub, model.base_url)) != 1:
@@ -162,6 +177,21 @@ def _models(found: ProjectFile) -> list[Problem]:
             rule = f"Leave it out, or name some of {', '.join(able)}"
             wrong.append((f"{key}.output", f"{unable!r} is not what {where} can do", rule))
     return wrong
+
+
+def _embedding(found: ProjectFile) -> list[Problem]:
+    """The model for embeddings is there where it is named, and named where it is needed."""
+    named, known = found.climb.embedding, f"Name one of {sorted(found.models)!r}"
+    if named is not None and named not in found.models:
+        return [("climb.embedding", f"{named!r} is not under [models]", known)]
+    needing = [
+        f"tasks.{name}.context.methods"
+        for name, task in found.tasks.items()
+        if task.context is not None and "embedding" in task.context.methods
+    ]
+    if named is None and needing:
+        return [(needing[0], "'embedding' needs a model", f"Set climb.embedding. {known}")]
+    return []
 
 
 def _tasks(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:

@@ -28,6 +28,7 @@ def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Poli
         replay=tables.climb.replay,
         operators=None if tables.climb.operators is None else tuple(tables.climb.operators),
         seed=tables.project.seed,
+        example_tokens=tables.climb.example_tokens,
     )
 
 

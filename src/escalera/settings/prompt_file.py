@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +12,7 @@ import msgspec
 from escalera.core.prompts import templates
 from escalera.domain.dataset import Example
 from escalera.domain.message import Message, Role
+from escalera.domain.selection import Selection
 from escalera.domain.system import Prompt
 from escalera.domain.task import NamedPrompt
 from escalera.errors import ProjectError, TemplateError
@@ -35,8 +36,17 @@ class PromptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     marker: str = ""
 
 
-def load(file: Path, *, task: str, project: Path, examples: Sequence[Example]) -> NamedPrompt:
+def load(
+    file: Path,
+    *,
+    task: str,
+    project: Path,
+    examples: Sequence[Example],
+    passages: tuple[Selection, ...] = (),
+) -> NamedPrompt:
     """The prompt in *file*, which *project* names for *task*.
+
+    A prompt with the input `passages` gets those that the first of *passages* chooses.
 
     It is called by the name of the file. Raises `ProjectError` for a file that cannot be read, that
     is no prompt, whose templates use what it does not declare, or that needs a field which one of
@@ -45,12 +55,16 @@ def load(file: Path, *, task: str, project: Path, examples: Sequence[Example]) -
     found = _parsed(file, task=task, project=project)
     _check_turns(file, found)
     _check_inputs(file, found)
-    _check_items(file, found, examples)
+    _check_items(file, found, examples, known={"input", *(["passages"] if passages else [])})
     turns = [Message(role=turn.role, content=turn.content) for turn in found.messages]
     *before, last = turns
     system = before.pop(0).content if before and before[0].role == "system" else ""
     prompt = Prompt(
-        system=system, turns=tuple(before), template=last.content, marker=found.marker.strip()
+        system=system,
+        turns=tuple(before),
+        template=last.content,
+        marker=found.marker.strip(),
+        selections=passages[:1] if "passages" in found.inputs else (),
     )
     return NamedPrompt(name=file.stem, prompt=prompt)
 
@@ -103,8 +117,10 @@ def _check_inputs(file: Path, found: PromptFile) -> None:
         _refuse(file, "the last message", rule, "Write {{ input }} where it belongs")
 
 
-def _check_items(file: Path, found: PromptFile, examples: Sequence[Example]) -> None:
-    needed = set(found.inputs) - {"input"}
+def _check_items(
+    file: Path, found: PromptFile, examples: Sequence[Example], *, known: Set[str]
+) -> None:
+    needed = set(found.inputs) - known
     if not needed:
         return
     for example in examples:

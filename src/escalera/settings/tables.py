@@ -10,6 +10,7 @@ from escalera.domain.contract import OutputMode
 from escalera.domain.judge import JudgeKind
 from escalera.domain.project import RungName, Spending
 from escalera.domain.recipe import LoraLevers
+from escalera.domain.selection import SearchMethod
 from escalera.domain.task import PromptParts
 
 
@@ -70,6 +71,8 @@ class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     replay: float = 0.25
     operators: list[str] | None = None
     proposer: str | None = None
+    embedding: str | None = None
+    example_tokens: int = 4000
 
 
 class LoraTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -120,6 +123,17 @@ class JudgeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return [self.model] if isinstance(self.model, str) else self.model
 
 
+class ContextTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[tasks.NAME.context]`: documents whose passages are shown. Sizes are in words."""
+
+    documents: list[str]
+    chunk: int = 200
+    overlap: int = 40
+    top: int = 3
+    tokens: int = 4000
+    methods: list[SearchMethod] = msgspec.field(default_factory=lambda: ["bm25"])
+
+
 class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[tasks.NAME]`: one query type."""
 
@@ -134,6 +148,7 @@ class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     labels: str | None = None
     schema: str | None = None
     prompt: PromptTable = PromptTable()
+    context: ContextTable | None = None
 
 
 class ProjectFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

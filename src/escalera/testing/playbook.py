@@ -13,18 +13,21 @@ from typing import TypeVar
 
 from escalera.core.evaluation import scorers
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import planner, rescoring, steps
+from escalera.core.ladder import materials, planner, rescoring, steps
 from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Step
+from escalera.core.prompts import choosing, overlap
 from escalera.domain.dataset import Example, Examples, Split
 from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted, Trained
 from escalera.domain.message import Usage
 from escalera.domain.project import RUNGS, BaseModel, Budget, ModelPrice, Policy, Project, RungName
 from escalera.domain.recipe import LoraLevers, MergePlan, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
+from escalera.domain.selection import Passage, Selected
 from escalera.domain.system import System
 from escalera.domain.task import PromptParts, Task
 from escalera.domain.verdict import Figure
+from escalera.testing import retrieval
 
 VERSION = "playbook"
 ITEMS: Mapping[Split, int] = {"train": 12, "search": 24, "confirm": 100}
@@ -204,8 +207,8 @@ def perform(
             return _asked(step, project, evidence, answers)
         case steps.Train() | steps.Merge():
             return [_adapted(step)]
-        case steps.FitRouter():
-            return [_fitted(project, infer)]
+        case steps.FitRouter() | steps.Select():
+            return _learned(step, project, infer)
         case steps.Propose():
             return list(step.events)
         case steps.Rewrite():
@@ -282,6 +285,45 @@ def _adapted(step: steps.Train | steps.Merge) -> Event:
     if isinstance(step, steps.Merge):
         return Merged(plan=step.plan, adapter=merge_of(step.plan), seconds=1.0)
     return _trained(step.recipe)
+
+
+def _learned(
+    step: steps.FitRouter | steps.Select, project: Project, infer: Callable[[Example], str]
+) -> list[Event]:
+    if isinstance(step, steps.Select):
+        return _selected(step, project)
+    return [_fitted(project, infer)]
+
+
+def _selected(step: steps.Select, project: Project) -> list[Event]:
+    """Choices by words, whatever the method, with the guard; a word is a token."""
+    selection = step.selection
+    entries = [*materials.task_of(project.tasks, selection).pool(selection.kind).entries.values()]
+    search = retrieval.index([choosing.searched(entry) for entry in entries])
+    examples = [entry for entry in entries if isinstance(entry, Example)]
+    passages = [entry for entry in entries if isinstance(entry, Passage)]
+    guard = overlap.Twins(examples) if examples else overlap.Copies(passages)
+    found: list[Event] = []
+    for item in step.items:
+        choice = choosing.choose(
+            selection,
+            entries,
+            search(overlap.said(item.query)),
+            leaking=guard.of(item),
+            count=lambda text: len(text.split()),
+        )
+        found.append(
+            Selected(
+                selection=selection.digest,
+                item=item.id,
+                item_digest=item.digest,
+                chosen=choice.chosen,
+                leaks=choice.leaks,
+                dropped=choice.dropped,
+                tokens=choice.tokens,
+            )
+        )
+    return found
 
 
 def _trained(recipe: TrainingRecipe) -> Trained:

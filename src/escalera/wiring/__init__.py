@@ -6,14 +6,13 @@ when they are first needed, so that reading, reporting and remote models never l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from escalera.core.evidence import Evidence
+from escalera.core.ladder import showing
 from escalera.core.ladder.budgeting import Caps
-from escalera.domain.dataset import Example
-from escalera.domain.judge import Label, Panel
 from escalera.domain.project import BaseModel, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
@@ -26,22 +25,14 @@ from escalera.edges.scoring.desk import OPTIONS
 from escalera.engine import making
 from escalera.engine.climb import Ports
 from escalera.engine.contracts import Repairing
+from escalera.engine.library import Library
 from escalera.engine.measuring import Means
 from escalera.engine.serve import Served
 from escalera.errors import ProjectError
-from escalera.ports import Merger, Progress, Provider, Scoring, Trainer
-from escalera.settings import (
-    data_file,
-    labels_file,
-    panels,
-    policies,
-    project_file,
-    prompt_file,
-    schema_file,
-    scorer_table,
-)
-from escalera.settings.tables import ModelTable, ProjectFile, TaskTable
-from escalera.wiring import models, scorers
+from escalera.ports import Merger, Progress, Provider, Retrieval, Scoring, Trainer
+from escalera.settings import panels, policies, project_file, prompt_file
+from escalera.settings.tables import ModelTable, ProjectFile
+from escalera.wiring import models, retrieval, scorers, task_tables
 from escalera.wiring.models import cores, require_local
 
 
@@ -79,6 +70,20 @@ class Installation:
             merger=_merger,
             other=self.provider,
             invalid=schemas.invalid,
+            retrieval=self.retrieval(),
+        )
+
+    def retrieval(self) -> Retrieval:
+        """What examples and passages are chosen with."""
+        return retrieval.of(self.file, self.tables, self.project)
+
+    def library(self, evidence: Evidence) -> Library:
+        """What the prompts of a route choose from, when it is served."""
+        return Library(
+            self.project.tasks,
+            retrieval=self.retrieval(),
+            artifacts=self.artifacts(),
+            embedded=evidence.embedded,
         )
 
     def means(
@@ -93,6 +98,8 @@ class Installation:
         asked = [*self.project.graders, *map(self.base_model, names)]
         for model in asked:
             _affordable(self.file, self.tables, model)
+        if self.project.embedder is not None:
+            asked.append(self.project.embedder)
         prices = {model.name: model.price for model in asked}
         return Means(
             journal=journal,
@@ -102,12 +109,15 @@ class Installation:
             caps=Caps(budget=self.project.budget, prices=prices),
             invalid=schemas.invalid,
             progress=progress,
+            artifacts=self.artifacts(),
+            retrieval=self.retrieval(),
         )
 
     def prompt(self, task: Task, file: Path) -> NamedPrompt:
         """The prompt in *file*, checked against the items of *task*."""
+        passages = showing.documents(self.project, task)
         return prompt_file.load(
-            file, task=task.name, project=self.file, examples=tuple(task.examples)
+            file, task=task.name, project=self.file, examples=task.examples, passages=passages
         )
 
     def base_model(self, name: str) -> BaseModel:
@@ -188,14 +198,15 @@ def install(file: Path) -> Installation:
     tables = project_file.load(file, scorers=OPTIONS)
     model = models.base_model(file, tables.climb.model, tables.models[tables.climb.model])
     graders = _graders(file, tables)
-    proposer = None
-    if tables.climb.proposer is not None:
-        name = tables.climb.proposer
-        proposer = models.base_model(file, name, tables.models[name])
-    for asked in (model, *graders.values(), *([] if proposer is None else [proposer])):
+    proposer = _named(file, tables, tables.climb.proposer)
+    embedder = _named(file, tables, tables.climb.embedding, chats=False)
+    for asked in (model, *graders.values(), proposer, embedder):
         _affordable(file, tables, asked)
     judges = {name: panels.panel(name, table, graders) for name, table in tables.judges.items()}
-    tasks = tuple(_task(file, tables, name, judges) for name in tables.tasks)
+    tasks = tuple(
+        task_tables.load(file, tables, name, judges=judges, model=model, embedder=embedder)
+        for name in tables.tasks
+    )
     if any(task.schema is not None for task in tasks):
         model = replace(model, output=policies.modes(tables.models[model.name]))
     project = Project(
@@ -208,6 +219,7 @@ def install(file: Path) -> Installation:
         judges=tuple(judges.values()),
         graders=tuple(graders.values()),
         proposer=proposer,
+        embedder=embedder,
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
 
@@ -255,49 +267,10 @@ def _graders(file: Path, tables: ProjectFile) -> dict[str, BaseModel]:
     return {name: models.base_model(file, name, tables.models[name]) for name in names}
 
 
-def _labels(
-    file: Path, name: str, table: TaskTable, examples: Sequence[Example], panel: Panel
-) -> tuple[Label, ...]:
-    if table.labels is None:
-        return ()
-    path, ids = file.parent / table.labels, (example.id for example in examples)
-    return labels_file.load(path, task=name, project=file, items=ids, scale=panel.scale)
-
-
-def _task(file: Path, tables: ProjectFile, name: str, judges: Mapping[str, Panel]) -> Task:
-    table = tables.tasks[name]
-    panel = panels.named(scorer_table.kind(table.scorer), judges)
-    refuses: Callable[[str], str | None] = data_file.accepts
-    if panel is None:
-        chosen = scorers.chosen(file, tables, name)
-        scorer, refuses = chosen.identity, chosen.refuses
-    else:
-        scorer = panel.scorer
-    examples = data_file.load(file.parent / table.data, task=name, project=file, refuses=refuses)
-    prompts = [
-        prompt_file.load(file.parent / named, task=name, project=file, examples=examples)
-        for named in table.prompt.files
-    ]
-    schema = None
-    if table.schema is not None:
-        schema = schema_file.load(table.schema, task=name, project=file)
-        schemas.check(schema, examples, task=name, project=file)
-    share = table.share if table.share is not None else 1 / len(tables.tasks)
-    return Task(
-        name=name,
-        title=table.title or name.replace("_", " "),
-        scorer=scorer,
-        bar=table.bar,
-        margin=table.margin,
-        share=share,
-        value_per_point=table.value_per_point,
-        max_tokens=table.max_tokens,
-        parts=table.prompt.parts(),
-        examples=examples.in_order(seed=tables.project.seed),
-        prompts=tuple(prompts),
-        labels=() if panel is None else _labels(file, name, table, examples, panel),
-        schema=schema,
-    )
+def _named(
+    file: Path, tables: ProjectFile, name: str | None, *, chats: bool = True
+) -> BaseModel | None:
+    return None if name is None else models.base_model(file, name, tables.models[name], chats=chats)
 
 
 def _state(file: Path, tables: ProjectFile) -> Path:
@@ -314,9 +287,9 @@ def _state(file: Path, tables: ProjectFile) -> Path:
     return state
 
 
-def _affordable(file: Path, tables: ProjectFile, model: BaseModel) -> None:
+def _affordable(file: Path, tables: ProjectFile, model: BaseModel | None) -> None:
     """A cap on money needs a price: without one it could not be kept."""
-    if tables.budget.money is not None and model.price is None:
+    if tables.budget.money is not None and model is not None and model.price is None:
         raise ProjectError(
             file=str(file),
             key=f"models.{model.name}.price",

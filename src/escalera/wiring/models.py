@@ -15,6 +15,7 @@ from escalera.edges.providers.endpoint import Endpoint
 from escalera.edges.providers.openai_http import OpenAIHTTP
 from escalera.edges.scoring.binding import Embedder, Encoder
 from escalera.errors import MissingExtra, ProjectError
+from escalera.ports import Embedder as PricedEmbedder
 from escalera.ports import Provider
 from escalera.settings import project_file
 from escalera.settings.tables import ModelTable, PriceTable
@@ -22,10 +23,10 @@ from escalera.settings.tables import ModelTable, PriceTable
 TINY_BYTES = 64_000_000
 
 
-def base_model(file: Path, name: str, table: ModelTable) -> BaseModel:
+def base_model(file: Path, name: str, table: ModelTable, *, chats: bool = True) -> BaseModel:
     """A model of the project file, with what identifies its weights."""
     if table.local:
-        revision = model_files.revision(folder(file, table))
+        revision = model_files.revision(folder(file, table), chats=chats)
         price = _price(table.price)
     else:
         revision = digest_of([table.base_url, table.model])
@@ -61,6 +62,14 @@ def embedder(file: Path, name: str, table: ModelTable) -> Embedder:
         revision=base_model(file, name, table).revision,
         open=lambda: EmbeddingsHTTP(asked, clock=SystemClock(), concurrency=most),
     )
+
+
+def priced_embedder(name: str, table: ModelTable) -> PricedEmbedder:
+    """An endpoint that is asked for embeddings, each call with its usage and its price."""
+    from escalera.edges.providers.openai_embeddings import OpenAIEmbeddings
+
+    price = _remote_price(table)
+    return OpenAIEmbeddings(_endpoint(name, table), clock=SystemClock(), price=price)
 
 
 def is_tiny(folder: Path) -> bool:

@@ -8,9 +8,11 @@ import pytest
 
 from escalera.domain.contract import OutputContract
 from escalera.domain.message import Decoding, Message
+from escalera.domain.selection import Selection
 from escalera.domain.system import Branch, Prompt, Route, Shot, System
 
 TURNS = (Message(role="user", content="Hello."),)
+CHOOSING = Selection(kind="examples", count=2, order="nearest last", tokens=9, pool="p")
 SHOT = Shot(input="two more", target="+2")
 PROMPT = Prompt(system="You change orders.", shots=(SHOT,), template="Message: {{ input }}")
 SYSTEM = System(model="base", revision="r1", prompt=PROMPT, decoding=Decoding(), adapter="a")
@@ -39,6 +41,7 @@ def test_the_digests_are_written_in_stone():
         replace(SYSTEM, prompt=replace(PROMPT, template="{{ input }}")),
         replace(SYSTEM, prompt=replace(PROMPT, turns=(Message(role="user", content="Hi."),))),
         replace(SYSTEM, prompt=replace(PROMPT, marker="Answer:")),
+        replace(SYSTEM, prompt=replace(PROMPT, selections=(CHOOSING,))),
         replace(SYSTEM, prompt=replace(PROMPT, shots=(replace(SHOT, history=TURNS),))),
         replace(SYSTEM, prompt=replace(PROMPT, shots=(replace(SHOT, fields=(("a", "1"),)),))),
         replace(SYSTEM, output=OutputContract(schema="{}", mode="prompt")),
@@ -63,7 +66,14 @@ def test_no_field_is_left_out_of_this_test():
         "adapter",
         "output",
     ]
-    assert [f.name for f in fields(Prompt)] == ["system", "turns", "shots", "template", "marker"]
+    assert [f.name for f in fields(Prompt)] == [
+        "system",
+        "turns",
+        "shots",
+        "template",
+        "marker",
+        "selections",
+    ]
     assert [f.name for f in fields(Shot)] == ["input", "target", "history", "fields"]
     assert [f.name for f in fields(Decoding)] == ["max_tokens", "temperature", "top_p", "seed"]
     assert [f.name for f in fields(Route)] == ["branches", "router"]

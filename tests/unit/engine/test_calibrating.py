@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from tests.unit.engine.test_judging import OTHER, PRICE, SYSTEM, World
 
@@ -12,8 +13,10 @@ from escalera.domain.event import Judged
 from escalera.domain.judge import Label
 from escalera.domain.project import Budget
 from escalera.domain.system import Branch, Route
+from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import calibrating
 from escalera.engine.measuring import Means
+from escalera.testing.retrieval import retrieval
 from escalera.testing.scoring import PureScoring
 
 
@@ -32,6 +35,8 @@ def run(world, project, budget=None):
         provider=lambda _: world.judge,
         caps=Caps(budget=budget or Budget(), prices={"large": PRICE, "base": PRICE}),
         progress=lambda *_: None,
+        artifacts=FolderArtifacts(Path("unused")),
+        retrieval=retrieval(),
     )
     return calibrating.run(project, world.panel, means)
 

@@ -18,6 +18,7 @@ from escalera.errors import JournalConflict, ProviderUnavailable, TrainingError
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 from escalera.testing.playbook import DECLARED
+from escalera.testing.retrieval import retrieval
 from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import Faults, ScriptedProvider
 
@@ -91,6 +92,7 @@ class World:
             trainer=lambda: self._make("trainer", self.names),
             merger=lambda: self._make("merger", self.names),
             invalid=lambda *_: None,
+            retrieval=retrieval(),
         )
 
     def seconds(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from escalera.core.evidence import fold
 from escalera.core.ladder.budgeting import Caps
@@ -10,11 +11,13 @@ from escalera.domain.event import Looked
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget
 from escalera.domain.system import Branch, Prompt, Route, System
+from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import comparing
 from escalera.engine.measuring import Means
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 from escalera.testing.playbook import DECLARED, luck
+from escalera.testing.retrieval import retrieval
 from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import ScriptedProvider
 
@@ -61,6 +64,8 @@ class World:
             caps=self.caps,
             invalid=lambda *_: None,
             progress=lambda *_: None,
+            artifacts=FolderArtifacts(Path("unused")),
+            retrieval=retrieval(),
         )
         return comparing.run(PROJECT, PROJECT.tasks, candidate, incumbent, means)
 

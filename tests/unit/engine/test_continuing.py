@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +16,14 @@ from escalera.domain.event import Looked, Observed
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget
 from escalera.domain.system import Branch, Prompt, Route, System
+from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import continuing
 from escalera.engine.continuing import Pair
 from escalera.engine.measuring import Means
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 from escalera.testing.playbook import DECLARED, luck
+from escalera.testing.retrieval import retrieval
 from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import ScriptedProvider
 
@@ -83,6 +86,8 @@ class World:
             provider=self.asked.__getitem__,
             caps=self.caps,
             progress=lambda *_: None,
+            artifacts=FolderArtifacts(Path("unused")),
+            retrieval=retrieval(),
         )
         pair = Pair(candidate=candidate, incumbent=OLD, mode=mode)
         return continuing.run(PROJECT, pair, means, buy=buy)

@@ -12,7 +12,8 @@ from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Evaluate
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget, ModelPrice
-from escalera.domain.system import Prompt, System
+from escalera.domain.selection import Selection
+from escalera.domain.system import Material, Prompt, System
 from escalera.engine.evaluation import Evaluator
 from escalera.engine.purse import Purse
 from escalera.errors import (
@@ -330,6 +331,29 @@ def test_a_request_that_was_answered_is_not_bought_for_another_target():
     assert provider.requests == []
     assert [(event.score, event.bought) for event in flat(units)] == [(0.0, False)] * 3
     assert evidence.spent.calls == 20
+
+
+def test_a_request_that_two_systems_make_is_bought_once():
+    """Two selections may choose the same for an item; killed anywhere, as much is bought."""
+    texts = [
+        Selection(kind="examples", count=count, order="nearest last", tokens=9, pool="p")
+        for count in (2, 4)
+    ]
+    both = tuple(replace(SMALL, prompt=Prompt(selections=(one,))) for one in texts)
+    calls = tuple(
+        Call(system=system, item=item, material=Material()) for system in both for item in ITEMS
+    )
+    step = replace(STEP, calls=calls)
+    provider, evidence = ScriptedProvider(right, unit=3), fold([])
+    units, _, _ = perform(provider, evidence=evidence, step=step)
+    assert len(provider.requests) == evidence.spent.calls == len(ITEMS)
+    assert all(evidence.has(call.system, call.item) for call in calls)
+    for some in (1, 4, 10, 15):
+        before = flat(units)[:some]
+        again, after = ScriptedProvider(right, unit=3), fold(before)
+        perform(again, evidence=after, before=before, step=step)
+        assert after.spent.calls == len(ITEMS)
+        assert len(after.answers) == 2 * len(ITEMS)
 
 
 @pytest.mark.parametrize(

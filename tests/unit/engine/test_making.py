@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from escalera.core.evidence import Evidence
 from escalera.core.ladder.steps import FitRouter, Merge, Train
 from escalera.core.prompts import rendering
 from escalera.domain.dataset import Examples
@@ -92,6 +93,7 @@ def train(artifacts, trainer):
     return making.train(
         Train(rung="lora", recipe=RECIPE),
         project=PROJECT,
+        evidence=Evidence(),
         trainer=trainer,
         artifacts=artifacts,
         progress=ignore,
@@ -134,7 +136,7 @@ def test_changed_data_are_no_recipe(changed):
     """An adapter must be what its recipe says: other items are refused, with the remedy."""
     project = playbook.project(changed, B)
     with pytest.raises(EvidenceMissing, match="'a' are not those of the recipe"):
-        making.training_pairs(project, RECIPE)
+        making.training_pairs(project, Evidence(), RECIPE)
 
 
 def test_a_merge_reads_the_adapters_in_the_order_of_the_plan(artifacts):

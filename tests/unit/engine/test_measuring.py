@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 from escalera.core.evidence import fold
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget, ModelPrice
 from escalera.domain.system import Branch, Prompt, Route, System
+from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import measuring
 from escalera.engine.measuring import Means, Wanted
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
+from escalera.testing.retrieval import retrieval
 from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import ScriptedProvider
 
@@ -51,6 +54,8 @@ class World:
             caps=caps,
             invalid=lambda *_: None,
             progress=lambda *_: None,
+            artifacts=FolderArtifacts(Path("unused")),
+            retrieval=retrieval(),
         )
         measuring.run(PROJECT, [route(model) for model in models], wanted, means)
         return evidence
@@ -133,6 +138,8 @@ def test_a_system_that_two_routes_share_is_asked_once():
         provider=world.asked.__getitem__,
         caps=Caps(budget=Budget(), prices=dict.fromkeys("xy", PRICE)),
         progress=lambda *_: None,
+        artifacts=FolderArtifacts(Path("unused")),
+        retrieval=retrieval(),
     )
     measuring.run(PROJECT, [route("x"), mixed, route("y")], ALL, means)
     assert world.calls() == {"x": 32, "y": 32}

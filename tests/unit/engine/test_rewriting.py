@@ -25,6 +25,7 @@ from escalera.engine.purse import Purse
 from escalera.errors import ProviderUnavailable
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
+from escalera.testing.retrieval import retrieval
 from escalera.testing.scoring import PureScoring
 from escalera.testing.scripted import Faults, ScriptedProvider
 
@@ -133,6 +134,7 @@ class Searched:
             trainer=None,
             merger=None,
             other={"writer": self.writer}.__getitem__,
+            retrieval=retrieval(),
         )
 
     def run(self):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from escalera.core.prompts import rendering
@@ -46,6 +48,10 @@ def desk(route: Route | None = BOTH, *, infers: bool = True) -> Desk:
     )
 
 
+def resolved(found: Desk, *asked):
+    return asyncio.run(found.resolve(*asked))
+
+
 def user(text: str) -> Message:
     return Message(role="user", content=text)
 
@@ -61,30 +67,30 @@ def system(text: str) -> Message:
 def test_the_route_infers_the_type_from_the_last_message() -> None:
     """The router sees what is to be answered, not the history, and its branch answers."""
     talk = (user("nice shop"), assistant("thanks"), user("change my order"))
-    found = desk().resolve("support", talk, NONE)
+    found = resolved(desk(), "support", talk, NONE)
     assert found.task == "orders"
     assert found.system == ORDERS.digest
     assert found.provider is SMALL.provider
-    assert desk().resolve("support", (user("change my order"), user("nice")), NONE).task == (
+    assert resolved(desk(), "support", (user("change my order"), user("nice")), NONE).task == (
         "feedback"
     )
 
 
 def test_a_lone_message_gets_exactly_the_measured_request() -> None:
     """One user message makes the very call that the evidence is about."""
-    found = desk().resolve("support/orders", (user("one less"),), NONE)
+    found = resolved(desk(), "support/orders", (user("one less"),), NONE)
     assert found.request == rendering.request(ORDERS, Query(input="one less"))
 
 
 def test_a_declared_task_is_not_inferred() -> None:
     """`label/task` takes the task at its word, even where the router would say another."""
-    assert desk().resolve("support/feedback", (user("my order"),), NONE).task == "feedback"
+    assert resolved(desk(), "support/feedback", (user("my order"),), NONE).task == "feedback"
 
 
 def test_earlier_turns_stay_between_shots_and_last_message() -> None:
     """The conversation so far follows the prompt's examples and precedes the message."""
     talk = (user("hello"), assistant("hi"), user("one less"))
-    found = desk().resolve("support/orders", talk, NONE)
+    found = resolved(desk(), "support/orders", talk, NONE)
     assert [turn.content for turn in found.request.messages] == [
         "You change orders.",
         "Message: two more",
@@ -98,7 +104,7 @@ def test_earlier_turns_stay_between_shots_and_last_message() -> None:
 def test_a_base_model_takes_messages_untouched() -> None:
     """By its own name a model answers raw: a system message is the caller's business."""
     talk = (system("Be brief."), user("hello"))
-    found = desk().resolve("small", talk, NONE)
+    found = resolved(desk(), "small", talk, NONE)
     assert found.request.messages == talk
     assert found.request.adapter is None
     assert found.task is None
@@ -109,30 +115,30 @@ def test_a_base_model_takes_messages_untouched() -> None:
 def test_overrides_change_the_decoding_and_the_digest() -> None:
     """A system with another decoding is another system, and its digest says so."""
     talk = (user("one less"),)
-    found = desk().resolve("support/orders", talk, Overrides(temperature=0.5, seed=3))
+    found = resolved(desk(), "support/orders", talk, Overrides(temperature=0.5, seed=3))
     assert found.request.decoding == Decoding(max_tokens=32, temperature=0.5, top_p=1.0, seed=3)
     assert found.system != ORDERS.digest
-    same = desk().resolve("support/orders", talk, Overrides(max_tokens=32))
+    same = resolved(desk(), "support/orders", talk, Overrides(max_tokens=32))
     assert same.system == ORDERS.digest
 
 
 def test_a_callers_system_message_is_refused_with_the_remedy() -> None:
     """The measured prompt cannot be extended; the error says who takes system messages."""
     with pytest.raises(InputError, match=r"measured would not be what answers.*'small', 'large'"):
-        desk().resolve("support", (system("Be rude."), user("order")), NONE)
+        resolved(desk(), "support", (system("Be rude."), user("order")), NONE)
 
 
 @pytest.mark.parametrize("talk", [(), (user("hi"), assistant("hello"))])
 def test_a_conversation_must_end_with_the_user(talk: tuple[Message, ...]) -> None:
     """There must be a message to answer."""
     with pytest.raises(InputError, match="must be the user's"):
-        desk().resolve("support", talk, NONE)
+        resolved(desk(), "support", talk, NONE)
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
     """A wrong name tells the right ones."""
     with pytest.raises(InputError, match=r"'gpt'.*'support', 'support/orders'.*'small'"):
-        desk().resolve("gpt", (user("hi"),), NONE)
+        resolved(desk(), "gpt", (user("hi"),), NONE)
 
 
 def test_a_declared_route_has_no_name_without_task() -> None:
@@ -140,13 +146,13 @@ def test_a_declared_route_has_no_name_without_task() -> None:
     declared = desk(infers=False)
     assert declared.names() == ("support/orders", "support/feedback", "small", "large")
     with pytest.raises(InputError, match=r"does not infer the query type.*'support/orders'"):
-        declared.resolve("support", (user("order"),), NONE)
+        resolved(declared, "support", (user("order"),), NONE)
 
 
 def test_a_route_of_one_task_needs_no_router() -> None:
     """With one branch there is nothing to infer."""
     alone = desk(Route(branches=(Branch(task="orders", system=ORDERS),)), infers=False)
-    assert alone.resolve("support", (user("one less"),), NONE).task == "orders"
+    assert resolved(alone, "support", (user("one less"),), NONE).task == "orders"
 
 
 def test_without_a_route_only_base_models_answer() -> None:

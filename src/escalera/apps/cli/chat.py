@@ -36,10 +36,12 @@ def command(file: Path, model: str | None, message: str | None) -> int:
 
 
 async def _answer(desk: Desk, name: str, text: str) -> None:
-    found = desk.resolve(name, [Message(role="user", content=text)], Overrides())
+    found = await desk.resolve(name, [Message(role="user", content=text)], Overrides())
     if found.task is not None:
         click.echo(f"[{found.task}] ", nl=False, err=True)
-    async for piece in found.provider.stream(found.request):
+    async for piece in found.stream():
         if not isinstance(piece, Reply):
             click.echo(piece, nl=False)
     click.echo()
+    if found.sources:
+        click.echo(f"shown: {', '.join(found.sources)}", err=True)

@@ -76,7 +76,7 @@ class _Gateway:
     async def chat(self, request: Request) -> Response:
         self._authorise(request)
         chat = wire.parse_chat(await _body(request))
-        answering = self._resolve(chat)
+        answering = await self._resolve(chat)
         heading = wire.Heading(
             id=f"chatcmpl-{secrets.token_hex(12)}",
             created=int(self._now()),
@@ -104,13 +104,13 @@ class _Gateway:
                 code="invalid_api_key",
             )
 
-    def _resolve(self, chat: wire.Chat) -> Answering:
+    async def _resolve(self, chat: wire.Chat) -> Answering:
         if chat.model not in self._desk.names():
             raise wire.Refusal(
                 self._desk.unknown(chat.model), status=404, code="model_not_found", param="model"
             )
         try:
-            return self._desk.resolve(chat.model, chat.messages, chat.overrides)
+            return await self._desk.resolve(chat.model, chat.messages, chat.overrides)
         except InputError as error:
             raise wire.Refusal(str(error), param="messages") from error
 
@@ -163,6 +163,8 @@ def _headers(answering: Answering) -> dict[str, str]:
     headers = {"X-Escalera-System": answering.system}
     if answering.task is not None:
         headers["X-Escalera-Task"] = quote(answering.task)
+    if answering.sources:
+        headers["X-Escalera-Sources"] = ",".join(quote(source) for source in answering.sources)
     return headers
 
 

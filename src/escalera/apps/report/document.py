@@ -21,6 +21,7 @@ from escalera.core.ladder.planner import project_digest
 from escalera.domain.dataset import SPLITS
 from escalera.domain.event import Looked, Stopped, Trained
 from escalera.domain.project import Project
+from escalera.domain.selection import Selection
 from escalera.domain.system import Route, System
 from escalera.domain.verdict import Figure
 from escalera.errors import EvidenceMissing
@@ -246,6 +247,7 @@ def _prompts(case: Case, found: tuple[Candidate, ...], stopped: Stopped) -> list
                 "system": branch.system.prompt.system,
                 "shots": len(branch.system.prompt.shots),
                 "template": branch.system.prompt.template,
+                "chosen": [_chosen(case, one) for one in branch.system.prompt.selections],
                 "adapter": branch.system.adapter,
                 "output": _output(branch.system),
                 "lineage": lineage.of(case.evidence, branch.system),
@@ -256,6 +258,22 @@ def _prompts(case: Case, found: tuple[Candidate, ...], stopped: Stopped) -> list
 
 def _output(system: System) -> Document | None:
     return None if system.output is None else dataclasses.asdict(system.output)
+
+
+def _chosen(case: Case, selection: Selection) -> Document:
+    """A selection with what it did: items, what was kept out as a leak, what did not fit."""
+    digest = selection.digest
+    seen = [event for event in case.evidence.selected.values() if event.selection == digest]
+    return {
+        "kind": selection.kind,
+        "method": selection.method,
+        "count": selection.count,
+        "items": len(seen),
+        "leaks": sum(len(event.leaks) for event in seen),
+        "dropped": sum(event.dropped for event in seen),
+        "most_tokens": selection.tokens,
+        "tokens": round(sum(event.tokens for event in seen) / len(seen), 1) if seen else None,
+    }
 
 
 def _training(entry: Trained) -> Document:

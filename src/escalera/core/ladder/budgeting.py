@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from escalera.core.evaluation import repair
 from escalera.core.evidence import Spent
-from escalera.core.ladder import choosing, rungs, words
+from escalera.core.ladder import choosing, materials, rungs, words
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Call, Evaluate, Rewrite, Step, Stop, Train
+from escalera.core.ladder.steps import Call, Evaluate, Rewrite, Select, Step, Stop, Train
 from escalera.core.prompts import rewriting
 from escalera.domain.event import Stopped
 from escalera.domain.message import Request
@@ -62,9 +62,9 @@ class Caps:
 
     @classmethod
     def of(cls, project: Project) -> Caps:
-        """The caps of a climb, which asks one base model, judges, and what writes prompts."""
-        proposers = () if project.proposer is None else (project.proposer,)
-        asked = (*project.graders, *proposers, project.model)
+        """The caps of a climb: one base model, judges, what writes prompts, what embeds texts."""
+        others = (model for model in (project.proposer, project.embedder) if model is not None)
+        asked = (*project.graders, *others, project.model)
         return cls(budget=project.budget, prices={model.name: model.price for model in asked})
 
     @property
@@ -72,6 +72,13 @@ class Caps:
         """Whether what calls cost has a cap."""
         caps = (self.budget.micro_dollars, self.budget.calls, self.budget.tokens)
         return any(cap is not None for cap in caps)
+
+    def reading(self, model: str, texts: Iterable[str]) -> Cost:
+        """An upper bound of one call for the embeddings of *texts*."""
+        tokens = sum(len(text.encode()) + _PER_TURN for text in texts)
+        price = self.prices[model]
+        money = 0 if price is None else _charge(price, tokens, 0)
+        return Cost(calls=1, tokens=tokens, micro_dollars=money)
 
     def worst(self, calls: Sequence[Call]) -> Cost:
         """An upper bound: a token per byte of the prompt, and every answer as long as allowed.
@@ -122,6 +129,10 @@ def exceeds(case: Case, step: Step) -> bool:
         return not caps.fits(spent, NOTHING)
     if isinstance(step, Rewrite):
         return not caps.fits(spent, _of_rewrite(case.project, step))
+    if isinstance(step, Select):
+        texts = materials.unread(case.project, case.evidence, step)
+        first = list(texts.values())[:1]
+        return bool(first) and not caps.fits(spent, caps.reading(step.selection.embedder, first))
     if not isinstance(step, Evaluate):
         return False
     new = case.missing(step.calls)

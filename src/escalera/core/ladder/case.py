@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from escalera.core.evidence import Evidence
+from escalera.core.ladder import materials
 from escalera.core.ladder.steps import Call
 from escalera.domain.dataset import Example
 from escalera.domain.message import Decoding
@@ -110,9 +111,13 @@ class Case:
 
     def calls(self, route: Route, items: Sequence[Example]) -> tuple[Call, ...]:
         """The calls that *route* needs for *items*, system by system."""
-        found = [Call(system=self.evidence.answering(route, item), item=item) for item in items]
+        found = [self.call(self.evidence.answering(route, item), item) for item in items]
         order = {branch.system.digest: n for n, branch in reversed([*enumerate(route.branches)])}
         return tuple(sorted(found, key=lambda call: order[call.system.digest]))
+
+    def call(self, system: System, item: Example) -> Call:
+        """Ask *system* for *item*."""
+        return materials.call(self.project, self.evidence, system, item)
 
     def missing(self, calls: tuple[Call, ...]) -> tuple[Call, ...]:
         """The calls that were not asked yet."""

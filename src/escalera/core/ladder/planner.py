@@ -14,6 +14,7 @@ from escalera.core.ladder import (
     choosing,
     combining,
     finetuning,
+    materials,
     prompting,
     rescoring,
     rungs,
@@ -34,6 +35,8 @@ def next_step(project: Project, evidence: Evidence, *, version: str) -> Step | N
     """
     case = Case(project=project, evidence=evidence)
     step = _opening(case, version) or (None if evidence.stopped else _climb(case))
+    if step is not None:
+        step = materials.before(project, evidence, step)
     if step is None or not budgeting.exceeds(case, step):
         return step
     return budgeting.stop(case, step)

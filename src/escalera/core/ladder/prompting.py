@@ -9,11 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from escalera.core.evaluation import compare
-from escalera.core.ladder import confirm, deciding, pricing, race, rungs, screening, wording, words
+from escalera.core.ladder import (
+    confirm,
+    deciding,
+    pricing,
+    race,
+    rungs,
+    screening,
+    showing,
+    wording,
+    words,
+)
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.race import Race
 from escalera.core.ladder.steps import Call, Evaluate, Price, Propose, Step
-from escalera.core.prompts import contracts, fewshot
+from escalera.core.prompts import contracts
 from escalera.domain.event import Proposed
 from escalera.domain.project import RungName
 from escalera.domain.system import System
@@ -23,7 +33,7 @@ PILOT_ITEMS = 10
 
 _SAID: Mapping[RungName, tuple[str, str]] = {
     "prompt": ("prompting", "prompts"),
-    "examples": ("prompting with examples", "prompts"),
+    "examples": ("prompting with examples and context", "prompts"),
     "structured": ("structured output", "contracts"),
 }
 """What a rung does, and what it tries, in words."""
@@ -97,17 +107,13 @@ def _with_operators(case: Case, task: Task) -> list[_Made]:
 
 
 def _with_examples(case: Case, task: Task) -> list[_Made]:
-    """The two best wordings, each as it is and with examples."""
-    made: list[_Made] = []
+    """The two best wordings, as they are and with examples and passages."""
     raced = race.finalists(case, _race_of(case, "prompt", task))
-    for parent in dict.fromkeys([case.unprompted().system(task.name), *raced[:2]][:2]):
-        operator = case.evidence.operator(parent.digest)
-        made.append((operator, case.system(task, parent.prompt), None))
-        made.extend(
-            (f"{operator} + {name}", case.system(task, prompt), parent.digest)
-            for name, prompt in fewshot.propose(parent.prompt, task.items("train"))
-        )
-    return made
+    parents = [*dict.fromkeys([case.unprompted().system(task.name), *raced[:2]])]
+    return [
+        (operator, case.system(task, prompt), parent)
+        for operator, prompt, parent in showing.entrants(case, task, parents)
+    ]
 
 
 def _with_contracts(case: Case, task: Task) -> list[_Made]:
@@ -169,7 +175,7 @@ def _pilot(case: Case, rung: RungName, tasks: Sequence[Task]) -> tuple[Call, ...
         menus = [wording.menu(task, case.project.policy.operators) for task in tasks]
         return tuple(call for menu in menus for call in screening.pilot(case, menu, PILOT_ITEMS))
     return tuple(
-        Call(system=entrants[place * len(entrants) // PILOT_ITEMS], item=item)
+        case.call(entrants[place * len(entrants) // PILOT_ITEMS], item)
         for task in tasks
         for entrants in [_spread(_entrants(case, rung, task))]
         for place, item in enumerate(task.items("search")[:PILOT_ITEMS])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Call, Evaluate, Halve, Step
+from escalera.core.ladder.steps import Evaluate, Halve, Step
 from escalera.core.stats import halving
 from escalera.domain.dataset import Example
 from escalera.domain.event import Raced
@@ -61,7 +61,7 @@ def step(case: Case, race: Race) -> Step | None:
     now = schedule[len(rounds)]
     running = _running(race, rounds)
     items = race.task.items("search")[: before + now.new_items]
-    calls = tuple(Call(system=s, item=item) for s in running for item in items[before:])
+    calls = tuple(case.call(s, item) for s in running for item in items[before:])
     if case.missing(calls):
         return Evaluate(rung=race.rung, purpose="race", task=race.task.name, calls=calls)
     return Halve(event=_halve(case.evidence, race, running, items, keep=now.survivors))

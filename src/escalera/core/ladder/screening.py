@@ -76,7 +76,7 @@ def step(case: Case, menu: Menu) -> Step | None:
         if new:
             return Propose(events=tuple(_proposed(case, menu, on) for on in dict.fromkeys(new)))
         items = _items(menu, stage)
-        calls = tuple(Call(system=system, item=item) for _, system in runs for item in items)
+        calls = tuple(case.call(system, item) for _, system in runs for item in items)
         if case.missing(calls):
             return Evaluate(rung=menu.rung, purpose="screen", task=menu.task.name, calls=calls)
         return Screen(event=_screened(case, menu, stage))
@@ -108,7 +108,7 @@ def pilot(case: Case, menu: Menu, items: int) -> tuple[Call, ...]:
     They are part of what the first stage asks, so that a pilot costs nothing more.
     """
     base = _system(case, menu, menu.base)
-    return tuple(Call(system=base, item=item) for item in _items(menu, "toggles")[:items])
+    return tuple(case.call(base, item) for item in _items(menu, "toggles")[:items])
 
 
 def calls(menu: Menu) -> int:

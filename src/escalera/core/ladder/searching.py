@@ -16,7 +16,7 @@ from escalera.core.ladder import confirm, deciding, pricing, race, rungs, screen
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.race import Race
 from escalera.core.ladder.screening import Menu, On
-from escalera.core.ladder.steps import Call, Duel, Evaluate, Price, Propose, Rewrite, Step
+from escalera.core.ladder.steps import Duel, Evaluate, Price, Propose, Rewrite, Step
 from escalera.core.prompts import rewriting
 from escalera.core.prompts.rewriting import Tried
 from escalera.core.stats import mean, paired
@@ -191,7 +191,7 @@ def _duel(
         return known
     items = _duel_items(task)
     both = (incumbent, candidate)
-    calls = tuple(Call(system=system, item=item) for system in both for item in items)
+    calls = tuple(case.call(system, item) for system in both for item in items)
     if case.missing(calls):
         return Evaluate(rung="search", purpose="duel", task=task.name, calls=calls)
     figure = _difference(case, candidate, incumbent, items)
@@ -236,7 +236,7 @@ def _difference(
 
 def _rewrite(case: Case, task: Task, number: int, incumbent: System) -> Rewrite:
     wrong = [
-        Call(system=incumbent, item=item)
+        case.call(incumbent, item)
         for item in task.items("search")
         if (seen := case.evidence.sample(incumbent, item)) is not None
         and seen.score is not None

@@ -27,23 +27,39 @@ from escalera.domain.identity import digest_of
 from escalera.domain.message import Request
 from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
-from escalera.domain.system import System
+from escalera.domain.selection import Selection
+from escalera.domain.system import Material, System
 
 Purpose = Literal["pilot", "screen", "race", "duel", "confirm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Ask one system one item; `repeat` counts the samples of an answer that is drawn."""
+    """Ask one system one item; `repeat` counts the samples of an answer that is drawn.
+
+    `material` is what the prompt's selections chose for the item; None where there are none, or
+    where they have not chosen yet.
+    """
 
     system: System
     item: Example
     repeat: int = 0
+    material: Material | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that the prompt chooses for the item was chosen."""
+        return self.material is not None or not self.system.prompt.selections
 
     @property
     def request(self) -> Request:
         """What is sent: samples differ in the seed of the decoding."""
-        return rendering.request(self.system, self.item.query, repeat=self.repeat)
+        if not self.ready:
+            raise AssertionError("a call is made before its material was chosen")
+        material = self.material or rendering.NO_MATERIAL
+        return rendering.request(
+            self.system, self.item.query, repeat=self.repeat, material=material
+        )
 
     @property
     def request_key(self) -> str:
@@ -71,6 +87,14 @@ class FitRouter:
     """Learn which query type a message is from the tasks' `train` items."""
 
     tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Select:
+    """Choose the material of a prompt for each of *items*."""
+
+    selection: Selection
+    items: tuple[Example, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +205,7 @@ Step = (
     Open
     | Rescore
     | FitRouter
+    | Select
     | Evaluate
     | Price
     | Propose

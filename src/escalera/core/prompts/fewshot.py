@@ -1,37 +1,70 @@
 """Few-shot prompts: worked examples from the `train` items, chosen in more than one way.
 
-Examples come from `train` only, so no item under test can show its own answer.
+Examples come from `train` only, and none is shown that is an item under test in disguise
+(`overlap`): from the fixed sets it is left out for good, from the sets that are chosen for each
+query it is left out for that query.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from escalera.core.prompts import overlap
+from escalera.core.prompts.choosing import shot
 from escalera.domain.dataset import Example
-from escalera.domain.system import Prompt, Shot
+from escalera.domain.selection import Selection
+from escalera.domain.system import Prompt
 
 COUNTS = (2, 4, 8)
+MIDDLE = 4
+"""How many examples stand for any number where only one is tried."""
 
 
-def propose(prompt: Prompt, train: Sequence[Example]) -> tuple[tuple[str, Prompt], ...]:
-    """*prompt* with 2, 4 and 8 examples, chosen as they come and chosen to differ.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """What examples are chosen from, and how.
 
-    *train* is in the project's order. Names say what was done ("4 diverse examples").
+    `train` is in the project's order, without the items in disguise; `nearest` has a selection for
+    each way of finding the nearest examples, whose count and order are filled in.
+    """
+
+    train: tuple[Example, ...]
+    nearest: tuple[Selection, ...]
+
+
+def untested(train: Sequence[Example], tested: Sequence[Example]) -> tuple[Example, ...]:
+    """*train* without what is an item of *tested* in disguise, or shares a cluster with one."""
+    twins = overlap.Twins(train)
+    leaking = frozenset[int]().union(*(twins.of(item) for item in tested))
+    return tuple(example for place, example in enumerate(train) if place not in leaking)
+
+
+def propose(prompt: Prompt, ways: Ways) -> tuple[tuple[str, Prompt], ...]:
+    """*prompt* with 2, 4 and 8 examples, chosen in every way; names say what was done.
+
+    Fixed sets come first: they are cheaper, as an endpoint may keep the beginning of a prompt.
     """
     made: dict[Prompt, str] = {}
     for count in COUNTS:
-        if count > len(train):
-            continue
-        for how, chosen in (("first", train[:count]), ("diverse", diverse(train, count))):
-            shots = tuple(shot(item) for item in chosen)
-            made.setdefault(replace(prompt, shots=shots), f"{count} {how} examples")
+        for how in ("first", "diverse", *(["random"] if count == MIDDLE else [])):
+            _fixed(made, prompt, ways, count, how)
+    for selection in ways.nearest:
+        for count in COUNTS:
+            _chosen(made, prompt, ways, replace(selection, count=count))
+        _chosen(made, prompt, ways, replace(selection, count=MIDDLE, order="nearest first"))
     return tuple((name, made_prompt) for made_prompt, name in made.items())
 
 
-def shot(item: Example) -> Shot:
-    """*item* as a worked example."""
-    return Shot(input=item.input, target=item.target, history=item.history, fields=item.fields)
+def sketch(prompt: Prompt, ways: Ways) -> tuple[tuple[str, Prompt], ...]:
+    """The two sets that a second wording is tried with: wording and examples hardly interact, so
+    every set for every wording would buy little."""
+    made: dict[Prompt, str] = {}
+    _fixed(made, prompt, ways, MIDDLE, "diverse")
+    for selection in ways.nearest[:1]:
+        _chosen(made, prompt, ways, replace(selection, count=MIDDLE))
+    return tuple((name, made_prompt) for made_prompt, name in made.items())
 
 
 def diverse(train: Sequence[Example], count: int) -> tuple[Example, ...]:
@@ -52,6 +85,41 @@ def diverse(train: Sequence[Example], count: int) -> tuple[Example, ...]:
             min(d, _distance(words[farthest], w)) for d, w in zip(nearest, words, strict=True)
         ]
     return tuple(pool[index] for index in chosen)
+
+
+def random(train: tuple[Example, ...], count: int) -> tuple[Example, ...]:
+    """*count* examples by lot: those with the smallest keyed hash of their ids.
+
+    The project's order is another keyed hash, so that the first examples are a draw by themselves;
+    which examples are shown matters much (Lu et al. 2022), and this is a second ticket.
+    """
+    drawn = sorted(train, key=lambda item: hashlib.blake2b(item.id.encode(), key=b"drawn").digest())
+    return tuple(drawn[:count])
+
+
+# Below: private.
+
+_Pick = Callable[[tuple[Example, ...], int], tuple[Example, ...]]
+_PICK: Mapping[str, _Pick] = {
+    "first": lambda train, count: train[:count],
+    "diverse": diverse,
+    "random": random,
+}
+
+
+def _fixed(made: dict[Prompt, str], prompt: Prompt, ways: Ways, count: int, how: str) -> None:
+    if count <= len(ways.train):
+        shots = tuple(shot(item) for item in _PICK[how](ways.train, count))
+        made.setdefault(replace(prompt, shots=shots), f"{count} {how} examples")
+
+
+def _chosen(made: dict[Prompt, str], prompt: Prompt, ways: Ways, selection: Selection) -> None:
+    if selection.count > len(ways.train):
+        return
+    how = "nearest" if selection.method == "bm25" else "nearest (embedding)"
+    order = ", nearest first" if selection.order == "nearest first" else ""
+    wanted = replace(prompt, selections=(*prompt.selections, selection))
+    made.setdefault(wanted, f"{selection.count} {how} examples{order}")
 
 
 def _words(item: Example) -> frozenset[str]:

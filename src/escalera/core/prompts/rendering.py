@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from escalera.core.prompts import templates
 from escalera.domain.contract import OutputContract
 from escalera.domain.message import Message, Query, Request
-from escalera.domain.system import Prompt, Shot, System
+from escalera.domain.selection import Passage
+from escalera.domain.system import Material, Prompt, Shot, System
+
+NO_MATERIAL = Material()
 
 
-def conversation(prompt: Prompt, query: Query) -> tuple[Message, ...]:
+def conversation(
+    prompt: Prompt, query: Query, material: Material = NO_MATERIAL
+) -> tuple[Message, ...]:
     """What is sent to get the answer to *query*.
 
-    System message, fixed turns, worked examples, the turns before the query, and the query in its
-    frame. An empty system message is none. Raises `TemplateError` where a field is missing.
+    System message, fixed turns, worked examples (those of the prompt, then those chosen for the
+    query), the turns before the query, and the query in its frame. An empty system message is
+    none. Raises `TemplateError` where a field is missing.
     """
-    return tuple(_turns(prompt, query))
+    return tuple(_turns(prompt, query, material))
 
 
-def request(system: System, query: Query, *, repeat: int = 0) -> Request:
+def request(
+    system: System, query: Query, *, repeat: int = 0, material: Material = NO_MATERIAL
+) -> Request:
     """The call that asks *system* for the answer to *query*; each repeat has its own seed."""
     decoding = system.decoding
     if repeat:
         decoding = replace(decoding, seed=decoding.seed + repeat)
-    messages = conversation(system.prompt, query)
+    messages = conversation(system.prompt, query, material)
     if system.output is not None and system.output.told:
         messages = _told(messages, system.output)
     return Request(
@@ -54,13 +62,13 @@ def values(query: Query) -> dict[str, Any]:
 # Below: private.
 
 
-def _turns(prompt: Prompt, query: Query) -> Iterator[Message]:
-    known = values(query)
+def _turns(prompt: Prompt, query: Query, material: Material) -> Iterator[Message]:
+    known = _known(prompt, query, material.passages)
     if prompt.system and (said := templates.render(prompt.system, known)):
         yield Message(role="system", content=said)
     for turn in prompt.turns:
         yield Message(role=turn.role, content=templates.render(turn.content, known))
-    for shot in prompt.shots:
+    for shot in (*prompt.shots, *material.shots):
         yield from _shown(prompt, shot)
     yield from query.history
     yield _framed(prompt, known)
@@ -74,9 +82,19 @@ def _told(messages: tuple[Message, ...], output: OutputContract) -> tuple[Messag
     return (replace(messages[0], content=said), *messages[1:])
 
 
+def _known(prompt: Prompt, query: Query, passages: Sequence[Passage] = ()) -> dict[str, Any]:
+    """The values of a query, with the passages in a prompt that chooses some."""
+    known = values(query)
+    if any(selection.kind == "passages" for selection in prompt.selections):
+        shown = [{"id": p.id, "source": p.source, "text": p.text} for p in passages]
+        known["passages"] = shown
+    return known
+
+
 def _shown(prompt: Prompt, shot: Shot) -> Iterator[Message]:
+    """An example, without passages: they are looked for by the query alone."""
     yield from shot.history
-    yield _framed(prompt, values(shot.query))
+    yield _framed(prompt, _known(prompt, shot.query))
     told = f"{prompt.marker} {shot.target}" if prompt.marker else shot.target
     yield Message(role="assistant", content=told)
 

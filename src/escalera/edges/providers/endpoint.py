@@ -52,6 +52,11 @@ class Endpoint:
         """Where on the host chat completions are asked for."""
         return self.url.path.rstrip("/") + "/chat/completions"
 
+    @property
+    def embeddings_path(self) -> str:
+        """Where on the host embeddings are asked for."""
+        return self.url.path.rstrip("/") + "/embeddings"
+
     def _check_url(self) -> None:
         if not _PRINTABLE.fullmatch(self.base_url):
             raise InputError(

@@ -92,7 +92,7 @@ class OpenAIHTTP:
 
     async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
         """The answer piece by piece, then the whole reply; retried until the first piece."""
-        patience = _Patience(request, self._attempts)
+        patience = Patience(request, self._attempts)
         while True:
             dialect, begun = self._dialect, False
             try:
@@ -101,7 +101,7 @@ class OpenAIHTTP:
                         begun = True
                         yield piece
             except ProviderError as error:
-                if begun or not await self._again(error, patience, dialect):
+                if begun or not await self._again(request, error, patience, dialect):
                     raise
             else:
                 return
@@ -111,7 +111,7 @@ class OpenAIHTTP:
         self._client.close()
 
     async def _settled(self, request: Request) -> Reply | ProviderError:
-        patience = _Patience(request, self._attempts)
+        patience = Patience(request, self._attempts)
         while True:
             dialect = self._dialect
             try:
@@ -119,7 +119,7 @@ class OpenAIHTTP:
                     dialect = self._dialect  # another call may have learned it meanwhile
                     reply = await self._whole(request, dialect)
             except ProviderError as error:
-                if not await self._again(error, patience, dialect):
+                if not await self._again(request, error, patience, dialect):
                     return error
             else:
                 return replace(reply, attempts=patience.tries)
@@ -144,11 +144,11 @@ class OpenAIHTTP:
             self._throttle.leave(entered, overloaded=False, seconds=seconds)
 
     async def _again(
-        self, error: ProviderError, patience: _Patience, dialect: wire.Dialect
+        self, request: Request, error: ProviderError, patience: Patience, dialect: wire.Dialect
     ) -> bool:
         """Whether to try once more; waits before it says so, without holding a place."""
         if isinstance(error, RequestRejected):
-            return self._learn(patience.request, str(error), dialect)
+            return self._learn(request, str(error), dialect)
         pause = patience.pause(error)
         if pause is None:
             return False
@@ -293,15 +293,15 @@ class OpenAIHTTP:
         )
 
 
-class _Patience:
-    """How often, and how long, one call is tried again.
+class Patience:
+    """How often, and how long, one call for *asked* is tried again.
 
     Failures are counted; a refusal for overload says that the call is good, so only the time that
     it has waited counts.
     """
 
-    def __init__(self, request: Request, attempts: int) -> None:
-        self.request = request
+    def __init__(self, asked: object, attempts: int) -> None:
+        self._asked = asked
         self._attempts = attempts
         self._failures = 0
         self._waited = 0.0
@@ -312,7 +312,7 @@ class _Patience:
         if not error.retryable or not _bearable(error):
             return None
         self._failures += not isinstance(error, Overloaded)
-        pause = max(error.retry_after or 0.0, backoff(self.request, self.tries))
+        pause = max(error.retry_after or 0.0, backoff(self._asked, self.tries))
         if self._failures >= self._attempts or self._waited + pause > LONGEST_WAIT:
             return None
         self._waited += pause
@@ -324,13 +324,13 @@ def _bearable(error: ProviderError) -> bool:
     return (error.retry_after or 0.0) <= LONGEST_RETRY_AFTER
 
 
-def backoff(request: Request, attempt: int) -> float:
-    """Seconds to wait after try *attempt* (from 1): doubling, spread by a hash of the request.
+def backoff(asked: object, attempt: int) -> float:
+    """Seconds to wait after try *attempt* (from 1): doubling, spread by a hash of what is asked.
 
     The spread keeps calls that failed together from coming back together, and a rerun waits alike.
     """
     longest = min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE)
-    key = hashlib.blake2b(canonical(request), salt=attempt.to_bytes(8), digest_size=8).digest()
+    key = hashlib.blake2b(canonical(asked), salt=attempt.to_bytes(8), digest_size=8).digest()
     return longest * (0.5 + int.from_bytes(key) / 2**65)
 
 

@@ -145,7 +145,7 @@ def test_races_name_their_operators_and_who_survived(built):
     }
     for race in built["races"]:
         for entry in race["rounds"]:
-            assert all(re.fullmatch(r"[a-z0-9 +-]+", e["operator"]) for e in entry["entrants"])
+            assert all(re.fullmatch(r"[a-z0-9 +,-]+", e["operator"]) for e in entry["entrants"])
         assert sum(e["survived"] for e in race["rounds"][-1]["entrants"]) == 1
 
 

@@ -107,7 +107,7 @@ def test_every_candidate_is_spoken_of():
     (stopped,) = climb(BROKEN).evidence.stopped
     assert stopped.words.startswith("Merged adapters meets every bar: a 0.97")
     said = "\n".join(stopped.reasons)
-    for title in ("Prompt wording", "Worked examples", "LoRA on the failing types",
+    for title in ("Prompt wording", "Examples and context", "LoRA on the failing types",
                   "LoRA on a mixture"):  # fmt: skip
         assert f"{title}: not enough" in said
     assert "Route over separate models: would do too, but it serves 2 models instead of 1" in said

@@ -30,7 +30,8 @@ def model(prompted, *, shots=None, merged=None, **adapters):
 
     def answers(system, item):
         if system.adapter is None:
-            rates = shots if shots is not None and system.prompt.shots else prompted
+            shown = system.prompt.shots or system.prompt.selections
+            rates = shots if shots is not None and shown else prompted
         else:
             rates = by_adapter.get(system.adapter, merged)
         return float(luck(item) < rates[item.task])
@@ -111,7 +112,7 @@ def test_examples_are_tried_for_the_failing_type_only():
     entered = [p for p in climbed.evidence.proposed if p.rung == "examples"]
     assert {p.task for p in entered} == {"a"}
     chosen = climbed.evidence.nominee("examples")
-    assert chosen.system("a").prompt.shots
+    assert chosen.system("a").prompt.shots or chosen.system("a").prompt.selections
     assert chosen.system("b") == climbed.evidence.nominee("prompt").system("b")
 
 

@@ -36,7 +36,7 @@ def model(table, gaps=0.0):
 
     def answers(system, item):
         if system.adapter is None:
-            kind = "shots" if system.prompt.shots else "plain"
+            kind = "shots" if system.prompt.shots or system.prompt.selections else "plain"
         else:
             kind = max((k for k in KINDS if system.adapter.startswith(k)), key=len)
         rate = table[kind][item.task == "b"]
