@@ -7,11 +7,16 @@ same evidence: a system that was measured once is never measured again on the sa
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from escalera.domain.contract import OutputContract
 from escalera.domain.identity import LATER, digest_of
 from escalera.domain.message import Decoding, Message, Query
 from escalera.domain.selection import Passage, Selection
+
+Placing = Literal["turns", "first", "last"]
+"""Where worked examples are shown: as turns of their own, or as text in the system message, before
+or behind what is told there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +49,7 @@ class Prompt:
     `system`, `turns` and `template` are Jinja templates over `input`, the item's fields and
     `passages`; the template stands for the message. Where `marker` is set, the model may think
     aloud: its answer is what follows the marker's last occurrence. `selections` choose further
-    examples, and passages, for every query by itself.
+    examples, and passages, for every query by itself. `placing` says where examples are shown.
     """
 
     system: str = ""
@@ -53,6 +58,7 @@ class Prompt:
     template: str = "{{ input }}"
     marker: str = ""
     selections: tuple[Selection, ...] = field(default=(), metadata=LATER)
+    placing: Placing = field(default="turns", metadata=LATER)
 
     @property
     def digest(self) -> str:

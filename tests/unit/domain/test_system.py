@@ -42,6 +42,7 @@ def test_the_digests_are_written_in_stone():
         replace(SYSTEM, prompt=replace(PROMPT, turns=(Message(role="user", content="Hi."),))),
         replace(SYSTEM, prompt=replace(PROMPT, marker="Answer:")),
         replace(SYSTEM, prompt=replace(PROMPT, selections=(CHOOSING,))),
+        replace(SYSTEM, prompt=replace(PROMPT, placing="last")),
         replace(SYSTEM, prompt=replace(PROMPT, shots=(replace(SHOT, history=TURNS),))),
         replace(SYSTEM, prompt=replace(PROMPT, shots=(replace(SHOT, fields=(("a", "1"),)),))),
         replace(SYSTEM, output=OutputContract(schema="{}", mode="prompt")),
@@ -73,6 +74,7 @@ def test_no_field_is_left_out_of_this_test():
         "template",
         "marker",
         "selections",
+        "placing",
     ]
     assert [f.name for f in fields(Shot)] == ["input", "target", "history", "fields"]
     assert [f.name for f in fields(Decoding)] == ["max_tokens", "temperature", "top_p", "seed"]

@@ -43,7 +43,7 @@ def entrants(case: Case, task: Task, parents: Sequence[System]) -> list[Entrant]
 def most(project: Project, task: Task) -> int:
     """The most entrants that there can be."""
     embedded = project.embedder is not None
-    shown = 2 + 7 + 4 * (1 + embedded) + 2
+    shown = 2 + 9 + 4 * (1 + embedded) + 2
     found = len(documents(project, task))
     return shown + (found + 2 if found else 0)
 

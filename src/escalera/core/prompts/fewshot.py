@@ -44,12 +44,15 @@ def untested(train: Sequence[Example], tested: Sequence[Example]) -> tuple[Examp
 def propose(prompt: Prompt, ways: Ways) -> tuple[tuple[str, Prompt], ...]:
     """*prompt* with 2, 4 and 8 examples, chosen in every way; names say what was done.
 
-    Fixed sets come first: they are cheaper, as an endpoint may keep the beginning of a prompt.
+    Fixed sets come first: they are cheaper, as an endpoint may keep the beginning of a prompt. One
+    of them is also told in the system message, first and last (the place of examples matters: Lu et
+    al. 2022, arXiv 2104.08786; Liu et al. 2024, arXiv 2307.03172).
     """
     made: dict[Prompt, str] = {}
     for count in COUNTS:
         for how in ("first", "diverse", *(["random"] if count == MIDDLE else [])):
             _fixed(made, prompt, ways, count, how)
+    _placed(made)
     for selection in ways.nearest:
         for count in COUNTS:
             _chosen(made, prompt, ways, replace(selection, count=count))
@@ -111,6 +114,14 @@ def _fixed(made: dict[Prompt, str], prompt: Prompt, ways: Ways, count: int, how:
     if count <= len(ways.train):
         shots = tuple(shot(item) for item in _PICK[how](ways.train, count))
         made.setdefault(replace(prompt, shots=shots), f"{count} {how} examples")
+
+
+def _placed(made: dict[Prompt, str]) -> None:
+    """One of the sets as text in the system message, before and behind what is told there."""
+    sets = [(prompt, name) for prompt, name in made.items() if len(prompt.shots) == MIDDLE]
+    for prompt, name in sets[:1]:
+        made.setdefault(replace(prompt, placing="first"), f"{name}, told first")
+        made.setdefault(replace(prompt, placing="last"), f"{name}, told last")
 
 
 def _chosen(made: dict[Prompt, str], prompt: Prompt, ways: Ways, selection: Selection) -> None:

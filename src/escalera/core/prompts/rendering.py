@@ -64,14 +64,31 @@ def values(query: Query) -> dict[str, Any]:
 
 def _turns(prompt: Prompt, query: Query, material: Material) -> Iterator[Message]:
     known = _known(prompt, query, material.passages)
-    if prompt.system and (said := templates.render(prompt.system, known)):
+    shots = (*prompt.shots, *material.shots)
+    if said := _system(prompt, known, shots):
         yield Message(role="system", content=said)
     for turn in prompt.turns:
         yield Message(role=turn.role, content=templates.render(turn.content, known))
-    for shot in (*prompt.shots, *material.shots):
-        yield from _shown(prompt, shot)
+    if prompt.placing == "turns":
+        for shot in shots:
+            yield from _shown(prompt, shot)
     yield from query.history
     yield _framed(prompt, known)
+
+
+def _system(prompt: Prompt, known: Mapping[str, Any], shots: Sequence[Shot]) -> str:
+    """What the system message says, with the examples where they are shown there."""
+    said = templates.render(prompt.system, known) if prompt.system else ""
+    if prompt.placing == "turns" or not shots:
+        return said
+    texts = [_as_text(number, prompt, shot) for number, shot in enumerate(shots, start=1)]
+    parts = [*texts, said] if prompt.placing == "first" else [said, *texts]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _as_text(number: int, prompt: Prompt, shot: Shot) -> str:
+    turns = [f"{turn.role}: {turn.content}" for turn in _shown(prompt, shot)]
+    return "\n".join([f"Example {number}", *turns])
 
 
 def _told(messages: tuple[Message, ...], output: OutputContract) -> tuple[Message, ...]:

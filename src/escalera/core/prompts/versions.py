@@ -16,6 +16,8 @@ def lines(prompt: Prompt) -> tuple[str, ...]:
         parts += [_named(f"example {number}, ", turn) for turn in shot.history]
         parts += [(f"example {number}, message", shot.input)]
         parts += [(f"example {number}, answer", shot.target)]
+    if prompt.shots and prompt.placing != "turns":
+        parts += [("examples", f"in the system message, {prompt.placing}")]
     parts += [("user", prompt.template)]
     if prompt.marker:
         parts += [("answer behind", prompt.marker)]

@@ -42,7 +42,7 @@ def test_everything_under_the_best_wording_and_a_sketch_under_the_second():
     names = [name for name, _, _ in made]
     assert names[:4] == ["short", "long", "long + 4 diverse examples", "long + 4 nearest examples"]
     assert all(name.startswith("short + ") for name in names[4:])
-    assert len(names) == 12, "items that differ alike: the diverse ones are the first ones"
+    assert len(names) == 14, "items that differ alike: the diverse ones are the first ones"
 
 
 def test_documents_add_passages_alone_and_with_examples():

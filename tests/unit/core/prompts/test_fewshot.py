@@ -40,15 +40,17 @@ def test_two_four_and_eight_examples_in_every_way():
         "2 first examples", "2 diverse examples",
         "4 first examples", "4 diverse examples", "4 random examples",
         "8 first examples", "8 diverse examples",
+        "4 first examples, told first", "4 first examples, told last",
     ]  # fmt: skip
-    assert {replace(prompt, shots=()) for _, prompt in made} == {PROMPT}
-    assert [len(prompt.shots) for _, prompt in made] == [2, 2, 4, 4, 4, 8, 8]
+    assert {replace(prompt, shots=(), placing="turns") for _, prompt in made} == {PROMPT}
+    assert [len(prompt.shots) for _, prompt in made] == [2, 2, 4, 4, 4, 8, 8, 4, 4]
+    assert [prompt.placing for _, prompt in made][-3:] == ["turns", "first", "last"]
 
 
 def test_the_nearest_examples_are_chosen_for_each_query():
     """Their number is raced like any other; and so is their order, for one number."""
     ways = Ways(train=NINE, nearest=(NEAREST, replace(NEAREST, method="embedding", embedder="e")))
-    made = dict(propose(PROMPT, ways)[7:])
+    made = dict(propose(PROMPT, ways)[9:])
     assert [(name, p.selections[0].count, p.selections[0].order) for name, p in made.items()] == [
         ("2 nearest examples", 2, "nearest last"),
         ("4 nearest examples", 4, "nearest last"),

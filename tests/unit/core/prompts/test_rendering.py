@@ -139,3 +139,19 @@ def test_a_schema_that_is_told_stands_in_the_system_message(system):
     silent = rendering.request(replace(told, output=replace(output, told=False)), Query(input="hi"))
     bare = rendering.request(replace(told, output=None), Query(input="hi"))
     assert silent.messages == bare.messages
+
+
+@pytest.mark.parametrize(("placing", "place"), [("first", 0), ("last", 1)])
+def test_examples_can_be_told_in_the_system_message(placing, place):
+    """Before or behind what is told there, in the frame and with the marker that are asked for."""
+    prompt = replace(PROMPT, placing=placing, marker="Answer:")
+    (role, told), asked = said(prompt, Query(input="one less"))
+    example = "Example 1\nuser: Message: two more\nassistant: Answer: +2"
+    parts = [example, "You change orders."]
+    assert (role, told) == ("system", "\n\n".join(parts if place == 0 else parts[::-1]))
+    assert asked == ("user", "Message: one less")
+
+
+def test_without_examples_their_place_is_nothing():
+    """No heading without a text below it."""
+    assert said(Prompt(placing="last"), Query(input="x")) == [("user", "x")]
