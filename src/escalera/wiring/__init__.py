@@ -17,7 +17,6 @@ from escalera.domain.project import BaseModel, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import NamedPrompt, Task
-from escalera.edges import schemas
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.edges.clock import SystemClock
 from escalera.edges.journal.sqlite import SQLiteJournal
@@ -69,7 +68,7 @@ class Installation:
             trainer=self._trainer,
             merger=_merger,
             other=self.provider,
-            invalid=schemas.invalid,
+            invalid=_invalid,
             retrieval=self.retrieval(),
         )
 
@@ -107,7 +106,7 @@ class Installation:
             scoring=self.scoring,
             provider=self.provider,
             caps=Caps(budget=self.project.budget, prices=prices),
-            invalid=schemas.invalid,
+            invalid=_invalid,
             progress=progress,
             artifacts=self.artifacts(),
             retrieval=self.retrieval(),
@@ -128,7 +127,7 @@ class Installation:
         """The provider of a model of the project file."""
         table = self.tables.models[name]
         asked = self._local(name, table) if table.local else models.remote(name, table)
-        return Repairing(asked, schemas.invalid)
+        return Repairing(asked, _invalid)
 
     def scoring(self) -> Scoring:
         """The scorers of the project's tasks."""
@@ -259,6 +258,13 @@ def gateway_key(variable: str | None) -> str | None:
 
 
 # Below: private.
+
+
+def _invalid(schema: str, text: str) -> str | None:
+    """Why *text* is not valid against *schema*; the validator is loaded when a schema is there."""
+    from escalera.edges import schemas
+
+    return schemas.invalid(schema, text)
 
 
 def _graders(file: Path, tables: ProjectFile) -> dict[str, BaseModel]:

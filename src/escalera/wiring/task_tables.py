@@ -11,7 +11,6 @@ from escalera.domain.dataset import Examples
 from escalera.domain.judge import Label, Panel
 from escalera.domain.project import BaseModel
 from escalera.domain.task import Task
-from escalera.edges import schemas
 from escalera.settings import (
     data_file,
     documents,
@@ -51,6 +50,8 @@ def load(
     schema = None
     if table.schema is not None:
         schema = schema_file.load(table.schema, task=name, project=file)
+        from escalera.edges import schemas
+
         schemas.check(schema, examples, task=name, project=file)
     task = Task(
         name=name,
