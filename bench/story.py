@@ -20,8 +20,6 @@ from typing import Any
 
 from escalera.apps.workspace import load
 from escalera.core.evidence import Evidence
-from escalera.core.stats import paired
-from escalera.domain.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "support"
@@ -43,7 +41,7 @@ def main() -> None:
 
 
 HEAD = [
-    "| seed | wording matters (orders) | best prompting F / R / O | LoRA on orders F / R / O "
+    "| seed | the contract adds (orders) | best prompting F / R / O | LoRA on orders F / R / O "
     "| falls by | mixture F / R / O | merge F / R / O | route F / R / O | decided | minutes |",
     "|---|---|---|---|---|---|---|---|---|---|",
 ]
@@ -66,7 +64,7 @@ def told(seed: int, folder: Path) -> str:
     ]
     columns = [
         str(seed),
-        wording(workspace.evidence(), workspace.project),
+        wording(workspace.evidence()),
         scores(best),
         scores(found.get("lora")),
         "; ".join(falls) or "nothing",
@@ -109,22 +107,16 @@ def interval(figure: dict[str, float]) -> str:
     return f"{figure['value']:+.2f} [{figure['lower']:+.2f}, {figure['upper']:+.2f}]"
 
 
-def wording(evidence: Evidence, project: Project) -> str:
-    """The instruction alone against instruction and output contract, on their common items."""
-    by_operator = {
-        p.operator: p.system.digest for p in evidence.proposed if p.task == "order_changes"
+def wording(evidence: Evidence) -> str:
+    """What telling the output contract adds to the mean score of order changes, with 80 %."""
+    effects = {
+        name: effect
+        for event in evidence.screened
+        if (event.task, event.stage) == ("order_changes", "factorial")
+        for name, effect in zip(event.factors, event.effects, strict=True)
     }
-    items = project.task("order_changes").items("search")
-    pairs = [
-        (evidence.answers.get(by_operator[name], item.digest), item)
-        for item in items
-        for name in ("contract", "instruction")
-    ]
-    left = {item.id: seen.score for seen, item in pairs[::2] if seen is not None}
-    right = {item.id: seen.score for seen, item in pairs[1::2] if seen is not None}
-    common = sorted(left.keys() & right.keys())
-    found = paired.interval([left[i] for i in common], [right[i] for i in common])
-    return f"{found.estimate:+.2f} [{found.lower:+.2f}, {found.upper:+.2f}]"
+    found = effects["contract"]
+    return f"{found.value:+.2f} [{found.lower:+.2f}, {found.upper:+.2f}]"
 
 
 if __name__ == "__main__":
