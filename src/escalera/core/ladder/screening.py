@@ -75,8 +75,8 @@ def step(case: Case, menu: Menu) -> Step | None:
         new = [on for on, system in runs if not _known(case, menu, system)]
         if new:
             return Propose(events=tuple(_proposed(case, menu, on) for on in dict.fromkeys(new)))
-        items = _items(menu, stage)
-        calls = tuple(case.call(system, item) for _, system in runs for item in items)
+        items, systems = _items(menu, stage), dict.fromkeys(system for _, system in runs)
+        calls = tuple(case.call(system, item) for system in systems for item in items)
         if case.missing(calls):
             return Evaluate(rung=menu.rung, purpose="screen", task=menu.task.name, calls=calls)
         return Screen(event=_screened(case, menu, stage))

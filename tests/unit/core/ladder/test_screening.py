@@ -140,3 +140,12 @@ def test_items_that_a_run_has_no_score_for_are_left_out():
     right = worth(0.4, contract=0.5)
     _, seen = screened(lambda s, i: None if luck(i) < 0.3 else right(s, i))
     assert 0 < seen["toggles"].effects[0].n < screening.TOGGLE_ITEMS
+
+
+def test_a_prompt_that_stands_twice_in_a_design_is_asked_once():
+    """Two factors have four settings, and a design of eight runs."""
+    policy = replace(DECLARED, operators=("instruction", "contract"))
+    climbed, seen = screened(worth(0.5), playbook.project(A, policy=policy))
+    assert len(seen["factorial"].runs) == 8
+    (step,) = [s for s in climbed.steps if getattr(s, "purpose", "") == "screen"]
+    assert len(set(step.calls)) == len(step.calls) == 4 * screening.FACTORIAL_ITEMS

@@ -10,6 +10,7 @@ import pytest
 from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
 from escalera.domain.message import Usage
 from escalera.domain.project import Policy
+from escalera.domain.selection import Embedded
 from escalera.domain.verdict import Figure
 from escalera.edges.journal import rows
 from escalera.errors import JournalCorrupt
@@ -51,6 +52,15 @@ DUELLED = Duelled(
     figure=Figure(value=0.1, lower=-0.1, upper=0.3, n=80, clusters=70),
     accepted=False,
 )
+EMBEDDED = Embedded(
+    model="e",
+    revision="r",
+    texts=("t",),
+    vectors="v",
+    usage=Usage(prompt_tokens=3, completion_tokens=0),
+    micro_dollars=None,
+    seconds=0.5,
+)
 FAILED = Failed(step="s", cause="the endpoint »x« is away: \N{SNOWMAN}\n", retryable=True)
 
 
@@ -65,7 +75,15 @@ def every_event():
     project = playbook.project(
         playbook.task("a"), playbook.task("b"), policy=Policy(looks=(0.5, 1.0))
     )
-    return [*simulate(project, answers).events, JUDGED, RESCORED, RESERVED, DUELLED, FAILED]
+    return [
+        *simulate(project, answers).events,
+        JUDGED,
+        RESCORED,
+        RESERVED,
+        DUELLED,
+        EMBEDDED,
+        FAILED,
+    ]
 
 
 def test_every_kind_of_event_survives_being_written():
