@@ -16,6 +16,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
+.PHONY: bench-prompts
 .PHONY: decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -48,10 +49,10 @@ format: $(BIN)/.dev  ## put the source in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions, judges (hours)
+bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions, judges, prompts (hours)
 	$(BIN)/python bench/story.py --into build/bench/story
 	$(BIN)/python bench/kills.py --into build/bench/kills
-	@$(MAKE) --no-print-directory decisions bench-judges
+	@$(MAKE) --no-print-directory decisions bench-judges bench-prompts
 
 decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decisions --data $(DATA) \
@@ -60,6 +61,11 @@ decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty 
 bench-judges: $(BIN)/.dev  ## real judges beside real people, in DATA (twenty minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.judges --data $(DATA) \
 		--output bench/results/judges.md
+
+# PROMPT_PEERS names an interpreter that has gepa and dspy[optuna]: '--peer-python PATH'.
+bench-prompts: $(BIN)/.dev  ## prompt search where the truth is known (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.prompts $(PROMPT_PEERS) \
+		--output bench/results/prompts.md
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'

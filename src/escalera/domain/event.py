@@ -77,9 +77,10 @@ class Screened:
     """A stage of screening ended: what each factor adds to the mean score on `items` common items.
 
     `toggles` turns each factor on by itself, over the first of `runs`; `factorial` turns all on and
-    off together. `factors` and `effects` belong together, and so do `runs` (digests of systems) and
-    `means`. `kept` are the factors that go on. The effects chose, so the largest are overestimates.
-    `round` tells the screenings of a rung and task apart.
+    off together, on every item or on some mirrored pairs of runs for each. `factors` and `effects`
+    belong together, and so do `runs` (digests of systems) and `means` (of what each was asked).
+    `kept` are the factors that go on. The effects chose, so the largest are overestimates. `round`
+    tells the screenings of a rung and task apart.
     """
 
     rung: RungName
@@ -226,8 +227,8 @@ class Drafted:
 class Duelled:
     """A round of the search ended: the paired difference of its best prompt to the one before.
 
-    Where it was `accepted`, the search goes on from it. Duels choose on `search` items and prove
-    nothing: what a search ends with is confirmed on fresh ones.
+    Where it was `accepted`, not being shown worse, the search goes on from it. Duels choose on
+    `search` items and prove nothing: what a search ends with is confirmed on fresh ones.
     """
 
     task: str

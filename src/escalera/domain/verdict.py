@@ -9,7 +9,7 @@ from escalera.domain.identity import digest_of
 
 Adequacy = Literal["adequate", "inadequate", "undecided"]
 Comparison = Literal["better", "worse", "equivalent", "undecided"]
-QuestionKind = Literal["adequacy", "regression"]
+QuestionKind = Literal["adequacy", "regression", "improvement"]
 Mode = Literal["group-sequential", "anytime", "finite"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -20,8 +20,9 @@ class Question:
 
     `adequacy`: is the mean score of the candidate above the bar? `regression`: how does the
     candidate compare with the incumbent, item by item, and is it worse by more than the margin?
-    Candidate and incumbent are route digests. `alpha` is the two-sided error spent on it. `mode`
-    says how it is read: at looks, at any time, or about these items alone.
+    `improvement`: is the candidate better than the incumbent, item by item, by more than
+    `threshold`? Candidate and incumbent are route digests. `alpha` is the two-sided error spent on
+    it. `mode` says how it is read: at looks, at any time, or about these items alone.
     """
 
     kind: QuestionKind

@@ -22,7 +22,7 @@ from escalera.domain.event import Looked
 from escalera.domain.project import Policy
 from escalera.domain.system import Route
 from escalera.domain.task import Task
-from escalera.domain.verdict import Adequacy, Figure, Question
+from escalera.domain.verdict import Adequacy, Comparison, Figure, Question
 
 
 def look(question: Question, sample: Sample, before: Sequence[Looked], policy: Policy) -> Looked:
@@ -163,13 +163,17 @@ def _statistic(question: Question, scores: Scores) -> float:
     if not scores.candidate:
         return 0.0
     if correction.suffices(scores):
-        null = question.threshold if question.kind == "adequacy" else -question.threshold
-        return correction.z_statistic(scores, null=null)
+        return correction.z_statistic(scores, null=_null(question))
     if question.kind == "adequacy":
         return mean.z_statistic(scores.candidate, scores.clusters, bar=question.threshold)
     return paired.z_statistic(
-        scores.candidate, scores.incumbent, scores.clusters, null=-question.threshold
+        scores.candidate, scores.incumbent, scores.clusters, null=_null(question)
     )
+
+
+def _null(question: Question) -> float:
+    """Where the threshold stands on the scale of the figure: a margin is a fall."""
+    return -question.threshold if question.kind == "regression" else question.threshold
 
 
 def _interval(question: Question, scores: Scores, *, alpha: float) -> Interval:
@@ -202,6 +206,9 @@ def _verdict(question: Question, interval: Interval) -> tuple[str, bool, bool]:
     if question.kind == "adequacy":
         word = adequacy(interval, question.threshold)
         return word, word == "adequate", word != "undecided"
+    if question.kind == "improvement":
+        found = improvement(interval, question.threshold)
+        return found, found == "better", found != "undecided"
     judged = noninferiority.judge(
         estimate=interval.estimate,
         lower=interval.lower,
@@ -216,3 +223,10 @@ def adequacy(interval: Interval, bar: float) -> Adequacy:
     if interval.lower >= bar:
         return "adequate"
     return "inadequate" if interval.upper < bar else "undecided"
+
+
+def improvement(interval: Interval, least: float) -> Comparison:
+    """Better when the whole interval is above *least*; worse when it is not above it anywhere."""
+    if interval.lower > least:
+        return "better"
+    return "worse" if interval.upper <= least else "undecided"

@@ -71,6 +71,26 @@ def standings(
     return tuple(_standing(case, rung, route, incumbent, task) for task in case.project.tasks)
 
 
+def improvements(
+    case: Case, rung: RungName, route: Route, before: Route
+) -> Step | tuple[Task, ...]:
+    """The tasks that *route* is shown better for than *before*, or the next step to find out.
+
+    Both must have been nominated. Where both answer alike there is nothing to ask.
+    """
+    better = []
+    for task in case.project.tasks:
+        if case.same_answers(route, before, task):
+            continue
+        question = _improvement(case, rung, route, before, task)
+        found = _next_look(case, rung, question, task)
+        if found is not None:
+            return found
+        if case.evidence.looked[question.digest][-1].passed:
+            better.append(task)
+    return tuple(better)
+
+
 def overall(outcomes: Sequence[Outcome]) -> Outcome:
     """One word for a route over several tasks: what speaks loudest against it."""
     for word in ("inadequate", "regressed", "undecided"):
@@ -111,6 +131,17 @@ def _regression(case: Case, rung: RungName, route: Route, incumbent: Route, task
         candidate=route.digest,
         incumbent=incumbent.digest,
         threshold=task.margin,
+        alpha=_alpha(case, rung),
+    )
+
+
+def _improvement(case: Case, rung: RungName, route: Route, before: Route, task: Task) -> Question:
+    return Question(
+        kind="improvement",
+        task=task.name,
+        candidate=route.digest,
+        incumbent=before.digest,
+        threshold=0.0,
         alpha=_alpha(case, rung),
     )
 

@@ -48,6 +48,9 @@ class Menu:
 
     `factors` has every factor in its order; `base` are those that are on when the others are tried
     by themselves. `made` names a choice for people. `round` tells screenings of a rung apart.
+
+    Without `alone` nothing is tried by itself first. `items` are those of the factorial, where they
+    are not the first; with `pairs` each is asked under so many mirrored pairs of runs, in turn.
     """
 
     rung: RungName
@@ -57,11 +60,14 @@ class Menu:
     compose: Callable[[On], Prompt]
     made: Callable[[On], str]
     round: int = 0
+    alone: bool = True
+    items: tuple[Example, ...] | None = None
+    pairs: int | None = None
 
     @property
     def others(self) -> On:
         """The factors that are tried by themselves first."""
-        return tuple(name for name in self.factors if name not in self.base)
+        return tuple(name for name in self.factors if self.alone and name not in self.base)
 
 
 def step(case: Case, menu: Menu) -> Step | None:
@@ -75,8 +81,13 @@ def step(case: Case, menu: Menu) -> Step | None:
         new = [on for on, system in runs if not _known(case, menu, system)]
         if new:
             return Propose(events=tuple(_proposed(case, menu, on) for on in dict.fromkeys(new)))
-        items, systems = _items(menu, stage), dict.fromkeys(system for _, system in runs)
-        calls = tuple(case.call(system, item) for system in systems for item in items)
+        asked = (
+            case.call(runs[run][1], item)
+            for run in range(len(runs))
+            for place, item in enumerate(_items(menu, stage))
+            if _asks(menu, stage, run, place, len(runs))
+        )
+        calls = tuple(dict.fromkeys(asked))  # few factors have fewer settings than a design
         if case.missing(calls):
             return Evaluate(rung=menu.rung, purpose="screen", task=menu.task.name, calls=calls)
         return Screen(event=_screened(case, menu, stage))
@@ -137,6 +148,8 @@ def _factors(case: Case, menu: Menu, stage: Stage) -> On:
     """What a stage asks about: the others; then the base and those of the others that were kept."""
     if stage == "toggles":
         return menu.others
+    if not menu.alone:
+        return menu.factors
     seen = screened(case, menu, "toggles")
     kept = menu.base if seen is None else (*menu.base, *seen.kept)
     return tuple(name for name in menu.factors if name in kept)
@@ -148,7 +161,7 @@ def _settings(case: Case, menu: Menu, stage: Stage) -> Iterator[On]:
         yield menu.base
         for other in factors:
             yield tuple(name for name in menu.factors if name in menu.base or name == other)
-    elif len(factors) > 1:
+    elif len(factors) > 1 or not menu.alone:
         for row in factorial.design(len(factors)):
             yield tuple(name for name, on in zip(factors, row, strict=True) if on)
 
@@ -161,7 +174,17 @@ def _system(case: Case, menu: Menu, on: On) -> System:
     return case.system(menu.task, menu.compose(on))
 
 
+def _asks(menu: Menu, stage: Stage, run: int, place: int, runs: int) -> bool:
+    """Whether the item at *place* is asked under *run*: the second half mirrors the first."""
+    half = runs // 2
+    if stage == "toggles" or menu.pairs is None or menu.pairs >= half:
+        return True
+    return (run % half - place * menu.pairs) % half < menu.pairs
+
+
 def _items(menu: Menu, stage: Stage) -> Sequence[Example]:
+    if stage == "factorial" and menu.items is not None:
+        return menu.items
     return menu.task.items("search")[: TOGGLE_ITEMS if stage == "toggles" else FACTORIAL_ITEMS]
 
 
@@ -186,9 +209,15 @@ def _proposed(case: Case, menu: Menu, on: On) -> Proposed:
 
 def _screened(case: Case, menu: Menu, stage: Stage) -> Screened:
     items, runs = _items(menu, stage), _runs(case, menu, stage)
-    rows = [[_score(case.evidence.sample(system, item)) for item in items] for _, system in runs]
-    whole = [place for place in range(len(items)) if all(row[place] is not None for row in rows)]
-    scores = np.array([[row[place] for place in whole] for row in rows], dtype=float)
+    table = np.full((len(runs), len(items)), np.nan)
+    whole = []
+    for place, item in enumerate(items):
+        asked = [n for n in range(len(runs)) if _asks(menu, stage, n, place, len(runs))]
+        column = [_score(case.evidence.sample(runs[n][1], item)) for n in asked]
+        if None not in column:
+            whole.append(place)
+            table[asked, place] = column
+    scores = table[:, whole]
     clusters = [items[place].cluster for place in whole]
     factors = _factors(case, menu, stage)
     effects = _effects(stage, scores, clusters, len(factors))
@@ -202,11 +231,16 @@ def _screened(case: Case, menu: Menu, stage: Stage) -> Screened:
         factors=factors,
         effects=effects,
         runs=tuple(system.digest for _, system in runs),
-        means=tuple(float(row.mean()) if whole else 0.0 for row in scores),
+        means=tuple(_mean(row) for row in scores),
         kept=_room(menu, able)
         if stage == "toggles"
         else tuple(name for name, effect in able if effect.value > 0),
     )
+
+
+def _mean(row: NDArray[np.float64]) -> float:
+    seen = row[~np.isnan(row)]
+    return float(seen.mean()) if len(seen) else 0.0
 
 
 def _score(answer: Answer | None) -> float | None:
@@ -222,7 +256,7 @@ def _effects(
         unknown = Figure(value=0.0, lower=-1.0, upper=1.0, n=0, clusters=0)
         return (unknown,) * factors
     if stage == "factorial":
-        found = factorial.effects(scores, factorial.design(factors), clusters, alpha=ALPHA)
+        found = factorial.effects_of_pairs(scores, factorial.design(factors), clusters, alpha=ALPHA)
     else:
         found = tuple(_over_first(scores, place, clusters) for place in range(1, factors + 1))
     return tuple(

@@ -1,45 +1,43 @@
 """The search rung: a model reads mistakes and writes edits; statistics say which of them stay.
 
-A round asks the proposer for edits of the prompt in hand, screens them together on common `search`
-items, and holds the best of them against that prompt on other `search` items. It goes on from what
-is better, until the bar is reached there, nothing helps any more, or another round is likely to
-cost more than it brings. What a search ends with is confirmed on fresh items like any prompt.
+A round asks the proposer for edits of the prompt in hand and screens them together on `search`
+items. What seems to help stays, as long as a duel on other `search` items does not show it worse:
+an edit that does nothing costs a line, one that is missed costs what it would have brought. This
+goes on until the bar is reached there, nothing surely helps any more, or another round is likely to
+cost more than it brings. What a search ends with takes the place of the prompt before only where
+fresh items show it better; then it is held against the bar like any prompt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from escalera.core.evaluation import compare
-from escalera.core.ladder import confirm, deciding, pricing, race, rungs, screening, words
+from escalera.core.ladder import confirm, deciding, editing, pricing, race, rungs, screening, words
 from escalera.core.ladder.case import Case
+from escalera.core.ladder.editing import Edited
 from escalera.core.ladder.race import Race
-from escalera.core.ladder.screening import Menu, On
-from escalera.core.ladder.steps import Duel, Evaluate, Price, Propose, Rewrite, Step
+from escalera.core.ladder.steps import Duel, Evaluate, Nominate, Price, Propose, Rewrite, Step
 from escalera.core.prompts import rewriting
-from escalera.core.prompts.rewriting import Tried
 from escalera.core.stats import mean, paired
 from escalera.domain.dataset import Example
-from escalera.domain.event import Drafted, Duelled, Proposed
-from escalera.domain.system import System
+from escalera.domain.event import Drafted, Duelled, Nominated, Proposed
+from escalera.domain.system import Route, System
 from escalera.domain.task import Task
 from escalera.domain.verdict import Figure
 
 ROUNDS = 4
 """Rounds at most; most of what a search finds, it finds in the first two."""
 
-PATIENCE = 2
+PATIENCE = 3
 """Rounds in a row that bring nothing, after which the search ends."""
-
-DUEL_ITEMS = 80
-"""Items that the best edits meet besides those that chose them."""
 
 MISTAKES = 12
 """Wrong answers that the proposer is shown."""
 
 ALPHA = 0.2
-"""Two-sided error of a duel: one in ten useless prompts gets through, to be confirmed or not."""
+"""Two-sided error of what a round says: it chooses, and proves nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +66,9 @@ def step(case: Case) -> Step | None:
         if found.step is not None:
             return found.step
         winners[task.name] = found.system
-    before = {branch.task: branch.system for branch in case.unprompted().branches}
-    route = case.route(before | winners)
+    route = _kept(case, winners)
+    if not isinstance(route, Route):
+        return route
     return deciding.judge(
         case,
         "search",
@@ -82,38 +81,53 @@ def step(case: Case) -> Step | None:
 
 def search(case: Case, task: Task) -> Found:
     """Follow the search for *task* from its beginning through everything that is known."""
-    incumbent = race.winner(case, _wordings(case, task))
+    edited = Edited(start=race.winner(case, _wordings(case, task)), texts={}, on=())
     idle = 0
     for number in range(1, ROUNDS + 1):
+        incumbent = case.system(task, edited.prompt)
         drafted = _drafted(case, task, number, incumbent)
         if drafted is None:
-            return Found(
-                system=incumbent, rounds=number - 1, step=_rewrite(case, task, number, incumbent)
-            )
-        ended = _round(case, task, drafted, incumbent)
-        if isinstance(ended, Duelled):
-            idle = 0 if ended.accepted else idle + 1
-            incumbent = _named(case, ended.candidate) if ended.accepted else incumbent
-        elif ended is not None:
-            return Found(system=incumbent, rounds=number - 1, step=ended)
+            asked: Step | Duelled | None = _rewrite(case, task, number, edited)
         else:
-            idle += 1
-        if idle == PATIENCE or number == ROUNDS or _reached(case, task, incumbent):
-            return Found(system=incumbent, rounds=number, step=None)
-        if ended is not None and not _worth_it(case, task, ended):
-            return Found(system=incumbent, rounds=number, step=None)
+            edited = edited.told(drafted)
+            asked = _round(case, task, number, edited)
+        if asked is not None and not isinstance(asked, Duelled):
+            return Found(system=incumbent, rounds=number - 1, step=asked)
+        idle = 0 if asked is not None and _brought(case, task, asked) else idle + 1
+        if asked is not None and asked.accepted:
+            screened = editing.menu(case, task, edited, number)
+            edited = replace(edited, on=editing.helpful(case, task, edited, screened))
+        now = case.system(task, edited.prompt)
+        over = idle == PATIENCE or number == ROUNDS or _reached(case, task, now)
+        if over or (asked is not None and not _worth_it(case, task, asked)):
+            return Found(system=now, rounds=number, step=None)
     raise AssertionError("the last round ends the search")
 
 
 def most_calls(task: Task) -> int:
     """The most calls that searching for *task* may take, the proposer's included."""
-    pool = len(task.items("search"))
-    toggles = (1 + rewriting.MOST_EDITS) * min(screening.TOGGLE_ITEMS, pool)
-    factorial = 16 * min(screening.FACTORIAL_ITEMS, pool)
-    return ROUNDS * (1 + toggles + factorial + 2 * len(_duel_items(task)))
+    duel = len(editing.duel_items(task))
+    return ROUNDS * (1 + editing.most_calls(task) + duel) + duel
 
 
 # Below: private.
+
+
+def _kept(case: Case, winners: Mapping[str, System]) -> Step | Route:
+    """The route with those of *winners* that fresh items show better, or the step to find out."""
+    before = case.best_below("search")
+    if before is None:
+        raise LookupError("the prompt rung has nominated no route")
+    known = {branch.task: branch.system for branch in before.branches}
+    found = case.route({**known, **winners})
+    if found == before:
+        return before
+    if not any(entry.route == found for entry in case.evidence.nominated):
+        return Nominate(event=Nominated(rung="search", route=found))
+    better = confirm.improvements(case, "search", found, before)
+    if not isinstance(better, tuple):
+        return better
+    return case.route(known | {task.name: found.system(task.name) for task in better})
 
 
 def _price(case: Case, tasks: Sequence[Task]) -> Step | None:
@@ -121,60 +135,51 @@ def _price(case: Case, tasks: Sequence[Task]) -> Step | None:
     if "search" in case.evidence.priced:
         return None
     tested = tasks if case.router is None else case.project.tasks
-    confirming = sum(len(task.items("confirm")) for task in tested)
-    first = sum(compare.cutoffs(task, case.project.policy)[0] for task in tested)
+    # The prompt before is asked the same items.
+    confirming = 2 * sum(len(task.items("confirm")) for task in tested)
+    first = 2 * sum(compare.cutoffs(task, case.project.policy)[0] for task in tested)
     most = sum(most_calls(task) for task in tasks)
     return Price(
         event=pricing.price(case, "search", calls=most + confirming, fewest=most // ROUNDS + first)
     )
 
 
-def _round(case: Case, task: Task, drafted: Drafted, incumbent: System) -> Step | Duelled | None:
-    """What a round needs next, how it ended, or None where it had nothing to hold a duel with."""
-    if not drafted.edits:
+def _round(case: Case, task: Task, number: int, edited: Edited) -> Step | Duelled | None:
+    """What a round needs next, how it ended, or None where it left the prompt as it was."""
+    menu = editing.menu(case, task, edited, number)
+    if not menu.factors:
         return None
-    menu = _menu(task, drafted, incumbent)
     asked = screening.step(case, menu)
     if asked is not None:
         return asked
-    chosen = _chosen(case, menu)
-    if not chosen:
+    chosen = editing.helpful(case, task, edited, menu)
+    if chosen == edited.on:
         return None
-    candidate = case.system(task, menu.compose(chosen))
+    incumbent, candidate = (case.system(task, edited.saying(on)) for on in (edited.on, chosen))
     if not any(entry.system == candidate for entry in case.evidence.proposed):
-        return Propose(events=(_proposed(task, menu, chosen, candidate, incumbent),))
-    return _duel(case, task, drafted.round, candidate, incumbent)
+        made = f"round {number}: {' + '.join(chosen) or 'as it was'}"
+        return Propose(events=(_proposed(task, made, candidate, incumbent),))
+    return _duel(case, task, number, candidate, incumbent)
 
 
-def _menu(task: Task, drafted: Drafted, incumbent: System) -> Menu:
-    """The edits of a round, to be turned on and off over the prompt in hand."""
-    edits = {f"edit {drafted.round}.{n}": text for n, text in enumerate(drafted.edits, start=1)}
-    return Menu(
-        rung="search",
-        task=task,
-        round=drafted.round,
-        factors=tuple(edits),
-        base=(),
-        compose=lambda on: rewriting.added(incumbent.prompt, [edits[name] for name in on]),
-        made=lambda on: f"round {drafted.round}: {' + '.join(on) or 'as it was'}",
+def _brought(case: Case, task: Task, ended: Duelled) -> bool:
+    """Whether a round brought something: its prompt or one of its edits is surely better."""
+    if not ended.accepted:
+        return False
+    wanted = ("search", task.name, ended.round)
+    return ended.figure.lower > 0 or any(
+        effect.lower > 0
+        for event in case.evidence.screened
+        if (event.rung, event.task, event.round) == wanted
+        for effect in event.effects
     )
 
 
-def _chosen(case: Case, menu: Menu) -> On:
-    """What surely helps, or seems to where nothing is sure."""
-    seen = screening.screened(case, menu, "factorial") or screening.screened(case, menu, "toggles")
-    if seen is None:
-        return ()
-    effects = list(zip(seen.factors, seen.effects, strict=True))
-    sure = tuple(name for name, effect in effects if effect.lower > 0)
-    return sure or tuple(name for name, effect in effects if effect.value > 0)
-
-
-def _proposed(task: Task, menu: Menu, chosen: On, candidate: System, incumbent: System) -> Proposed:
+def _proposed(task: Task, made: str, candidate: System, incumbent: System) -> Proposed:
     return Proposed(
         rung="search",
         task=task.name,
-        operator=menu.made(chosen),
+        operator=made,
         system=candidate,
         parent=incumbent.digest,
     )
@@ -189,7 +194,7 @@ def _duel(
         incumbent.digest,
     ):
         return known
-    items = _duel_items(task)
+    items = editing.duel_items(task)
     both = (incumbent, candidate)
     calls = tuple(case.call(system, item) for system in both for item in items)
     if case.missing(calls):
@@ -202,15 +207,9 @@ def _duel(
             candidate=candidate.digest,
             incumbent=incumbent.digest,
             figure=figure,
-            accepted=figure.lower > 0,
+            accepted=figure.upper >= 0,
         )
     )
-
-
-def _duel_items(task: Task) -> Sequence[Example]:
-    """The last `search` items: the first chose the edits, where there are enough of both."""
-    items = task.items("search")
-    return items[max(0, min(len(items) - DUEL_ITEMS, screening.FACTORIAL_ITEMS)) :][:DUEL_ITEMS]
 
 
 def _difference(
@@ -234,36 +233,24 @@ def _difference(
     )
 
 
-def _rewrite(case: Case, task: Task, number: int, incumbent: System) -> Rewrite:
+def _rewrite(case: Case, task: Task, number: int, edited: Edited) -> Rewrite:
+    parent = case.system(task, edited.prompt)
     wrong = [
-        case.call(incumbent, item)
+        case.call(parent, item)
         for item in task.items("search")
-        if (seen := case.evidence.sample(incumbent, item)) is not None
+        if (seen := case.evidence.sample(parent, item)) is not None
         and seen.score is not None
         and seen.score < 1
     ][:MISTAKES]
-    tried = tuple(one for before in range(1, number) for one in _tried(case, task, before))
+    tried = editing.tried(case, task, edited, number - 1)
     return Rewrite(
         task=task.name,
         round=number,
-        parent=incumbent,
+        parent=parent,
         mistakes=tuple(wrong),
         tried=tried,
-        longest=rewriting.longest(incumbent.prompt, [call.item for call in wrong], tried),
+        longest=rewriting.longest(parent.prompt, [call.item for call in wrong], tried),
     )
-
-
-def _tried(case: Case, task: Task, number: int) -> list[Tried]:
-    """The edits of a round, with what they added when they were seen last."""
-    drafted = case.evidence.drafted.get((task.name, number))
-    if drafted is None:
-        return []
-    effects: dict[str, float] = {}
-    for event in case.evidence.screened:
-        if (event.rung, event.task, event.round) == ("search", task.name, number):
-            effects |= {n: e.value for n, e in zip(event.factors, event.effects, strict=True)}
-    named = [(f"edit {number}.{n}", text) for n, text in enumerate(drafted.edits, start=1)]
-    return [Tried(edit=text, effect=effects.get(name, 0.0)) for name, text in named]
 
 
 def _reached(case: Case, task: Task, incumbent: System) -> bool:
@@ -297,10 +284,6 @@ def _drafted(case: Case, task: Task, number: int, incumbent: System) -> Drafted 
     return found if found is not None and found.parent == incumbent.digest else None
 
 
-def _named(case: Case, digest: str) -> System:
-    return next(entry.system for entry in case.evidence.proposed if entry.system.digest == digest)
-
-
 def _wordings(case: Case, task: Task) -> Race:
     entrants = tuple(
         proposed.system
@@ -310,13 +293,20 @@ def _wordings(case: Case, task: Task) -> Race:
     return Race(rung="prompt", task=task, entrants=entrants)
 
 
+def _replaced(case: Case, task: Task) -> bool:
+    """Whether the rung's last route answers the task otherwise than the prompt rung's."""
+    before, now = case.best_below("search"), case.evidence.nominee("search")
+    return (
+        before is not None and now is not None and before.system(task.name) != now.system(task.name)
+    )
+
+
 def _words(case: Case, standing: confirm.Standing) -> str:
     task, seen = standing.task, standing.adequacy.figure
+    if not _replaced(case, task):
+        return f"no searched prompt was shown better for {task.title}"
     rounds = search(case, task).rounds
-    accepted = sum(
-        event.accepted for (name, _), event in case.evidence.duelled.items() if name == task.name
-    )
-    how = f"{accepted} of {rounds} rounds brought a better prompt"
+    how = f"after {rounds} rounds" if rounds > 1 else "after one round"
     bar = f"bar {task.bar:.2f}"
     match standing.outcome:
         case "adequate":

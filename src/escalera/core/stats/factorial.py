@@ -72,6 +72,38 @@ def effects(
     return tuple(_effect(scores, column, clusters, alpha) for column in settings.T)
 
 
+def effects_of_pairs(
+    scores: NDArray[np.float64],
+    settings: NDArray[np.bool_],
+    clusters: Clusters = None,
+    *,
+    alpha: float = 0.05,
+) -> tuple[Effect, ...]:
+    """Return the main effects where an item was asked under some pairs of mirrored runs only.
+
+    *settings* are those of `design`, whose second half mirrors the first; *scores* is NaN where an
+    item was not asked. Within a pair every factor is on once, so each pair gives one difference for
+    every factor; on every item they are averaged. More items with fewer runs each: the same calls
+    say more of effects that differ from item to item. Asked under all runs, the same as `effects`.
+    ValueError for settings that are not mirrored, and for an item without a pair.
+    """
+    clustering.require_alpha(alpha)
+    half = len(settings) // 2
+    if scores.shape[:1] != settings.shape[:1] or not np.array_equal(
+        settings[half:], ~settings[:half]
+    ):
+        raise ValueError(
+            f"settings of shape {settings.shape!r} are not runs followed by their mirrored ones, "
+            f"one for each row of scores of shape {scores.shape!r}: pass those of `design`"
+        )
+    differences = scores[:half] - scores[half:]
+    if np.isnan(differences).all(axis=0).any():
+        raise ValueError("an item was not asked under any mirrored pair of runs: leave it out")
+    signs = np.where(settings[:half], 1.0, -1.0)
+    per_item = (np.nanmean(sign[:, None] * differences, axis=0) for sign in signs.T)
+    return tuple(_over_items(column, clusters, alpha) for column in per_item)
+
+
 # Private.
 
 _GENERATORS = {12: "++-+++---+-", 20: "++--++++-+-+----++-"}
@@ -96,7 +128,10 @@ def _effect(
 ) -> Effect:
     if on.all() or not on.any():
         raise ValueError("a factor that never changes has no effect to estimate: leave it out")
-    per_item = scores[on].mean(axis=0) - scores[~on].mean(axis=0)
+    return _over_items(scores[on].mean(axis=0) - scores[~on].mean(axis=0), clusters, alpha)
+
+
+def _over_items(per_item: NDArray[np.float64], clusters: Clusters, alpha: float) -> Effect:
     found = clustering.robust_mean(per_item, clusters)
     lower, upper = clustering.t_interval(found, alpha=alpha)
     return Effect(value=found.value, lower=lower, upper=upper, alpha=alpha)

@@ -120,6 +120,20 @@ def test_regression_is_the_paired_interval_against_the_margin(old, new, verdict,
     assert (last.verdict, last.passed, last.settled) == (verdict, passed, True)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [(0.5, 0.9, "better"), (0.9, 0.5, "worse"), (0.9, 0.9, "undecided"), (0.6, 0.62, "undecided")],
+)
+def test_improvement_is_the_paired_interval_against_nothing(old, new, verdict):
+    """Item by item; what is only as good is not better, however often it is asked."""
+    question = replace(regression(margin=0.0), kind="improvement")
+    found = looks(question, [*answered(at_rate(new)), *answered(at_rate(old), "old")])
+    assert (found[-1].verdict, found[-1].passed) == (verdict, verdict == "better")
+    assert found[-1].settled
+    if verdict != "undecided":
+        assert (found[-1].statistic > found[-1].boundary) is (verdict == "better")
+
+
 def test_gains_that_outweigh_losses_prove_nothing():
     """Twenty items lost and twenty gained: neither a fall nor its absence is shown."""
     swapped = answered(lambda item: float(not 0.6 <= luck(item) < 0.8))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.ladder import searching, steps
+from escalera.domain.event import Screened
 from escalera.domain.project import BaseModel, Budget, ModelPrice
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate
@@ -80,14 +81,51 @@ def test_the_proposer_is_shown_answers_that_were_wrong():
 @pytest.mark.parametrize(
     "written", [by_round(), by_round(("Vain rule.",), ("Bad rule.",)), by_round((), ())]
 )
-def test_what_brings_nothing_ends_after_two_rounds(written):
+def test_what_brings_nothing_ends_after_three_rounds(written):
     """And the prompt stays as it was: nothing is confirmed twice, the next rung comes."""
     climbed = climb(0.5, written)
     rounds = [s.round for s in climbed.steps if isinstance(s, steps.Rewrite)]
-    assert rounds == [1, 2]
+    assert rounds == [1, 2, 3]
     assert rules(climbed) == []
     assert climbed.evidence.decision("search", "a").outcome == "inadequate"
     assert climbed.evidence.decision("examples", "") is not None
+
+
+def test_a_prompt_that_fresh_items_do_not_show_better_is_not_kept():
+    """It looked better on `search` items only: the prompt before stays, and nothing is lost."""
+
+    def lucky(system, item):
+        found = 0.5 + 0.3 * ("Good rule." in system.prompt.system) * (item.split == "search")
+        return float(luck(item) < found)
+
+    climbed = simulate(PROJECT, lucky, writes=by_round(("Good rule.",)))
+    assert rules(climbed) == []
+    route, before = (climbed.evidence.nominee(rung) for rung in ("search", "prompt"))
+    assert route == before
+    asked = [look for look in climbed.evidence.looks if look.question.kind == "improvement"]
+    assert asked[-1].verdict != "better"
+    assert asked[-1].question.incumbent == before.digest
+    said = climbed.evidence.decision("search", "a")
+    assert (said.outcome, said.words) == ("inadequate", "no searched prompt was shown better for a")
+
+
+def test_a_prompt_that_is_better_but_not_enough_is_built_upon():
+    """Below the bar it is not promoted; the next rungs begin with it all the same."""
+    climbed = climb(0.3, by_round(("Good rule.",)))
+    assert rules(climbed) == ["Good rule."]
+    assert climbed.evidence.decision("search", "a").outcome == "inadequate"
+    shown = [look for look in climbed.evidence.looks if look.question.kind == "improvement"]
+    assert shown[-1].verdict == "better"
+    examples = [p for p in climbed.evidence.proposed if p.rung == "examples"]
+    assert any("Good rule." in entry.system.prompt.system for entry in examples)
+
+
+def test_what_is_in_doubt_is_screened_again_with_what_is_new():
+    """Each answer counts for every edit of a round, whoever wrote it when."""
+    climbed = climb(0.4, by_round(("Good rule.", "Vain rule."), ("Bad rule.",)))
+    screened = [e for e in climbed.events if isinstance(e, Screened) and e.rung == "search"]
+    assert screened[0].factors == ("edit 1.1", "edit 1.2")
+    assert screened[1].factors == ("edit 1.2", "edit 2.1")
 
 
 def test_where_the_bar_is_reached_on_search_items_no_further_round_is_bought():

@@ -94,3 +94,57 @@ def test_what_cannot_be_estimated_is_refused() -> None:
     for count in (0, 20):
         with pytest.raises(ValueError, match=f"{count} factors"):
             factorial.design(count)
+
+
+def some_pairs(scores: np.ndarray, runs: np.ndarray, pairs: int) -> np.ndarray:
+    """The scores of so many mirrored pairs for each item, in turn; NaN for the others."""
+    half = len(runs) // 2
+    kept = np.full_like(scores, np.nan)
+    for item in range(scores.shape[1]):
+        for place in range(pairs):
+            row = (item * pairs + place) % half
+            kept[[row, row + half], item] = scores[[row, row + half], item]
+    return kept
+
+
+@given(st.integers(1, 11), st.integers(2, 12), st.integers(0, 2**32 - 1))
+def test_all_pairs_say_what_all_runs_say(factors: int, items: int, seed: int) -> None:
+    """Value and interval."""
+    runs = factorial.design(factors)
+    scores = np.random.default_rng(seed).random((len(runs), items))
+    whole, pairs = (
+        ask(scores, runs, alpha=0.2) for ask in (factorial.effects, factorial.effects_of_pairs)
+    )
+    for one, other in zip(whole, pairs, strict=True):
+        assert [one.value, one.lower, one.upper] == pytest.approx(
+            [other.value, other.lower, other.upper], abs=1e-9
+        )
+
+
+def test_many_items_under_few_runs_know_more_of_effects_that_differ() -> None:
+    """The same 240 calls: a factor that helps a quarter of the items much."""
+    random = np.random.default_rng(1)
+    runs = factorial.design(7)
+    half_widths = {}
+    for items, pairs in ((15, 8), (60, 2)):
+        values = []
+        for _ in range(200):
+            helped = np.where(random.random(items) < 0.25, 0.5, 0.0)
+            rates = 0.3 + runs[:, [2]] * helped + 0.1 * runs[:, [4]]
+            scores = (random.random((16, items)) < rates).astype(float)
+            found = factorial.effects_of_pairs(some_pairs(scores, runs, pairs), runs)
+            values.append([effect.value for effect in found])
+        mean, half_widths[items] = np.mean(values, axis=0), np.std(values, axis=0)[2]
+        assert mean.tolist() == pytest.approx([0, 0, 0.125, 0, 0.1, 0, 0], abs=0.02)
+    assert half_widths[60] < 0.9 * half_widths[15]
+
+
+def test_pairs_that_are_none_are_refused() -> None:
+    """Settings that are not mirrored, and an item that was asked on one side only."""
+    runs = factorial.design(3)
+    scores = np.zeros((8, 5))
+    with pytest.raises(ValueError, match="not runs followed by their mirrored ones"):
+        factorial.effects_of_pairs(scores, runs[::-1][:6])
+    scores[4:, 2] = np.nan
+    with pytest.raises(ValueError, match="not asked under any mirrored pair"):
+        factorial.effects_of_pairs(scores, runs)
