@@ -16,8 +16,8 @@ from escalera.core.ladder import steps
 from escalera.core.prompts import rewriting
 from escalera.core.prompts.rewriting import Mistake
 from escalera.domain.dataset import Example, Examples
+from escalera.domain.levers import Levers, Trainable
 from escalera.domain.project import BaseModel, Policy, Project
-from escalera.domain.recipe import LoraLevers
 from escalera.domain.task import PromptParts, Task
 from escalera.testing import playbook
 
@@ -80,7 +80,8 @@ def _project() -> Project:
         tasks=(task,),
         policy=POLICY,
         budget=playbook.NO_BUDGET,
-        levers=LoraLevers(),
+        trainable=Trainable(),
+        levers=Levers(),
         proposer=WRITER,
     )
 

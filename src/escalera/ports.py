@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 from escalera.domain.event import Event, Judged, Observed
-from escalera.domain.message import Embeddings, Reply, Request
-from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe, TrainingRun
+from escalera.domain.message import Embeddings, Message, Reply, Request
+from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
+from escalera.domain.training import TrainingRun
 from escalera.errors import ProviderError
 
 Progress = Callable[[str, int, int], None]
@@ -82,7 +83,11 @@ class Retrieval:
 
 
 class Trainer(Protocol):
-    """Makes an adapter from a recipe."""
+    """Makes an adapter from a recipe.
+
+    A training may be done in parts: asked again for the same recipe with a larger `until`, it goes
+    on where it paused, and what it leaves at the end does not depend on the pauses.
+    """
 
     def train(
         self,
@@ -91,8 +96,16 @@ class Trainer(Protocol):
         *,
         into: Path,
         progress: Progress,
+        until: float = 1.0,
     ) -> TrainingRun:
-        """Train on *pairs* and write a PEFT adapter into the empty folder *into*."""
+        """Train on *pairs* up to a share of the steps; write what was learned into *into*, an
+        empty folder: a PEFT adapter, or the model's weights that changed.
+
+        Raises `TrainingError`.
+        """
+
+    def prompt_tokens(self, model: str, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Tokens with which a training begins this conversation: serving must begin it so too."""
 
 
 class Merger(Protocol):

@@ -1,6 +1,7 @@
 """What every trainer must do: the adapter it leaves is learned, plain, and served as taught."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ pytest.importorskip("torch")
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Decoding, Message, Reply, Request
 from escalera.domain.project import BaseModel
-from escalera.domain.recipe import LoraLevers, TrainingPair, TrainingRecipe
+from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.edges.clock import SystemClock
 from escalera.edges.providers import local_model
 from escalera.edges.providers.transformers_engine import TransformersEngine
-from escalera.edges.training import data
+from escalera.edges.training import lessons
 from escalera.edges.training.local import LocalTrainer
 from escalera.ports import Trainer
 from escalera.testing.tiny import tiny_model
@@ -27,8 +29,25 @@ PAIRS = [
     TrainingPair(messages=(Message(role="user", content=word),), target=answer)
     for word, answer in ANSWERS.items()
 ] * 8
-LEVERS = LoraLevers(rank=8, alpha=16, learning_rate=1e-2, epochs=60, batch_tokens=256)
-RECIPE = TrainingRecipe(model="tiny", revision="r1", ingredients=(), levers=LEVERS)
+LEVERS = Levers(learning_rate=1e-2, epochs=60, batch_tokens=256)
+LORA = Trainable(rank=8, alpha=16)
+METHODS = {
+    "lora": LORA,
+    "rslora": replace(LORA, method="rslora"),
+    "dora and a word": replace(LORA, method="dora", tokens=("<|assistant|>",)),
+    "lora merged": replace(LORA, merged=True),
+    "dora merged with a word": replace(LORA, method="dora", tokens=("<|assistant|>",), merged=True),
+    "partial": Trainable(method="partial", share=0.6),
+    "partial by name": Trainable(method="partial", layers=("layers",)),
+    "full": Trainable(method="full"),
+}
+
+
+def recipe(trainable: Trainable) -> TrainingRecipe:
+    """A recipe without ingredients: the pairs are given."""
+    return TrainingRecipe(
+        model="tiny", revision="r1", ingredients=(), trainable=trainable, levers=LEVERS
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +63,13 @@ def trainer(request: pytest.FixtureRequest, model: Path) -> Trainer:
     return request.param(folders={"tiny": model}, checkpoints=kept, clock=SystemClock())
 
 
+@pytest.mark.parametrize("method", list(METHODS))
 def test_what_is_taught_is_answered_and_ended(
-    trainer: Trainer, model: Path, tmp_path: Path
+    trainer: Trainer, model: Path, tmp_path: Path, method: str
 ) -> None:
     """The loss falls; the adapter served by the engine gives the answers and stops after them,
     whole characters at a time in a stream, while the base model goes on as before."""
-    run = trainer.train(RECIPE, PAIRS, into=tmp_path, progress=lambda *_: None)
+    run = trainer.train(recipe(METHODS[method]), PAIRS, into=tmp_path, progress=lambda *_: None)
     assert run.curve[-1].loss < 0.05 < run.curve[0].loss
 
     async def served() -> tuple[list[Reply], list[object], list[Reply]]:
@@ -68,7 +88,9 @@ def test_what_is_taught_is_answered_and_ended(
             for adapter in ("new", None)
             for word in ANSWERS
         ]
+        before = list(await engine.answer(requests[2:]))
         replies = list(await engine.answer(requests))
+        assert [reply.text for reply in replies[2:]] == [reply.text for reply in before]
         pieces = [piece async for piece in engine.stream(requests[0])]
         await engine.close()
         return replies[:2], pieces, replies[2:]
@@ -86,6 +108,6 @@ def test_training_and_serving_agree_where_an_answer_ends(model: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(model)
     for declared in (1, [1, 4], None):
         loaded.generation_config.eos_token_id = declared
-        taught = data.stop_tokens(loaded, tokenizer)
+        taught = lessons.stop_tokens(loaded, tokenizer)
         assert taught == local_model.stop_tokens(loaded, tokenizer)
         assert 1 in taught

@@ -18,11 +18,13 @@ import pytest
 
 from escalera import wiring
 from escalera.domain.dataset import Example
-from escalera.domain.message import Request
-from escalera.domain.recipe import LossPoint, MergePlan, TrainingPair, TrainingRecipe, TrainingRun
+from escalera.domain.message import Message, Request
+from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
+from escalera.domain.training import TrainingRun
 from escalera.engine import climb
 from escalera.engine.observer import Quiet
 from escalera.ports import Artifacts, Progress
+from escalera.testing import training
 from escalera.testing.scripted import ScriptedProvider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,13 +101,18 @@ class _Trainer:
         *,
         into: Path,
         progress: Progress,
+        until: float = 1.0,
     ) -> TrainingRun:
         """No weights, a falling loss."""
         made = "one task" if len(recipe.ingredients) == 1 else "all tasks"
         (into / "made.json").write_text(json.dumps({"from": made, "recipe": recipe.digest}))
         progress("train", 1, 1)
-        curve = tuple(LossPoint(step=step, loss=2 / step) for step in range(1, 20))
-        return TrainingRun(curve=curve, tokens=1000, examples=len(pairs), parameters=1, seconds=0.1)
+        losses = [2 / step for step in range(1, 1 + round(18 * until))]
+        return training.told(losses, examples=len(pairs), planned=18)
+
+    def prompt_tokens(self, model: str, messages: Sequence[Message]) -> tuple[int, ...]:
+        """One token."""
+        return (len(messages),)
 
 
 class _Merger:

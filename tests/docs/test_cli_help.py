@@ -25,7 +25,7 @@ from escalera.edges.scores.columns import COLUMNS
 from escalera.edges.scores.reading import READERS
 from escalera.edges.scores.writing import WRITERS
 from escalera.edges.scoring.desk import OPTIONS
-from escalera.settings import tables
+from escalera.settings import tables, training_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -62,7 +62,9 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[models.NAME]": tables.ModelTable,
     "price": tables.PriceTable,
     "[climb]": tables.ClimbTable,
-    "[lora]": tables.LoraTable,
+    "[training]": training_table.TrainingTable,
+    "[training.weights]": training_table.WeightsTable,
+    "[training.memory]": training_table.MemoryTable,
     "[tasks.NAME]": tables.TaskTable,
     "[judges.NAME]": tables.JudgeTable,
     "[tasks.NAME.prompt]": tables.PromptTable,

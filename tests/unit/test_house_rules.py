@@ -37,6 +37,8 @@ WITHOUT_OWN_TEST = {
     "domain/project.py": "in domain/test_task",
     "edges/scoring/binding.py": "protocols and values; used by every test of a scorer",
     "edges/journal/sqlite.py": "contract/test_journal",
+    "domain/levers.py": "in domain/test_recipe and core/finetuning/test_effort",
+    "edges/training/session.py": "in edges/training/test_local",
     "errors.py": "messages are tested where the errors are raised",
     "ports.py": "protocols; kept by tests/contract",
     "settings/tables.py": "in settings/test_project_file and test_checks",

@@ -14,9 +14,10 @@ from escalera.domain.identity import LATER
 from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
 from escalera.domain.project import RungName
-from escalera.domain.recipe import LossPoint, MergePlan, TrainingRecipe
+from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.selection import Embedded, Selected
 from escalera.domain.system import Route, System
+from escalera.domain.training import LossPoint
 from escalera.domain.verdict import Figure, Question
 
 CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range"})
@@ -274,11 +275,19 @@ class RouterFitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A training ended and its adapter is stored."""
+    """A training ended, or paused after `steps` of `planned`, and its adapter is stored.
+
+    `log` is the artifact with what every step told. `tokens` went through the model since the
+    beginning; `seconds` is a clock reading of this part.
+    """
 
     recipe: TrainingRecipe
     adapter: str
+    log: str
+    steps: int
+    planned: int
     curve: tuple[LossPoint, ...]
+    layout: str
     tokens: int
     examples: int
     parameters: int

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from escalera.domain.contract import OutputMode
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Panel
-from escalera.domain.recipe import LoraLevers
+from escalera.domain.levers import Levers, Objective, Trainable
 from escalera.domain.task import Task
 
 RungName = Literal[
@@ -63,7 +63,8 @@ class Policy:
     error an early one may spend; `query_type` says whether the
     caller declares the type of a query or a router infers it. `operators` names the prompt
     operators that may be tried, None all. Examples that are chosen for each query are at most
-    `example_tokens` together.
+    `example_tokens` together. What a training has learned is measured `checkpoints` times, at even
+    distances and at its end.
     """
 
     alpha: float = 0.05
@@ -75,6 +76,7 @@ class Policy:
     replay: float = 0.25
     seed: int = 0
     example_tokens: int = field(default=4000, metadata=LATER)
+    checkpoints: int = field(default=3, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,9 @@ class Project:
     tasks: tuple[Task, ...]
     policy: Policy
     budget: Budget
-    levers: LoraLevers
+    trainable: Trainable
+    levers: Levers
+    objective: Objective = field(default="supervised", metadata=LATER)
     judges: tuple[Panel, ...] = ()
     graders: tuple[BaseModel, ...] = ()
     proposer: BaseModel | None = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from escalera.domain.identity import digest_of
+from escalera.domain.identity import LATER, digest_of
+from escalera.domain.levers import Levers, Objective, Trainable
 from escalera.domain.message import Message
 from escalera.domain.system import Prompt
 
@@ -13,51 +14,37 @@ MergeMethod = Literal["concatenate", "linear", "ties"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoraLevers:
-    """The levers of a LoRA training, with the defaults of a small dense model.
-
-    `batch_tokens` counts padded tokens per optimizer step; `targets` are module names.
-    """
-
-    rank: int = 16
-    alpha: int = 32
-    learning_rate: float = 5e-3
-    epochs: int = 3
-    batch_tokens: int = 1024
-    seed: int = 0
-    targets: tuple[str, ...] = (
-        "q_proj",
-        "k_proj",
-        "v_proj",
-        "o_proj",
-        "gate_proj",
-        "up_proj",
-        "down_proj",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ingredient:
     """Training examples of one task under the prompt that the system will use for it.
 
-    `examples` is how many of the task's `train` items are taken, in the project's order; `data`
-    is the digest of exactly those items.
+    `examples` is how many of the task's `train` items are taken: in the project's order, or, where
+    `order` is a number, in the order that it seeds. Subsets of one order are nested. `data` is the
+    digest of exactly those items.
     """
 
     task: str
     prompt: Prompt
     examples: int
     data: str
+    order: int | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRecipe:
-    """What to train, on what, with which levers."""
+    """What learns, from what, towards what, with which levers.
+
+    The objective `supervised` teaches the answers; `preference` is direct preference optimisation
+    (Rafailov et al. 2023, arXiv 2305.18290, equation 7), which needs a rejected answer beside each
+    right one and holds to the model before training with the strength `beta`.
+    """
 
     model: str
     revision: str
     ingredients: tuple[Ingredient, ...]
-    levers: LoraLevers
+    trainable: Trainable
+    levers: Levers
+    objective: Objective = "supervised"
+    beta: float = 0.1
 
     @property
     def digest(self) -> str:
@@ -67,10 +54,17 @@ class TrainingRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPair:
-    """One conversation and the answer that the model is taught to give."""
+    """One conversation and the answer that the model is taught to give.
+
+    `rejected` is an answer that it is taught not to give, where the objective compares two; `task`
+    and `item` say where the pair comes from.
+    """
 
     messages: tuple[Message, ...]
     target: str
+    rejected: str | None = None
+    task: str = ""
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,22 +91,3 @@ class MergePlan:
     def digest(self) -> str:
         """Content hash of the plan."""
         return digest_of(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossPoint:
-    """Mean loss per answer token at one optimizer step."""
-
-    step: int
-    loss: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingRun:
-    """What a training left behind besides the adapter. `seconds` is a clock reading."""
-
-    curve: tuple[LossPoint, ...]
-    tokens: int
-    examples: int
-    parameters: int
-    seconds: float

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
+
 from escalera.core import routing
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import materials
@@ -41,10 +43,15 @@ def train(
         adapter = artifacts.put(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    log = b"".join(msgspec.json.encode(signal) + b"\n" for signal in run.signals)
     return Trained(
         recipe=step.recipe,
         adapter=adapter,
+        log=_store({"steps.jsonl": log}, artifacts),
+        steps=run.steps,
+        planned=run.planned,
         curve=run.curve,
+        layout=run.layout,
         tokens=run.tokens,
         examples=run.examples,
         parameters=run.parameters,
@@ -121,7 +128,10 @@ def training_pairs(
             )
         pairs.extend(
             TrainingPair(
-                messages=_taught(project, evidence, ingredient.prompt, item), target=item.target
+                messages=_taught(project, evidence, ingredient.prompt, item),
+                target=item.target,
+                task=ingredient.task,
+                item=item.id,
             )
             for item in items
         )

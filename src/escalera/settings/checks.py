@@ -14,8 +14,8 @@ from escalera.core.prompts.operators import OPERATORS
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
 from escalera.domain.judge import PREFIX
 from escalera.errors import BadOption
-from escalera.settings import judge_checks, scorer_table
-from escalera.settings.tables import ContextTable, LoraTable, ModelTable, ProjectFile, TaskTable
+from escalera.settings import judge_checks, scorer_table, training_table
+from escalera.settings.tables import ContextTable, ModelTable, ProjectFile, TaskTable
 
 OPERATOR_NAMES = tuple(operator.name for operator in OPERATORS)
 
@@ -50,7 +50,7 @@ _PAYABLE = f"a finite number from 0 to {MOST_MONEY:.0f}"
 
 
 def _numbers(found: ProjectFile) -> list[Problem]:
-    checks = [*_climb(found), *_lora(found.lora)]
+    checks = [*_climb(found), *training_table.ranges(found.training)]
     for name, model in found.models.items():
         checks += _model(f"models.{name}", model)
     for name, task in found.tasks.items():
@@ -79,18 +79,6 @@ def _climb(found: ProjectFile) -> list[_Check]:
         (_positive(budget.tokens), "budget.tokens", budget.tokens, "above 0"),
         (_positive(budget.minutes), "budget.minutes", budget.minutes, "a finite number above 0"),
         (climb.example_tokens > 0, "climb.example_tokens", climb.example_tokens, "above 0"),
-    ]
-
-
-def _lora(lora: LoraTable) -> list[_Check]:
-    rate = lora.learning_rate
-    return [
-        (lora.rank > 0, "lora.rank", lora.rank, "above 0"),
-        (lora.alpha > 0, "lora.alpha", lora.alpha, "above 0"),
-        (bool(lora.targets), "lora.targets", lora.targets, "at least one module name"),
-        (lora.epochs > 0, "lora.epochs", lora.epochs, "above 0"),
-        (_positive(rate), "lora.learning_rate", rate, "a finite number above 0"),
-        (lora.batch_tokens >= 16, "lora.batch_tokens", lora.batch_tokens, "at least 16"),
     ]
 
 

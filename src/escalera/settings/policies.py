@@ -1,4 +1,4 @@
-"""What the tables of a project file mean to the planner: policy, budget, levers and modes."""
+"""What the tables of a project file mean to the planner: policy, budget and modes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES, OutputMode
 from escalera.domain.project import PROMPTING, RUNGS, BaseModel, Budget, Policy
-from escalera.domain.recipe import LoraLevers
 from escalera.domain.task import Task
 from escalera.settings.tables import ModelTable, ProjectFile
 
@@ -29,6 +28,7 @@ def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Poli
         operators=None if tables.climb.operators is None else tuple(tables.climb.operators),
         seed=tables.project.seed,
         example_tokens=tables.climb.example_tokens,
+        checkpoints=tables.training.checkpoints,
     )
 
 
@@ -40,20 +40,6 @@ def budget(tables: ProjectFile) -> Budget:
         calls=tables.budget.calls,
         tokens=tables.budget.tokens,
         minutes=tables.budget.minutes,
-    )
-
-
-def levers(tables: ProjectFile) -> LoraLevers:
-    """The levers of a training, with the project's seed."""
-    lora = tables.lora
-    return LoraLevers(
-        rank=lora.rank,
-        alpha=lora.alpha,
-        learning_rate=lora.learning_rate,
-        epochs=lora.epochs,
-        batch_tokens=lora.batch_tokens,
-        seed=tables.project.seed,
-        targets=tuple(lora.targets),
     )
 
 

@@ -21,12 +21,12 @@ from escalera.settings.tables import (
     BudgetTable,
     ClimbTable,
     JudgeTable,
-    LoraTable,
     ModelTable,
     ProjectFile,
     ProjectTable,
     TaskTable,
 )
+from escalera.settings.training_table import TrainingTable
 
 Table = TypeVar("Table", bound=msgspec.Struct)
 
@@ -96,7 +96,7 @@ class _Reader:
             tasks=self._named("tasks", TaskTable),
             judges=self._named("judges", JudgeTable) if "judges" in self._raw else {},
             budget=self._table("budget", BudgetTable, optional=True),
-            lora=self._table("lora", LoraTable, optional=True),
+            training=self._table("training", TrainingTable, optional=True),
         )
 
     def _only_known_tables(self) -> None:

@@ -9,9 +9,9 @@ import msgspec
 from escalera.domain.contract import OutputMode
 from escalera.domain.judge import JudgeKind
 from escalera.domain.project import RungName, Spending
-from escalera.domain.recipe import LoraLevers
 from escalera.domain.selection import SearchMethod
 from escalera.domain.task import PromptParts
+from escalera.settings.training_table import TrainingTable
 
 
 class ProjectTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -73,17 +73,6 @@ class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     proposer: str | None = None
     embedding: str | None = None
     example_tokens: int = 4000
-
-
-class LoraTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[lora]`: the levers of a training."""
-
-    rank: int = LoraLevers().rank
-    alpha: int = LoraLevers().alpha
-    learning_rate: float = LoraLevers().learning_rate
-    epochs: int = LoraLevers().epochs
-    batch_tokens: int = LoraLevers().batch_tokens
-    targets: list[str] = msgspec.field(default_factory=lambda: list(LoraLevers().targets))
 
 
 class PromptTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -160,4 +149,4 @@ class ProjectFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     tasks: dict[str, TaskTable]
     judges: dict[str, JudgeTable] = {}
     budget: BudgetTable = BudgetTable()
-    lora: LoraTable = LoraTable()
+    training: TrainingTable = TrainingTable()

@@ -19,9 +19,10 @@ from escalera.core.ladder.steps import Call, Step
 from escalera.core.prompts import choosing, overlap
 from escalera.domain.dataset import Example, Examples, Split
 from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted, Trained
+from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Usage
 from escalera.domain.project import RUNGS, BaseModel, Budget, ModelPrice, Policy, Project, RungName
-from escalera.domain.recipe import LoraLevers, MergePlan, TrainingRecipe
+from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
 from escalera.domain.selection import Passage, Selected
 from escalera.domain.system import System
@@ -88,7 +89,8 @@ def project(
         tasks=tuple(replace(entry, share=1 / len(tasks)) for entry in tasks),
         policy=policy,
         budget=budget,
-        levers=LoraLevers(),
+        trainable=Trainable(),
+        levers=Levers(),
         proposer=proposer,
     )
 
@@ -331,7 +333,11 @@ def _trained(recipe: TrainingRecipe) -> Trained:
     return Trained(
         recipe=recipe,
         adapter=adapter_of(recipe),
+        log="0" * 64,
+        steps=1,
+        planned=1,
         curve=(),
+        layout="packed",
         tokens=10 * count,
         examples=count,
         parameters=1,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from escalera.core.evidence import Evidence
+from escalera.core.finetuning import effort
 from escalera.core.ladder import showing
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.project import BaseModel, Project
@@ -179,6 +180,9 @@ class Installation:
     def _trainer(self) -> Trainer:
         require_local("training")
         from escalera.edges.training.local import LocalTrainer
+        from escalera.edges.training.session import Memory
+
+        memory = self.tables.training.memory
 
         local = {n: t for n, t in self.tables.models.items() if t.local}
         folders = {name: models.folder(self.file, table) for name, table in local.items()}
@@ -189,6 +193,7 @@ class Installation:
             checkpoints=self.state / "checkpoints",
             clock=SystemClock(),
             threads=threads,
+            memory=Memory(pass_tokens=memory.pass_tokens, recompute=memory.recompute),
         )
 
 
@@ -208,13 +213,16 @@ def install(file: Path) -> Installation:
     )
     if any(task.schema is not None for task in tasks):
         model = replace(model, output=policies.modes(tables.models[model.name]))
+    settings = tables.training.settings()
     project = Project(
         name=tables.project.name,
         model=model,
         tasks=tasks,
         policy=policies.policy(tables, model, tasks),
         budget=policies.budget(tables),
-        levers=policies.levers(tables),
+        trainable=effort.trainable(settings),
+        levers=effort.levers(settings, seed=tables.project.seed),
+        objective=tables.training.objective,
         judges=tuple(judges.values()),
         graders=tuple(graders.values()),
         proposer=proposer,

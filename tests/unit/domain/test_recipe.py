@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import pytest
 
+from escalera.domain.levers import Levers, Trainable
 from escalera.domain.recipe import (
     Ingredient,
-    LoraLevers,
     MergePlan,
     TrainingRecipe,
     WeightedAdapter,
@@ -16,7 +16,9 @@ from escalera.domain.recipe import (
 from escalera.domain.system import Prompt
 
 PART = Ingredient(task="a", prompt=Prompt(), examples=3, data="d")
-RECIPE = TrainingRecipe(model="base", revision="r1", ingredients=(PART,), levers=LoraLevers())
+RECIPE = TrainingRecipe(
+    model="base", revision="r1", ingredients=(PART,), trainable=Trainable(), levers=Levers()
+)
 PLAN = MergePlan(
     method="ties",
     adapters=(WeightedAdapter(adapter="x", weight=1.0), WeightedAdapter(adapter="y", weight=0.5)),
@@ -27,11 +29,15 @@ PLAN = MergePlan(
 def test_every_lever_makes_another_recipe():
     """Equal plans are never run twice, so unequal ones must differ in digest."""
     made = [RECIPE.digest]
-    for field in fields(LoraLevers):
-        value = getattr(RECIPE.levers, field.name)
-        other = ("q_proj",) if field.name == "targets" else value + 1
-        made.append(replace(RECIPE, levers=replace(RECIPE.levers, **{field.name: other})).digest)
-    assert len(set(made)) == len(fields(LoraLevers)) + 1
+    for part in ("trainable", "levers"):
+        found = getattr(RECIPE, part)
+        for field in fields(found):
+            value = getattr(found, field.name)
+            other = value + 1 if isinstance(value, int | float) else f"other {value}"
+            made.append(replace(RECIPE, **{part: replace(found, **{field.name: other})}).digest)
+    made.append(replace(RECIPE, objective="preference").digest)
+    made.append(replace(RECIPE, beta=0.2).digest)
+    assert len(set(made)) == len(fields(Trainable)) + len(fields(Levers)) + 3
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from escalera.apps.report import document
 from escalera.core.evidence import fold
 from escalera.domain.event import Decided, Failed, Observed, Trained
-from escalera.domain.recipe import TrainingRun
+from escalera.domain.training import TrainingRun
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import climb
 from escalera.engine.observer import Quiet
@@ -51,12 +51,18 @@ class Names:
     def __init__(self, *, fails=False):
         self.fails = fails
 
-    def train(self, recipe, pairs, *, into, progress):
+    def train(self, recipe, pairs, *, into, progress, until=1.0):
         if self.fails:
             raise TrainingError("the loss is not finite")
         (into / "name").write_text("+".join(part.task for part in recipe.ingredients))
         return TrainingRun(
-            curve=(), tokens=len(pairs), examples=len(pairs), parameters=1, seconds=1
+            signals=(),
+            planned=0,
+            tokens=len(pairs),
+            examples=len(pairs),
+            parameters=1,
+            layout="packed",
+            seconds=1,
         )
 
     def merge(self, plan, adapters, *, into):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from escalera.core.evidence import Evidence
@@ -11,16 +12,15 @@ from escalera.core.ladder.steps import FitRouter, Merge, Train
 from escalera.core.prompts import rendering
 from escalera.domain.dataset import Examples
 from escalera.domain.identity import digest_of
+from escalera.domain.levers import Levers, Trainable
 from escalera.domain.recipe import (
     Ingredient,
-    LoraLevers,
-    LossPoint,
     MergePlan,
     TrainingRecipe,
-    TrainingRun,
     WeightedAdapter,
 )
 from escalera.domain.system import Prompt
+from escalera.domain.training import SampleLoss, StepSignal, TrainingRun
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import making
 from escalera.errors import EvidenceMissing, InputError, TrainingError
@@ -42,7 +42,13 @@ RECIPE = TrainingRecipe(
     model="base",
     revision="r1",
     ingredients=(ingredient(A, 4), ingredient(B, 2)),
-    levers=LoraLevers(),
+    trainable=Trainable(),
+    levers=Levers(),
+)
+
+
+SIGNAL = StepSignal(
+    step=1, loss=2.0, norm=0.5, rate=0.1, tokens=70, samples=(SampleLoss(place=3, loss=2.5),)
 )
 
 
@@ -54,15 +60,22 @@ class Notes:
         self.pairs = []
         self.inputs = []
 
-    def train(self, recipe, pairs, *, into, progress):
+    def train(self, recipe, pairs, *, into, progress, until=1.0):
         self.pairs = list(pairs)
         progress("training", 1, 1)
         (into / "half").write_text("half")
         if self.fails:
             raise TrainingError("the loss is not finite")
         (into / "adapter").write_text(recipe.digest)
-        curve = (LossPoint(step=1, loss=2.0),)
-        return TrainingRun(curve=curve, tokens=70, examples=6, parameters=3, seconds=1.5)
+        return TrainingRun(
+            signals=(SIGNAL,),
+            planned=2,
+            tokens=70,
+            examples=6,
+            parameters=3,
+            layout="packed",
+            seconds=1.5,
+        )
 
     def merge(self, plan, adapters, *, into):
         self.inputs = list(adapters)
@@ -115,6 +128,9 @@ def test_a_training_is_recorded_with_its_stored_adapter(artifacts):
     event = train(artifacts, Notes())
     assert (event.recipe, event.tokens, event.examples) == (RECIPE, 70, 6)
     assert (event.parameters, event.seconds, event.curve[0].loss) == (3, 1.5, 2.0)
+    assert (event.steps, event.planned, event.layout) == (1, 2, "packed")
+    (line,) = (artifacts.path(event.log) / "steps.jsonl").read_text().splitlines()
+    assert msgspec.json.decode(line, type=StepSignal) == SIGNAL
     assert (artifacts.path(event.adapter) / "adapter").read_text() == RECIPE.digest
 
 

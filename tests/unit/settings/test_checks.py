@@ -56,10 +56,18 @@ def test_a_good_file_has_no_problem():
         (("budget", "money"), [0.0, -1.0, INF, NAN, 1e305], [0.01]),
         (("budget", "calls"), [0, -1], [1]),
         (("budget", "minutes"), [0.0, INF, NAN], [0.5]),
-        (("lora", "rank"), [0], [1]),
-        (("lora", "epochs"), [0], [1]),
-        (("lora", "learning_rate"), [0.0, INF, NAN], [1e-6]),
-        (("lora", "batch_tokens"), [15], [16]),
+        (("training", "weights", "rank"), [0], [1]),
+        (("training", "weights", "alpha"), [0], [1]),
+        (("training", "weights", "dropout"), [-0.1, 1.0, NAN], [0.0, 0.9]),
+        (("training", "weights", "share"), [0.0, 1.1], [0.25, 1.0]),
+        (("training", "memory", "pass_tokens"), [15], [16]),
+        (("training", "epochs"), [0], [1]),
+        (("training", "learning_rate"), [0.0, INF, NAN], [1e-6]),
+        (("training", "warm_up"), [-0.1, 1.0], [0.0, 0.5]),
+        (("training", "weight_decay"), [-0.1, INF], [0.0, 0.1]),
+        (("training", "clip"), [0.0, INF, NAN], [1.0]),
+        (("training", "checkpoints"), [0], [1]),
+        (("training", "batch_tokens"), [15], [16]),
         (("tasks", "a", "bar"), [0.0, 1.0, 80.0], [0.01, 0.99]),
         (("tasks", "a", "margin"), [0.0, 1.0], [0.01, 0.5]),
         (("tasks", "a", "max_tokens"), [0], [1]),
@@ -81,15 +89,13 @@ def test_numbers_are_in_range(path, bad, good):
     "path",
     [
         ("models", "base", "concurrency"),
-        ("lora", "alpha"),
         ("models", "base", "price"),
-        ("lora", "targets"),
         ("models", "base", "threads"),
     ],
 )
 def test_values_that_could_never_work_are_refused_at_the_border(path):
     """No semaphore of zero, no adapter without weight or targets, no negative price."""
-    bad = {"price": {"prompt": -1.0, "completion": 1.0}, "targets": []}.get(path[-1], 0)
+    bad = {"price": {"prompt": -1.0, "completion": 1.0}}.get(path[-1], 0)
     found = problems(*path, bad)
     assert found
     assert found[0][0].startswith(".".join(path))

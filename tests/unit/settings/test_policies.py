@@ -10,11 +10,11 @@ from escalera.settings import policies
 from escalera.settings.tables import (
     BudgetTable,
     ClimbTable,
-    LoraTable,
     ModelTable,
     ProjectFile,
     ProjectTable,
 )
+from escalera.settings.training_table import TrainingTable
 from escalera.testing import playbook
 
 PLAIN = playbook.task("a")
@@ -29,7 +29,7 @@ def tables(**climb):
         climb=ClimbTable(model="base", **climb),
         tasks={},
         budget=BudgetTable(money=1.5, calls=9),
-        lora=LoraTable(rank=4),
+        training=TrainingTable(checkpoints=5),
     )
 
 
@@ -56,7 +56,7 @@ def test_numbers_are_taken_over_in_the_planners_units():
     assert policies.policy(found, MODEL, ()).alpha == 0.1
     budget = policies.budget(found)
     assert (budget.micro_dollars, budget.calls, budget.tokens) == (1_500_000, 9, None)
-    assert (policies.levers(found).rank, policies.levers(found).seed) == (4, 7)
+    assert policies.policy(found, MODEL, ()).checkpoints == 5
 
 
 def test_a_model_can_do_what_its_kind_can_or_what_its_table_says():

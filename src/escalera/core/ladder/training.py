@@ -38,7 +38,9 @@ def recipe(case: Case, portions: Sequence[tuple[Task, int]]) -> TrainingRecipe:
         model=model.name,
         revision=model.revision,
         ingredients=tuple(ingredients),
+        trainable=case.project.trainable,
         levers=replace(case.project.levers, seed=policy.seed),
+        objective=case.project.objective,
     )
 
 

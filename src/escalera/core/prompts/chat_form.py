@@ -48,6 +48,21 @@ def examine(render: Render, refused: tuple[type[Exception], ...]) -> ChatForm:
     return form
 
 
+PROBES: tuple[tuple[Message, ...], ...] = (
+    (
+        Message(role="system", content="Short, please: two  spaces."),
+        Message(role="user", content="Größe 42?\nПривет, 你好 🙂"),
+    ),
+    (
+        Message(role="user", content=" leading, trailing "),
+        Message(role="assistant", content='{"a": [1, 2.5]}'),
+        Message(role="user", content="don't </s> <|im_end|> [INST]"),
+    ),
+)
+"""Conversations on which templates and tokenizers differ: two that make the same tokens of these
+tell a conversation alike."""
+
+
 # Below: private.
 
 _WITH_SYSTEM = (

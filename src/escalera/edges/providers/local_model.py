@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import torch
-from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
@@ -19,12 +15,10 @@ from escalera.core.prompts import chat_form
 from escalera.core.prompts.chat_form import ChatForm
 from escalera.domain.message import Message
 from escalera.edges.providers import model_files
+from escalera.edges.providers.adapters import LOADING, Adapters
 from escalera.edges.providers.decoding import Batch, Row
 from escalera.edges.providers.grammar import Grammars, Guide
 from escalera.errors import AdapterUnusable, EvidenceMissing, InputError, RequestRejected
-
-_LOADING = threading.Lock()
-"""Transformers replaces functions of torch while it loads: one load at a time."""
 
 
 class LocalModel:
@@ -42,13 +36,11 @@ class LocalModel:
         model_files.check(folder)
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self._name = name
-        self._adapters = adapters
-        with _LOADING:
+        self._folder = adapters
+        with LOADING:
             self._model, self._tokenizer = _load(folder, device)
         self._form = self._examined()
-        self._adapted: Any = None
-        self._loaded: set[str] = set()
-        self._active: str | None = None
+        self._adapters = Adapters(self._model, self.prompt)
         self._grammars: Grammars | None = None
         self._stops = stop_tokens(self._model, self._tokenizer)
         trained = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
@@ -111,51 +103,20 @@ class LocalModel:
         batch.step(self._model)
 
     def _use(self, adapter: str | None) -> None:
-        """Switch the LoRA layers, which PEFT puts into the base model in place."""
-        if adapter == self._active:
-            return
-        if adapter is None:
-            self._adapted.base_model.disable_adapter_layers()
-        else:
-            if adapter not in self._loaded:
-                self._load_adapter(adapter)
-            self._adapted.base_model.enable_adapter_layers()
-            self._adapted.set_adapter(adapter, inference_mode=True)
-        self._active = adapter
-
-    def _load_adapter(self, adapter: str) -> None:
         try:
-            folder = _checked(self._adapters(adapter))
-            with _LOADING, warnings.catch_warnings():
-                # PEFT 0.21 reads a property that Transformers 5.23 renamed.
-                warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-                if self._adapted is None:
-                    self._adapted = PeftModel.from_pretrained(self._model, folder, adapter).eval()
-                else:
-                    self._adapted.load_adapter(folder, adapter)
+            self._adapters.use(adapter, lambda: self._folder(adapter or ""))
         except (EvidenceMissing, InputError, OSError, RuntimeError, ValueError) as error:
             raise AdapterUnusable(
                 f"the adapter {adapter!r} cannot be used with this model: {error}",
                 provider=self._name,
                 hint="Restore its folder from a copy, or train it for this model.",
             ) from error
-        self._loaded.add(adapter)
-
-
-def _checked(folder: Path) -> Path:
-    """The folder, when it holds a LoRA adapter as safetensors."""
-    if not (folder / "adapter_model.safetensors").is_file():
-        raise InputError("it has no adapter_model.safetensors.")
-    kind = json.loads((folder / "adapter_config.json").read_bytes()).get("peft_type")
-    if kind != "LORA":
-        raise InputError(f"its peft_type is {kind!r}, not 'LORA'.")
-    return folder
 
 
 def stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     """Tokens that end an answer: those of the generation configuration and of the tokenizer.
 
-    `escalera.edges.training.data` teaches the same tokens; a contract test holds them together.
+    `escalera.edges.training.lessons` teaches the same tokens; a contract test holds them together.
     """
     declared = model.generation_config.eos_token_id
     stops = {declared} if isinstance(declared, int) else set(declared or ())

@@ -1,61 +1,73 @@
 """Checkpoints of a training: what is needed to go on as if nothing had happened.
 
-Trained weights and the optimizer's moments in safetensors, step and curve beside them. There is no
-random state to keep: the order of the batches is a function of the seed, and LoRA has no dropout.
-So a training that was killed and continued gives the same adapter, bit for bit.
+Weights that learn, the optimizers' moments and the state of the random numbers (dropout) are in one
+safetensors file, replaced as a whole; what every step told is in a log beside it, cut to the steps
+of that file when it is read. The order of the batches is a function of the seed. So a training
+that was killed and continued gives the same adapter, bit for bit.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from escalera.domain.recipe import LossPoint
+from escalera.domain.training import StepSignal
+from escalera.edges.training import randomness
+from escalera.edges.training.optimizers import Optimizers
+from escalera.edges.training.weights import Learning
+from escalera.errors import TrainingError
 
 SECONDS = 10.0
-"""Between two checkpoints."""
+"""Between two checkpoints, at least."""
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+_SIGNALS = msgspec.json.Decoder(StepSignal)
 
 
 class Checkpoint:
-    """The checkpoint of one recipe: one file, replaced as a whole."""
+    """The checkpoint of one recipe, in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / "state.safetensors"
+        self._log = folder / "log.jsonl"
+        self._logged = 0
 
     def save(
-        self,
-        weights: Sequence[torch.nn.Parameter],
-        optimizer: torch.optim.Optimizer,
-        curve: Sequence[LossPoint],
+        self, weights: Learning, optimizers: Optimizers, signals: Sequence[StepSignal]
     ) -> None:
-        """Keep everything after the last step of *curve*, durably."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        tensors = {}
-        for number, weight in enumerate(weights):
-            tensors[f"{number}.weight"] = weight.detach().contiguous()
-            for name in _MOMENTS:
-                tensors[f"{number}.{name}"] = optimizer.state[weight][name]
-        losses = json.dumps([[point.step, point.loss] for point in curve])
-        new = self._file.with_suffix(".new")
-        save_file(tensors, new, metadata={"curve": losses})
-        with new.open("rb") as written:
-            os.fsync(written.fileno())
-        new.replace(self._file)
+        """Keep everything after the last of *signals*, durably.
 
-    def restore(
-        self, weights: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer
-    ) -> list[LossPoint]:
-        """Put weights and moments back and return the curve so far; empty without a checkpoint.
+        Raises `TrainingError` when the disk is full; the checkpoint before stays as it was.
+        """
+        tensors = randomness.state()
+        for number, weight in enumerate(weights.values()):
+            tensors[f"{number}.weight"] = weight.detach().contiguous()
+            for moment, value in _moments(optimizers, weight).items():
+                tensors[f"{number}.moment.{moment}"] = value.contiguous()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._append(signals)
+            new = self._file.with_suffix(".new")
+            save_file(tensors, new, metadata={"steps": str(len(signals))})
+            with new.open("rb") as written:
+                os.fsync(written.fileno())
+            new.replace(self._file)
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"the checkpoint {str(self._file)!r} cannot be written: {error}. "
+                "Make room on the disk and start again: the training goes on from the checkpoint "
+                "before."
+            ) from error
+
+    def restore(self, weights: Learning, optimizers: Optimizers) -> list[StepSignal]:
+        """Put the state back and return what the steps so far told; empty without a checkpoint.
 
         A file that cannot be read is as good as none: the training starts from the beginning.
         """
@@ -63,18 +75,72 @@ class Checkpoint:
             return []
         try:
             with safe_open(self._file, framework="pt") as kept:
-                curve = json.loads(kept.metadata()["curve"])
+                steps = int(kept.metadata()["steps"])
                 tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
-        except (SafetensorError, ValueError, KeyError, TypeError):
+            signals = self._read(steps)
+            _check(tensors, weights)
+        except (SafetensorError, ValueError, KeyError, TypeError, OSError, msgspec.MsgspecError):
             return []
-        with torch.no_grad():
-            for number, weight in enumerate(weights):
-                weight.copy_(tensors[f"{number}.weight"])
-                optimizer.state[weight] = {
-                    name: tensors[f"{number}.{name}"].clone() for name in _MOMENTS
-                }
-        return [LossPoint(step=step, loss=loss) for step, loss in curve]
+        _put_back(tensors, weights, optimizers)
+        return signals
 
     def drop(self) -> None:
         """Forget it: the adapter is there."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    # The log
+
+    def _append(self, signals: Sequence[StepSignal]) -> None:
+        with self._log.open("ab" if self._logged else "wb") as log:
+            for signal in signals[self._logged :]:
+                log.write(msgspec.json.encode(signal) + b"\n")
+            log.flush()
+            os.fsync(log.fileno())
+        self._logged = len(signals)
+
+    def _read(self, steps: int) -> list[StepSignal]:
+        """The first *steps* lines; what a killed process wrote behind them is cut off."""
+        lines = self._log.read_bytes().split(b"\n")[:steps]
+        signals = [_SIGNALS.decode(line) for line in lines]
+        if [signal.step for signal in signals] != list(range(1, steps + 1)):
+            raise ValueError("the log does not hold the steps of the checkpoint")
+        os.truncate(self._log, sum(len(line) + 1 for line in lines))
+        self._logged = steps
+        return signals
+
+
+# Below: private.
+
+
+def _moments(optimizers: Optimizers, weight: torch.nn.Parameter) -> dict[str, torch.Tensor]:
+    """What an optimizer keeps about a weight."""
+    for optimizer in optimizers:
+        if weight in optimizer.state:
+            kept = optimizer.state[weight]
+            return {name: value for name, value in kept.items() if torch.is_tensor(value)}
+    return {}
+
+
+def _check(tensors: dict[str, torch.Tensor], weights: Learning) -> None:
+    for number, weight in enumerate(weights.values()):
+        if tensors[f"{number}.weight"].shape != weight.shape:
+            raise ValueError("the checkpoint is of another model")
+
+
+def _put_back(tensors: dict[str, torch.Tensor], weights: Learning, optimizers: Optimizers) -> None:
+    randomness.restore(tensors)
+    home = {
+        id(weight): optimizer
+        for optimizer in optimizers
+        for group in optimizer.param_groups
+        for weight in group["params"]
+    }
+    with torch.no_grad():
+        for number, weight in enumerate(weights.values()):
+            weight.copy_(tensors[f"{number}.weight"])
+            mark = f"{number}.moment."
+            home[id(weight)].state[weight] = {
+                name.removeprefix(mark): value.to(weight.device, copy=True)
+                for name, value in tensors.items()
+                if name.startswith(mark)
+            }

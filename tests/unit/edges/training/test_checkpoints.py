@@ -6,57 +6,103 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from escalera.domain.recipe import LossPoint  # noqa: E402
+from escalera.domain.levers import Levers  # noqa: E402
+from escalera.domain.training import SampleLoss, StepSignal  # noqa: E402
+from escalera.edges.training import optimizers  # noqa: E402
 from escalera.edges.training.checkpoints import Checkpoint  # noqa: E402
+from escalera.errors import TrainingError  # noqa: E402
 
 pytestmark = pytest.mark.local
 
 
-def start():
-    """One weight matrix and its optimizer, the same every time."""
-    weight = torch.nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4))
-    return [weight], torch.optim.AdamW([weight], lr=0.1, weight_decay=0.0, fused=True)
+def start(name: str = "adamw"):
+    """A weight matrix, a vector and their optimizers, the same every time."""
+    weights = {
+        "matrix": torch.nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4)),
+        "vector": torch.nn.Parameter(torch.linspace(-1, 1, 4)),
+    }
+    made = optimizers.build(weights, Levers(optimizer=name))
+    optimizers.set_rate(made, 0.1)
+    return weights, made
 
 
-def step(weights, optimizer, number: int) -> LossPoint:
-    """One step on a loss that depends on the step's number."""
-    loss = ((weights[0] - number) ** 2).mean()
+def step(weights, made, number: int) -> StepSignal:
+    """One step on a loss that depends on the step's number and on chance."""
+    loss = sum(((weight - number * torch.rand(())) ** 2).mean() for weight in weights.values())
     loss.backward()
-    optimizer.step()
-    optimizer.zero_grad()
-    return LossPoint(step=number, loss=loss.item())
+    for optimizer in made:
+        optimizer.step()
+        optimizer.zero_grad()
+    sample = SampleLoss(place=number, loss=0.5)
+    return StepSignal(
+        step=number, loss=loss.item(), norm=1.0, rate=0.1, tokens=9, samples=(sample,)
+    )
 
 
-def test_going_on_from_a_checkpoint_changes_no_bit(tmp_path: Path) -> None:
-    """Weights, moments and curve after three more steps are those of a run without a break."""
-    weights, optimizer = start()
-    curve = [step(weights, optimizer, number) for number in range(1, 5)]
+@pytest.mark.parametrize("name", ["adamw", "adafactor", "muon", "sgd"])
+def test_going_on_from_a_checkpoint_changes_no_bit(tmp_path: Path, name: str) -> None:
+    """Weights, moments, random numbers and log after three more steps are those of a run without
+    a break, for every optimizer, also when more was logged than the checkpoint holds."""
+    torch.manual_seed(3)
+    weights, made = start(name)
+    signals = [step(weights, made, number) for number in range(1, 5)]
     kept = Checkpoint(tmp_path / "recipe")
-    kept.save(weights, optimizer, curve)
-    curve += [step(weights, optimizer, number) for number in range(5, 8)]
+    kept.save(weights, made, signals)
+    signals += [step(weights, made, number) for number in range(5, 8)]
+    with (tmp_path / "recipe" / "log.jsonl").open("ab") as log:
+        log.write(b'{"step":5,"loss":1.0,"no')
 
-    again, other = start()
-    later = Checkpoint(tmp_path / "recipe").restore(again, other)
-    assert [point.step for point in later] == [1, 2, 3, 4]
+    again, other = start(name)
+    back = Checkpoint(tmp_path / "recipe")
+    later = back.restore(again, other)
+    assert [signal.step for signal in later] == [1, 2, 3, 4]
     later += [step(again, other, number) for number in range(5, 8)]
-    assert later == curve
-    assert torch.equal(again[0], weights[0])
-    for name, moment in optimizer.state[weights[0]].items():
-        assert torch.equal(other.state[again[0]][name], moment)
+    assert later == signals
+    back.save(again, other, later)
+    for key, weight in weights.items():
+        assert torch.equal(again[key], weight)
+    third, fresh = start(name)
+    assert Checkpoint(tmp_path / "recipe").restore(third, fresh) == signals
 
 
 def test_without_a_checkpoint_nothing_is_touched(tmp_path: Path) -> None:
-    """No file, a broken file and a dropped one: an empty curve, and the weights as they were."""
+    """No file, a broken one, one of another model, a lost log and a dropped one: nothing told,
+    and the weights as they were."""
     kept = Checkpoint(tmp_path / "recipe")
-    weights, optimizer = start()
-    before = weights[0].detach().clone()
-    assert kept.restore(weights, optimizer) == []
-    step(weights, optimizer, 1)
-    kept.save(weights, optimizer, [LossPoint(step=1, loss=0.5)])
-    (tmp_path / "recipe" / "state.safetensors").write_bytes(b"cut off")
+    weights, made = start()
+    before = weights["matrix"].detach().clone()
+    assert kept.restore(weights, made) == []
+    signal = step(weights, made, 1)
+    state, log = tmp_path / "recipe" / "state.safetensors", tmp_path / "recipe" / "log.jsonl"
     fresh, other = start()
-    assert kept.restore(fresh, other) == []
+    for spoil in (lambda: state.write_bytes(b"cut off"), lambda: log.write_bytes(b"")):
+        Checkpoint(tmp_path / "recipe").save(weights, made, [signal])
+        spoil()
+        assert Checkpoint(tmp_path / "recipe").restore(fresh, other) == []
+    Checkpoint(tmp_path / "recipe").save(weights, made, [signal])
+    bigger = {**fresh, "matrix": torch.nn.Parameter(torch.zeros(5, 5))}
+    assert Checkpoint(tmp_path / "recipe").restore(bigger, other) == []
     kept.drop()
     assert kept.restore(fresh, other) == []
-    assert torch.equal(fresh[0], before)
+    assert torch.equal(fresh["matrix"], before)
     assert not (tmp_path / "recipe").exists()
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says what to do, and what was kept can still be read."""
+    kept = Checkpoint(tmp_path / "recipe")
+    weights, made = start()
+    signals = [step(weights, made, 1)]
+    kept.save(weights, made, signals)
+
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("escalera.edges.training.checkpoints.save_file", full)
+    more = [*signals, step(weights, made, 2)]
+    with pytest.raises(TrainingError, match=r"No space left.*Make room on the disk"):
+        kept.save(weights, made, more)
+    again, other = start()
+    assert Checkpoint(tmp_path / "recipe").restore(again, other) == signals

@@ -1,7 +1,7 @@
 """The training loop: its loss, its refusals and its bytes."""
 
-import itertools
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,20 +10,34 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
-from transformers import AutoModelForCausalLM  # noqa: E402
 
+from escalera.domain.levers import Levers, Trainable  # noqa: E402
 from escalera.domain.message import Message  # noqa: E402
-from escalera.domain.recipe import LoraLevers, LossPoint, TrainingPair, TrainingRecipe  # noqa: E402
+from escalera.domain.recipe import TrainingPair, TrainingRecipe  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
 from escalera.edges.training import checkpoints, local  # noqa: E402
-from escalera.edges.training.data import Lesson  # noqa: E402
+from escalera.edges.training.loop import Loop  # noqa: E402
+from escalera.edges.training.session import Memory  # noqa: E402
 from escalera.errors import TrainingError  # noqa: E402
 from escalera.testing.tiny import tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
 
-LEVERS = LoraLevers(rank=4, alpha=8, epochs=2, batch_tokens=256, targets=("q_proj", "down_proj"))
-RECIPE = TrainingRecipe(model="tiny", revision="r1", ingredients=(), levers=LEVERS)
+LORA = Trainable(rank=4, alpha=8, dropout=0.1, targets=("q_proj", "down_proj"))
+LEVERS = Levers(epochs=2, batch_tokens=256)
+RECIPE = TrainingRecipe(model="tiny", revision="r1", ingredients=(), trainable=LORA, levers=LEVERS)
+METHODS = {
+    "lora": RECIPE,
+    "tokens and dora": replace(
+        RECIPE, trainable=replace(LORA, method="dora", tokens=("<|assistant|>",))
+    ),
+    "muon": replace(RECIPE, levers=replace(LEVERS, optimizer="muon")),
+    "full": replace(RECIPE, trainable=Trainable(method="full")),
+    "partial": replace(RECIPE, trainable=Trainable(method="partial")),
+    "preference": replace(RECIPE, objective="preference"),
+}
+FILES = {"prompt_tokens.json", "adapter_config.json", "adapter_model.safetensors"}
+TUNED = {"prompt_tokens.json", "tuned_config.json", "tuned_weights.safetensors"}
 PAIRS = [
     TrainingPair(
         messages=(
@@ -31,6 +45,7 @@ PAIRS = [
             Message(role="user", content="x" * number),
         ),
         target=str(number),
+        rejected="none",
     )
     for number in range(1, 21)
 ]
@@ -58,9 +73,8 @@ def test_the_same_recipe_gives_the_same_bytes(folder: Path, tmp_path: Path) -> N
     torch.rand(5)
     second = trained(folder, tmp_path / "second")
     assert replace(first, seconds=0.0) == replace(second, seconds=0.0)
-    names = {"adapter_config.json", "adapter_model.safetensors"}
-    assert {file.name for file in (tmp_path / "first").iterdir()} == names
-    for name in names:
+    assert {file.name for file in (tmp_path / "first").iterdir()} == FILES
+    for name in FILES:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
@@ -99,12 +113,17 @@ def test_progress_and_figures_are_told(folder: Path, tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     run = trained(folder, tmp_path / "made", seen=seen)
     steps = len(seen)
-    assert seen == [("training", step, steps) for step in range(1, steps + 1)]
-    assert [point.step for point in run.curve] == list(range(1, steps + 1))
+    assert [found[1:] for found in seen] == [(step, steps) for step in range(1, steps + 1)]
+    assert all(re.match(r"training, loss \d+\.\d{3}(, [\d,]+ tokens/s)?$", s[0]) for s in seen)
+    assert [signal.step for signal in run.signals] == list(range(1, steps + 1))
+    assert (run.steps, run.planned, run.layout) == (steps, steps, "packed")
     assert run.examples == 20
+    taught = sorted(sample.place for signal in run.signals for sample in signal.samples)
+    assert taught == sorted([*range(20), *range(20)])
     marks, chars = 6, len("You count.")
     once = sum(marks + chars + number + len(str(number)) for number in range(1, 21))
-    assert run.tokens == 2 * once
+    assert run.tokens == sum(signal.tokens for signal in run.signals)
+    assert once < run.tokens < 2 * once  # beginnings are read once per row
     assert run.parameters == 2 * (4 * (32 + 32) + 4 * (64 + 32))
     assert run.seconds > 0
 
@@ -121,110 +140,151 @@ def test_a_loss_that_is_not_finite_ends_the_training(folder: Path, tmp_path: Pat
     ("recipe", "words"),
     [
         (replace(RECIPE, model="other"), "'other' has no folder here; known are"),
-        (replace(RECIPE, levers=replace(LEVERS, targets=("q_proj", "w_pack"))), "'w_pack'"),
-        (replace(RECIPE, levers=replace(LEVERS, rank=0)), "rank above 0"),
+        (replace(RECIPE, trainable=replace(LORA, targets=("w_pack",))), "'w_pack'"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(
     folder: Path, tmp_path: Path, recipe: TrainingRecipe, words: str
 ) -> None:
-    """Unknown models, targets that match nothing, and ranks that are none."""
+    """Unknown models and targets that match nothing."""
     with pytest.raises(TrainingError, match=words):
         trained(folder, tmp_path / "made", recipe)
 
 
-def test_the_shared_beginning_changes_neither_loss_nor_gradient(folder: Path) -> None:
-    """Against the plain way (each lesson alone, no cache, all positions) in double precision."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
-    start = tuple(range(20, 40))
-    batch = [
-        Lesson(tokens=(*start, *range(50, 50 + extra), 9, 8, 1), answer=len(start) + extra)
-        for extra in (1, 4, 9)
-    ]
-    wanted = torch.zeros(())
-    for lesson in batch:
-        logits = model(input_ids=torch.tensor([lesson.tokens])).logits[0, lesson.answer - 1 : -1]
-        answer = torch.tensor(lesson.tokens[lesson.answer :])
-        wanted = wanted + torch.nn.functional.cross_entropy(logits, answer, reduction="sum") / 9
-    expected = torch.autograd.grad(wanted, list(model.parameters()))
-    loss = local._loss(model, batch)
-    found = torch.autograd.grad(loss, list(model.parameters()))
-    assert local._shared(batch) == 20
-    assert loss.item() == pytest.approx(wanted.item(), rel=1e-6)  # the loss is taken in float32
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
-
-
-def test_a_long_curve_is_thinned_evenly() -> None:
-    """At most 200 points, with the first and the last."""
-    curve = [LossPoint(step=step, loss=1.0) for step in range(1, 1001)]
-    thin = local._thinned(curve)
-    steps = [point.step for point in thin]
-    assert len(thin) == 200
-    assert (steps[0], steps[-1]) == (1, 1000)
-    assert max(later - earlier for earlier, later in itertools.pairwise(steps)) <= 6
-    assert local._thinned(curve[:200]) == tuple(curve[:200])
-
-
-def test_the_rate_rises_over_ten_steps_and_falls_to_nothing() -> None:
-    """Linear warm-up, linear decay, over the steps from 1 to 100."""
-    assert local._share_of_rate(1, 100) == pytest.approx(0.1)
-    assert local._share_of_rate(10, 100) == pytest.approx(0.91)
-    assert local._share_of_rate(51, 100) == pytest.approx(0.5)
-    assert local._share_of_rate(100, 100) == pytest.approx(0.01)
-
-
 class Slow:
-    """A clock that passes a checkpoint's time at every reading."""
+    """A clock on which every step takes as long as two checkpoints are apart."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def seconds(self) -> float:
-        self.now += checkpoints.SECONDS
         return self.now
+
+    def tick(self, _what: str, _step: int, _steps: int) -> None:
+        self.now += checkpoints.SECONDS
 
     async def sleep(self, seconds: float) -> None:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize("kill_at", [1, 3, 6])
+@pytest.mark.parametrize("method", list(METHODS))
 def test_a_killed_training_goes_on_and_gives_the_same_bytes(
-    folder: Path, tmp_path: Path, kill_at: int
+    folder: Path, tmp_path: Path, method: str
 ) -> None:
-    """Killed after a step and started again: only later steps are run, and nothing differs."""
-    whole = trained(folder, tmp_path / "whole")
-    trainer = local.LocalTrainer(
-        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=Slow()
-    )
+    """Killed after a step and started again: only later steps are run, and nothing differs,
+    dropout included."""
+    recipe, kill_at = METHODS[method], 3
+    whole = trained(folder, tmp_path / "whole", recipe)
 
-    def dies(_: str, step: int, __: int) -> None:
+    clock = Slow()
+
+    def trainer() -> local.LocalTrainer:
+        return local.LocalTrainer(
+            folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=clock
+        )
+
+    def dies(what: str, step: int, steps: int) -> None:
+        clock.tick(what, step, steps)
         if step == kill_at:
             raise KeyboardInterrupt
 
     (tmp_path / "broken").mkdir()
     with pytest.raises(KeyboardInterrupt):
-        trainer.train(RECIPE, PAIRS, into=tmp_path / "broken", progress=dies)
+        trainer().train(recipe, PAIRS, into=tmp_path / "broken", progress=dies)
     seen: list[int] = []
     again = tmp_path / "again"
     again.mkdir()
-    run = trainer.train(RECIPE, PAIRS, into=again, progress=lambda _, step, __: seen.append(step))
+    run = trainer().train(recipe, PAIRS, into=again, progress=lambda _, step, __: seen.append(step))
     assert seen[0] == kill_at  # the step that was killed before its checkpoint
-    assert run.curve == whole.curve
-    name = "adapter_model.safetensors"
-    assert (again / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert run.signals == whole.signals
+    assert {file.name for file in again.iterdir()} in (FILES, TUNED)
+    for file in again.iterdir():
+        assert file.read_bytes() == (tmp_path / "whole" / file.name).read_bytes()
     assert not list((tmp_path / "kept").iterdir())
 
 
-def test_a_broken_checkpoint_is_as_good_as_none(folder: Path, tmp_path: Path) -> None:
-    """A file that was cut off costs time, not the training."""
+@pytest.mark.parametrize("again", [False, True])
+def test_pauses_leave_no_trace(folder: Path, tmp_path: Path, *, again: bool) -> None:
+    """In thirds, in one process or each in another: the last leaves what a training without a
+    pause does, and what the pauses leave is what it was like then."""
     whole = trained(folder, tmp_path / "whole")
-    kept = tmp_path / "kept" / RECIPE.digest
-    kept.mkdir(parents=True)
-    (kept / "state.safetensors").write_bytes(b"cut off")
+    made = [
+        local.LocalTrainer(
+            folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock()
+        )
+        for _ in range(3)
+    ]
+    runs, bytes_of = [], []
+    for third in range(3):
+        into = tmp_path / f"{third}"
+        into.mkdir()
+        trainer = made[third] if again else made[0]
+        runs.append(
+            trainer.train(RECIPE, PAIRS, into=into, progress=lambda *_: None, until=(third + 1) / 3)
+        )
+        bytes_of.append((into / "adapter_model.safetensors").read_bytes())
+    assert [run.steps for run in runs] == [
+        round(whole.planned / 3),
+        round(whole.planned * 2 / 3),
+        whole.planned,
+    ]
+    assert runs[2].signals == whole.signals
+    assert runs[0].signals == whole.signals[: runs[0].steps]
+    assert bytes_of[2] == (tmp_path / "whole" / "adapter_model.safetensors").read_bytes()
+    assert len(set(bytes_of)) == 3
+
+
+def test_passes_change_memory_and_not_what_is_learned(folder: Path, tmp_path: Path) -> None:
+    """One row at a time, or layers computed twice: the losses are those of whole steps, but for
+    rounding. Without dropout, whose draws follow the passes."""
+    plain = replace(RECIPE, trainable=replace(LORA, dropout=0.0))
+    whole = trained(folder, tmp_path / "whole", plain)
+    for number, memory in enumerate((Memory(pass_tokens=16), Memory(recompute=True))):
+        into = tmp_path / f"{number}"
+        into.mkdir()
+        trainer = local.LocalTrainer(
+            folders={"tiny": folder},
+            checkpoints=tmp_path / "kept",
+            clock=SystemClock(),
+            memory=memory,
+        )
+        run = trainer.train(plain, PAIRS, into=into, progress=lambda *_: None)
+        for one, other in zip(run.signals, whole.signals, strict=True):
+            assert one.loss == pytest.approx(other.loss, rel=1e-4)
+            assert one.norm == pytest.approx(other.norm, rel=1e-3)
+
+
+def test_a_memory_that_does_not_suffice_says_what_to_change(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the settings; the training goes on from its checkpoint afterwards."""
+    clock = Slow()
     trainer = local.LocalTrainer(
-        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock()
+        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=clock
     )
-    (tmp_path / "again").mkdir()
-    run = trainer.train(RECIPE, PAIRS, into=tmp_path / "again", progress=lambda *_: None)
-    assert run.curve == whole.curve
+    step, calls = Loop.step, []
+
+    def short(loop: Loop) -> object:
+        calls.append(1)
+        if len(calls) == 4:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
+        return step(loop)
+
+    monkeypatch.setattr(Loop, "step", short)
+    (tmp_path / "made").mkdir()
+    with pytest.raises(TrainingError, match=r"Set training.memory.pass_tokens to 4096 .*recompute"):
+        trainer.train(RECIPE, PAIRS, into=tmp_path / "made", progress=clock.tick)
+    seen: list[int] = []
+    trainer.train(RECIPE, PAIRS, into=tmp_path / "made", progress=lambda _, n, __: seen.append(n))
+    assert seen[0] == 3  # the step behind the last checkpoint
+
+
+def test_the_prompt_is_told_as_it_is_taught(folder: Path, tmp_path: Path) -> None:
+    """The tokens that serving is compared with."""
+    trainer = local.LocalTrainer(
+        folders={"tiny": folder}, checkpoints=tmp_path, clock=SystemClock()
+    )
+    found = trainer.prompt_tokens("tiny", PAIRS[0].messages)
+    assert len(found) == len("You count.") + len("x") + 5
+    with pytest.raises(TrainingError, match="no folder here"):
+        trainer.prompt_tokens("other", PAIRS[0].messages)

@@ -1,4 +1,4 @@
-"""Lessons: what is taught, where the answer begins and ends, and in which order."""
+"""Lessons: what is taught, and where the answer begins and ends."""
 
 import pytest
 
@@ -6,8 +6,8 @@ pytest.importorskip("torch")
 
 from escalera.domain.message import Message
 from escalera.domain.recipe import TrainingPair
-from escalera.edges.training import data
-from escalera.edges.training.data import Lesson
+from escalera.edges.training import lessons
+from escalera.edges.training.lessons import Lesson, Teaching
 from escalera.errors import TrainingError
 from escalera.testing import tiny
 
@@ -24,6 +24,11 @@ def tokenizer(tmp_path, template: str = tiny.TEMPLATE):
     return AutoTokenizer.from_pretrained(tiny.tiny_model(tmp_path, template=template))
 
 
+def told(tok, context: int | None = None) -> Teaching:
+    """How conversations are told with this tokenizer."""
+    return Teaching(tokenizer=tok, stops=STOPS, context=context)
+
+
 def taught(found: Lesson, tok) -> str:
     """The text of the answer's tokens, marks included."""
     return tok.decode(found.tokens[found.answer :])
@@ -32,7 +37,7 @@ def taught(found: Lesson, tok) -> str:
 def test_the_answer_and_its_end_token_are_taught(tmp_path) -> None:
     """The answer begins after the generation prompt and ends with the token that stops serving."""
     tok = tokenizer(tmp_path)
-    (lesson,) = data.lessons([PAIR], tok, stops=STOPS, context=None)
+    (lesson,) = told(tok).lessons([PAIR])
     assert taught(lesson, tok) == "42 €<|end|>"
     assert tok.decode(lesson.tokens[: lesson.answer]) == "<|user|>Größe?<|end|><|assistant|>"
 
@@ -40,7 +45,7 @@ def test_the_answer_and_its_end_token_are_taught(tmp_path) -> None:
 def test_what_a_template_adds_behind_the_end_is_not_taught(tmp_path) -> None:
     """ChatML ends a turn with a line feed that serving never sees."""
     tok = tokenizer(tmp_path, tiny.TEMPLATE.replace("'<|end|>'", "'<|end|>\\n'"))
-    (lesson,) = data.lessons([PAIR], tok, stops=STOPS, context=None)
+    (lesson,) = told(tok).lessons([PAIR])
     assert taught(lesson, tok) == "42 €<|end|>"
 
 
@@ -48,7 +53,7 @@ def test_an_answer_that_holds_the_end_mark_is_taught_whole(tmp_path) -> None:
     """Only the last stop token ends the lesson."""
     pair = TrainingPair(messages=PAIR.messages, target="a<|end|>b")
     tok = tokenizer(tmp_path)
-    (lesson,) = data.lessons([pair], tok, stops=STOPS, context=None)
+    (lesson,) = told(tok).lessons([pair])
     assert taught(lesson, tok) == "a<|end|>b<|end|>"
 
 
@@ -63,7 +68,7 @@ def test_an_answer_that_holds_the_end_mark_is_taught_whole(tmp_path) -> None:
 def test_a_template_that_cannot_be_taught_is_refused(tmp_path, template: str, words: str) -> None:
     """A boundary that is not there, an end that does not stop, and a template's own refusal."""
     with pytest.raises(TrainingError, match=words):
-        data.lessons([PAIR], tokenizer(tmp_path, template), stops=STOPS, context=None)
+        told(tokenizer(tmp_path, template)).lessons([PAIR])
 
 
 def test_a_token_across_the_boundary_is_split_as_serving_splits_it() -> None:
@@ -81,7 +86,7 @@ def test_a_token_across_the_boundary_is_split_as_serving_splits_it() -> None:
             return {"input_ids": [1 if letter == "$" else ord(letter) + 2 for letter in pieces]}
 
     pair = TrainingPair(messages=(Message(role="user", content="hi"),), target=" there")
-    (lesson,) = data.lessons([pair], Merging(), stops=STOPS, context=None)
+    (lesson,) = told(Merging()).lessons([pair])
     prompt = Merging()("[user]>hi$[assistant]>", add_special_tokens=False)["input_ids"]
     assert list(lesson.tokens[: lesson.answer]) == prompt
     assert lesson.tokens[lesson.answer] == ord(" ") + 2
@@ -91,41 +96,30 @@ def test_what_does_not_fit_is_an_error_before_any_computing(tmp_path) -> None:
     """The message names the example, its tokens, the context and the remedy."""
     long = TrainingPair(messages=(Message(role="user", content="x" * 100),), target="y")
     with pytest.raises(TrainingError, match=r"example 2 of 2 has 105 tokens; .* holds 64"):
-        data.lessons([PAIR, long], tokenizer(tmp_path), stops=STOPS, context=64)
+        told(tokenizer(tmp_path), context=64).lessons([PAIR, long])
 
 
 def test_no_example_is_an_error(tmp_path) -> None:
     """Training on nothing would give an adapter that changes nothing."""
     with pytest.raises(TrainingError, match="no training example"):
-        data.lessons([], tokenizer(tmp_path), stops=STOPS, context=None)
+        told(tokenizer(tmp_path)).lessons([])
 
 
-def made(count: int) -> list[Lesson]:
-    """Lessons of 1 to 9 tokens that can be told apart."""
-    return [
-        Lesson(tokens=(number,) * (1 + number * 7 % 9), answer=0)
-        for number in range(100, 100 + count)
-    ]
+def test_rejected_answers_are_told_like_the_right_ones(tmp_path) -> None:
+    """Same prompt, other answer; a pair without one is an error that names it."""
+    tok = tokenizer(tmp_path)
+    pair = TrainingPair(messages=PAIR.messages, target="42 €", rejected="43 €", item="t/1")
+    (right,), (wrong,) = told(tok).lessons([pair]), told(tok).rejected([pair])
+    assert right.tokens[: right.answer] == wrong.tokens[: wrong.answer]
+    assert taught(wrong, tok) == "43 €<|end|>"
+    same = TrainingPair(messages=PAIR.messages, target="42 €", rejected="42 €", item="t/1")
+    for bad in (PAIR, same):
+        with pytest.raises(TrainingError, match="no rejected answer that differs"):
+            told(tok).rejected([bad])
 
 
-def test_every_lesson_comes_once_an_epoch_within_the_token_limit() -> None:
-    """Batches partition the lessons; padding counts; a lesson above the limit comes alone."""
-    lessons = [*made(50), Lesson(tokens=(7,) * 99, answer=0)]
-    found = list(data.batches(lessons, batch_tokens=32, seed=1, epoch=0))
-    assert sorted(lesson.tokens for batch in found for lesson in batch) == sorted(
-        lesson.tokens for lesson in lessons
-    )
-    for batch in found:
-        padded = len(batch) * max(len(lesson.tokens) for lesson in batch)
-        assert padded <= 32 or len(batch) == 1
-
-
-def test_the_order_is_a_function_of_seed_and_epoch() -> None:
-    """Equal arguments give equal batches; another seed or epoch gives others."""
-
-    def order(seed: int, epoch: int) -> list[list[Lesson]]:
-        return list(data.batches(made(40), batch_tokens=32, seed=seed, epoch=epoch))
-
-    assert order(1, 0) == order(1, 0)
-    assert order(1, 0) != order(1, 1)
-    assert order(1, 0) != order(2, 0)
+def test_the_prompt_is_told_as_the_lesson_begins(tmp_path) -> None:
+    """What is compared with serving is what is taught."""
+    tok = tokenizer(tmp_path)
+    (lesson,) = told(tok).lessons([PAIR])
+    assert lessons.prompt_tokens(tok, PAIR.messages) == lesson.tokens[: lesson.answer]

@@ -1,4 +1,4 @@
-"""Conversations as token ids with the answer marked, and the order in which they are learned.
+"""Conversations as token ids with the answer marked.
 
 What is taught is exactly what serving will ask for: the prompt is tokenised as the serving side
 tokenises it, and the lesson ends with the token at which the serving side stops.
@@ -6,12 +6,11 @@ tokenises it, and the lesson ends with the token at which the serving side stops
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jinja2
-import numpy as np
 
 from escalera.core.prompts import chat_form
 from escalera.core.prompts.chat_form import ChatForm
@@ -22,48 +21,67 @@ from escalera.errors import TrainingError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """Token ids of a conversation; the answer, with its end token, begins at `answer`."""
+    """Token ids of a conversation; the answer, with its end token, begins at `answer`.
+
+    `place` is the place of its pair, and lessons of one `family` are likely to begin alike.
+    """
 
     tokens: tuple[int, ...]
     answer: int
+    place: int = 0
+    family: str = ""
 
 
-def lessons(
-    pairs: Sequence[TrainingPair], tokenizer: Any, *, stops: frozenset[int], context: int | None
-) -> tuple[Lesson, ...]:
-    """Every pair as a lesson, in order. Raises `TrainingError` before anything is computed."""
-    if not pairs:
-        raise TrainingError("there is no training example. Give the task `train` items.")
-    form = _form(tokenizer)
-    told = (TrainingPair(messages=form.told(p.messages), target=p.target) for p in pairs)
-    found = tuple(_lesson(pair, tokenizer, stops) for pair in told)
-    for number, lesson in enumerate(found, start=1):
-        if context is not None and len(lesson.tokens) > context:
-            raise TrainingError(
-                f"training example {number} of {len(found)} has {len(lesson.tokens)} tokens; "
-                f"the model's context holds {context}. "
-                "Shorten the message or the prompt, or leave the example out."
-            )
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teaching:
+    """What conversations are told with: tokenizer, end tokens, and the model's context."""
+
+    tokenizer: Any
+    stops: frozenset[int]
+    context: int | None
+
+    def lessons(self, pairs: Sequence[TrainingPair]) -> tuple[Lesson, ...]:
+        """The right answer of every pair as a lesson, in order.
+
+        Raises `TrainingError` before anything is computed.
+        """
+        if not pairs:
+            raise TrainingError("there is no training example. Give the task `train` items.")
+        return self._told(pairs, [pair.target for pair in pairs])
+
+    def rejected(self, pairs: Sequence[TrainingPair]) -> tuple[Lesson, ...]:
+        """The rejected answer of every pair as a lesson. Raises `TrainingError` without one."""
+        answers = []
+        for number, pair in enumerate(pairs, start=1):
+            if pair.rejected is None or pair.rejected == pair.target:
+                raise TrainingError(
+                    f"training example {number} of {len(pairs)} ({pair.item or 'unnamed'}) has no "
+                    "rejected answer that differs from the right one. Add `rejected` to its row, "
+                    "or train with the objective 'supervised'."
+                )
+            answers.append(pair.rejected)
+        return self._told(pairs, answers)
+
+    def _told(self, pairs: Sequence[TrainingPair], answers: Sequence[str]) -> tuple[Lesson, ...]:
+        form = _form(self.tokenizer)
+        found = []
+        for place, (pair, answer) in enumerate(zip(pairs, answers, strict=True)):
+            tokens, start = _lesson(form.told(pair.messages), answer, self.tokenizer, self.stops)
+            if self.context is not None and len(tokens) > self.context:
+                raise TrainingError(
+                    f"training example {place + 1} of {len(pairs)} has {len(tokens)} tokens; "
+                    f"the model's context holds {self.context}. "
+                    "Shorten the message or the prompt, or leave the example out."
+                )
+            found.append(Lesson(tokens=tokens, answer=start, place=place, family=pair.task))
+        return tuple(found)
 
 
-def batches(
-    found: Sequence[Lesson], *, batch_tokens: int, seed: int, epoch: int
-) -> Iterator[list[Lesson]]:
-    """Lessons of like length together, at most `batch_tokens` with padding, in shuffled order.
-
-    A longer lesson makes a batch of its own. The order is a function of (seed, epoch).
-    """
-    generator = np.random.default_rng([seed, epoch])
-    shuffled = [found[place] for place in generator.permutation(len(found))]
-    shuffled.sort(key=lambda lesson: len(lesson.tokens))
-    made: list[list[Lesson]] = [[]]
-    for lesson in shuffled:  # the longest of a batch is its last
-        if made[-1] and (len(made[-1]) + 1) * len(lesson.tokens) > batch_tokens:
-            made.append([])
-        made[-1].append(lesson)
-    for place in generator.permutation(len(made)):
-        yield made[place]
+def prompt_tokens(tokenizer: Any, messages: Sequence[Message]) -> tuple[int, ...]:
+    """Tokens of a conversation up to where the answer begins, as it is taught."""
+    turns = _turns(_form(tokenizer).told(messages))
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -81,8 +99,9 @@ def _form(tokenizer: Any) -> ChatForm:
     """How the serving side tells a conversation to this template: so it is taught."""
 
     def render(messages: Sequence[Message]) -> str:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        text: str = tokenizer.apply_chat_template(
+            _turns(messages), tokenize=False, add_generation_prompt=True
+        )
         return text
 
     try:
@@ -97,9 +116,14 @@ def _form(tokenizer: Any) -> ChatForm:
 # One conversation
 
 
-def _lesson(pair: TrainingPair, tokenizer: Any, stops: frozenset[int]) -> Lesson:
-    turns = [{"role": message.role, "content": message.content} for message in pair.messages]
-    answer = {"role": "assistant", "content": pair.target}
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def _lesson(
+    messages: Sequence[Message], target: str, tokenizer: Any, stops: frozenset[int]
+) -> tuple[tuple[int, ...], int]:
+    turns, answer = _turns(messages), {"role": "assistant", "content": target}
     try:
         before = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         whole = tokenizer.apply_chat_template([*turns, answer], tokenize=False)
@@ -120,7 +144,7 @@ def _lesson(pair: TrainingPair, tokenizer: Any, stops: frozenset[int]) -> Lesson
         # A token spans the boundary; serving will see the prompt's own tokens, so teach those.
         rest = tokenizer(whole[len(before) :], add_special_tokens=False)["input_ids"]
         tokens = [*prompt, *rest]
-    return Lesson(tokens=tuple(_until_stop(tokens, len(prompt), stops)), answer=len(prompt))
+    return tuple(_until_stop(tokens, len(prompt), stops)), len(prompt)
 
 
 def _until_stop(tokens: list[int], answer: int, stops: frozenset[int]) -> list[int]:

@@ -1,0 +1,80 @@
+"""The levers of a training: which weights learn, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Method = Literal["lora", "rslora", "dora", "partial", "full"]
+METHODS: tuple[Method, ...] = get_args(Method)
+ADAPTERS: tuple[Method, ...] = ("lora", "rslora", "dora")
+"""The methods that train matrices beside the model's own."""
+
+OptimizerName = Literal["adamw", "adafactor", "muon", "sgd"]
+Schedule = Literal["linear", "cosine", "constant"]
+Precision = Literal["float32", "bfloat16"]
+Objective = Literal["supervised", "preference"]
+Effort = Literal["pilot", "normal", "thorough"]
+
+LINEAR = (
+    "q_proj",
+    "k_proj",
+    "v_proj",
+    "o_proj",
+    "gate_proj",
+    "up_proj",
+    "down_proj",
+)
+"""The linear layers of a Llama-shaped block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainable:
+    """Which weights learn.
+
+    `lora` (Hu et al. 2021, arXiv 2106.09685), `rslora` (alpha over the root of the rank;
+    Kalajdzievski 2023, arXiv 2312.03732) and `dora` (magnitude and direction; Liu et al. 2024,
+    arXiv 2402.09353) put matrices of `rank` beside the modules named in `targets`, with `dropout`
+    before them. `partial` trains the model's own weights whose names match one of the regular
+    expressions in `layers`, or, without any, those blocks that would change the most, up to
+    `share` of all parameters. `full` trains all. `tokens` are texts of single tokens whose
+    embeddings learn besides. `merged` folds the matrices into the model's weights at the end, so
+    that nothing is computed beside them when they are served.
+    """
+
+    method: Method = "lora"
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    targets: tuple[str, ...] = LINEAR
+    layers: tuple[str, ...] = ()
+    share: float = 0.25
+    tokens: tuple[str, ...] = ()
+    merged: bool = False
+
+    @property
+    def adapter(self) -> bool:
+        """Whether matrices beside the model's own weights learn."""
+        return self.method in ADAPTERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levers:
+    """How the weights learn.
+
+    `learning_rate` None is to be found before the training. `warm_up` is the share of the steps in
+    which the rate rises, at most ten steps where it is 0; `clip` the largest norm of a gradient.
+    `batch_tokens` counts the tokens of the examples of one optimizer step. `bfloat16` computes in
+    that precision and keeps what learns in float32.
+    """
+
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float | None = 5e-3
+    schedule: Schedule = "linear"
+    warm_up: float = 0.0
+    weight_decay: float = 0.0
+    epochs: int = 3
+    batch_tokens: int = 1024
+    clip: float = 1.0
+    seed: int = 0
+    precision: Precision = "float32"

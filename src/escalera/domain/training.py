@@ -1,0 +1,73 @@
+"""What a training tells while it runs and leaves behind besides its adapter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossPoint:
+    """Mean loss per answer token at one optimizer step."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleLoss:
+    """The mean loss per answer token of one training example, by its place among the pairs."""
+
+    place: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSignal:
+    """One optimizer step: its loss, the norm of its gradient before clipping, its learning rate.
+
+    `tokens` are those that went through the model, `samples` the examples that the step was made
+    of.
+    """
+
+    step: int
+    loss: float
+    norm: float
+    rate: float
+    tokens: int
+    samples: tuple[SampleLoss, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """What a training left behind besides the adapter.
+
+    `steps` of `planned` optimizer steps are done: fewer where it was asked to pause. `layout` says
+    how examples lay in memory (`packed`, or `padded` where packing is not exact for the model).
+    `seconds` is a clock reading, of this part of the training.
+    """
+
+    signals: tuple[StepSignal, ...]
+    planned: int
+    tokens: int
+    examples: int
+    parameters: int
+    layout: str
+    seconds: float
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps done."""
+        return len(self.signals)
+
+    @property
+    def curve(self) -> tuple[LossPoint, ...]:
+        """At most 200 losses, evenly spread, with the first and the last."""
+        found = self.signals
+        if len(found) > CURVE_POINTS:
+            stride = (len(found) - 1) / (CURVE_POINTS - 1)
+            found = tuple(found[round(number * stride)] for number in range(CURVE_POINTS))
+        return tuple(LossPoint(step=signal.step, loss=signal.loss) for signal in found)
+
+
+CURVE_POINTS = 200
+"""As many losses of a training are kept in the journal; all of them are in its log."""

@@ -1,0 +1,63 @@
+"""Model folders as models that can be trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+from escalera.domain.levers import Levers, Trainable
+from escalera.edges.training.lessons import Teaching, stop_tokens
+from escalera.errors import TrainingError
+
+
+def load(folder: Path, trainable: Trainable, levers: Levers, *, device: str) -> tuple[Any, Any]:
+    """Model and tokenizer. Weights that do not learn are held in the precision of the training.
+
+    Raises `TrainingError` for a folder that holds no causal language model.
+    """
+    half = levers.precision == "bfloat16" and trainable.adapter
+    found = tokenizer(folder)
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.bfloat16 if half else torch.float32,
+        )
+    except _REFUSED as error:
+        raise _unusable(folder, error) from error
+    return model.to(device), found
+
+
+def tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder. Raises `TrainingError` like `load`."""
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except _REFUSED as error:
+        raise _unusable(folder, error) from error
+
+
+def teaching(model: Any, tokenizer: Any) -> Teaching:
+    """How conversations are told to the model."""
+    return Teaching(
+        tokenizer=tokenizer,
+        stops=stop_tokens(model, tokenizer),
+        context=getattr(model.config.get_text_config(), "max_position_embeddings", None),
+    )
+
+
+# Below: private.
+
+_REFUSED = (OSError, ValueError, KeyError, ImportError)
+
+
+def _unusable(folder: Path, error: Exception) -> TrainingError:
+    return TrainingError(
+        f"the model folder {str(folder)!r} cannot be loaded: {error}. "
+        "It must hold a causal language model that Transformers knows without remote code."
+    )

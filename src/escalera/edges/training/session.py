@@ -1,0 +1,154 @@
+"""One training in memory: a model that learns a recipe, step by step, from its checkpoint on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from escalera.core.prompts import chat_form
+from escalera.domain.recipe import TrainingPair, TrainingRecipe
+from escalera.edges.training import loading, packing, randomness, saving, weights
+from escalera.edges.training.checkpoints import Checkpoint
+from escalera.edges.training.lessons import Lesson, prompt_tokens
+from escalera.edges.training.loop import Loop
+from escalera.edges.training.losses import AnswerLosses
+from escalera.edges.training.objectives import Objective, Preference, Supervised
+from escalera.errors import TrainingError
+
+_SAMPLE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a training may hold at once; none of it changes what is learned but by rounding.
+
+    `pass_tokens` go through the model together, padding included; `recompute` forgets what layers
+    computed and computes it again for the gradient (gradient checkpointing).
+    """
+
+    pass_tokens: int = 8192
+    recompute: bool = False
+    device: str = "cpu"
+
+
+class Session:
+    """A model in the middle of learning. Continues from *checkpoint* where there is one."""
+
+    def __init__(
+        self,
+        recipe: TrainingRecipe,
+        pairs: Sequence[TrainingPair],
+        *,
+        folder: Path,
+        memory: Memory,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self._recipe = recipe
+        self._checkpoint = checkpoint
+        with randomness.apart(recipe.levers.seed), remedied(memory):
+            self._set_up(recipe, pairs, folder, memory)
+            self._random = randomness.state()
+
+    def _set_up(
+        self,
+        recipe: TrainingRecipe,
+        pairs: Sequence[TrainingPair],
+        folder: Path,
+        memory: Memory,
+    ) -> None:
+        trainable, levers = recipe.trainable, recipe.levers
+        loaded, tokenizer = loading.load(folder, trainable, levers, device=memory.device)
+        self._told = loading.teaching(loaded, tokenizer)
+        self.lessons = self._told.lessons(pairs)
+        self.model = weights.prepare(loaded, tokenizer, trainable)
+        computed = AnswerLosses(self.model, precision=levers.precision)
+        computed.settle(self.lessons)
+        self.layout = computed.layout
+        objective = self._objective(computed, pairs, memory)
+        if trainable.method == "partial" and not trainable.layers:
+            weights.choose(self.model, trainable.share, lambda: _sampled(objective, self.lessons))
+        if memory.recompute:
+            _recompute(self.model)
+        self.model.train()
+        self.loop = Loop(
+            lessons=self.lessons,
+            weights=weights.learning(self.model),
+            objective=objective,
+            levers=levers,
+            pass_tokens=memory.pass_tokens,
+        )
+        self.loop.signals += self._checkpoint.restore(self.loop.weights, self.loop.optimizers)
+
+    def _objective(
+        self, computed: AnswerLosses, pairs: Sequence[TrainingPair], memory: Memory
+    ) -> Objective:
+        if self._recipe.objective == "supervised":
+            return Supervised(computed)
+        preferred = Preference(computed, self._told.rejected(pairs), beta=self._recipe.beta)
+        self.model.eval()
+        preferred.refer(self.lessons, tokens=memory.pass_tokens)
+        return preferred
+
+    @contextmanager
+    def running(self) -> Iterator[Loop]:
+        """The loop with this training's own random numbers, which others do not disturb."""
+        with randomness.apart():
+            randomness.restore(self._random)
+            try:
+                yield self.loop
+            finally:
+                self._random = randomness.state()
+
+    def keep(self) -> None:
+        """Write the checkpoint; only while `running`."""
+        self._checkpoint.save(self.loop.weights, self.loop.optimizers, self.loop.signals)
+
+    def write(self, into: Path) -> None:
+        """Write what was learned so far into an empty folder."""
+        recipe = self._recipe
+        saving.save(self.model, self.loop.weights, recipe.trainable, base=recipe.model, into=into)
+        told = [prompt_tokens(self._told.tokenizer, probe) for probe in chat_form.PROBES]
+        saving.save_probes(told, into)
+
+    def drop(self) -> None:
+        """Forget the checkpoint: what it was for is stored."""
+        self._checkpoint.drop()
+
+
+@contextmanager
+def remedied(memory: Memory) -> Iterator[None]:
+    """Say what to change where the memory does not suffice."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        short = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not short and "can't allocate memory" not in str(error):
+            raise
+        less = max(256, memory.pass_tokens // 2)
+        recompute = "" if memory.recompute else ", or training.memory.recompute to true"
+        raise TrainingError(
+            f"the memory of {memory.device!r} does not hold this training: {error}. "
+            f"Set training.memory.pass_tokens to {less} (it was {memory.pass_tokens}){recompute}, "
+            "and start again: it goes on from its last checkpoint."
+        ) from error
+
+
+# Below: private.
+
+
+def _sampled(objective: Objective, lessons: Sequence[Lesson]) -> None:
+    """The gradient of some lessons that are spread over all."""
+    stride = max(1, len(lessons) // _SAMPLE)
+    sample = list(lessons[::stride])[:_SAMPLE]
+    for part in objective.parts(sample, tokens=packing.ROW * 4):
+        objective.loss(part, sample).weighed.backward()  # type: ignore[no-untyped-call]
+
+
+def _recompute(model: Any) -> None:
+    model.enable_input_require_grads()
+    model.activation_checkpointing_enable({"use_reentrant": False})

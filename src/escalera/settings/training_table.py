@@ -1,0 +1,100 @@
+"""`[training]`: the levers of a training. What is not said follows from the effort."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from escalera.core.finetuning import effort
+from escalera.core.finetuning.effort import Setting
+from escalera.domain.levers import Effort, Method, Objective, OptimizerName, Precision, Schedule
+
+
+class WeightsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[training.weights]`: which weights learn."""
+
+    method: Method | None = None
+    rank: int | None = None
+    alpha: int | None = None
+    dropout: float | None = None
+    targets: list[str] | None = None
+    layers: list[str] | None = None
+    share: float | None = None
+    tokens: list[str] | None = None
+    merged: bool | None = None
+
+
+class MemoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[training.memory]`: what a training may hold at once. It changes nothing that is learned."""
+
+    pass_tokens: int = 8192
+    recompute: bool = False
+
+
+class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[training]`: how the weights learn, and how often what they learned is measured."""
+
+    effort: Effort = "normal"
+    objective: Objective = "supervised"
+    optimizer: OptimizerName | None = None
+    learning_rate: float | Literal["auto"] | None = None
+    schedule: Schedule | None = None
+    warm_up: float | None = None
+    weight_decay: float | None = None
+    epochs: int | None = None
+    batch_tokens: int | None = None
+    clip: float | None = None
+    precision: Precision | None = None
+    checkpoints: int = 3
+    weights: WeightsTable = WeightsTable()
+    memory: MemoryTable = MemoryTable()
+
+    def settings(self) -> tuple[Setting, ...]:
+        """Every lever with its value and the reason for it."""
+        given: dict[str, Any] = msgspec.structs.asdict(self) | msgspec.structs.asdict(self.weights)
+        if self.learning_rate == "auto":
+            given["learning_rate"] = None
+        plain = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
+        return effort.settings(self.effort, plain)
+
+
+Check = tuple[bool, str, object, str]
+"""Whether a value is right, its key, the value and the rule."""
+
+
+def ranges(table: TrainingTable) -> list[Check]:
+    """The rules of the levers that go beyond types."""
+    weights, memory = table.weights, table.memory
+    rate = None if table.learning_rate == "auto" else table.learning_rate
+    above = "a finite number above 0"
+    return [
+        *_above(rate, "learning_rate", above),
+        *_above(table.epochs, "epochs", "above 0"),
+        *_above(table.clip, "clip", above),
+        *_above(weights.rank, "weights.rank", "above 0"),
+        *_above(weights.alpha, "weights.alpha", "above 0"),
+        *_within(table.warm_up, 0.0, 0.9, "warm_up"),
+        *_within(table.weight_decay, 0.0, 10.0, "weight_decay"),
+        *_within(table.batch_tokens, 16, 2**24, "batch_tokens"),
+        *_within(table.checkpoints, 1, 100, "checkpoints"),
+        *_within(weights.dropout, 0.0, 0.9, "weights.dropout"),
+        *_within(weights.share, 1e-6, 1.0, "weights.share"),
+        *_within(memory.pass_tokens, 16, 2**24, "memory.pass_tokens"),
+    ]
+
+
+# Below: private.
+
+
+def _above(value: float | str | None, key: str, rule: str) -> list[Check]:
+    if value is None or isinstance(value, str):
+        return []
+    return [(0 < value < float("inf"), f"training.{key}", value, rule)]
+
+
+def _within(value: float | None, lowest: float, highest: float, key: str) -> list[Check]:
+    if value is None:
+        return []
+    rule = f"a number from {lowest:g} to {highest:g}"
+    return [(lowest <= value <= highest, f"training.{key}", value, rule)]
