@@ -110,7 +110,8 @@ class Evidence:
     """Everything known so far, by the keys that questions use.
 
     `scorers` counts the answers by task and by the scorer of their latest score; `looks` are all
-    looks ever taken, also those of the project before it was changed.
+    looks ever taken, also those of the project before it was changed; `trained` has the parts of
+    every training, between its pauses.
     """
 
     opened: list[Opened] = field(default_factory=list)
@@ -123,7 +124,7 @@ class Evidence:
     raced: dict[str, list[Raced]] = field(default_factory=dict)
     priced: dict[RungName, Priced] = field(default_factory=dict)
     routers: list[RouterFitted] = field(default_factory=list)
-    trained: dict[str, Trained] = field(default_factory=dict)
+    trained: dict[str, list[Trained]] = field(default_factory=dict)
     merged: dict[str, Merged] = field(default_factory=dict)
     nominated: list[Nominated] = field(default_factory=list)
     looked: dict[str, list[Looked]] = field(default_factory=dict)
@@ -301,7 +302,7 @@ class Evidence:
     def _make(self, event: Trained | Merged | RouterFitted) -> None:
         match event:
             case Trained():
-                self.trained[event.recipe.digest] = event
+                self.trained.setdefault(event.recipe.digest, []).append(event)
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)
             case Merged():
                 self.merged[event.plan.digest] = event

@@ -277,8 +277,8 @@ class RouterFitted:
 class Trained:
     """A training ended, or paused after `steps` of `planned`, and its adapter is stored.
 
-    `log` is the artifact with what every step told. `tokens` went through the model since the
-    beginning; `seconds` is a clock reading of this part.
+    `log` is the artifact with what every step told. `tokens` went through the model, and `seconds`
+    were read off a clock, since the pause before.
     """
 
     recipe: TrainingRecipe

@@ -48,7 +48,6 @@ class TrainingRun:
 
     signals: tuple[StepSignal, ...]
     planned: int
-    tokens: int
     examples: int
     parameters: int
     layout: str

@@ -35,11 +35,13 @@ def train(
     artifacts: Artifacts,
     progress: Progress,
 ) -> Trained:
-    """Train the recipe and store its adapter."""
+    """Train the recipe on to its next pause, and store what it has learned then."""
     pairs = training_pairs(project, evidence, step.recipe)
+    parts = evidence.trained.get(step.recipe.digest)
+    before = parts[-1].steps if parts else 0
     folder = artifacts.scratch()
     try:
-        run = trainer.train(step.recipe, pairs, into=folder, progress=progress)
+        run = trainer.train(step.recipe, pairs, into=folder, progress=progress, until=step.until)
         adapter = artifacts.put(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -52,7 +54,7 @@ def train(
         planned=run.planned,
         curve=run.curve,
         layout=run.layout,
-        tokens=run.tokens,
+        tokens=sum(signal.tokens for signal in run.signals[before:]),
         examples=run.examples,
         parameters=run.parameters,
         seconds=run.seconds,

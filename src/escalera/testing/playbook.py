@@ -33,7 +33,7 @@ from escalera.testing import retrieval
 VERSION = "playbook"
 ITEMS: Mapping[Split, int] = {"train": 12, "search": 24, "confirm": 100}
 UNSEARCHED: tuple[RungName, ...] = tuple(rung for rung in RUNGS if rung != "search")
-DECLARED = Policy(query_type="declared", looks=(0.5, 1.0), rungs=UNSEARCHED)
+DECLARED = Policy(query_type="declared", looks=(0.5, 1.0), rungs=UNSEARCHED, checkpoints=1)
 NO_BUDGET = Budget()
 
 Answers = Callable[[System, Example], float | None]
@@ -286,7 +286,7 @@ def _asked(
 def _adapted(step: steps.Train | steps.Merge) -> Event:
     if isinstance(step, steps.Merge):
         return Merged(plan=step.plan, adapter=merge_of(step.plan), seconds=1.0)
-    return _trained(step.recipe)
+    return _trained(step.recipe, step.until)
 
 
 def _learned(
@@ -328,14 +328,15 @@ def _selected(step: steps.Select, project: Project) -> list[Event]:
     return found
 
 
-def _trained(recipe: TrainingRecipe) -> Trained:
+def _trained(recipe: TrainingRecipe, until: float) -> Trained:
     count = sum(part.examples for part in recipe.ingredients)
+    paused = "" if until == 1 else f" {until:.0%}"
     return Trained(
         recipe=recipe,
-        adapter=adapter_of(recipe),
+        adapter=adapter_of(recipe) + paused,
         log="0" * 64,
-        steps=1,
-        planned=1,
+        steps=round(60 * until),
+        planned=60,
         curve=(),
         layout="packed",
         tokens=10 * count,

@@ -23,7 +23,6 @@ def told(losses: Sequence[float], *, examples: int = 1, planned: int | None = No
     return TrainingRun(
         signals=signals,
         planned=len(signals) if planned is None else planned,
-        tokens=10 * len(signals),
         examples=examples,
         parameters=1,
         layout="packed",

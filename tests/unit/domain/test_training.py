@@ -16,7 +16,6 @@ def run(steps: int) -> TrainingRun:
     return TrainingRun(
         signals=signals,
         planned=steps,
-        tokens=9 * steps,
         examples=1,
         parameters=1,
         layout="packed",

@@ -58,7 +58,6 @@ class Names:
         return TrainingRun(
             signals=(),
             planned=0,
-            tokens=len(pairs),
             examples=len(pairs),
             parameters=1,
             layout="packed",
@@ -131,7 +130,7 @@ def test_a_climb_through_trainings_and_merges(whole):
     world, _, evidence = whole
     (stopped,) = evidence.stopped
     assert (stopped.reason, stopped.rung) == ("adequate", "mixture")
-    assert [len(world.artifacts.path(t.adapter).name) for t in evidence.trained.values()] == [
+    assert [len(world.artifacts.path(t.adapter).name) for (t,) in evidence.trained.values()] == [
         64
     ] * 3
     assert len(evidence.merged) == 4

@@ -70,7 +70,6 @@ class Notes:
         return TrainingRun(
             signals=(SIGNAL,),
             planned=2,
-            tokens=70,
             examples=6,
             parameters=3,
             layout="packed",

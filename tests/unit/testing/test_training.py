@@ -10,4 +10,4 @@ def test_losses_become_steps_over_the_examples_in_turn() -> None:
     run = training.told([3.0, 2.0, 1.0], examples=2, planned=9)
     assert [point.loss for point in run.curve] == [3.0, 2.0, 1.0]
     assert [signal.samples[0].place for signal in run.signals] == [0, 1, 0]
-    assert (run.steps, run.planned, run.tokens) == (3, 9, 30)
+    assert (run.steps, run.planned) == (3, 9)

@@ -106,6 +106,7 @@ def _doing(step: steps.Step) -> str:
                 "duel": f"a duel of prompts for {step.task.replace('_', ' ')}",
                 "race": f"racing candidates for {step.task.replace('_', ' ')}",
                 "confirm": f"confirming {step.task.replace('_', ' ')} on fresh items",
+                "checkpoint": f"what was learned so far, on {step.task.replace('_', ' ')}",
                 "pilot": "a pilot that prices the rung",
             }[step.purpose]
             return f"{step.rung}: {what}"

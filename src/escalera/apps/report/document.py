@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from escalera.apps.report import contracts, ladder, lineage
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import accounting, choosing
+from escalera.core.ladder import accounting, choosing, supervising
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.choosing import Candidate
 from escalera.core.ladder.confirm import Standing
@@ -53,7 +54,7 @@ def build(project: Project, evidence: Evidence, *, version: str, head: str) -> D
         "races": _races(evidence),
         "contracts": contracts.build(case),
         "prompts": _prompts(case, found, stopped),
-        "trainings": [_training(entry) for entry in evidence.trained.values()],
+        "trainings": [_training(case, parts) for parts in evidence.trained.values()],
         "merges": [
             {
                 "label": f"merge of {len(entry.plan.adapters)} adapters",
@@ -276,17 +277,38 @@ def _chosen(case: Case, selection: Selection) -> Document:
     }
 
 
-def _training(entry: Trained) -> Document:
-    parts = [f"{part.examples} {part.task.replace('_', ' ')}" for part in entry.recipe.ingredients]
+def _training(case: Case, parts: Sequence[Trained]) -> Document:
+    entry, recipe = parts[-1], parts[-1].recipe
+    taught = [f"{part.examples} {part.task.replace('_', ' ')}" for part in recipe.ingredients]
+    measured = [_checkpoint(case, part) for part in parts]
     return {
-        "label": " + ".join(parts),
-        "recipe": entry.recipe.digest,
+        "label": " + ".join(taught),
+        "recipe": recipe.digest,
+        "steps": entry.steps,
+        "planned": entry.planned,
+        "checkpoints": [found for found in measured if found["tasks"]],
         "examples": entry.examples,
         "parameters": entry.parameters,
-        "tokens": entry.tokens,
+        "tokens": sum(part.tokens for part in parts),
         "adapter": entry.adapter,
         "curve": [[point.step, round(point.loss, 6)] for point in entry.curve],
-        "clocks": {"seconds": entry.seconds},
+        "clocks": {"seconds": sum(part.seconds for part in parts)},
+    }
+
+
+def _checkpoint(case: Case, part: Trained) -> Document:
+    """What was measured at a pause: a row of the forgetting matrix."""
+    return {
+        "steps": part.steps,
+        "adapter": part.adapter,
+        "tasks": [
+            {
+                "task": found.task,
+                "score": round(found.score, 6),
+                "change": None if found.change is None else figure(found.change),
+            }
+            for found in supervising.matrix(case, part)
+        ],
     }
 
 

@@ -128,7 +128,7 @@ def _mean(values: Sequence[float]) -> Interval:
 
 
 def _seconds_per_trained_token(case: Case, rates: _Rates) -> float:
-    runs = [run for run in case.evidence.trained.values() if run.tokens]
+    runs = [run for parts in case.evidence.trained.values() for run in parts if run.tokens]
     if runs:
         return sum(run.seconds for run in runs) / sum(run.tokens for run in runs)
     return BACKWARD * rates.seconds_per_token

@@ -30,7 +30,7 @@ from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.selection import Selection
 from escalera.domain.system import Material, System
 
-Purpose = Literal["pilot", "screen", "race", "duel", "confirm"]
+Purpose = Literal["pilot", "screen", "race", "duel", "checkpoint", "confirm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,10 +160,11 @@ class Halve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
-    """Make an adapter from data."""
+    """Make an adapter from data, up to a share of the steps."""
 
     rung: RungName
     recipe: TrainingRecipe
+    until: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

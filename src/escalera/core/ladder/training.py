@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from escalera.core.evaluation import compare
-from escalera.core.ladder import confirm, deciding, pricing, rungs, words
+from escalera.core.ladder import confirm, deciding, pricing, rungs, supervising, words
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Price, Step, Train
+from escalera.core.ladder.steps import Price, Step
 from escalera.domain.identity import digest_of
 from escalera.domain.project import RungName
 from escalera.domain.recipe import Ingredient, TrainingRecipe
@@ -50,28 +50,32 @@ def whole(task: Task) -> tuple[Task, int]:
 
 
 def adapter_of(case: Case, made_from: TrainingRecipe) -> str | None:
-    """The adapter that a training left, or None when it has not run."""
-    trained = case.evidence.trained.get(made_from.digest)
-    return trained.adapter if trained is not None else None
+    """The adapter that a training left, or None while it has not ended."""
+    if not supervising.ended(case, made_from):
+        return None
+    return supervising.chosen(case, made_from).adapter
 
 
 def train(
     case: Case, rung: RungName, recipes: Sequence[TrainingRecipe], *, racing: int = 0
 ) -> Step | None:
-    """Tell the price of a rung's trainings, then run each; None when every adapter is there.
+    """Tell the price of a rung's trainings, then run each with its checkpoints measured; None when
+    every adapter is there.
 
     `racing` is how many calls the rung makes before it nominates a route.
     """
     if rung not in case.evidence.priced:
         new = [entry for entry in recipes if adapter_of(case, entry) is None]
+        racing += supervising.calls(case.project, len(new))
         calls = racing + _confirming(case)
         policy = case.project.policy
         first = sum(compare.cutoffs(task, policy)[0] for task in case.project.tasks)
         priced = pricing.price(case, rung, calls=calls, fewest=racing + first, recipes=new)
         return Price(event=priced)
     for entry in recipes:
-        if adapter_of(case, entry) is None:
-            return Train(rung=rung, recipe=entry)
+        found = supervising.step(case, rung, entry)
+        if found is not None:
+            return found
     return None
 
 

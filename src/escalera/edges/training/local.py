@@ -69,7 +69,6 @@ class LocalTrainer:
         return TrainingRun(
             signals=tuple(loop.signals),
             planned=len(loop.plan),
-            tokens=sum(signal.tokens for signal in loop.signals),
             examples=len(session.lessons),
             parameters=sum(weight.numel() for weight in loop.weights.values()),
             layout=session.layout,
