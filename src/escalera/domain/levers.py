@@ -14,6 +14,7 @@ OptimizerName = Literal["adamw", "adafactor", "muon", "sgd"]
 Schedule = Literal["linear", "cosine", "constant"]
 Precision = Literal["float32", "bfloat16"]
 Objective = Literal["supervised", "preference"]
+Engine = Literal["own", "trl"]
 Effort = Literal["pilot", "normal", "thorough"]
 
 LINEAR = (

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from escalera.domain.contract import OutputMode
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Panel
-from escalera.domain.levers import Levers, Objective, Trainable
+from escalera.domain.levers import Engine, Levers, Objective, Trainable
 from escalera.domain.task import Task
 
 RungName = Literal[
@@ -96,6 +96,7 @@ class Project:
     trainable: Trainable
     levers: Levers
     objective: Objective = field(default="supervised", metadata=LATER)
+    engine: Engine = field(default="own", metadata=LATER)
     judges: tuple[Panel, ...] = ()
     graders: tuple[BaseModel, ...] = ()
     proposer: BaseModel | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escalera.domain.identity import LATER, digest_of
-from escalera.domain.levers import Levers, Objective, Trainable
+from escalera.domain.levers import Engine, Levers, Objective, Trainable
 from escalera.domain.message import Message
 from escalera.domain.system import Prompt
 
@@ -35,7 +35,8 @@ class TrainingRecipe:
 
     The objective `supervised` teaches the answers; `preference` is direct preference optimisation
     (Rafailov et al. 2023, arXiv 2305.18290, equation 7), which needs a rejected answer beside each
-    right one and holds to the model before training with the strength `beta`.
+    right one and holds to the model before training with the strength `beta`. `engine` is what does
+    the steps.
     """
 
     model: str
@@ -45,6 +46,7 @@ class TrainingRecipe:
     levers: Levers
     objective: Objective = "supervised"
     beta: float = 0.1
+    engine: Engine = field(default="own", metadata=LATER)
 
     @property
     def digest(self) -> str:

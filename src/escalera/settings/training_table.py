@@ -8,7 +8,15 @@ import msgspec
 
 from escalera.core.finetuning import effort
 from escalera.core.finetuning.effort import Setting
-from escalera.domain.levers import Effort, Method, Objective, OptimizerName, Precision, Schedule
+from escalera.domain.levers import (
+    Effort,
+    Engine,
+    Method,
+    Objective,
+    OptimizerName,
+    Precision,
+    Schedule,
+)
 
 
 class WeightsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,6 +45,7 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     effort: Effort = "normal"
     objective: Objective = "supervised"
+    engine: Engine = "own"
     optimizer: OptimizerName | None = None
     learning_rate: float | Literal["auto"] | None = None
     schedule: Schedule | None = None

@@ -6,14 +6,17 @@ when they are first needed, so that reading, reporting and remote models never l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning import effort
 from escalera.core.ladder import showing
 from escalera.core.ladder.budgeting import Caps
+from escalera.domain.levers import Engine
 from escalera.domain.project import BaseModel, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
@@ -28,12 +31,15 @@ from escalera.engine.contracts import Repairing
 from escalera.engine.library import Library
 from escalera.engine.measuring import Means
 from escalera.engine.serve import Served
-from escalera.errors import ProjectError
+from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Merger, Progress, Provider, Retrieval, Scoring, Trainer
 from escalera.settings import panels, policies, project_file, prompt_file
 from escalera.settings.tables import ModelTable, ProjectFile
 from escalera.wiring import models, retrieval, scorers, task_tables
 from escalera.wiring.models import cores, require_local
+
+if TYPE_CHECKING:
+    from escalera.edges.training.local import Steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +200,7 @@ class Installation:
             clock=SystemClock(),
             threads=threads,
             memory=Memory(pass_tokens=memory.pass_tokens, recompute=memory.recompute),
+            engines=_engines(self.project.engine),
         )
 
 
@@ -223,6 +230,7 @@ def install(file: Path) -> Installation:
         trainable=effort.trainable(settings),
         levers=effort.levers(settings, seed=tables.project.seed),
         objective=tables.training.objective,
+        engine=tables.training.engine,
         judges=tuple(judges.values()),
         graders=tuple(graders.values()),
         proposer=proposer,
@@ -310,6 +318,17 @@ def _affordable(file: Path, tables: ProjectFile, model: BaseModel | None) -> Non
             problem="is unknown, so the cap budget.money cannot be kept",
             remedy="Add price = { prompt = …, completion = … } in dollars per million tokens",
         )
+
+
+def _engines(engine: Engine) -> Mapping[str, Steps]:
+    """What does the steps of trainings, besides the own loop; TRL is loaded where it is asked."""
+    if engine == "own":
+        return {}
+    if importlib.util.find_spec("trl") is None:
+        raise MissingExtra(feature="the training engine 'trl'", package="trl", extra="trl")
+    from escalera.edges.training import trl_steps
+
+    return {"trl": trl_steps.steps}
 
 
 def _merger() -> Merger:

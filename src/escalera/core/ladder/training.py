@@ -41,6 +41,7 @@ def recipe(case: Case, portions: Sequence[tuple[Task, int]]) -> TrainingRecipe:
         trainable=case.project.trainable,
         levers=replace(case.project.levers, seed=policy.seed),
         objective=case.project.objective,
+        engine=case.project.engine,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,21 @@ import torch
 
 from escalera.domain.message import Message
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
-from escalera.domain.training import TrainingRun
+from escalera.domain.training import StepSignal, TrainingRun
 from escalera.edges.training import checkpoints, lessons, loading
 from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.session import Memory, Session, remedied
 from escalera.errors import TrainingError
 from escalera.ports import Clock, Progress
+
+Steps = Callable[[Session, int, Callable[[StepSignal], None]], None]
+"""An engine: does the steps of a session up to a number, and calls back behind each."""
+
+
+def own(session: Session, last: int, told: Callable[[StepSignal], None]) -> None:
+    """The engine of this package: one loop, every example told."""
+    while len(session.loop.signals) < last:
+        told(session.loop.step())
 
 
 class LocalTrainer:
@@ -34,12 +43,14 @@ class LocalTrainer:
         clock: Clock,
         threads: int = 1,
         memory: Memory | None = None,
+        engines: Mapping[str, Steps] | None = None,
     ) -> None:
         self._folders = folders
         self._checkpoints = checkpoints
         self._clock = clock
         self._threads = threads
         self._memory = memory or Memory()
+        self._engines: Mapping[str, Steps] = {"own": own, **(engines or {})}
         self._tokenizers: dict[str, Any] = {}
         self._paused: tuple[str, Session] | None = None
 
@@ -59,7 +70,7 @@ class LocalTrainer:
         loop = session.loop
         last = max(1, round(until * len(loop.plan)))
         with session.running(), remedied(self._memory):
-            self._steps(session, last, progress)
+            self._engine(recipe)(session, last, self._behind(session, progress))
             if not loop.finished:
                 session.keep()
                 self._paused = (recipe.digest, session)
@@ -93,19 +104,32 @@ class LocalTrainer:
             checkpoint=Checkpoint(self._checkpoints / recipe.digest),
         )
 
-    def _steps(self, session: Session, last: int, progress: Progress) -> None:
-        loop, began = session.loop, self._clock.seconds()
-        saved, wait, read = began, checkpoints.SECONDS, 0
-        while len(loop.signals) < last:
-            signal = loop.step()
+    def _engine(self, recipe: TrainingRecipe) -> Steps:
+        if recipe.engine not in self._engines:
+            raise TrainingError(
+                f"the training engine {recipe.engine!r} is not here; known are "
+                f"{sorted(self._engines)!r}. Set training.engine to one of them."
+            )
+        return self._engines[recipe.engine]
+
+    def _behind(self, session: Session, progress: Progress) -> Callable[[StepSignal], None]:
+        """What is done behind each step: it is told, and from time to time all is kept."""
+        planned, read = len(session.loop.plan), 0
+        began = saved = self._clock.seconds()
+        wait = checkpoints.SECONDS
+
+        def behind(signal: StepSignal) -> None:
+            nonlocal read, saved, wait
             read += signal.tokens
             now = self._clock.seconds()
             speed = f", {read / (now - began):,.0f} tokens/s" if now > began else ""
-            progress(f"training, loss {signal.loss:.3f}{speed}", signal.step, len(loop.plan))
+            progress(f"training, loss {signal.loss:.3f}{speed}", signal.step, planned)
             if now - saved >= wait:
                 session.keep()
                 saved = self._clock.seconds()
                 wait = max(checkpoints.SECONDS, 20 * (saved - now))  # at most a twentieth of it
+
+        return behind
 
     def _folder(self, name: str) -> Path:
         if name not in self._folders:

@@ -56,7 +56,7 @@ class Loop:
         signal = StepSignal(
             step=number, loss=loss, norm=norm, rate=rate, tokens=tokens, samples=samples
         )
-        self._require_finite(signal)
+        self.require_finite(signal)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
@@ -73,7 +73,8 @@ class Loop:
             samples += part.samples
         return loss, tokens, tuple(SampleLoss(place=p, loss=value) for p, value in sorted(samples))
 
-    def _require_finite(self, signal: StepSignal) -> None:
+    def require_finite(self, signal: StepSignal) -> None:
+        """Raise `TrainingError` where loss or gradient are no numbers."""
         if math.isfinite(signal.loss) and math.isfinite(signal.norm):
             return
         bad = [str(s.place + 1) for s in signal.samples if not math.isfinite(s.loss)]

@@ -58,7 +58,9 @@ class AnswerLosses:
 
     def rows(self, batch: Sequence[Lesson]) -> Rows:
         """The batch in the layout of this model."""
-        return packing.pack(batch) if self.layout == "packed" else packing.pad(batch)
+        if self.layout == "padded":
+            return packing.pad(batch)
+        return packing.pack(batch, hidden=self._model.config.get_text_config().hidden_size)
 
     def parts(self, batch: Sequence[Lesson], *, tokens: int) -> Sequence[tuple[Lesson, ...]]:
         """The lessons of *batch* in passes of whole rows, at most *tokens* with padding, or one."""
@@ -102,16 +104,16 @@ class AnswerLosses:
         training = self._model.training
         self._model.eval()
         try:
-            together = means(self(packing.pack(lessons)), packing.pack(lessons))
+            rows = packing.pack_rows(lessons, row=packing.WIDTHS[-1])
+            together = means(self(rows), rows)
             self.layout = "padded"
-            alone = {lesson.place: means(self(rows), rows)[0] for lesson, rows in _each(lessons)}
+            alone = {lesson.place: means(self(one), one)[0] for lesson, one in _each(lessons)}
         finally:
             self.layout = "packed"
             self._model.train(training)
-        order = packing.pack(lessons).lessons
         limit = TOLERANCE if self._precision == "float32" else 0.05
-        apart = [abs(one - alone[les.place]) for one, les in zip(together, order, strict=True)]
-        return not max(apart) <= limit
+        both = zip(together, rows.lessons, strict=True)
+        return not max(abs(one - alone[lesson.place]) for one, lesson in both) <= limit
 
 
 def means(losses: torch.Tensor, rows: Rows) -> list[float]:

@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from escalera.edges.training.lessons import Lesson
 
-ROW = 512
-"""Tokens of a row, unless one lesson is longer: longer rows pay more for attention."""
+WIDTHS = (128, 256, 512, 1024)
+"""Tokens of a row, unless one lesson is longer."""
+
+_ATTENTION = 5
+"""A row of so many times the hidden size takes as long for attention as for all the rest."""
 
 _SHARE_FROM = 8
 
@@ -74,8 +77,22 @@ def batches(
         yield tuple(made)
 
 
-def pack(batch: Sequence[Lesson], *, row: int = ROW) -> Rows:
-    """Lay the lessons of a batch into as few rows as fit, best fit first."""
+def pack(batch: Sequence[Lesson], *, hidden: int) -> Rows:
+    """Lay the lessons of a batch into rows of the width that should compute fastest.
+
+    Long rows pay more for attention, short ones read what their lessons share more often. *hidden*
+    is the hidden size of the model, which both are weighed with.
+    """
+
+    def cost(rows: Rows) -> float:
+        height, width = rows.tokens.shape
+        return height * width * (1 + width / (_ATTENTION * hidden))
+
+    return min((pack_rows(batch, row=width) for width in WIDTHS), key=cost)
+
+
+def pack_rows(batch: Sequence[Lesson], *, row: int) -> Rows:
+    """Lay the lessons of a batch into as few rows of this many tokens as fit, best fit first."""
     heads = _heads(batch)
     width = max(row, *(len(lesson.tokens) for lesson in batch))
     bins: list[_Bin] = []

@@ -12,7 +12,7 @@ import torch
 
 from escalera.core.prompts import chat_form
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
-from escalera.edges.training import loading, packing, randomness, saving, weights
+from escalera.edges.training import loading, randomness, saving, weights
 from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.lessons import Lesson, prompt_tokens
 from escalera.edges.training.loop import Loop
@@ -48,7 +48,8 @@ class Session:
         memory: Memory,
         checkpoint: Checkpoint,
     ) -> None:
-        self._recipe = recipe
+        self.recipe = recipe
+        self.memory = memory
         self._checkpoint = checkpoint
         with randomness.apart(recipe.levers.seed), remedied(memory):
             self._set_up(recipe, pairs, folder, memory)
@@ -62,16 +63,20 @@ class Session:
         memory: Memory,
     ) -> None:
         trainable, levers = recipe.trainable, recipe.levers
-        loaded, tokenizer = loading.load(folder, trainable, levers, device=memory.device)
-        self._told = loading.teaching(loaded, tokenizer)
+        loaded, self.tokenizer = loading.load(folder, trainable, levers, device=memory.device)
+        self._told = loading.teaching(loaded, self.tokenizer)
         self.lessons = self._told.lessons(pairs)
-        self.model = weights.prepare(loaded, tokenizer, trainable)
+        self.model = weights.prepare(loaded, self.tokenizer, trainable)
         computed = AnswerLosses(self.model, precision=levers.precision)
         computed.settle(self.lessons)
         self.layout = computed.layout
         objective = self._objective(computed, pairs, memory)
         if trainable.method == "partial" and not trainable.layers:
-            weights.choose(self.model, trainable.share, lambda: _sampled(objective, self.lessons))
+            weights.choose(
+                self.model,
+                trainable.share,
+                lambda: _sampled(objective, self.lessons, memory.pass_tokens),
+            )
         if memory.recompute:
             _recompute(self.model)
         self.model.train()
@@ -87,9 +92,9 @@ class Session:
     def _objective(
         self, computed: AnswerLosses, pairs: Sequence[TrainingPair], memory: Memory
     ) -> Objective:
-        if self._recipe.objective == "supervised":
+        if self.recipe.objective == "supervised":
             return Supervised(computed)
-        preferred = Preference(computed, self._told.rejected(pairs), beta=self._recipe.beta)
+        preferred = Preference(computed, self._told.rejected(pairs), beta=self.recipe.beta)
         self.model.eval()
         preferred.refer(self.lessons, tokens=memory.pass_tokens)
         return preferred
@@ -110,9 +115,9 @@ class Session:
 
     def write(self, into: Path) -> None:
         """Write what was learned so far into an empty folder."""
-        recipe = self._recipe
+        recipe = self.recipe
         saving.save(self.model, self.loop.weights, recipe.trainable, base=recipe.model, into=into)
-        told = [prompt_tokens(self._told.tokenizer, probe) for probe in chat_form.PROBES]
+        told = [prompt_tokens(self.tokenizer, probe) for probe in chat_form.PROBES]
         saving.save_probes(told, into)
 
     def drop(self) -> None:
@@ -141,11 +146,11 @@ def remedied(memory: Memory) -> Iterator[None]:
 # Below: private.
 
 
-def _sampled(objective: Objective, lessons: Sequence[Lesson]) -> None:
+def _sampled(objective: Objective, lessons: Sequence[Lesson], tokens: int) -> None:
     """The gradient of some lessons that are spread over all."""
     stride = max(1, len(lessons) // _SAMPLE)
     sample = list(lessons[::stride])[:_SAMPLE]
-    for part in objective.parts(sample, tokens=packing.ROW * 4):
+    for part in objective.parts(sample, tokens=tokens):
         objective.loss(part, sample).weighed.backward()  # type: ignore[no-untyped-call]
 
 

@@ -122,7 +122,7 @@ def test_where_packing_is_not_exact_rows_are_padded(kind: str) -> None:
 def test_the_gradient_is_that_of_lessons_alone() -> None:
     """The shared beginning is read once, and learns as often as it is used."""
     made = model("llama")
-    rows = packing.pack(lessons())
+    rows = packing.pack_rows(lessons(), row=512)
     computed = AnswerLosses(made, precision="float32")
     found = torch.autograd.grad(computed(rows).sum(), list(made.parameters()))
     plain = model("llama")

@@ -32,7 +32,7 @@ def batches(draw: st.DrawFn) -> list[Lesson]:
 @given(batches(), st.integers(1, 120))
 def test_every_token_sees_exactly_its_lesson_up_to_itself(batch: list[Lesson], row: int) -> None:
     """Following what each predicting token sees gives the lesson before the predicted token."""
-    rows = packing.pack(batch, row=row)
+    rows = packing.pack_rows(batch, row=row)
     seen = rows.visible()
     assert sorted(lesson.place for lesson in rows.lessons) == list(range(len(batch)))
     counted = dict.fromkeys(range(len(batch)), 0)
@@ -52,13 +52,13 @@ def test_every_token_sees_exactly_its_lesson_up_to_itself(batch: list[Lesson], r
 def test_nothing_is_read_twice_but_beginnings_in_other_rows(batch: list[Lesson]) -> None:
     """In one wide row, a shared beginning is read once; padded, every lesson is read whole."""
     assert packing.pad(batch).read == sum(len(lesson.tokens) for lesson in batch)
-    assert packing.pack(batch, row=10_000).read <= packing.pad(batch).read
+    assert packing.pack_rows(batch, row=10_000).read <= packing.pad(batch).read
 
 
 @given(batches(), st.integers(1, 200))
 def test_passes_part_the_batch(batch: list[Lesson], tokens: int) -> None:
     """Every lesson is in exactly one pass."""
-    parts = list(packing.split(packing.pack(batch, row=64), tokens=tokens))
+    parts = list(packing.split(packing.pack_rows(batch, row=64), tokens=tokens))
     places = [lesson.place for part in parts for lesson in part]
     assert sorted(places) == list(range(len(batch)))
 
@@ -96,5 +96,17 @@ def test_the_order_is_a_function_of_seed_and_epoch() -> None:
 def test_short_beginnings_are_not_shared() -> None:
     """Below eight tokens a segment of its own costs more than it saves."""
     lessons = [Lesson(tokens=(1, 2, 3, n, 9), answer=4, place=n) for n in range(4)]
-    assert packing.pack(lessons).read == 20
-    assert (np.unique(packing.pack(lessons).parents) == -2).all()
+    assert packing.pack_rows(lessons, row=64).read == 20
+    assert (np.unique(packing.pack_rows(lessons, row=64).parents) == -2).all()
+
+
+def test_rows_are_as_wide_as_pays() -> None:
+    """Lessons without a common beginning lie in short rows where attention is dear, in wide ones
+    where it is cheap and fewer places stay empty; a long common beginning makes rows wide."""
+    plain = [Lesson(tokens=(n + 3,) * 60, answer=1, place=n, family=str(n)) for n in range(17)]
+    dear, cheap = packing.pack(plain, hidden=16), packing.pack(plain, hidden=100_000)
+    assert dear.tokens.shape[1] < cheap.tokens.shape[1]
+    assert dear.tokens.size >= cheap.tokens.size
+    head = tuple(range(100, 300))
+    alike = [Lesson(tokens=(*head, n, n, 1), answer=202, place=n) for n in range(17)]
+    assert len(packing.pack(alike, hidden=256).tokens) == 1

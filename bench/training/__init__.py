@@ -1,0 +1,1 @@
+"""The training engine beside TRL's trainer: tokens per processor second, losses, kills."""
