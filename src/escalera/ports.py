@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from escalera.domain.dataset import Example
 from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.message import Embeddings, Message, Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
@@ -80,6 +81,41 @@ class Retrieval:
     index: Index
     count: Callable[[str], Count]
     embedder: Callable[[str], Embedder]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graded:
+    """What was said to an item, and its score; None where it has none."""
+
+    said: str
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What an optimiser may ask; whatever it buys is journalled first, and bought once.
+
+    `answers` grades answers to items under another system message, `write` completes a message with
+    the proposer, `left` is how many of the calls it may make are left. All three may be called from
+    any thread of the optimiser; they raise when the search is to end.
+    """
+
+    answers: Callable[[str, Sequence[Example]], Sequence[Graded]]
+    write: Callable[[str], str]
+    left: Callable[[], int]
+
+
+class Optimiser(Protocol):
+    """Another tool that searches for what to say instead of a prompt."""
+
+    def improve(
+        self, prompt: str, items: Sequence[Example], ask: Asking, *, seed: int
+    ) -> Sequence[str]:
+        """What to say instead of *prompt*, best first; nothing where nothing seemed better.
+
+        The same seed and the same replies lead to the same questions: so a search that was cut off
+        is taken up.
+        """
 
 
 class Trainer(Protocol):

@@ -32,10 +32,12 @@ from escalera.domain.event import (
     Raced,
     Rescored,
     Reserved,
+    Rewritten,
     RouterFitted,
     Screened,
     Stopped,
     Trained,
+    Written,
 )
 from escalera.domain.project import RungName
 from escalera.domain.selection import Embedded, Selected, Selection
@@ -64,7 +66,7 @@ class Spent:
     seconds: float = 0.0
     reserved: Reserved = NONE_RESERVED
 
-    def call(self, event: Observed | Judged | Drafted) -> None:
+    def call(self, event: Observed | Judged | Drafted | Written) -> None:
         """Count a call that was bought."""
         prompt, completion = event.usage.prompt_tokens, event.usage.completion_tokens
         calls = 1 + event.repairs if isinstance(event, Observed) else 1
@@ -120,6 +122,8 @@ class Evidence:
     judged: Judgements = field(default_factory=Judgements)
     screened: list[Screened] = field(default_factory=list)
     drafted: dict[tuple[str, int], Drafted] = field(default_factory=dict)
+    written: dict[str, Written] = field(default_factory=dict)
+    rewritten: dict[str, Rewritten] = field(default_factory=dict)
     duelled: dict[tuple[str, int], Duelled] = field(default_factory=dict)
     raced: dict[str, list[Raced]] = field(default_factory=dict)
     priced: dict[RungName, Priced] = field(default_factory=dict)
@@ -156,7 +160,7 @@ class Evidence:
             case Looked():
                 self.looked.setdefault(event.question.digest, []).append(event)
                 self.looks.append(event)
-            case Drafted() | Duelled():
+            case Drafted() | Duelled() | Written() | Rewritten():
                 self._search(event)
             case Selected() | Embedded():
                 self._choose(event)
@@ -253,18 +257,25 @@ class Evidence:
             case _:
                 assert_never(event)
 
-    def _search(self, event: Drafted | Duelled) -> None:
-        if isinstance(event, Drafted):
-            self.drafted[(event.task, event.round)] = event
-            self.spent.call(event)
-        else:
-            self.duelled[(event.task, event.round)] = event
+    def _search(self, event: Drafted | Duelled | Written | Rewritten) -> None:
+        match event:
+            case Drafted():
+                self.drafted[(event.task, event.round)] = event
+                self.spent.call(event)
+            case Written():
+                self.written[event.request] = event
+                self.spent.call(event)
+            case Rewritten():
+                self.rewritten[event.task] = event
+            case Duelled():
+                self.duelled[(event.task, event.round)] = event
 
     def _restart(self) -> None:
         # Another project (a new bar, more items) asks its questions anew. Answers, adapters and
         # merges are kept: they are known by content, whatever project asked for them.
         self.proposed.clear()
         self.screened.clear()
+        self.rewritten.clear()
         self.duelled.clear()
         self.raced.clear()
         self.priced.clear()

@@ -17,6 +17,7 @@ RungName = Literal[
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples", "structured")
 """The rungs that change what a model is asked, and nothing that has to be trained."""
+OptimiserName = Literal["gepa", "miprov2"]
 Spending = Literal["obrien-fleming", "pocock"]
 QueryType = Literal["inferred", "declared"]
 
@@ -55,6 +56,14 @@ class BaseModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Optimiser:
+    """Another tool that searches for prompts, and about how many calls it may make for a task."""
+
+    name: OptimiserName
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How decisions are made.
 
@@ -84,8 +93,9 @@ class Project:
     """Tasks with bars, the base model, policy, budget and training levers.
 
     `judges` are the panels that score answers, and `graders` the models that grade in them;
-    `proposer` is the model that writes edits of prompts, None where no model does; `embedder` is
-    the one whose embeddings examples and passages may be chosen by.
+    `proposer` is the model that writes edits of prompts, None where no model does, and `optimiser`
+    the tool that searches with it instead of Escalera's own rounds; `embedder` is the one whose
+    embeddings examples and passages may be chosen by.
     """
 
     name: str
@@ -100,6 +110,7 @@ class Project:
     judges: tuple[Panel, ...] = ()
     graders: tuple[BaseModel, ...] = ()
     proposer: BaseModel | None = None
+    optimiser: Optimiser | None = field(default=None, metadata=LATER)
     embedder: BaseModel | None = field(default=None, metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:

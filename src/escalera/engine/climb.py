@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import planner, steps
+from escalera.core.ladder import budgeting, planner, steps
 from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.case import Case
 from escalera.domain.event import Event, Failed
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
-from escalera.engine import evaluation, making, rewriting, scoring
+from escalera.engine import evaluation, making, optimising, rewriting, scoring
 from escalera.engine.judging import Judging
 from escalera.engine.observer import Observer
 from escalera.engine.purse import Purse
@@ -27,6 +28,7 @@ from escalera.ports import (
     Invalid,
     Journal,
     Merger,
+    Optimiser,
     Provider,
     Retrieval,
     Scoring,
@@ -39,7 +41,8 @@ class Ports:
     """What a climb works with. `provider`, `trainer` and `merger` are made when first needed.
 
     `other` makes the provider of a model that grades answers or writes prompts, by its name.
-    `invalid` checks answers of tasks with a schema.
+    `invalid` checks answers of tasks with a schema; `optimiser` makes the tool of this name that
+    searches for prompts.
     """
 
     journal: Journal
@@ -52,6 +55,7 @@ class Ports:
     retrieval: Retrieval
     other: Callable[[str], Provider] | None = None
     invalid: Invalid | None = None
+    optimiser: Callable[[str], Optimiser] | None = None
 
 
 def run(
@@ -109,7 +113,7 @@ class _Performer:
         try:
             match step:
                 case steps.Evaluate():
-                    loop.run(self._evaluate(step))
+                    loop.run(self._evaluate(step.calls, step.purpose))
                 case steps.Select():
                     loop.run(self._selector.perform(step))
                 case steps.Propose():
@@ -119,6 +123,8 @@ class _Performer:
                 case steps.Rewrite():
                     self._append([loop.run(self._rewritten(step))])
                     self._purse.settle()
+                case steps.Optimise():
+                    self._append([loop.run(self._optimised(step))])
                 case steps.FitRouter() | steps.Train() | steps.Merge():
                     self._append([self._make(step)])
                 case _:
@@ -137,7 +143,7 @@ class _Performer:
         for provider in (*made, *self._others.values()):
             await provider.close()
 
-    async def _evaluate(self, step: steps.Evaluate) -> None:
+    async def _evaluate(self, calls: Sequence[steps.Call], purpose: str) -> None:
         evaluator = evaluation.Evaluator(
             project=self._project,
             evidence=self.evidence,
@@ -149,7 +155,7 @@ class _Performer:
             record=self._append,
             progress=self._observer.progressed,
         )
-        await evaluator.perform(step.calls, purpose=step.purpose)
+        await evaluator.perform(calls, purpose=purpose)
         judging = Judging(
             project=self._project,
             evidence=self.evidence,
@@ -159,7 +165,7 @@ class _Performer:
             record=self._append,
             progress=self._observer.progressed,
         )
-        await judging.perform(step.calls)
+        await judging.perform(calls)
 
     async def _rewritten(self, step: steps.Rewrite) -> Event:
         proposer = self._project.proposer
@@ -171,6 +177,24 @@ class _Performer:
             purse=self._purse,
             journal=self._ports.journal,
         )
+
+    async def _optimised(self, step: steps.Optimise) -> Event:
+        proposer, made = self._project.proposer, self._ports.optimiser
+        assert proposer is not None and made is not None  # noqa: S101, PT018  as the project says
+        search = optimising.Search(
+            step=step,
+            proposer=proposer,
+            provider=self._other(proposer.name),
+            evidence=self.evidence,
+            purse=self._purse,
+            evaluate=lambda calls: self._evaluate(calls, "search"),
+            bought=self._ports.journal.bought,
+            record=self._append,
+        )
+        found = await search.perform(made(step.optimiser))
+        if found is None:
+            return budgeting.stop(Case(project=self._project, evidence=self.evidence), step).event
+        return found
 
     def _asked(self) -> Provider:
         if self._provider is None:

@@ -15,7 +15,13 @@ from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
 from escalera.domain.judge import PREFIX
 from escalera.errors import BadOption
 from escalera.settings import judge_checks, scorer_table, training_table
-from escalera.settings.tables import ContextTable, ModelTable, ProjectFile, TaskTable
+from escalera.settings.tables import (
+    ContextTable,
+    ModelTable,
+    ProjectFile,
+    SearchTable,
+    TaskTable,
+)
 
 OPERATOR_NAMES = tuple(operator.name for operator in OPERATORS)
 
@@ -128,6 +134,20 @@ def _positive(value: float | None) -> bool:
     return value is None or 0 < value < math.inf
 
 
+def _search(search: SearchTable, proposer: str | None) -> list[Problem]:
+    wrong: list[Problem] = []
+    if proposer is None:
+        remedy = "Name under [climb] a model of [models] as `proposer`"
+        wrong.append(("climb.search.optimiser", "needs a model that writes", remedy))
+    if search.calls < _FEWEST_CALLS:
+        said = f"{search.calls} calls are too few for a search"
+        wrong.append(("climb.search.calls", said, f"Give {_FEWEST_CALLS} or more"))
+    return wrong
+
+
+_FEWEST_CALLS = 100
+
+
 def _models(found: ProjectFile) -> list[Problem]:
     wrong: list[Problem] = []
     if found.climb.model not in found.models:
@@ -142,6 +162,8 @@ def _models(found: ProjectFile) -> list[Problem]:
     if proposer is not None and proposer not in found.models:
         known = f"Name one of {sorted(found.models)!r}"
         wrong.append(("climb.proposer", f"{proposer!r} is not under [models]", known))
+    if found.climb.search is not None:
+        wrong += _search(found.climb.search, proposer)
     for name in found.climb.operators or ():
         if name not in OPERATOR_NAMES:
             known = f"Choose from {', '.join(OPERATOR_NAMES)}"

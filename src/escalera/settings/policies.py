@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES, OutputMode
-from escalera.domain.project import PROMPTING, RUNGS, BaseModel, Budget, Policy
+from escalera.domain.project import PROMPTING, RUNGS, BaseModel, Budget, Optimiser, Policy
 from escalera.domain.task import Task
 from escalera.settings.tables import ModelTable, ProjectFile
 
@@ -30,6 +30,12 @@ def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Poli
         example_tokens=tables.climb.example_tokens,
         checkpoints=tables.training.checkpoints,
     )
+
+
+def optimiser(tables: ProjectFile) -> Optimiser | None:
+    """The tool that searches for prompts instead of the rounds of the search rung."""
+    search = tables.climb.search
+    return None if search is None else Optimiser(name=search.optimiser, calls=search.calls)
 
 
 def budget(tables: ProjectFile) -> Budget:

@@ -8,7 +8,7 @@ import msgspec
 
 from escalera.domain.contract import OutputMode
 from escalera.domain.judge import JudgeKind
-from escalera.domain.project import RungName, Spending
+from escalera.domain.project import OptimiserName, RungName, Spending
 from escalera.domain.selection import SearchMethod
 from escalera.domain.task import PromptParts
 from escalera.settings.training_table import TrainingTable
@@ -61,6 +61,13 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return self.base_url is None
 
 
+class SearchTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[climb.search]`: another tool that searches for prompts, and its calls for a task."""
+
+    optimiser: OptimiserName
+    calls: int = 1000
+
+
 class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[climb]`: which model is adapted, and how far the climb may go."""
 
@@ -71,6 +78,7 @@ class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     replay: float = 0.25
     operators: list[str] | None = None
     proposer: str | None = None
+    search: SearchTable | None = None
     embedding: str | None = None
     example_tokens: int = 4000
 

@@ -18,10 +18,19 @@ from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Step
 from escalera.core.prompts import choosing, overlap
 from escalera.domain.dataset import Example, Examples, Split
-from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted, Trained
+from escalera.domain.event import Drafted, Event, Merged, Observed, Rewritten, RouterFitted, Trained
 from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Usage
-from escalera.domain.project import RUNGS, BaseModel, Budget, ModelPrice, Policy, Project, RungName
+from escalera.domain.project import (
+    RUNGS,
+    BaseModel,
+    Budget,
+    ModelPrice,
+    Optimiser,
+    Policy,
+    Project,
+    RungName,
+)
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
 from escalera.domain.selection import Passage, Selected
@@ -39,8 +48,8 @@ NO_BUDGET = Budget()
 Answers = Callable[[System, Example], float | None]
 """Stands for a model: the score of its answer, or None for an answer without a score."""
 
-Writes = Callable[[steps.Rewrite], tuple[str, ...]]
-"""Stands for the model that writes edits of a prompt."""
+Writes = Callable[[steps.Rewrite | steps.Optimise], tuple[str, ...]]
+"""Stands for what writes: edits of a prompt, or (an optimiser) what to say instead of it."""
 
 Kind = TypeVar("Kind", bound=Step)
 
@@ -81,6 +90,7 @@ def project(
     budget: Budget = NO_BUDGET,
     price: ModelPrice | None = None,
     proposer: BaseModel | None = None,
+    optimiser: Optimiser | None = None,
 ) -> Project:
     """A project over *tasks*, which get the traffic in equal shares."""
     return Project(
@@ -92,6 +102,7 @@ def project(
         trainable=Trainable(),
         levers=Levers(),
         proposer=proposer,
+        optimiser=optimiser,
     )
 
 
@@ -115,7 +126,7 @@ def merge_of(plan: MergePlan) -> str:
     return f"merge({plan.method} {weights})"
 
 
-def _nothing(_: steps.Rewrite) -> tuple[str, ...]:
+def _nothing(_: steps.Rewrite | steps.Optimise) -> tuple[str, ...]:
     return ()
 
 
@@ -167,8 +178,8 @@ def simulate(
     Answers may be cut off anywhere; what one step concludes is appended as a whole, as by the
     engine, so that a few more events than *at_most* may be there.
 
-    `answers` stands for the model, `infer` for the router and `writes` for the model that writes
-    edits of prompts; trainings and merges leave adapters named by `adapter_of` and `merge_of`.
+    `answers` stands for the model, `infer` for the router and `writes` for what writes
+    prompts; trainings and merges leave adapters named by `adapter_of` and `merge_of`.
     """
     book, journal, asked = Playbook(project, events), list(events), []
     while (step := book.next()) is not None:
@@ -213,8 +224,8 @@ def perform(
             return _learned(step, project, infer)
         case steps.Propose():
             return list(step.events)
-        case steps.Rewrite():
-            return [_drafted(step, writes)]
+        case steps.Rewrite() | steps.Optimise():
+            return [_wrote(step, writes)]
         case steps.Rescore():
             raise ValueError("new scores rest on replies: use `rescored` with the journal")
         case _:
@@ -346,7 +357,14 @@ def _trained(recipe: TrainingRecipe, until: float) -> Trained:
     )
 
 
-def _drafted(step: steps.Rewrite, writes: Writes) -> Drafted:
+def _wrote(step: steps.Rewrite | steps.Optimise, writes: Writes) -> Event:
+    if isinstance(step, steps.Optimise):
+        return Rewritten(
+            task=step.task,
+            parent=step.parent.digest,
+            optimiser=step.optimiser,
+            rewrites=writes(step),
+        )
     return Drafted(
         task=step.task,
         round=step.round,

@@ -17,7 +17,7 @@ from escalera.core.finetuning import effort
 from escalera.core.ladder import showing
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.levers import Engine
-from escalera.domain.project import BaseModel, Project
+from escalera.domain.project import BaseModel, Optimiser, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import NamedPrompt, Task
@@ -35,7 +35,7 @@ from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Merger, Progress, Provider, Retrieval, Scoring, Trainer
 from escalera.settings import panels, policies, project_file, prompt_file
 from escalera.settings.tables import ModelTable, ProjectFile
-from escalera.wiring import models, retrieval, scorers, task_tables
+from escalera.wiring import models, optimisers, retrieval, scorers, task_tables
 from escalera.wiring.models import cores, require_local
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Installation:
             other=self.provider,
             invalid=_invalid,
             retrieval=self.retrieval(),
+            optimiser=optimisers.of,
         )
 
     def retrieval(self) -> Retrieval:
@@ -234,6 +235,7 @@ def install(file: Path) -> Installation:
         judges=tuple(judges.values()),
         graders=tuple(graders.values()),
         proposer=proposer,
+        optimiser=_optimiser(tables),
         embedder=embedder,
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
@@ -274,6 +276,14 @@ def gateway_key(variable: str | None) -> str | None:
 
 
 # Below: private.
+
+
+def _optimiser(tables: ProjectFile) -> Optimiser | None:
+    """As the tables say; its package is looked for before anything is spent."""
+    found = policies.optimiser(tables)
+    if found is not None:
+        optimisers.require(found.name)
+    return found
 
 
 def _invalid(schema: str, text: str) -> str | None:

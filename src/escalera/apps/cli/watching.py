@@ -110,8 +110,9 @@ def _doing(step: steps.Step) -> str:
                 "pilot": "a pilot that prices the rung",
             }[step.purpose]
             return f"{step.rung}: {what}"
-        case steps.Rewrite():
-            return f"search: edits of the prompt for {step.task.replace('_', ' ')} are written"
+        case steps.Rewrite() | steps.Optimise():
+            who = step.optimiser if isinstance(step, steps.Optimise) else "the proposer"
+            return f"search: {who} works on the prompt for {step.task.replace('_', ' ')}"
         case steps.Train():
             return f"{step.rung}: training on {_taught(step)}"
         case steps.Merge():

@@ -9,7 +9,7 @@ from escalera.core.evaluation import repair
 from escalera.core.evidence import Spent
 from escalera.core.ladder import choosing, materials, rungs, words
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Call, Evaluate, Rewrite, Select, Step, Stop, Train
+from escalera.core.ladder.steps import Call, Evaluate, Optimise, Rewrite, Select, Step, Stop, Train
 from escalera.core.prompts import rewriting
 from escalera.domain.event import Stopped
 from escalera.domain.message import Request
@@ -125,10 +125,8 @@ def exceeds(case: Case, step: Step) -> bool:
     nothing; what calls cost is known from those that were made.
     """
     caps, spent = Caps.of(case.project), case.evidence.spent
-    if isinstance(step, Train):
-        return not caps.fits(spent, NOTHING)
-    if isinstance(step, Rewrite):
-        return not caps.fits(spent, _of_rewrite(case.project, step))
+    if isinstance(step, (Train, Optimise, Rewrite)):
+        return not caps.fits(spent, _whole(case, step))
     if isinstance(step, Select):
         texts = materials.unread(case.project, case.evidence, step)
         first = list(texts.values())[:1]
@@ -213,6 +211,17 @@ _SCHEMA_GROWS = 3
 def _charge(price: ModelPrice, prompt: int, completion: int) -> int:
     """Micro-dollars, rounded up, as every call is by itself."""
     return -(-(prompt * price.prompt + completion * price.completion) // _MILLION)
+
+
+def _whole(case: Case, step: Train | Optimise | Rewrite) -> Cost:
+    """What a step takes that is not made of calls known beforehand."""
+    match step:
+        case Train():
+            return NOTHING
+        case Optimise():
+            return likely(case.evidence.spent, step.calls)
+        case Rewrite():
+            return _of_rewrite(case.project, step)
 
 
 def _of_rewrite(project: Project, step: Rewrite) -> Cost:

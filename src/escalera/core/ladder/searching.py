@@ -14,18 +14,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from escalera.core.evaluation import compare
-from escalera.core.ladder import confirm, deciding, editing, pricing, race, rungs, screening, words
+from escalera.core.ladder import (
+    confirm,
+    deciding,
+    duelling,
+    editing,
+    optimising,
+    pricing,
+    race,
+    rungs,
+    screening,
+    words,
+)
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.editing import Edited
 from escalera.core.ladder.race import Race
-from escalera.core.ladder.steps import Duel, Evaluate, Nominate, Price, Propose, Rewrite, Step
+from escalera.core.ladder.steps import Nominate, Price, Propose, Rewrite, Step
 from escalera.core.prompts import rewriting
-from escalera.core.stats import mean, paired
-from escalera.domain.dataset import Example
+from escalera.core.stats import mean
 from escalera.domain.event import Drafted, Duelled, Nominated, Proposed
+from escalera.domain.project import Optimiser
 from escalera.domain.system import Route, System
 from escalera.domain.task import Task
-from escalera.domain.verdict import Figure
 
 ROUNDS = 4
 """Rounds at most; most of what a search finds, it finds in the first two."""
@@ -35,9 +45,6 @@ PATIENCE = 3
 
 MISTAKES = 12
 """Wrong answers that the proposer is shown."""
-
-ALPHA = 0.2
-"""Two-sided error of what a round says: it chooses, and proves nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +88,11 @@ def step(case: Case) -> Step | None:
 
 def search(case: Case, task: Task) -> Found:
     """Follow the search for *task* from its beginning through everything that is known."""
-    edited = Edited(start=race.winner(case, _wordings(case, task)), texts={}, on=())
+    start = race.winner(case, _wordings(case, task))
+    if case.project.optimiser is not None:
+        system, asked_for = optimising.follow(case, task, case.project.optimiser, start)
+        return Found(system=system, rounds=1, step=asked_for)
+    edited = Edited(start=start, texts={}, on=())
     idle = 0
     for number in range(1, ROUNDS + 1):
         incumbent = case.system(task, edited.prompt)
@@ -104,8 +115,10 @@ def search(case: Case, task: Task) -> Found:
     raise AssertionError("the last round ends the search")
 
 
-def most_calls(task: Task) -> int:
+def most_calls(task: Task, optimiser: Optimiser | None = None) -> int:
     """The most calls that searching for *task* may take, the proposer's included."""
+    if optimiser is not None:
+        return optimising.most_calls(task, optimiser)
     duel = len(editing.duel_items(task))
     return ROUNDS * (1 + editing.most_calls(task) + duel) + duel
 
@@ -138,7 +151,7 @@ def _price(case: Case, tasks: Sequence[Task]) -> Step | None:
     # The prompt before is asked the same items.
     confirming = 2 * sum(len(task.items("confirm")) for task in tested)
     first = 2 * sum(compare.cutoffs(task, case.project.policy)[0] for task in tested)
-    most = sum(most_calls(task) for task in tasks)
+    most = sum(most_calls(task, case.project.optimiser) for task in tasks)
     return Price(
         event=pricing.price(case, "search", calls=most + confirming, fewest=most // ROUNDS + first)
     )
@@ -159,7 +172,7 @@ def _round(case: Case, task: Task, number: int, edited: Edited) -> Step | Duelle
     if not any(entry.system == candidate for entry in case.evidence.proposed):
         made = f"round {number}: {' + '.join(chosen) or 'as it was'}"
         return Propose(events=(_proposed(task, made, candidate, incumbent),))
-    return _duel(case, task, number, candidate, incumbent)
+    return duelling.step(case, task, number, candidate, incumbent)
 
 
 def _brought(case: Case, task: Task, ended: Duelled) -> bool:
@@ -182,54 +195,6 @@ def _proposed(task: Task, made: str, candidate: System, incumbent: System) -> Pr
         operator=made,
         system=candidate,
         parent=incumbent.digest,
-    )
-
-
-def _duel(
-    case: Case, task: Task, number: int, candidate: System, incumbent: System
-) -> Step | Duelled:
-    known = case.evidence.duelled.get((task.name, number))
-    if known is not None and (known.candidate, known.incumbent) == (
-        candidate.digest,
-        incumbent.digest,
-    ):
-        return known
-    items = editing.duel_items(task)
-    both = (incumbent, candidate)
-    calls = tuple(case.call(system, item) for system in both for item in items)
-    if case.missing(calls):
-        return Evaluate(rung="search", purpose="duel", task=task.name, calls=calls)
-    figure = _difference(case, candidate, incumbent, items)
-    return Duel(
-        event=Duelled(
-            task=task.name,
-            round=number,
-            candidate=candidate.digest,
-            incumbent=incumbent.digest,
-            figure=figure,
-            accepted=figure.upper >= 0,
-        )
-    )
-
-
-def _difference(
-    case: Case, candidate: System, incumbent: System, items: Sequence[Example]
-) -> Figure:
-    pairs = []
-    for item in items:
-        new, old = (case.evidence.sample(system, item) for system in (candidate, incumbent))
-        if new is not None and old is not None and new.score is not None and old.score is not None:
-            pairs.append((new.score, old.score, item.cluster))
-    if not pairs:
-        return Figure(value=0.0, lower=-1.0, upper=1.0, n=0, clusters=0)
-    news, olds, clusters = zip(*pairs, strict=True)
-    found = paired.interval(news, olds, clusters, alpha=ALPHA)
-    return Figure(
-        value=found.estimate,
-        lower=found.lower,
-        upper=found.upper,
-        n=len(pairs),
-        clusters=len(set(clusters)),
     )
 
 
@@ -263,7 +228,7 @@ def _reached(case: Case, task: Task, incumbent: System) -> bool:
     if not known:
         return False
     scores, clusters = zip(*known, strict=True)
-    return mean.interval(scores, clusters, alpha=ALPHA).lower >= task.bar
+    return mean.interval(scores, clusters, alpha=duelling.ALPHA).lower >= task.bar
 
 
 def _worth_it(case: Case, task: Task, ended: Duelled) -> bool:

@@ -145,6 +145,21 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Optimise:
+    """Let the project's optimiser search for what to say instead of a prompt.
+
+    It may ask `parent` with other prompts about `items`, and the proposer; about `calls` in all.
+    """
+
+    task: str
+    parent: System
+    items: tuple[Example, ...]
+    optimiser: str
+    calls: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Duel:
     """End a round of the search."""
 
@@ -212,6 +227,7 @@ Step = (
     | Propose
     | Screen
     | Rewrite
+    | Optimise
     | Duel
     | Halve
     | Train

@@ -97,6 +97,21 @@ def added(prompt: Prompt, chosen: Sequence[str]) -> Prompt:
     return replace(prompt, system=system)
 
 
+def plain(prompt: Prompt) -> str:
+    """What a tool may rewrite: the system message, or nothing where it names values of the item."""
+    if templates.variables(prompt.system):
+        return ""
+    return templates.render(prompt.system, {})
+
+
+def rewritten(prompt: Prompt, text: str) -> Prompt:
+    """*prompt* saying *text* instead of what is `plain`; below what names values of the item."""
+    said = templates.literal(text)
+    if templates.variables(prompt.system):
+        said = f"{prompt.system}\n{said}" if text else prompt.system
+    return replace(prompt, system=said)
+
+
 # Below: private.
 
 _WIDEST = "\U0001f7e5"
