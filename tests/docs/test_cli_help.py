@@ -62,6 +62,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[models.NAME]": tables.ModelTable,
     "price": tables.PriceTable,
     "[climb]": tables.ClimbTable,
+    "[climb.search]": tables.SearchTable,
     "[training]": training_table.TrainingTable,
     "[training.weights]": training_table.WeightsTable,
     "[training.memory]": training_table.MemoryTable,

@@ -42,6 +42,7 @@ WITHOUT_OWN_TEST = {
     "errors.py": "messages are tested where the errors are raised",
     "ports.py": "protocols; kept by tests/contract",
     "settings/tables.py": "in settings/test_project_file and test_checks",
+    "testing/optimisers.py": "used by edges/optimisers",
     "wiring/models.py": "in apps/test_workspace, apps/test_doctor and edges/providers/test_hub",
     "wiring/retrieval.py": "in end_to_end/test_context",
     "wiring/scorers.py": "in end_to_end/test_scorers",

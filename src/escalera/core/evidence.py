@@ -32,13 +32,12 @@ from escalera.domain.event import (
     Raced,
     Rescored,
     Reserved,
-    Rewritten,
     RouterFitted,
     Screened,
     Stopped,
     Trained,
-    Written,
 )
+from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.selection import Embedded, Selected, Selection
 from escalera.domain.system import Route, System

@@ -13,6 +13,7 @@ from escalera.domain.dataset import Split
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
+from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.selection import Embedded, Selected
@@ -222,37 +223,6 @@ class Drafted:
     micro_dollars: int | None
     revision: str
     seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A model replied to a message of an optimiser: a tool that searches for a prompt.
-
-    `request` is the key of what was sent, by which a search that was cut off finds the reply again.
-    """
-
-    task: str
-    model: str
-    request: str
-    reply: str
-    usage: Usage
-    micro_dollars: int | None
-    revision: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rewritten:
-    """An optimiser ended its search for a task's prompt.
-
-    `parent` is the digest of the system that it began with, `rewrites` what it proposes to say
-    instead, best first. What it asked for are `Written` events and answers.
-    """
-
-    task: str
-    parent: str
-    optimiser: str
-    rewrites: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

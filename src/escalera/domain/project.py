@@ -9,6 +9,7 @@ from escalera.domain.contract import OutputMode
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Panel
 from escalera.domain.levers import Engine, Levers, Objective, Trainable
+from escalera.domain.optimiser import Optimiser
 from escalera.domain.task import Task
 
 RungName = Literal[
@@ -17,7 +18,6 @@ RungName = Literal[
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples", "structured")
 """The rungs that change what a model is asked, and nothing that has to be trained."""
-OptimiserName = Literal["gepa", "miprov2"]
 Spending = Literal["obrien-fleming", "pocock"]
 QueryType = Literal["inferred", "declared"]
 
@@ -53,14 +53,6 @@ class BaseModel:
     trainable: bool
     price: ModelPrice | None
     output: tuple[OutputMode, ...] = field(default=(), metadata=LATER)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Optimiser:
-    """Another tool that searches for prompts, and about how many calls it may make for a task."""
-
-    name: OptimiserName
-    calls: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,9 @@ from escalera.core.ladder.optimising import SLACK
 from escalera.core.ladder.steps import Call, Optimise
 from escalera.core.prompts import rendering, rewriting
 from escalera.domain.dataset import Example
-from escalera.domain.event import Event, Observed, Proposed, Rewritten, Written
+from escalera.domain.event import Event, Observed, Proposed
 from escalera.domain.message import Decoding
+from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import BaseModel
 from escalera.domain.system import Prompt, System
 from escalera.engine.purse import Purse

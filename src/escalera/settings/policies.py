@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES, OutputMode
-from escalera.domain.project import PROMPTING, RUNGS, BaseModel, Budget, Optimiser, Policy
+from escalera.domain.optimiser import Optimiser
+from escalera.domain.project import PROMPTING, RUNGS, BaseModel, Budget, Policy
 from escalera.domain.task import Task
 from escalera.settings.tables import ModelTable, ProjectFile
 

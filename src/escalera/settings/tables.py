@@ -8,7 +8,8 @@ import msgspec
 
 from escalera.domain.contract import OutputMode
 from escalera.domain.judge import JudgeKind
-from escalera.domain.project import OptimiserName, RungName, Spending
+from escalera.domain.optimiser import OptimiserName
+from escalera.domain.project import RungName, Spending
 from escalera.domain.selection import SearchMethod
 from escalera.domain.task import PromptParts
 from escalera.settings.training_table import TrainingTable

@@ -18,19 +18,11 @@ from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.steps import Call, Step
 from escalera.core.prompts import choosing, overlap
 from escalera.domain.dataset import Example, Examples, Split
-from escalera.domain.event import Drafted, Event, Merged, Observed, Rewritten, RouterFitted, Trained
+from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted, Trained
 from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Usage
-from escalera.domain.project import (
-    RUNGS,
-    BaseModel,
-    Budget,
-    ModelPrice,
-    Optimiser,
-    Policy,
-    Project,
-    RungName,
-)
+from escalera.domain.optimiser import Optimiser, Rewritten
+from escalera.domain.project import RUNGS, BaseModel, Budget, ModelPrice, Policy, Project, RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
 from escalera.domain.selection import Passage, Selected

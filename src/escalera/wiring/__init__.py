@@ -17,7 +17,8 @@ from escalera.core.finetuning import effort
 from escalera.core.ladder import showing
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.levers import Engine
-from escalera.domain.project import BaseModel, Optimiser, Project
+from escalera.domain.optimiser import Optimiser
+from escalera.domain.project import BaseModel, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import NamedPrompt, Task

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from dataclasses import replace
 
 import pytest
 
-from escalera.domain.event import Duelled, Failed, Observed, Proposed, Rewritten, Stopped, Written
-from escalera.domain.project import BaseModel, Budget, ModelPrice, Optimiser
+from escalera.domain.event import Duelled, Failed, Observed, Proposed, Stopped
+from escalera.domain.optimiser import Optimiser, Rewritten, Written
+from escalera.domain.project import BaseModel, Budget, ModelPrice
 from escalera.engine import climb
 from escalera.engine.observer import Quiet
 from escalera.errors import ProviderUnavailable
@@ -195,3 +197,27 @@ def test_no_cap_is_broken_whatever_the_tool_does_with_its_errors(swallowed):
     assert evidence.spent.calls <= paid + 105
     (stopped,) = world.events(Stopped)
     assert stopped.reason == "budget"
+
+
+def test_gepa_itself_climbs_and_is_taken_up():
+    """The whole way: its questions are bought once, however often it is cut off."""
+    if importlib.util.find_spec("gepa") is None:
+        pytest.skip("needs gepa: pip install -e '.[gepa]'")
+    from escalera.edges.optimisers.gepa import Gepa
+
+    def world(events=()):
+        made = World(calls=150)
+        made.tool = Gepa()
+        made.writer = ScriptedProvider(lambda _: "```\nGood rule.\n```", price=PRICE)
+        made.journal.append(events)
+        return made
+
+    whole = world()
+    evidence = whole.run()
+    assert evidence.nominee("search").system("a").prompt.system == "Good rule."
+    events = list(whole.journal.events())
+    written = next(n for n, event in enumerate(events) if isinstance(event, Written))
+    for at in (written - 1, written, written + 1, written + 30):
+        again = world(events[:at])
+        again.run()
+        assert list(again.journal.events()) == events

@@ -173,3 +173,12 @@ def test_prompt_files_have_names_of_their_own():
     assert found[0] == "tasks.b.prompt.files"
     assert "two files called 'terse'" in found[1]
     assert problems("tasks", "b", "prompt", {"files": ["a/terse.toml", "a/long.toml"]}) == []
+
+
+def test_another_tool_needs_a_model_that_writes_and_calls_to_search_with():
+    """Each with its key and what to do."""
+    search = {"optimiser": "gepa", "calls": 99}
+    found = problems("climb", "search", search)
+    assert [key for key, *_ in found] == ["climb.search.optimiser", "climb.search.calls"]
+    assert "99 calls" in found[1][1]
+    assert problems("climb", "proposer", next(iter(GOOD["models"]))) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
+from escalera.domain.optimiser import Optimiser
 from escalera.domain.project import RUNGS
 from escalera.settings import policies
 from escalera.settings.tables import (
@@ -13,6 +14,7 @@ from escalera.settings.tables import (
     ModelTable,
     ProjectFile,
     ProjectTable,
+    SearchTable,
 )
 from escalera.settings.training_table import TrainingTable
 from escalera.testing import playbook
@@ -67,3 +69,10 @@ def test_a_model_can_do_what_its_kind_can_or_what_its_table_says():
     named = ModelTable(base_url="https://h/v1", model="m", output=["tools", "prompt"])
     assert policies.modes(named) == ("prompt", "tools")
     assert policies.modes(ModelTable(path="model", output=[])) == ()
+
+
+def test_another_tool_searches_only_where_it_is_named():
+    """With its calls; the default is a thousand."""
+    assert policies.optimiser(tables()) is None
+    found = policies.optimiser(tables(search=SearchTable(optimiser="gepa")))
+    assert found == Optimiser(name="gepa", calls=1000)

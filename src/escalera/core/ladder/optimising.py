@@ -11,7 +11,7 @@ from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Optimise, Propose, Step
 from escalera.core.prompts import rewriting
 from escalera.domain.event import Duelled, Proposed
-from escalera.domain.project import Optimiser
+from escalera.domain.optimiser import Optimiser
 from escalera.domain.system import System
 from escalera.domain.task import Task
 

@@ -33,7 +33,7 @@ from escalera.core.ladder.steps import Nominate, Price, Propose, Rewrite, Step
 from escalera.core.prompts import rewriting
 from escalera.core.stats import mean
 from escalera.domain.event import Drafted, Duelled, Nominated, Proposed
-from escalera.domain.project import Optimiser
+from escalera.domain.optimiser import Optimiser
 from escalera.domain.system import Route, System
 from escalera.domain.task import Task
 

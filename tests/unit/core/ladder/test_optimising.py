@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from escalera.core.ladder import optimising, searching, steps
-from escalera.domain.event import Duelled, Observed, Rewritten
-from escalera.domain.project import BaseModel, Budget, Optimiser
+from escalera.domain.event import Duelled, Observed
+from escalera.domain.optimiser import Optimiser, Rewritten
+from escalera.domain.project import BaseModel, Budget
 from escalera.domain.system import Prompt
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate

@@ -9,6 +9,7 @@ import pytest
 
 from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
 from escalera.domain.message import Usage
+from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
 from escalera.domain.selection import Embedded
 from escalera.domain.verdict import Figure
@@ -44,6 +45,19 @@ RESCORED = Rescored(
     system="s", item_digest="i", repeat=0, scorer="numeric", score=None, reason="no number"
 )
 RESERVED = Reserved(**{field.name: 7 for field in fields(Reserved)})
+WRITTEN = Written(
+    task="a",
+    model="writer",
+    request="0" * 32,
+    reply="Answer in one word.",
+    usage=Usage(prompt_tokens=90, completion_tokens=5),
+    micro_dollars=3,
+    revision="w1",
+    seconds=0.5,
+)
+REWRITTEN = Rewritten(
+    task="a", parent="0" * 64, optimiser="gepa", rewrites=("Answer in one word.",)
+)
 DUELLED = Duelled(
     task="a",
     round=2,
@@ -80,6 +94,8 @@ def every_event():
         JUDGED,
         RESCORED,
         RESERVED,
+        WRITTEN,
+        REWRITTEN,
         DUELLED,
         EMBEDDED,
         FAILED,

@@ -1,4 +1,4 @@
-"""MIPROv2 itself on a model whose right rule is known.
+"""What is MIPROv2's own; what every tool keeps is in tests/contract/test_optimiser.
 
 The extra `dspy` is heavy, so it is not part of `dev`. Continuous integration installs it.
 """
@@ -16,8 +16,8 @@ if any(importlib.util.find_spec(package) is None for package in ("dspy", "optuna
 
 os.environ.setdefault("DSPY_CACHEDIR", tempfile.mkdtemp())
 
-from escalera.edges.optimisers.miprov2 import MiproV2
-from escalera.testing.optimisers import Ended, Landscape
+from escalera.edges.optimisers.miprov2 import MOST_VALIDATION, MiproV2
+from escalera.testing.optimisers import Landscape
 
 pytestmark = [
     pytest.mark.dspy,
@@ -25,38 +25,29 @@ pytestmark = [
 ]
 
 
-def test_it_finds_the_rule_that_helps():
-    """Its proposals are DSPy's, its questions are ours."""
-    model = Landscape()
-    (found,) = MiproV2().improve("Answer.", model.items, model.asking(calls=600), seed=1)
-    assert "Good rule." in found
-
-
 def test_it_keeps_about_to_its_calls():
-    """They are told beforehand: MIPROv2 counts trials."""
+    """They are told beforehand: MIPROv2 counts trials, answers that it has already among them."""
     model = Landscape()
     MiproV2().improve("Answer.", model.items, model.asking(calls=800), seed=1)
     assert 500 <= len(model.questions) + len(model.messages) <= 1.25 * 800
 
 
-def test_the_same_seed_asks_the_same():
-    """In whatever order its threads come."""
-    first, second = Landscape(), Landscape()
-    for model in (first, second):
-        MiproV2().improve("Answer.", model.items, model.asking(calls=500), seed=5)
-    assert sorted(first.questions) == sorted(second.questions)
-
-
-def test_a_prompt_that_nothing_improves_stays():
-    """Nothing is proposed; an empty prompt is one, too."""
-    for prompt in ("Answer.", ""):
-        model = Landscape(helps="no rule at all")
-        assert MiproV2().improve(prompt, model.items, model.asking(calls=400), seed=1) == []
-
-
-def test_what_ends_the_search_ends_it_soon():
-    """DSPy scores what fails with 0 and goes on; the engine then answers nothing any more."""
+def test_the_model_is_asked_with_the_bare_instructions():
+    """None of DSPy's own frame is around them: what is measured is what would be served."""
     model = Landscape()
-    with pytest.raises(Ended):
-        MiproV2().improve("Answer.", model.items, model.asking(calls=600, ends=100), seed=1)
-    assert model.asked <= 100 + 8
+    MiproV2().improve("Answer.", model.items, model.asking(calls=400), seed=1)
+    assert {text for text, _ in model.questions} <= {
+        "Answer.",
+        "Answer. Good rule.",
+        "Answer. Vain rule.",
+    }
+
+
+def test_its_trials_are_on_the_items_of_its_validation():
+    """The first; the others describe the data to the proposer."""
+    model = Landscape()
+    MiproV2().improve("Answer.", model.items, model.asking(calls=400), seed=1)
+    rewritten = {int(item) for text, item in model.questions if text != "Answer."}
+    assert rewritten
+    assert max(rewritten) < MOST_VALIDATION
+    assert any("message 100" in text for text in model.messages)
