@@ -74,3 +74,30 @@ def test_what_ends_the_search_comes_through_and_soon(optimiser):
     with pytest.raises(Ended):
         optimiser.improve("Answer.", model.items, model.asking(calls=600, ends=100), seed=1)
     assert model.asked <= 100 + 60
+
+
+@pytest.mark.parametrize("calls", [100, 150, 200, 300, 1000])
+@pytest.mark.parametrize("helps", ["Good rule.", "Answer.", "no rule at all"])
+def test_few_calls_are_enough_to_come_to_an_end(optimiser, calls, helps):
+    """What the engine would stop is lost, so nothing may need more; be answers right or wrong."""
+    model = Landscape(helps=helps)
+    optimiser.improve("Answer.", model.items, model.asking(calls=calls), seed=1)
+    assert model.asked <= 1.25 * calls
+
+
+@pytest.mark.parametrize(
+    "reply", ["", "Good rule.", "[[ ## completed ## ]]", '{"a": 1}', "```\n```"]
+)
+def test_whatever_the_proposer_replies_the_search_comes_to_an_end(optimiser, reply):
+    """It may not keep to the form that it is asked for; what it wrote is taken as it is."""
+    model = Landscape(reply=reply)
+    found = optimiser.improve("Answer.", model.items, model.asking(calls=400), seed=1)
+    assert [*found] == ([reply] if reply == "Good rule." else [])
+    assert model.asked <= 1.25 * 400
+
+
+def test_it_prints_nothing(optimiser, capfd):
+    """The terminal is the climb's."""
+    model = Landscape()
+    optimiser.improve("Answer.", model.items, model.asking(calls=300), seed=1)
+    assert capfd.readouterr() == ("", "")

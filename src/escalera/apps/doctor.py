@@ -18,7 +18,7 @@ from escalera.domain.project import Project
 from escalera.domain.task import Task
 from escalera.errors import EscaleraError, ProviderError
 from escalera.ports import Provider
-from escalera.wiring import Installation
+from escalera.wiring import Installation, optimisers
 from escalera.wiring.models import require_local
 
 PROBE_ITEMS = 10
@@ -163,13 +163,18 @@ def _leaks(task: Task) -> list[Finding]:
 
 
 def _packages(project: Project) -> Finding:
-    if not project.model.trainable:
-        return Finding(passed=True, words="packages: the base install is enough (remote model)")
+    local, optimiser = project.model.trainable, project.optimiser
     try:
-        require_local(f"the local model {project.model.name!r}")
+        if local:
+            require_local(f"the local model {project.model.name!r}")
+        if optimiser is not None:
+            optimisers.require(optimiser.name)
     except EscaleraError as error:
         return Finding(passed=False, words=str(error))
-    return Finding(passed=True, words="packages: torch, transformers and peft are installed")
+    needed = "torch, transformers and peft are installed"
+    enough = "the base install is enough (remote model)"
+    named = "" if optimiser is None else f"; {optimiser.name} is installed"
+    return Finding(passed=True, words=f"packages: {needed if local else enough}{named}")
 
 
 def _reach(installation: Installation) -> tuple[Probe | None, Finding]:

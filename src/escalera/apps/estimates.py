@@ -119,7 +119,7 @@ def _calls(project: Project, task: Task, rung: RungName) -> int:
     confirm = len(task.items("confirm"))
     search = len(task.items("search"))
     if rung == "search":
-        return confirm + searching.most_calls(task)
+        return 2 * confirm + searching.most_calls(task, project.optimiser)
     arms, asked = _entrants(project, task, rung)
     if rung == "structured" and not arms:
         return confirm  # without a schema nothing is raced, but a new route is confirmed as a whole

@@ -229,8 +229,9 @@ class Drafted:
 class Duelled:
     """A round of the search ended: the paired difference of its best prompt to the one before.
 
-    Where it was `accepted`, not being shown worse, the search goes on from it. Duels choose on
-    `search` items and prove nothing: what a search ends with is confirmed on fresh ones.
+    Where it was `accepted`, the search goes on from it: edits when they are not shown worse, what
+    an optimiser proposes when it is ahead. Duels choose on `search` items and prove nothing: what
+    a search ends with is confirmed on fresh ones.
     """
 
     task: str

@@ -56,6 +56,7 @@ class Search:
     _asked: set[str] = field(default_factory=set)
     _nth: Counter[str] = field(default_factory=Counter)
     _waiting: set[Future[Any]] = field(default_factory=set)
+    _flying: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     _ended: bool = False
     _capped: bool = False
     _error: EscaleraError | None = None
@@ -95,7 +96,7 @@ class Search:
 
     def _wait(self, loop: asyncio.AbstractEventLoop, asked: Coroutine[Any, Any, T]) -> T:
         """In the optimiser's thread: what *asked* comes to on the loop."""
-        if self._ended or self._left() <= -(SLACK - 1) * self.step.calls:
+        if self._ended:
             asked.close()
             raise Ended
         future = asyncio.run_coroutine_threadsafe(asked, loop)
@@ -116,14 +117,34 @@ class Search:
     def _left(self) -> int:
         return self.step.calls - len(self._asked)
 
+    def _count(self, new: set[str]) -> None:
+        """Raises `Ended` where a tool that should have stopped asks for more."""
+        if len(self._asked | new) > SLACK * self.step.calls:
+            raise Ended
+        self._asked |= new
+
+    async def _evaluated(self, calls: Sequence[Call]) -> None:
+        """Have *calls* answered; what another thread is asking at this time is waited for."""
+        keys = {call.request_key for call in calls}
+        while flying := {self._flying[key] for key in keys & self._flying.keys()}:
+            await asyncio.wait(flying)
+        done = asyncio.get_running_loop().create_future()
+        self._flying |= dict.fromkeys(keys, done)
+        try:
+            await self.evaluate(calls)
+        finally:
+            for key in keys:
+                del self._flying[key]
+            done.set_result(None)
+
     async def _answers(self, text: str, items: Sequence[Example]) -> list[Graded]:
         parent = self.step.parent
         system = replace(parent, prompt=rewriting.rewritten(parent.prompt, text))
         if not any(entry.system == system for entry in self.evidence.proposed):
             self.record([self._proposed(system)])
         calls = [Call(system=system, item=item) for item in items]
-        self._asked.update(f"{call.system.digest} {call.item.digest}" for call in calls)
-        await self.evaluate(calls)
+        self._count({f"{call.system.digest} {call.item.digest}" for call in calls})
+        await self._evaluated(calls)
         if not all(self.evidence.has(call.system, call.item) for call in calls):
             self._capped = True
             raise Ended
@@ -148,7 +169,7 @@ class Search:
 
     async def _write(self, message: str) -> str:
         call = self._message(message)
-        self._asked.add(call.request_key)
+        self._count({call.request_key})
         known = self.evidence.written.get(call.request_key)
         if known is not None:
             return known.reply

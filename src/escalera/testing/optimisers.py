@@ -15,19 +15,28 @@ class Ended(Exception):
 
 
 class Landscape:
-    """Right on odd items; with the rule that `helps` in the prompt, right on all.
+    """Right on odd items, if `odd`; with the rule that `helps` in the prompt, right on all.
 
     The proposer writes a rule that does nothing, then the good one, in turns, in the form that it
-    is asked for. `questions` keeps what was asked, `messages` what the proposer was told, `asked`
-    how many distinct calls that were. Every so many items (`unscored`) has no score.
+    is asked for; or always `reply`, as it is. `questions` keeps what was asked, `messages` what
+    the proposer was told, `asked` how many distinct calls that were. Every so many items
+    (`unscored`) has no score.
     """
 
-    def __init__(self, *, helps: str = "Good rule.", unscored: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        helps: str = "Good rule.",
+        odd: bool = True,
+        unscored: int | None = None,
+        reply: str | None = None,
+    ) -> None:
         self.items = tuple(_item(number) for number in range(120))
         self.questions: list[tuple[str, str]] = []
         self.messages: list[str] = []
-        self._helps = helps
+        self._helps, self._odd = helps, odd
         self._unscored = unscored
+        self._reply = reply
         self._distinct: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
@@ -60,13 +69,15 @@ class Landscape:
             self._distinct.add((text, item.id))
         if self._unscored is not None and number % self._unscored == 0:
             return Graded(said="", score=None)
-        right = self._helps in text or number % 2 == 1
+        right = self._helps in text or (self._odd and number % 2 == 1)
         return Graded(said=item.target if right else "no idea", score=float(right))
 
     def _write(self, message: str) -> str:
         with self._lock:
             self.messages.append(message)
             rule = "Good rule." if len(self.messages) % 2 == 0 else "Vain rule."
+        if self._reply is not None:
+            return self._reply
         wanted = re.findall(r"\[\[ ## (\w+) ## \]\]", message.rpartition("Respond")[2])
         if not wanted:
             return f"```\nAnswer. {rule}\n```"

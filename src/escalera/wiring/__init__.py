@@ -17,7 +17,6 @@ from escalera.core.finetuning import effort
 from escalera.core.ladder import showing
 from escalera.core.ladder.budgeting import Caps
 from escalera.domain.levers import Engine
-from escalera.domain.optimiser import Optimiser
 from escalera.domain.project import BaseModel, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
@@ -66,7 +65,9 @@ class Installation:
         return FolderArtifacts(self.state / "artifacts")
 
     def ports(self, journal: SQLiteJournal) -> Ports:
-        """What a climb works with."""
+        """What a climb works with. Raises `MissingExtra` where its optimiser is not installed."""
+        if self.project.optimiser is not None:
+            optimisers.require(self.project.optimiser.name)
         return Ports(
             journal=journal,
             artifacts=self.artifacts(),
@@ -236,7 +237,7 @@ def install(file: Path) -> Installation:
         judges=tuple(judges.values()),
         graders=tuple(graders.values()),
         proposer=proposer,
-        optimiser=_optimiser(tables),
+        optimiser=policies.optimiser(tables),
         embedder=embedder,
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
@@ -277,14 +278,6 @@ def gateway_key(variable: str | None) -> str | None:
 
 
 # Below: private.
-
-
-def _optimiser(tables: ProjectFile) -> Optimiser | None:
-    """As the tables say; its package is looked for before anything is spent."""
-    found = policies.optimiser(tables)
-    if found is not None:
-        optimisers.require(found.name)
-    return found
 
 
 def _invalid(schema: str, text: str) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from escalera import wiring
 from escalera.apps import doctor
+from escalera.domain.optimiser import Optimiser
 from escalera.domain.project import ModelPrice
 from escalera.testing.scripted import Faults, ScriptedProvider
 
@@ -53,6 +55,22 @@ def test_a_good_project_is_healthy(write):
     assert "a: with 100 confirm items a true score of 0.8" in said
     assert "model base: answers (revision scripted-1)" in said
     assert installation.given.closed == 1
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_tool_that_searches_must_be_installed(write, monkeypatch, installed):
+    """What is missing is told with how to get it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: installed or None)
+    installation = install(write())
+    project = replace(installation.project, optimiser=Optimiser(name="gepa", calls=100))
+    diagnosis = doctor.examine(replace(installation, project=project))
+    said = [finding.words for finding in diagnosis.findings if "gepa" in finding.words]
+    if installed:
+        assert said == ["packages: the base install is enough (remote model); gepa is installed"]
+        assert bad(diagnosis) == []
+    else:
+        assert said == bad(diagnosis)
+        assert "pip install 'escalera[gepa]'" in said[0]
 
 
 def test_too_few_items_are_told_per_split(write):

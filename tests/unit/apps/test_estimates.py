@@ -11,9 +11,11 @@ from scipy import stats
 
 from escalera import wiring
 from escalera.apps.estimates import Probe, estimates, measured
-from escalera.core.ladder import pricing, steps
+from escalera.core.ladder import optimising, pricing, steps
 from escalera.domain.message import Message, Reply, Request, Usage
-from escalera.domain.project import RUNGS
+from escalera.domain.optimiser import Optimiser
+from escalera.domain.project import RUNGS, BaseModel
+from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
 
 PROBE = Probe(
@@ -133,3 +135,29 @@ def test_no_rung_costs_more_calls_than_was_told(write, tuned):
     assert len(told) == 6
     for rung, calls in asked.items():
         assert len(calls) <= told[rung]
+
+
+@pytest.mark.parametrize("optimiser", [None, Optimiser(name="gepa", calls=100)])
+def test_a_search_costs_no_more_calls_than_was_told(optimiser):
+    """Fresh items are asked twice: of the prompt that was found, and of the one before it."""
+    task = playbook.task("a", bar=0.9, items={"train": 12, "search": 120, "confirm": 400})
+    policy = replace(playbook.DECLARED, rungs=("prompt", "search"))
+    writer = BaseModel(name="writer", revision="w", trainable=False, price=None)
+    project = playbook.project(task, policy=policy, proposer=writer, optimiser=optimiser)
+    (told,) = (entry.calls for entry in estimates(project, None) if entry.rung == "search")
+
+    def answers(system, item):
+        return float(luck(item) < 0.5 + 0.1 * system.prompt.system.count("Good"))
+
+    asked = set()
+    rules = tuple(f"Good {number}." for number in range(3))
+    climbed = simulate(project, answers, writes=lambda _: rules)
+    for step in climbed.steps:
+        if isinstance(step, steps.Evaluate) and step.rung == "search":
+            asked |= {(call.system, call.item) for call in step.calls}
+    confirmed = {system for system, item in asked if item.split == "confirm"}
+    assert len(confirmed) == 2
+    meanwhile = 0 if optimiser is None else optimising.most_calls(task, optimiser) - 160
+    assert meanwhile + len(asked) <= told
+    if optimiser is not None:
+        assert told == meanwhile + 160 + 2 * 400

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import pytest
 
 import escalera
 from escalera.apps import workspace
-from escalera.errors import EvidenceMissing, InputError, ProjectError
+from escalera.domain.optimiser import Optimiser
+from escalera.errors import EvidenceMissing, InputError, MissingExtra, ProjectError
 
 FIXED = {"a": 0.97, "b": 0.97}
 BROKEN = {"a": 0.97, "b": 0.4}
@@ -40,6 +42,19 @@ def test_a_cap_on_money_needs_a_price(write):
     project = workspace.load(folder).project
     assert project.budget.micro_dollars == 5_000_000
     assert (project.model.price.prompt, project.model.price.completion) == (500_000, 1_000_000)
+
+
+def test_another_tool_that_searches_is_needed_to_climb_and_for_nothing_else(write, monkeypatch):
+    """It is asked for before anything is spent; reports and gateways do without."""
+    folder = write(extra='\n[climb.search]\noptimiser = "miprov2"\n')
+    file = folder / "escalera.toml"
+    file.write_text(file.read_text().replace("[climb]\n", '[climb]\nproposer = "base"\n'))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    found = workspace.load(folder)
+    assert found.project.optimiser == Optimiser(name="miprov2", calls=1000)
+    for climb in (found.climb, lambda: found.climb_until("prompt")):
+        with pytest.raises(MissingExtra, match=r"'miprov2' needs .* 'escalera\[dspy\]'"):
+            climb()
 
 
 def test_without_a_journal_there_is_no_decision(write):

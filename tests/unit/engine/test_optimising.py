@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -171,7 +173,24 @@ def test_a_tool_that_does_not_stop_is_stopped():
     (rewritten,) = world.events(Rewritten)
     assert rewritten.rewrites == ()
     tried = {e.system.digest for e in world.events(Proposed) if e.operator == "gepa"}
-    assert 100 <= sum(e.system in tried for e in world.events(Observed)) <= 125 + 40
+    assert sum(e.system in tried for e in world.events(Observed)) == 120
+
+
+def test_what_two_threads_ask_at_a_time_is_bought_once():
+    """A tool may lose patience with an answer and ask again."""
+    world = World()
+
+    def twice(prompt, items, ask, *, seed):
+        with ThreadPoolExecutor(8) as threads:
+            each = [*threads.map(lambda _: ask.answers("Good rule.", items[:9]), range(8))]
+        assert each == each[:1] * 8
+        return ["Good rule."]
+
+    world.tool.improve = twice
+    world.run()
+    bought = Counter((event.system, event.item, event.repeat) for event in world.events(Observed))
+    assert set(bought.values()) == {1}
+    assert len(world.base.requests) == len(bought)
 
 
 @pytest.mark.parametrize("swallowed", [True, False])

@@ -19,7 +19,7 @@ def test_every_name_of_the_project_file_says_what_it_needs():
 
 @pytest.mark.parametrize("name", get_args(OptimiserName))
 def test_a_tool_that_is_not_installed_names_its_extra(name, monkeypatch):
-    """Before anything is spent: the project is read with it."""
+    """And how to install it."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     extra = optimisers.NEEDS[name][0]
     for asked in (optimisers.of, optimisers.require):

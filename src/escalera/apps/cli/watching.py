@@ -20,6 +20,7 @@ from escalera.domain.event import (
     Screened,
     Trained,
 )
+from escalera.domain.optimiser import Rewritten
 from escalera.engine.observer import Observer, Quiet
 
 
@@ -132,8 +133,8 @@ def _concluded(event: Event) -> str:
     match event:
         case Priced():
             return _price(event)
-        case Screened() | Duelled():
-            return _screened(event) if isinstance(event, Screened) else _duelled(event)
+        case Screened() | Duelled() | Rewritten():
+            return f"   {event.task.replace('_', ' ')}{_searched(event)}"
         case RouterFitted():
             found = event.accuracy
             interval = f"[{found.lower:.3f}, {found.upper:.3f}]"
@@ -148,21 +149,32 @@ def _concluded(event: Event) -> str:
     return ""
 
 
+def _searched(event: Screened | Duelled | Rewritten) -> str:
+    match event:
+        case Screened():
+            return _screened(event)
+        case Duelled():
+            return _duelled(event)
+        case Rewritten():
+            count = len(event.rewrites)
+            said = f"{count} prompt{'' if count == 1 else 's'}" if count else "nothing better"
+            return f": {event.optimiser} proposes {said}"
+
+
 def _screened(event: Screened) -> str:
     """What each operator adds, best first."""
     pairs = zip(event.factors, event.effects, strict=True)
     best = sorted(pairs, key=lambda pair: -pair[1].value)
     said = ", ".join(f"{name} {effect.value:+.2f}" for name, effect in best)
     how = "alone" if event.stage == "toggles" else "together"
-    return f"   {event.task.replace('_', ' ')}, operators {how}: {said}"
+    return f", operators {how}: {said}"
 
 
 def _duelled(event: Duelled) -> str:
     found = event.figure
     interval = f"[{found.lower:+.2f}, {found.upper:+.2f}]"
     how = "goes on" if event.accepted else "is dropped"
-    task = event.task.replace("_", " ")
-    return f"   {task}, round {event.round}: {found.value:+.2f} {interval}, {how}"
+    return f", round {event.round}: {found.value:+.2f} {interval}, {how}"
 
 
 def _price(event: Priced) -> str:

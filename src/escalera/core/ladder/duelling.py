@@ -22,9 +22,18 @@ ALPHA = 0.2
 
 
 def step(
-    case: Case, task: Task, number: int, candidate: System, incumbent: System
+    case: Case,
+    task: Task,
+    number: int,
+    candidate: System,
+    incumbent: System,
+    *,
+    ahead: bool = False,
 ) -> Step | Duelled:
-    """What a duel of *candidate* with *incumbent* needs next, or how it ended."""
+    """What a duel of *candidate* with *incumbent* needs next, or how it ended.
+
+    The candidate is accepted where it is not shown worse, or (*ahead*) only where it has more.
+    """
     known = case.evidence.duelled.get((task.name, number))
     if known is not None and (known.candidate, known.incumbent) == (
         candidate.digest,
@@ -44,7 +53,7 @@ def step(
             candidate=candidate.digest,
             incumbent=incumbent.digest,
             figure=figure,
-            accepted=figure.upper >= 0,
+            accepted=figure.value > 0 if ahead else figure.upper >= 0,
         )
     )
 

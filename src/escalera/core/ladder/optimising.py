@@ -38,11 +38,11 @@ def follow(
             return incumbent, Propose(
                 events=(_proposed(task, f"{optimiser.name} {place}", candidate, start),)
             )
-        ended = duelling.step(case, task, place, candidate, incumbent)
+        # A rewrite replaces everything that was said: it stays only where it looks better.
+        ended = duelling.step(case, task, place, candidate, incumbent, ahead=True)
         if not isinstance(ended, Duelled):
             return incumbent, ended
-        # A rewrite replaces everything that was said: it stays only where it looks better.
-        incumbent = candidate if ended.figure.value > 0 else incumbent
+        incumbent = candidate if ended.accepted else incumbent
     return incumbent, None
 
 

@@ -17,7 +17,7 @@ from escalera.domain.dataset import Example
 from escalera.ports import Asking, Graded
 
 MOST_VALIDATION = 60
-"""Items that every accepted candidate is scored on; at most half of all."""
+"""Items that accepted candidates are scored on; at most half of all, and a sixth of the calls."""
 
 NAME = "instruction"
 
@@ -29,8 +29,8 @@ class Gepa:
         self, prompt: str, items: Sequence[Example], ask: Asking, *, seed: int
     ) -> Sequence[str]:
         """What GEPA's validation prefers, if that is another prompt."""
-        count = min(MOST_VALIDATION, len(items) // 2)
         calls = ask.left()
+        count = min(MOST_VALIDATION, len(items) // 2, calls // 6)
         adapter = _Adapter(ask)
         found = gepa.optimize(
             seed_candidate={NAME: prompt},

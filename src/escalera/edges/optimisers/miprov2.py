@@ -1,20 +1,24 @@
 """MIPROv2 (Opsahl-Ong et al. 2024, arXiv 2406.11695) of DSPy, for instructions without examples.
 
 DSPy writes its own messages to the proposer; the task's model is asked with our prompts, so that
-what is measured is what would be served. Where a question fails, DSPy would score it 0 and go on:
-the first failure ends the whole search instead.
+what is measured is what would be served. The proposer is not shown a program, as DSPy would: ours
+asks a question and says nothing of the task. Where a question fails, DSPy would score it 0 and go
+on: the first failure ends the whole search instead.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import dspy
 from dspy.lm15 import Message, Response, TextPart, Usage
+from dspy.utils.exceptions import AdapterParseError
 
 from escalera.domain.dataset import Example
+from escalera.edges.optimisers.muting import muted
 from escalera.ports import Asking, Graded
 
 T = TypeVar("T")
@@ -28,10 +32,13 @@ MINIBATCH, STEPS = 35, 5
 """Items of a trial, and trials between two validations of the best: DSPy's defaults."""
 
 MOST_VALIDATION = 60
-"""Items of a validation; at most half of all."""
+"""Items of a validation; at most half of all, and a sixth of the calls."""
 
-ABOUT = 20
-"""Calls before the first trial that depend on nothing: of the examples and of the data."""
+SHOWN = 0.1
+"""Items that right answers are looked for on and that are summarised, as a share of the calls."""
+
+VIEWED = 10
+"""Items of a message that summarises them: DSPy's default."""
 
 THREADS = 8
 """Questions at a time; the engine takes as many at a time as the endpoint can do."""
@@ -44,15 +51,20 @@ class MiproV2:
         self, prompt: str, items: Sequence[Example], ask: Asking, *, seed: int
     ) -> Sequence[str]:
         """What MIPROv2's validation prefers, if that is another prompt."""
-        count = min(MOST_VALIDATION, len(items) // 2)
+        calls = ask.left()
+        count = min(MOST_VALIDATION, len(items) // 2, calls // 6)
         batch = min(MINIBATCH, count)
-        candidates = max(3, min(CANDIDATES, ask.left() // CALLS_PER_CANDIDATE))
-        # Two calls describe the program for each instruction that a third proposes.
-        trials = ask.left() - ABOUT - 3 * candidates - count
+        candidates = max(3, min(CANDIDATES, calls // CALLS_PER_CANDIDATE))
+        shown = min(len(items) - count, int(SHOWN * calls))
+        before = shown + shown // VIEWED + 2 + candidates + count
         examples = [_example(place, item) for place, item in enumerate(items)]
         once = _Once(ask)
         model = dspy.LM("proposer", engine=_Engine(once), cache=False)
-        with once.ending(), dspy.context(lm=model, disable_history=True):
+        with (
+            once.ending(),
+            muted(),
+            dspy.context(lm=model, adapter=_Lenient(), disable_history=True),
+        ):
             found = dspy.MIPROv2(
                 metric=_score,
                 prompt_model=model,
@@ -66,12 +78,13 @@ class MiproV2:
                 seed=seed + 1,  # 0 would mean DSPy's own
             ).compile(
                 _Program(prompt, items, once),
-                trainset=examples[count:],
+                trainset=examples[count : count + shown],
                 valset=examples[:count],
-                num_trials=max(STEPS, int(trials / (batch + count / STEPS))),
+                num_trials=max(STEPS, int((calls - before) / (batch + count / STEPS))),
                 minibatch_size=batch,
                 minibatch_full_eval_steps=STEPS,
-                fewshot_aware_proposer=False,
+                view_data_batch_size=VIEWED,
+                program_aware_proposer=False,
             )
         best = _said(found.asked.signature.instructions)
         return [] if best == prompt else [best]
@@ -128,7 +141,10 @@ class _Asked(dspy.Predict):  # type: ignore[misc]
     def forward(self, **given: Any) -> Any:
         item = self._items[given["place"]]
         (said,) = self._ask.answers(_said(self.signature.instructions), [item])
-        return dspy.Prediction(answer=said.said, score=said.score)
+        found = dspy.Prediction(answer=said.said, score=said.score)
+        if dspy.settings.trace is not None:  # by which it finds right answers to show the proposer
+            dspy.settings.trace.append((self, {"message": item.input}, found))
+        return found
 
 
 class _Program(dspy.Module):  # type: ignore[misc]
@@ -138,6 +154,17 @@ class _Program(dspy.Module):  # type: ignore[misc]
 
     def forward(self, **given: Any) -> Any:
         return self.asked(**given)
+
+
+class _Lenient(dspy.ChatAdapter):  # type: ignore[misc]
+    """A reply of the proposer that lacks DSPy's marks is taken whole: it is an instruction, too."""
+
+    def parse(self, signature: Any, completion: str) -> dict[str, Any]:
+        try:
+            return dict(super().parse(signature, completion))
+        except AdapterParseError:
+            (field,) = signature.output_fields
+            return {field: _MARK.sub("", completion).strip() or _NOTHING}
 
 
 class _Engine:
@@ -154,7 +181,7 @@ class _Engine:
         return Response(
             id=None,
             model="proposer",
-            message=Message.assistant([TextPart(said)]),
+            message=Message.assistant([TextPart(said.strip() or _NOTHING)]),
             finish_reason="stop",
             usage=Usage(input_tokens=0, output_tokens=0, total_tokens=0),
         )
@@ -165,6 +192,9 @@ class _Engine:
 
 _NOTHING = "(no instructions)"
 """Stands for an empty prompt: a signature without instructions would make up its own."""
+
+
+_MARK = re.compile(r"\[\[ ## \w+ ## \]\]")
 
 
 def _said(instructions: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from escalera.apps.cli.watching import watching
 from escalera.domain.event import Decided, Priced
+from escalera.domain.optimiser import Rewritten
 from escalera.domain.project import Policy
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
@@ -46,3 +47,15 @@ def test_a_quiet_watcher_says_nothing(capsys):
     """For scripts that read JSON."""
     watch(quiet=True)
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_another_tool_brings_is_told(capsys):
+    """A search that was stopped before it had a prompt is no silence."""
+    with watching(quiet=False) as watcher:
+        for rewrites in ((), ("Be brief.",), ("Be brief.", "Be kind.")):
+            watcher.appended(Rewritten(task="a_b", parent="p", optimiser="gepa", rewrites=rewrites))
+    assert capsys.readouterr().err.splitlines() == [
+        "   a b: gepa proposes nothing better",
+        "   a b: gepa proposes 1 prompt",
+        "   a b: gepa proposes 2 prompts",
+    ]

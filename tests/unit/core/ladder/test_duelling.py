@@ -17,7 +17,7 @@ PROJECT = playbook.project(TASK)
 TASK = PROJECT.task("a")
 
 
-def duel(new, old, *, missing=0, again=()):
+def duel(new, old, *, missing=0, again=(), ahead=False):
     """The step after both answered the items of duels at these rates, or without a score."""
     case = Case(project=PROJECT, evidence=fold(()))
     systems = [case.system(TASK, Prompt(system=name)) for name in ("new", "old")]
@@ -27,7 +27,7 @@ def duel(new, old, *, missing=0, again=()):
             case.evidence.apply(observed(PROJECT, case.call(system, item), score))
     for event in again:
         case.evidence.apply(event)
-    return duelling.step(case, TASK, 1, *systems)
+    return duelling.step(case, TASK, 1, *systems, ahead=ahead)
 
 
 def test_both_are_asked_the_same_items():
@@ -53,6 +53,12 @@ def test_only_what_is_shown_worse_is_refused(new, old, accepted):
     assert step.event.accepted is accepted
     assert step.event.figure.value == pytest.approx(new - old, abs=0.1)
     assert step.event.figure.n == editing.DUEL_ITEMS
+
+
+@pytest.mark.parametrize(("new", "accepted"), [(0.9, True), (0.7, False), (0.65, False)])
+def test_what_replaces_everything_must_be_ahead(new, accepted):
+    """Not by much, but it may not be even."""
+    assert duel(new, 0.7, ahead=True).event.accepted is accepted
 
 
 def test_items_without_a_score_do_not_count_and_none_at_all_says_nothing():

@@ -37,7 +37,7 @@ def test_the_best_of_what_is_proposed_stays():
     """In duels with the best so far, in the order of the tool."""
     climbed = climb("Bad.", "Good.", "Better.", "Never tried.")
     duels = [event for event in climbed.events if isinstance(event, Duelled)]
-    assert [event.figure.value > 0 for event in duels] == [False, True, True]
+    assert [event.accepted for event in duels] == [False, True, True]
     assert duels[2].incumbent == duels[1].candidate
     assert said(climbed) == "Better."
 
@@ -48,6 +48,14 @@ def test_a_tool_that_brings_nothing_changes_nothing():
         climbed = climb(*rewrites)
         before, now = (climbed.evidence.nominee(rung) for rung in ("prompt", "search"))
         assert now == before
+
+
+def test_what_is_no_better_than_before_is_no_reason_to_change():
+    """Not even where it is not worse either: nothing is known of it but that."""
+    climbed = climb("Even.")
+    (duel,) = [event for event in climbed.events if isinstance(event, Duelled)]
+    assert (duel.figure.value, duel.accepted) == (0, False)
+    assert said(climbed) == climbed.evidence.nominee("prompt").system("a").prompt.system
 
 
 def test_the_tool_is_asked_once_and_never_sees_the_items_of_duels():

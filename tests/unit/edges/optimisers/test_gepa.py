@@ -34,7 +34,7 @@ def test_it_stops_when_its_calls_are_used():
 def test_it_validates_on_other_items_than_it_reflects_on():
     """The first are validated on: its own score is not of what it was shown."""
     model = Landscape()
-    Gepa().improve("Answer.", model.items, model.asking(calls=200), seed=1)
+    Gepa().improve("Answer.", model.items, model.asking(calls=400), seed=1)
     seen = {
         item.input for item in model.items if any(f"{item.input}\n" in m for m in model.messages)
     }

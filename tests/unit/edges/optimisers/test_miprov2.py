@@ -16,7 +16,7 @@ if any(importlib.util.find_spec(package) is None for package in ("dspy", "optuna
 
 os.environ.setdefault("DSPY_CACHEDIR", tempfile.mkdtemp())
 
-from escalera.edges.optimisers.miprov2 import MOST_VALIDATION, MiproV2
+from escalera.edges.optimisers.miprov2 import CALLS_PER_CANDIDATE, MOST_VALIDATION, SHOWN, MiproV2
 from escalera.testing.optimisers import Landscape
 
 pytestmark = [
@@ -50,4 +50,25 @@ def test_its_trials_are_on_the_items_of_its_validation():
     rewritten = {int(item) for text, item in model.questions if text != "Answer."}
     assert rewritten
     assert max(rewritten) < MOST_VALIDATION
-    assert any("message 100" in text for text in model.messages)
+    described = [n for n in range(120) if any(f"'message {n}'" in m for m in model.messages)]
+    assert described == [*range(MOST_VALIDATION, MOST_VALIDATION + int(SHOWN * 400))]
+
+
+def test_the_proposer_is_shown_right_answers_and_no_program():
+    """What a program does is ours, not the task's."""
+    model = Landscape()
+    MiproV2().improve("Answer.", model.items, model.asking(calls=400), seed=1)
+    proposals = [
+        text for text in model.messages if "[[ ## basic_instruction ## ]]\nAnswer." in text
+    ]
+    assert len(proposals) == 400 // CALLS_PER_CANDIDATE
+    assert any("Message: message 61\nAnswer: answer 61" in text for text in proposals)
+    assert not any("class " in text or "no idea" in text for text in model.messages)
+
+
+def test_a_hard_task_leaves_calls_for_trials():
+    """Right answers to show are looked for on so many items, and no more, where there are none."""
+    model = Landscape(helps="Answer. Good rule.", odd=False)
+    (found,) = MiproV2().improve("Answer.", model.items, model.asking(calls=200), seed=1)
+    assert found == "Answer. Good rule."
+    assert model.asked <= 200
