@@ -20,6 +20,7 @@ EscaleraError
 ├── ScorerFailed               a scorer could not do its work: unscored, never wrong
 ├── TrainingError              a training could not start or did not stay finite
 ├── MergeError                 adapters that cannot be merged as asked
+├── LinesError                 a file to which lines are added cannot be written, or was changed
 └── JournalError               the evidence store
     ├── JournalCorrupt         the hash chain does not hold
     └── JournalConflict        another process writes the same journal
@@ -172,6 +173,16 @@ class TrainingError(EscaleraError):
 
 class MergeError(EscaleraError):
     """The adapters cannot be merged as asked."""
+
+
+class LinesError(EscaleraError):
+    """A line could not be added to a file: it is not in it."""
+
+    def __init__(self, *, file: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{file}: {problem}. {remedy}")
+        self.file = file
+        self.problem = problem
+        self.remedy = remedy
 
 
 class JournalError(EscaleraError):

@@ -196,6 +196,22 @@ class Journal(Protocol):
         """Release what is held; called once."""
 
 
+class Lines(Protocol):
+    """A file to which JSON lines are only added; one process at a time may hold it."""
+
+    def read(self) -> tuple[bytes, ...]:
+        """Every line, in order, without its end."""
+
+    def append(self, line: Mapping[str, object]) -> None:
+        """Add one line. It is on disk when this returns; when it raises, it is not in the file.
+
+        Raises `LinesError` where it cannot be written, or another program changed the file.
+        """
+
+    def close(self) -> None:
+        """Let others have the file; called once."""
+
+
 class Clock(Protocol):
     """The only source of time."""
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from escalera.core.evaluation import judge as judges
 from escalera.core.evaluation.calibration import Graded
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import materials
-from escalera.core.ladder.steps import Call
-from escalera.core.prompts import rendering
-from escalera.domain.dataset import Example, Examples, Split
+from escalera.domain.dataset import Example, Split
 from escalera.domain.judge import Panel
 from escalera.domain.project import Project
 from escalera.domain.system import Route
+from escalera.engine import labelling
 from escalera.engine.judging import Submitted
+from escalera.engine.labelling import Source
 from escalera.engine.measuring import Means, Measurement
 from escalera.ports import Journal, Provider
 
@@ -78,31 +77,25 @@ def draw(
 ) -> tuple[Drawn, ...]:
     """Answers for people to label: of each task that *panel* judges, *count* items at random.
 
-    The items are the first without a label in a keyed order that knows nothing of the answers, so
-    that labels given in several sittings are one random sample. Of each item the answers of all
-    routes are drawn, equal ones once, in an order that does not tell whose they are.
+    The items are the first without a label, in the order of `labelling.drawn`. Of each item the
+    answers of all routes are drawn, equal ones once, in an order that does not tell whose they are.
     """
     evidence = fold(journal.events())
     routes = name_routes(evidence)
-    found: list[Drawn] = []
-    for task in project.tasks:
-        if task.scorer != panel.scorer:
-            continue
-        known = {label.item for label in task.labels}
-        answered = Examples(
-            item
-            for item in task.items(split)
-            if item.id not in known
-            and all(evidence.asked(evidence.answering(route, item), item) for route in routes)
+    return tuple(
+        Drawn(item=answered.item, reply=text)
+        for task in project.tasks
+        if task.scorer == panel.scorer
+        for answered in labelling.drawn(
+            Source(project=project, evidence=evidence, journal=journal),
+            task,
+            routes,
+            split=split,
+            count=count,
+            without={label.item for label in task.labels},
         )
-        for item in answered.in_order(seed=project.policy.seed + 1)[:count]:
-            calls = [
-                materials.call(project, evidence, evidence.answering(route, item), item)
-                for route in routes
-            ]
-            texts = _texts(calls, journal)
-            found += [Drawn(item=item, reply=text) for text in texts]
-    return tuple(found)
+        for text in answered.texts()
+    )
 
 
 # Below: private.
@@ -120,14 +113,3 @@ async def _graded(
     finally:
         for one in made.values():
             await one.close()
-
-
-def _texts(calls: Sequence[Call], journal: Journal) -> list[str]:
-    """The answers to calls for one item, each once, sorted by their text."""
-    known = journal.bought([call.request_key for call in calls])
-    texts = {
-        rendering.answer(call.system.prompt, known[call.request_key].reply)
-        for call in calls
-        if known[call.request_key].finish is not None
-    }
-    return sorted(texts)

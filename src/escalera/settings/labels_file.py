@@ -1,13 +1,20 @@
-"""Reading files of labels: what people gave answers, one answer per line."""
+"""Reading files of labels: what people gave answers.
+
+A line holds all labels of an answer (`labels`), or one label of one named person (`label`, `by`),
+as `escalera label` adds them: of each person the last line counts, and a label of null takes the
+earlier one back. Both may stand in one file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from escalera.domain.judge import Label, Scale
+from escalera.domain.judge import Label, Order, Scale
 from escalera.errors import DataError, ProjectError
 
 
@@ -17,7 +24,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     item: str
     reply: str
     labels: list[float] = []
-    probability: float = 1.0
+    label: float | UnsetType | None = UNSET
+    by: str = ""
+    order: Order | None = None
+    probability: float | None = None
+
+    @property
+    def given(self) -> list[float]:
+        """The labels of this line."""
+        return self.labels if self.label is UNSET or self.label is None else [self.label]
 
 
 def load(
@@ -28,63 +43,93 @@ def load(
     `items` are the ids of the task's items and `scale` the grades that labels are given on. A line
     whose `labels` are empty is a form that nobody has filled in yet: it is passed over. Raises
     `ProjectError` for a file that cannot be read, and `DataError` for a line that is no label, for
-    an unknown item, for a label off the scale, and for an answer that comes twice.
+    an unknown item, for a label off the scale, and for an answer whose `labels` come twice.
     """
     try:
-        lines = file.read_bytes().splitlines()
+        text = file.read_bytes()
     except OSError as error:
         raise ProjectError(
             file=str(project),
             key=f"tasks.{task}.labels",
             problem=f"names the file {str(file)!r}, which cannot be read ({error.strerror})",
-            remedy="Put labels there, or name another file; paths are relative to the project's",
+            remedy="Put labels there (`escalera label` begins with an empty file), or name another "
+            "file; paths are relative to the project's",
         ) from error
     known = frozenset(items)
-    seen: dict[tuple[str, str], int] = {}
-    found = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        row = _row(file, number, line)
+    answers: dict[tuple[str, str], _Answer] = {}
+    for number, row in rows(file, text.splitlines(), scale=scale):
         item = f"{task}/{row.item}"
         if item not in known:
             rule = f"the item {row.item!r} is not in the task's data"
             raise _error(file, number, rule, "Give the `id` of an item")
-        before = seen.setdefault((item, row.reply), number)
-        if before != number:
-            rule = f"the same reply to {row.item!r} is on line {before}"
-            raise _error(file, number, rule, "Put all labels of an answer in one list")
-        if row.labels:
-            found.append(_label(file, number, row, item, scale))
-    return tuple(found)
+        answers.setdefault((item, row.reply), _Answer()).add(file, number, row)
+    return tuple(
+        Label(
+            item=item,
+            reply=reply,
+            scores=tuple(scale.place(label) for label in answer.labels),
+            probability=answer.probability,
+        )
+        for (item, reply), answer in answers.items()
+        if answer.labels
+    )
+
+
+def rows(file: Path, lines: Iterable[bytes], *, scale: Scale) -> Iterator[tuple[int, Row]]:
+    """The *lines* of the file with their numbers, checked one by one. Raises `DataError`."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield number, _row(file, number, line, scale)
 
 
 # Below: private.
 
 
-def _row(file: Path, number: int, line: bytes) -> Row:
+@dataclass(slots=True)
+class _Answer:
+    """What the lines of one answer hold; `line` is that of its `labels`."""
+
+    together: list[float] = field(default_factory=list)
+    single: dict[str, float] = field(default_factory=dict)
+    line: int | None = None
+    probability: float = 1.0
+
+    @property
+    def labels(self) -> list[float]:
+        return [*self.together, *self.single.values()]
+
+    def add(self, file: Path, number: int, row: Row) -> None:
+        if row.probability is not None:
+            self.probability = row.probability
+        if row.label is UNSET:
+            if self.line is not None:
+                rule = f"the same reply to {row.item!r} is on line {self.line}"
+                raise _error(file, number, rule, "Put all labels of an answer in one list")
+            self.line, self.together = number, row.labels
+        elif row.label is None:
+            self.single.pop(row.by, None)
+        else:
+            self.single[row.by] = row.label
+
+
+def _row(file: Path, number: int, line: bytes, scale: Scale) -> Row:
     try:
-        return msgspec.json.decode(line, type=Row)
+        row = msgspec.json.decode(line, type=Row)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         needed = 'A line is like {"item": "1", "reply": "…", "labels": [3, 4]}'
         raise _error(file, number, f"is not a label: {error}", needed) from None
-
-
-def _label(file: Path, number: int, row: Row, item: str, scale: Scale) -> Label:
-    for label in row.labels:
+    if row.label is not UNSET and (row.labels or not row.by):
+        rule = "`label` is of one person, whom `by` names, and stands without `labels`"
+        raise _error(file, number, rule, "Name the person, or use `labels` alone")
+    for label in row.given:
         if not scale.lowest <= label <= scale.highest:
             rule = f"the label {label:g} is off the scale"
             remedy = f"Give a number from {scale.lowest} to {scale.highest}"
             raise _error(file, number, rule, remedy)
-    if not 0 < row.probability <= 1:
+    if row.probability is not None and not 0 < row.probability <= 1:
         rule = f"the probability {row.probability:g} is out of range"
         raise _error(file, number, rule, "Give the chance above 0 that the answer was labelled")
-    return Label(
-        item=item,
-        reply=row.reply,
-        scores=tuple(scale.place(label) for label in row.labels),
-        probability=row.probability,
-    )
+    return row
 
 
 def _error(file: Path, line: int, problem: str, remedy: str) -> DataError:

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "try": "Try a changed prompt on a few items: the paired change, and what flipped.",
     "prompts": "List the versions of every prompt, show one, or what changed.",
     "judge": "Hold a judge against people's labels: can it be trusted?",
+    "label": "Open a page on which people label: by keyboard, nothing lost.",
     "placebo": "Show the gain that is claimed among copies of one system.",
     "export": "Write every answer's score as JSONL, CSV, Parquet or an MLflow run.",
     "report": "Write the decision report (HTML, or JSON).",

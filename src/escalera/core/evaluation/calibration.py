@@ -123,6 +123,20 @@ def words(kappa: float) -> str:
     return next((word for least, word in named if kappa > least), "slight" if kappa > 0 else "no")
 
 
+def labels_needed(judge: Sequence[float], human: Sequence[float], alpha: float) -> int | None:
+    """Labels for +-HALF_WIDTH, z^2 var(y) (1 - r^2) / HALF_WIDTH^2; at least enough to correct.
+
+    `judge` and `human` are grades of the same answers in [0, 1]; None where they are too few or all
+    alike.
+    """
+    worth = _worth(judge, human)
+    if worth is None:
+        return None
+    z = distributions.normal_quantile(1.0 - 0.5 * alpha)
+    needed = math.ceil(z * z * float(np.var(human, ddof=1)) / worth / HALF_WIDTH**2)
+    return max(needed, ENOUGH)
+
+
 # Below: private.
 
 
@@ -162,7 +176,7 @@ def _agreement(task: str, panel: Panel, answers: Sequence[Graded], alpha: float)
         steady=_known(alpha_of(_table(own))),
         position=_position(scored, alpha),
         label_worth=_worth(judge, human),
-        labels_needed=_needed(judge, human, alpha),
+        labels_needed=labels_needed(judge, human, alpha),
     )
 
 
@@ -221,16 +235,6 @@ def _worth(judge: Sequence[float], human: Sequence[float]) -> float | None:
         return None
     r = float(np.corrcoef(judge, human)[0, 1])
     return 1.0 / max(1.0 - r * r, 1e-12) if r * r < 1.0 - 1e-9 else None
-
-
-def _needed(judge: Sequence[float], human: Sequence[float], alpha: float) -> int | None:
-    """Labels for +-HALF_WIDTH, z^2 var(y) (1 - r^2) / HALF_WIDTH^2; at least enough to correct."""
-    worth = _worth(judge, human)
-    if worth is None:
-        return None
-    z = distributions.normal_quantile(1.0 - 0.5 * alpha)
-    needed = math.ceil(z * z * float(np.var(human, ddof=1)) / worth / HALF_WIDTH**2)
-    return max(needed, ENOUGH)
 
 
 def _known(compute: Callable[[], Interval]) -> Interval | None:

@@ -1,0 +1,1 @@
+"""The labelling page: people grade answers, choose between two, or write targets."""

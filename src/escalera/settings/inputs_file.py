@@ -1,0 +1,117 @@
+"""Reading inputs whose targets people write, and making rows of a data file of them.
+
+A line is one of a data file, in which `target` and `split` may be missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from escalera.domain.dataset import Example, Split
+from escalera.domain.identity import canonical
+from escalera.domain.message import Message
+from escalera.errors import DataError, InputError
+from escalera.settings.data_file import Turn
+
+NEW: Split = "train"
+"""What a row without a split is for."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line; keys that are not listed here are kept and not shown."""
+
+    id: str
+    input: str
+    split: Split = NEW
+    target: str = ""
+    cluster: str | None = None
+    history: tuple[Turn, ...] = ()
+    fields: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The items of a file, whose targets may be empty, and its lines as they stand."""
+
+    items: tuple[Example, ...]
+    lines: tuple[Mapping[str, Any], ...]
+
+    def rows(self, targets: Mapping[str, str]) -> str:
+        """The lines that have a target by the item's id in *targets*, as text of a data file."""
+        return "".join(
+            json.dumps(
+                {**line, "split": item.split, "target": targets[item.id]}, ensure_ascii=False
+            )
+            + "\n"
+            for item, line in zip(self.items, self.lines, strict=True)
+            if item.id in targets
+        )
+
+
+def load(file: Path, *, task: str) -> Inputs:
+    """Every input of *file*, as items of *task*, in the file's order.
+
+    Raises `InputError` for a file that cannot be read or is empty, `DataError` for a line that is
+    no input, and for an id that comes twice.
+    """
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{str(file)!r} cannot be read ({error.strerror}): name a file of inputs, one JSON "
+            "object per line"
+        ) from error
+    items: dict[str, Example] = {}
+    lines = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        item = _item(file, number, line, task)
+        if item.id in items:
+            problem, remedy = f"the id {_id(item)!r} comes twice", "Give every input an id"
+            raise DataError(file=str(file), line=number, problem=problem, remedy=remedy)
+        items[item.id] = item
+        lines.append(json.loads(line))
+    if not items:
+        raise InputError(f"{str(file)!r} holds no inputs: add a JSON object per line")
+    return Inputs(items=tuple(items.values()), lines=tuple(lines))
+
+
+# Below: private.
+
+
+def _item(file: Path, number: int, line: bytes, task: str) -> Example:
+    try:
+        row = msgspec.json.decode(line, type=Row)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataError(
+            file=str(file),
+            line=number,
+            problem=f"is not an input: {error}",
+            remedy='A line is like {"id": "1", "input": "…"}',
+        ) from None
+    for name in ("id", "input"):
+        if not getattr(row, name).strip():
+            problem, remedy = f"`{name}` is empty", "Fill it in, or remove the line"
+            raise DataError(file=str(file), line=number, problem=problem, remedy=remedy)
+    name = f"{task}/{row.id}"
+    return Example(
+        id=name,
+        task=task,
+        split=row.split,
+        input=row.input,
+        target=row.target,
+        cluster=row.cluster or name,
+        history=tuple(Message(role=t.role, content=t.content) for t in row.history),
+        fields=tuple((key, canonical(row.fields[key]).decode()) for key in sorted(row.fields)),
+    )
+
+
+def _id(item: Example) -> str:
+    return item.id.removeprefix(f"{item.task}/")
