@@ -66,6 +66,17 @@ def load(file: Path, *, task: str, project: Path, refuses: Refuses = accepts) ->
     return examples
 
 
+def fields(file: Path, line: int, found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The facts that come with an input, as JSON by name. Raises `DataError` for a name that
+    templates cannot use.
+    """
+    for name in found:
+        if not name.isidentifier() or name == "input":
+            rule = f"the field {name!r} cannot be used in a template"
+            raise _error(file, line, rule, "Give it a plain name that is not `input`")
+    return tuple((name, canonical(found[name]).decode()) for name in sorted(found))
+
+
 # Below: private.
 
 
@@ -113,7 +124,7 @@ def _items(file: Path, *, task: str, project: Path) -> Iterator[tuple[int, Examp
                 target=row.target,
                 cluster=row.cluster or name,
                 history=tuple(Message(role=t.role, content=t.content) for t in row.history),
-                fields=_fields(file, line, row.fields),
+                fields=fields(file, line, row.fields),
             ),
         )
 
@@ -154,14 +165,6 @@ def _row(file: Path, number: int, line: bytes) -> Row:
         if not getattr(row, name).strip():
             raise _error(file, number, f"`{name}` is empty", "Fill it in, or remove the line")
     return row
-
-
-def _fields(file: Path, line: int, found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    for name in found:
-        if not name.isidentifier() or name == "input":
-            rule = f"the field {name!r} cannot be used in a template"
-            raise _error(file, line, rule, "Give it a plain name that is not `input`")
-    return tuple((name, canonical(found[name]).decode()) for name in sorted(found))
 
 
 def _error(file: Path, line: int, problem: str, remedy: str) -> DataError:

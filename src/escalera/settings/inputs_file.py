@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from escalera.domain.dataset import Example, Split
-from escalera.domain.identity import canonical
 from escalera.domain.message import Message
 from escalera.errors import DataError, InputError
+from escalera.settings import data_file
 from escalera.settings.data_file import Turn
 
 NEW: Split = "train"
@@ -109,7 +109,7 @@ def _item(file: Path, number: int, line: bytes, task: str) -> Example:
         target=row.target,
         cluster=row.cluster or name,
         history=tuple(Message(role=t.role, content=t.content) for t in row.history),
-        fields=tuple((key, canonical(row.fields[key]).decode()) for key in sorted(row.fields)),
+        fields=data_file.fields(file, number, row.fields),
     )
 
 

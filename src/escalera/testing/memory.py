@@ -1,7 +1,8 @@
-"""A journal in memory, for tests of projects: same contract as the others, nothing on disk."""
+"""A journal and lines in memory, for tests: same contracts as the others, nothing on disk."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from escalera.domain.event import Event, Judged, Observed
@@ -38,6 +39,24 @@ class MemoryJournal:
             for event in self._events
             if isinstance(event, Judged) and event.bought and event.request in wanted
         }
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class MemoryLines:
+    """A list of lines behind the port of files that only grow."""
+
+    def __init__(self, lines: Iterable[bytes] = ()) -> None:
+        self._lines = list(lines)
+
+    def read(self) -> tuple[bytes, ...]:
+        """Every line in order."""
+        return tuple(self._lines)
+
+    def append(self, line: Mapping[str, object]) -> None:
+        """Add one line."""
+        self._lines.append(json.dumps(line, ensure_ascii=False, allow_nan=False).encode())
 
     def close(self) -> None:
         """Nothing is held."""

@@ -37,6 +37,20 @@ def test_labels_are_places_on_the_scale(tmp_path):
     )
 
 
+def test_labels_of_named_people_count_as_their_last(tmp_path):
+    """One line per label, as the page adds them: corrected, taken back, beside lists."""
+    found = load(
+        tmp_path,
+        {"item": "1", "reply": "yes", "labels": [1], "probability": 0.25},
+        {"item": "1", "reply": "yes", "label": 5, "by": "Ana", "at": 1.5},
+        {"item": "2", "reply": "no", "label": 2, "by": "Ana"},
+        {"item": "1", "reply": "yes", "label": 3, "by": "Bo", "order": "first"},
+        {"item": "1", "reply": "yes", "label": 2, "by": "Ana"},
+        {"item": "2", "reply": "no", "label": None, "by": "Ana"},
+    )
+    assert found == (Label(item="a/1", reply="yes", scores=(0.0, 0.25, 0.5), probability=0.25),)
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
@@ -46,6 +60,10 @@ def test_labels_are_places_on_the_scale(tmp_path):
         ({"item": "1", "reply": "yes", "labels": [6]}, "the label 6 is off the scale"),
         ({"item": "1", "reply": "yes", "labels": ["good"]}, "is not a label"),
         ({"item": "1", "reply": "yes", "labels": [2], "probability": 0}, "probability 0"),
+        ({"item": "1", "reply": "yes", "label": 9, "by": "Ana"}, "the label 9 is off the scale"),
+        ({"item": "1", "reply": "yes", "label": 2}, "whom `by` names"),
+        ({"item": "1", "reply": "yes", "label": 2, "labels": [2], "by": "Ana"}, "without `labels`"),
+        ({"item": "1", "reply": "yes", "label": "good", "by": "Ana"}, "is not a label"),
         ({"item": "2", "reply": "no", "labels": [1]}, "the same reply to '2' is on line 1"),
     ],
 )

@@ -31,6 +31,7 @@ SAMPLE, PAIRS = 40, 100
 """How many items are labelled where nobody says it: answers, and pairs of them."""
 
 BETTER = "Which answer serves the one who asks better?"
+BY_RULE = "Which is better by this rule: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +178,7 @@ def _choices(
         place=place,
         form=Choices(task=task.name, a=a, b=b),
         units=units,
-        question=BETTER if panel is None else panel.judges[0].rubric,
+        question=BETTER if panel is None else BY_RULE + panel.judges[0].rubric,
         grades=labelling.PREFERENCES,
         reference=panel is None or panel.judges[0].reference,
         systems=(a, b),
@@ -208,7 +209,7 @@ def _grades(
         place=place,
         form=form,
         units=units,
-        question=judge.rubric,
+        question=f"{BY_RULE if pairwise else ''}{judge.rubric}",
         grades=grades,
         anchors=() if pairwise else scale.anchors,
         reference=judge.reference and not pairwise,

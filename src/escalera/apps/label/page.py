@@ -80,7 +80,7 @@ class Pages:
             shown=None,
             standing=self._sitting.standing(),
             given=self._sitting.labelled(by),
-            apart=self._sitting.apart(),
+            apart=self._sitting.apart(by),
             told=self._told,
         )
 

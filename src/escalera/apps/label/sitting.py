@@ -135,9 +135,12 @@ class Sitting:
         found = ((unit, self._book.labels(key).get(by)) for key, unit in self.units.items())
         return tuple((unit, given) for unit, given in found if given is not None)
 
-    def apart(self) -> tuple[tuple[Unit, tuple[Given, ...]], ...]:
-        """The units on which people differ, in the order of the queue."""
-        found = ((unit, self._named(key)) for key, unit in self.units.items())
+    def apart(self, by: str) -> tuple[tuple[Unit, tuple[Given, ...]], ...]:
+        """The units on which people differ, of those that *by* labelled, too.
+
+        What others gave a unit is not shown to who is yet to label it.
+        """
+        found = ((unit, self._named(unit.key)) for unit, _ in self.labelled(by))
         return tuple(
             (unit, given) for unit, given in found if len({one.value for one in given}) > 1
         )
