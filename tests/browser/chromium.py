@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -123,17 +124,38 @@ class Browser:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def show(self, file: Path, *, width: int, theme: str) -> None:
-        """Load a file at a width in a theme and wait until it has been laid out."""
+    def show(self, page: Path | str, *, width: int = 1200, theme: str = "light") -> None:
+        """Load a file or an address at a width in a theme; wait until it has been laid out."""
+        address = page if isinstance(page, str) else page.as_uri()
         scheme = [{"name": "prefers-color-scheme", "value": theme}]
         self.ask("Emulation.setEmulatedMedia", media="", features=scheme)
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.ask("Emulation.setDeviceMetricsOverride", **size)
-        self.ask("Page.navigate", url=file.as_uri())
+        self.ask("Page.navigate", url=address)
         for _ in range(1000):
-            if self.evaluate("document.readyState + location.href") == f"complete{file.as_uri()}":
+            if self.evaluate("document.readyState + location.href") == f"complete{address}":
                 return
-        raise AssertionError(f"{file} did not load")
+        raise AssertionError(f"{address} did not load")
+
+    def press(
+        self, key: str, *, code: int = 0, text: str | None = None, control: bool = False
+    ) -> None:
+        """Press and release a key in the page, as a keyboard does."""
+        more = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2 if control else 0}
+        said = key if text is None and len(key) == 1 else text or ""
+        self.ask("Input.dispatchKeyEvent", type="keyDown", text=said, **more)
+        self.ask("Input.dispatchKeyEvent", type="keyUp", **more)
+
+    def until(self, expression: str, value: object = 1) -> None:
+        """Wait until an expression has a value in a loaded page; by default, until it is true."""
+        expression = f"document.readyState === 'complete' ? ({expression}) : 'loading'"
+        found = None
+        for _ in range(2000):
+            found = self.evaluate(expression)
+            if found == value:
+                return
+            time.sleep(0.005)
+        raise AssertionError(f"{expression} is {found!r} and never {value!r}")
 
     def picture(self, target: Path) -> Path:
         """Write a picture of the whole page."""
