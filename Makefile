@@ -85,7 +85,7 @@ docs: $(BIN)/.dev  ## write the generated parts of docs/ anew
 
 docs-cli: docs
 
-browser:  # the report is looked at in headless Chromium
+browser:  # pages are looked at in headless Chromium
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release 2>/dev/null; \
 	then \

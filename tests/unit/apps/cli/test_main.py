@@ -67,6 +67,11 @@ def test_help_lists_every_command_and_the_exit_codes(capsys):
         (["explain", "--project", "nowhere.toml"], "nowhere.toml: the file: cannot be read"),
         (["serve", "--port", "99999"], "99999"),
         (["serve", "--host", "0.0.0.0"], "--api-key-env"),
+        (["label", "--host", "0.0.0.0"], "--expose"),
+        (["label", "--pairs", "a", "b", "--answers", "a"], "exclude each other"),
+        (["label", "--json"], "--json needs --summary"),
+        (["label", "--rows", "x.jsonl"], "--rows needs --targets"),
+        (["label", "--project", "nowhere.toml"], "escalera init"),
     ],
 )
 def test_bad_input_is_code_2_with_a_message(arguments, said, capsys):
