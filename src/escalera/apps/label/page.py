@@ -52,12 +52,13 @@ class Pages:
 
     def start(self) -> str:
         """Who labels?"""
-        people = [by for by, _ in self._sitting.standing().people]
+        people = self._sitting.people
         return self._render("start", title="Who labels?", people=people, longest=LONGEST_NAME)
 
     def item(self, shown: Shown, *, said: str = "", problem: str = "", draft: str = "") -> str:
         """One unit to be labelled, or that nothing is left; *draft* is what was refused."""
-        standing = self._sitting.standing()
+        sitting = self._sitting
+        standing = sitting.standing() if shown.unit is None else sitting.glance()
         return self._render(
             "item",
             title=f"{shown.done} labelled, {shown.left} left",

@@ -26,6 +26,7 @@ from escalera.ports import Lines
 
 LONGEST_NAME, LONGEST_TARGET = 40, 200_000
 """Characters."""
+AGED = 25
 
 _NAME = re.compile(r"\w(?:[\w .@+-]*[\w.])?")
 _PLACES = {"first": 0, "second": 1}
@@ -83,6 +84,7 @@ class Sitting:
         self._put_off: dict[str, list[str]] = {}
         self._held: dict[str, str] = {}
         self._standing: Standing | None = None
+        self._since = 0
 
     @property
     def book(self) -> Book:
@@ -145,11 +147,28 @@ class Sitting:
             (unit, given) for unit, given in found if len({one.value for one in given}) > 1
         )
 
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everyone who labelled something of what is asked."""
+        return tuple(by for by in self._book.people if self._book.last(by, self.units))
+
     def standing(self) -> Standing:
         """How far the sitting is."""
-        if self._standing is None:
+        if self._standing is None or self._since:
             self._standing = standing(self.matter, self._book, shared=self.queue.shared)
+            self._since = 0
         return self._standing
+
+    def glance(self) -> Standing:
+        """The same as it was a few labels ago, at most one to every `AGED` units in common.
+
+        Intervals take time that grows with the square of the units; nobody waits for it at every
+        label.
+        """
+        old = self._standing
+        if old is None or self._since * AGED > old.concord.units:
+            return self.standing()
+        return old
 
     def _next(self, by: str) -> str | None:
         held = {key for person, key in self._held.items() if person != by}
@@ -209,7 +228,7 @@ class Sitting:
     def _add(self, unit: Unit, given: Given) -> None:
         self._lines.append(self.matter.form.line(unit, given, at=round(self._now(), 3)))
         self._book.add(given)
-        self._standing = None
+        self._since += 1
 
     def _named(self, key: str) -> tuple[Given, ...]:
         given = self._book.labels(key).values()

@@ -219,6 +219,23 @@ def test_standing_says_who_gave_how_many_and_how_far_they_agree(opened):
     assert found == sitting.standing(held.matter, book, shared=8)
 
 
+def test_agreement_is_at_most_a_few_labels_old_at_a_glance(opened, monkeypatch):
+    """Anew at every label while it is cheap, and where it is asked for."""
+    held = opened(shared=8)
+    for by in ("Ana", "Bo"):
+        for n in range(6):
+            held.give(by, held.shown(by).unit.key, str(n % 5))
+            assert held.glance() == held.standing()
+    monkeypatch.setattr(sitting, "AGED", 3)
+    old = held.standing()
+    for n in range(2):
+        held.give("Ana", held.shown("Ana").unit.key, str(n))
+        assert held.glance() is old
+    held.give("Bo", held.shown("Bo").unit.key, "3")
+    assert held.glance().concord.units == 7
+    assert held.glance() is held.standing()
+
+
 def test_where_people_differ_is_shown_to_those_who_labelled_it(opened):
     """Who is yet to label a unit does not see what others gave it."""
     held = opened(shared=8)
