@@ -14,7 +14,7 @@ from escalera.edges.scoring.binding import Means
 from escalera.edges.scoring.desk import Desk, choose
 from escalera.testing.scoring import PureScoring
 
-MEANS = Means(folder=Path(), embedder=lambda name: 1 / 0)
+MEANS = Means(folder=Path(), embeds=lambda name: 1 / 0)
 MADE = {
     "pure": PureScoring,
     "desk": lambda: Desk(

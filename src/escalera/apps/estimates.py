@@ -36,10 +36,10 @@ class Probe:
 class Estimate:
     """The most that a rung can take: `minutes` for its calls, `training_minutes` on top.
 
-    Calls are a bound, judges' included; money and minutes are that bound at the rates of the calls
-    that were tried. Money is None where the price is unknown, minutes where the model could not be
-    tried, and both where judges grade: what they take is known when the climb prices the rung. A
-    training costs time and no money: it runs on this machine.
+    Calls are a bound, those of judges and for embeddings included; money and minutes are that bound
+    on answers at the rates of the calls that were tried. Money is None where the price is unknown,
+    minutes where the model could not be tried, and both where judges grade: what they take is known
+    when the climb prices the rung. A training costs time and no money: it runs on this machine.
     """
 
     rung: RungName
@@ -87,9 +87,10 @@ def _range(costs: Sequence[int]) -> tuple[float, float]:
 
 
 def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate:
+    answers = {task.name: _calls(project, task, rung) for task in project.tasks}
     calls = sum(
-        _calls(project, task, rung) * (1 + judge.TURNS * project.grades(task.name))
-        for task in project.tasks
+        count * (1 + judge.TURNS * project.grades(task) + project.reads(task))
+        for task, count in answers.items()
     )
     if probe is None or any(project.grades(task.name) for task in project.tasks):
         training = None if _trains(project, rung) else 0.0
@@ -101,15 +102,15 @@ def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate
             minutes=None,
             training_minutes=training,
         )
-    cost, ends = probe.micro_dollars, probe.micro_dollars_range
+    cost, ends, bought = probe.micro_dollars, probe.micro_dollars_range, sum(answers.values())
     return Estimate(
         rung=rung,
         calls=calls,
-        micro_dollars=None if cost is None else round(calls * cost),
+        micro_dollars=None if cost is None else round(bought * cost),
         micro_dollars_range=None
         if ends is None
-        else (math.floor(calls * ends[0]), math.ceil(calls * ends[1])),
-        minutes=calls * probe.seconds / 60,
+        else (math.floor(bought * ends[0]), math.ceil(bought * ends[1])),
+        minutes=bought * probe.seconds / 60,
         training_minutes=_training_seconds(project, probe) / 60 if _trains(project, rung) else 0.0,
     )
 

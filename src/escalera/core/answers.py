@@ -15,14 +15,15 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from escalera.domain import judge, likeness
 from escalera.domain.event import Observed, Rescored
-from escalera.domain.judge import AWAITING
 from escalera.domain.message import FinishReason, Usage
 
 _FINISHES: tuple[FinishReason | None, ...] = (None, *get_args(FinishReason))
 _FINISH = {finish: number for number, finish in enumerate(_FINISHES)}
 _VALIDS: tuple[bool | None, ...] = (None, False, True)
 _VALID = {valid: number for number, valid in enumerate(_VALIDS)}
+_AWAITING = frozenset({judge.AWAITING, likeness.AWAITING})
 _UNKNOWN = -1
 """Stands for a price that is unknown: none is negative."""
 
@@ -102,12 +103,12 @@ class Answers:
         return number is not None and _key(item, repeat) in self._places[number]
 
     def awaiting(self, system: str, item: str, repeat: int = 0) -> bool:
-        """Whether there is an answer whose judges were not all heard."""
+        """Whether there is an answer whose judges, or whose embeddings, were not all heard."""
         number = self._systems.get(system)
         if number is None or not self._reasons:
             return False
         at = self._places[number].get(_key(item, repeat))
-        return at is not None and self._reasons.get(at) == AWAITING
+        return at is not None and self._reasons.get(at) in _AWAITING
 
     def get(self, system: str, item: str, repeat: int = 0) -> Answer | None:
         """The answer, or None where there is none."""

@@ -171,7 +171,7 @@ class Evidence:
         return self.answers.has(system.digest, item.digest, repeat)
 
     def awaits(self, system: System, item: Example, repeat: int = 0) -> bool:
-        """Whether the answer of *system* to *item* waits for its judges."""
+        """Whether the answer of *system* to *item* waits for its judges or its embeddings."""
         return self.answers.awaiting(system.digest, item.digest, repeat)
 
     def has(self, system: System, item: Example, repeat: int = 0) -> bool:

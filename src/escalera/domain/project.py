@@ -9,6 +9,7 @@ from escalera.domain.contract import OutputMode
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Panel
 from escalera.domain.levers import Engine, Levers, Objective, Trainable
+from escalera.domain.likeness import Likeness
 from escalera.domain.optimiser import Optimiser
 from escalera.domain.task import Task
 
@@ -87,7 +88,8 @@ class Project:
     `judges` are the panels that score answers, and `graders` the models that grade in them;
     `proposer` is the model that writes edits of prompts, None where no model does, and `optimiser`
     the tool that searches with it instead of Escalera's own rounds; `embedder` is the one whose
-    embeddings examples and passages may be chosen by.
+    embeddings examples and passages may be chosen by. `likenesses` are the scorers
+    that compare embeddings, and `readers` the models that make those.
     """
 
     name: str
@@ -104,6 +106,8 @@ class Project:
     proposer: BaseModel | None = None
     optimiser: Optimiser | None = field(default=None, metadata=LATER)
     embedder: BaseModel | None = field(default=None, metadata=LATER)
+    likenesses: tuple[Likeness, ...] = field(default=(), metadata=LATER)
+    readers: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""
@@ -113,6 +117,14 @@ class Project:
         """How many grades an answer to *task* needs: none where no judge scores it."""
         panel = self.panel(self.task(task).scorer)
         return 0 if panel is None else panel.grades
+
+    def likeness(self, scorer: str) -> Likeness | None:
+        """The comparison behind a scorer, or None where it compares no embeddings."""
+        return next((one for one in self.likenesses if one.scorer == scorer), None)
+
+    def reads(self, task: str) -> int:
+        """How many calls for embeddings an answer to *task* needs at the most."""
+        return 0 if self.likeness(self.task(task).scorer) is None else 1
 
     def task(self, name: str) -> Task:
         """The task called *name*; KeyError when there is none."""

@@ -18,8 +18,10 @@ from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
 from escalera.engine import evaluation, making, optimising, rewriting, scoring
 from escalera.engine.judging import Judging
+from escalera.engine.meanings import Meanings
 from escalera.engine.observer import Observer
 from escalera.engine.purse import Purse
+from escalera.engine.reading import Reader
 from escalera.engine.selecting import Selector
 from escalera.errors import EscaleraError, JournalError, ProviderError
 from escalera.ports import (
@@ -73,15 +75,19 @@ def run(
     Raises `ProviderError` when the endpoint stays away: start again when it is back, nothing is
     lost and nothing is paid twice.
     """
-    performer = _Performer(project, ports, observer)
+    performer, vain = _Performer(project, ports, observer), None
     with asyncio.Runner() as loop:
         try:
             while True:
                 step = planner.next_step(project, performer.evidence, version=version)
                 if step is None or _far_enough(performer.evidence, step, until):
                     break
+                if step == vain:
+                    step = planner.unaffordable(project, performer.evidence, step)
                 observer.began(step)
+                before = performer.evidence.events
                 performer.perform(step, loop)
+                vain = step if performer.evidence.events == before else None
         finally:
             loop.run(performer.close())
     return performer.evidence
@@ -98,14 +104,29 @@ class _Performer:
         self._others: dict[str, Provider] = {}
         self.evidence = fold(ports.journal.events())
         self._purse = Purse(Caps.of(project), self.evidence, self._append)
-        self._selector = Selector(
-            project=project,
+        self._reader = Reader(
             evidence=self.evidence,
             retrieval=ports.retrieval,
             artifacts=ports.artifacts,
             purse=self._purse,
             record=self._append,
             progress=observer.progressed,
+        )
+        self._selector = Selector(
+            project=project,
+            evidence=self.evidence,
+            retrieval=ports.retrieval,
+            artifacts=ports.artifacts,
+            reader=self._reader,
+            record=self._append,
+        )
+        self._meanings = Meanings(
+            project=project,
+            evidence=self.evidence,
+            journal=ports.journal,
+            artifacts=ports.artifacts,
+            reader=self._reader,
+            record=self._append,
         )
 
     def perform(self, step: steps.Step, loop: asyncio.Runner) -> None:
@@ -137,8 +158,9 @@ class _Performer:
             raise
 
     async def close(self) -> None:
-        """Close the scorers, and every provider that was made."""
+        """Close the scorers, and every provider and embedder that was made."""
         await self._ports.scoring.close()
+        await self._reader.close()
         made = [] if self._provider is None else [self._provider]
         for provider in (*made, *self._others.values()):
             await provider.close()
@@ -156,6 +178,7 @@ class _Performer:
             progress=self._observer.progressed,
         )
         await evaluator.perform(calls, purpose=purpose)
+        await self._meanings.perform(calls)
         judging = Judging(
             project=self._project,
             evidence=self.evidence,

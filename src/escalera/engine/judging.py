@@ -66,8 +66,8 @@ class Judging:
         waiting = (call for call in calls if awaits(call.system, call.item, call.repeat))
         while some := [*islice(waiting, AT_ONCE)]:
             by_task: dict[str, list[Submitted]] = {}
-            for submitted in self._submitted(some):
-                by_task.setdefault(submitted.item.task, []).append(submitted)
+            for answer in submitted(self.journal, some):
+                by_task.setdefault(answer.item.task, []).append(answer)
             for task, answers in by_task.items():
                 panel = self.project.panel(self.project.task(task).scorer)
                 if panel is not None:
@@ -86,15 +86,6 @@ class Judging:
             tuple(talk.given for talk in some) if all(t.ended for t in some) else None
             for some in talks
         ]
-
-    def _submitted(self, calls: Sequence[Call]) -> Iterator[Submitted]:
-        """The answers to *calls*, with their texts."""
-        known = self.journal.bought([call.request_key for call in calls])
-        for call in calls:
-            text = rendering.answer(call.system.prompt, known[call.request_key].reply)
-            yield Submitted(
-                system=call.system.digest, item=call.item, repeat=call.repeat, answer=text
-            )
 
     def _score(
         self,
@@ -167,6 +158,14 @@ class Judging:
             self.record(new)
         for talk in talks:
             talk.hear(_heard(said))
+
+
+def submitted(journal: Journal, calls: Sequence[Call]) -> Iterator[Submitted]:
+    """The answers to *calls*, which are in the journal, with their texts."""
+    known = journal.bought([call.request_key for call in calls])
+    for call in calls:
+        text = rendering.answer(call.system.prompt, known[call.request_key].reply)
+        yield Submitted(system=call.system.digest, item=call.item, repeat=call.repeat, answer=text)
 
 
 # Below: private.

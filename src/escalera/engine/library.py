@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from escalera.domain.message import Query
 from escalera.domain.selection import Passage, Selection
 from escalera.domain.system import Material, Prompt
 from escalera.domain.task import Pool, Task
-from escalera.errors import EvidenceMissing
+from escalera.engine.reading import Kept
 from escalera.ports import Artifacts, Embedder, Retrieval, Search
 
 
@@ -38,13 +37,11 @@ class Library:
     ) -> None:
         self._tasks = tuple(tasks)
         self._retrieval = retrieval
-        self._artifacts = artifacts
-        self._embedded = embedded
+        self._kept = Kept(artifacts, embedded)
         self._searches: dict[str, Search] = {}
         self._matrices: dict[tuple[str, str], vectors.Vectors] = {}
         self._guards: dict[str, overlap.Twins | overlap.Copies] = {}
         self._embedders: dict[str, Embedder] = {}
-        self._stored = lru_cache(maxsize=64)(self._load)
 
     def choose(self, selection: Selection, item: Example) -> Choice:
         """The material for an item under test, without what is that item in disguise."""
@@ -108,7 +105,7 @@ class Library:
         if selection.method == "bm25":
             return self._search(pool)(text)
         if vector is None:
-            asked = self._vector(selection.revision, digest_of(text))
+            asked = self._kept.vector(selection.revision, digest_of(text))
         else:
             asked = vectors.from_files(vectors.to_files([vector]))[0]
         return vectors.nearest(self._matrix(selection, pool), asked)
@@ -125,23 +122,9 @@ class Library:
         found = self._matrices.get(key)
         if found is None:
             texts = [digest_of(choosing.searched(entry)) for entry in pool.entries.values()]
-            rows = [self._vector(selection.revision, text) for text in texts]
+            rows = [self._kept.vector(selection.revision, text) for text in texts]
             found = self._matrices[key] = np.stack(rows)
         return found
-
-    def _vector(self, revision: str, text: str) -> vectors.Vectors:
-        where = self._embedded.get((revision, text))
-        if where is None:
-            raise EvidenceMissing(
-                f"the embedding of the text {text[:12]} by the model {revision[:12]} is not in the "
-                "journal: climb again"
-            )
-        row: vectors.Vectors = self._stored(where.vectors)[where.row]
-        return row
-
-    def _load(self, artifact: str) -> vectors.Vectors:
-        folder = self._artifacts.path(artifact)
-        return vectors.from_files({f.name: f.read_bytes() for f in folder.iterdir()})
 
     def _guard(self, selection: Selection, pool: Pool) -> overlap.Twins | overlap.Copies:
         found = self._guards.get(pool.digest)

@@ -10,7 +10,7 @@ from escalera.core.evidence import Evidence
 from escalera.core.ladder import materials, rescoring
 from escalera.core.ladder.budgeting import Caps
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Call
+from escalera.core.ladder.steps import Call, Select
 from escalera.domain.dataset import Split
 from escalera.domain.event import Event
 from escalera.domain.project import Project
@@ -19,7 +19,9 @@ from escalera.domain.task import Task
 from escalera.engine import scoring
 from escalera.engine.evaluation import Evaluator
 from escalera.engine.judging import Judging
+from escalera.engine.meanings import Meanings
 from escalera.engine.purse import Purse
+from escalera.engine.reading import Reader
 from escalera.engine.selecting import Selector
 from escalera.engine.together import all_or_first_error
 from escalera.ports import Artifacts, Invalid, Journal, Progress, Provider, Retrieval, Scoring
@@ -71,14 +73,21 @@ class Measurement:
         self._means = means
         self.evidence = means.evidence
         self._purse = Purse(means.caps, means.evidence, self.record)
-        self._selector = Selector(
-            project=project,
+        self._reader = Reader(
             evidence=means.evidence,
             retrieval=means.retrieval,
             artifacts=means.artifacts,
             purse=self._purse,
             record=self.record,
             progress=means.progress,
+        )
+        self._selector = Selector(
+            project=project,
+            evidence=means.evidence,
+            retrieval=means.retrieval,
+            artifacts=means.artifacts,
+            reader=self._reader,
+            record=self.record,
         )
 
     def ask(self, calls: Iterable[Call]) -> None:
@@ -104,10 +113,16 @@ class Measurement:
             return calls
         shown = _Shown(self._project, self.evidence, calls)
         while (step := materials.due(self.evidence, shown.all())) is not None:
-            asyncio.run(self._selector.perform(step))
+            asyncio.run(self._choose(step))
             if self.evidence.chosen(step.selection, step.items[0]) is None:
                 break
         return shown
+
+    async def _choose(self, step: Select) -> None:
+        try:
+            await self._selector.perform(step)
+        finally:
+            await self._reader.close()
 
     def record(self, events: Sequence[Event]) -> None:
         """Append *events* to the journal, then to the evidence."""
@@ -128,8 +143,24 @@ class Measurement:
             )
         finally:
             await scorers.close()
+        if self._project.likenesses:
+            await self._compare(calls)
         if self._project.judges:
             await self._judge(calls)
+
+    async def _compare(self, calls: Iterable[Call]) -> None:
+        meanings = Meanings(
+            project=self._project,
+            evidence=self.evidence,
+            journal=self._means.journal,
+            artifacts=self._means.artifacts,
+            reader=self._reader,
+            record=self.record,
+        )
+        try:
+            await meanings.perform(calls)
+        finally:
+            await self._reader.close()
 
     async def _judge(self, calls: Iterable[Call]) -> None:
         made: dict[str, Provider] = {}

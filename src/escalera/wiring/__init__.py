@@ -104,7 +104,7 @@ class Installation:
     ) -> Means:
         """What a measurement of *routes* works with; `evidence` is that of the journal."""
         names = {branch.system.model for route in routes for branch in route.branches}
-        asked = [*self.project.graders, *map(self.base_model, names)]
+        asked = [*self.project.graders, *self.project.readers, *map(self.base_model, names)]
         for model in asked:
             _affordable(self.file, self.tables, model)
         if self.project.embedder is not None:
@@ -214,7 +214,9 @@ def install(file: Path) -> Installation:
     graders = _graders(file, tables)
     proposer = _named(file, tables, tables.climb.proposer)
     embedder = _named(file, tables, tables.climb.embedding, chats=False)
-    for asked in (model, *graders.values(), proposer, embedder):
+    compared = scorers.likenesses(file, tables)
+    readers = tuple({model.name: model for _, model in compared}.values())
+    for asked in (model, *graders.values(), *readers, proposer, embedder):
         _affordable(file, tables, asked)
     judges = {name: panels.panel(name, table, graders) for name, table in tables.judges.items()}
     tasks = tuple(
@@ -239,6 +241,8 @@ def install(file: Path) -> Installation:
         proposer=proposer,
         optimiser=policies.optimiser(tables),
         embedder=embedder,
+        likenesses=tuple(one for one, _ in compared),
+        readers=readers,
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
 

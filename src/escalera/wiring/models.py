@@ -10,13 +10,10 @@ from escalera.domain.identity import digest_of
 from escalera.domain.project import BaseModel, ModelPrice
 from escalera.edges.clock import SystemClock
 from escalera.edges.providers import model_files
-from escalera.edges.providers.embeddings import EmbeddingsHTTP
 from escalera.edges.providers.endpoint import Endpoint
 from escalera.edges.providers.openai_http import OpenAIHTTP
-from escalera.edges.scoring.binding import Embedder, Encoder
 from escalera.errors import MissingExtra, ProjectError
-from escalera.ports import Embedder as PricedEmbedder
-from escalera.ports import Provider
+from escalera.ports import Embedder, Provider
 from escalera.settings import project_file
 from escalera.settings.tables import ModelTable, PriceTable
 
@@ -51,25 +48,29 @@ def remote(name: str, table: ModelTable) -> Provider:
     return OpenAIHTTP(asked, clock=SystemClock(), price=price, concurrency=most)
 
 
-def embedder(file: Path, name: str, table: ModelTable) -> Embedder:
-    """A model that is asked for embeddings instead of answers."""
+def reader(file: Path, name: str, table: ModelTable) -> BaseModel:
+    """A model that is asked for embeddings instead of answers; one on this machine can be."""
     if table.local:
         require_local(f"the embedding model {name!r}")
-        revision = model_files.revision(folder(file, table), chats=False)
-        return Embedder(revision=revision, open=lambda: _sentence_model(file, table))
-    asked, most = _endpoint(name, table), table.concurrency
-    return Embedder(
-        revision=base_model(file, name, table).revision,
-        open=lambda: EmbeddingsHTTP(asked, clock=SystemClock(), concurrency=most),
+    return base_model(file, name, table, chats=False)
+
+
+def embedder(file: Path, model: BaseModel, table: ModelTable) -> Embedder:
+    """Who is asked for the embeddings of *model*, each call with its usage and its price."""
+    if not table.local:
+        from escalera.edges.providers.openai_embeddings import OpenAIEmbeddings
+
+        asked, most = _endpoint(model.name, table), table.concurrency
+        return OpenAIEmbeddings(asked, clock=SystemClock(), price=model.price, concurrency=most)
+    require_local(f"the embedding model {model.name!r}")
+    from escalera.edges.providers.local_embeddings import LocalEmbeddings
+
+    return LocalEmbeddings(
+        model=model,
+        folder=folder(file, table),
+        clock=SystemClock(),
+        threads=table.threads or cores(),
     )
-
-
-def priced_embedder(name: str, table: ModelTable) -> PricedEmbedder:
-    """An endpoint that is asked for embeddings, each call with its usage and its price."""
-    from escalera.edges.providers.openai_embeddings import OpenAIEmbeddings
-
-    price = _remote_price(table)
-    return OpenAIEmbeddings(_endpoint(name, table), clock=SystemClock(), price=price)
 
 
 def is_tiny(folder: Path) -> bool:
@@ -131,9 +132,3 @@ def _endpoint(name: str, table: ModelTable) -> Endpoint:
         api_key=key,
         allow_insecure=table.allow_insecure,
     )
-
-
-def _sentence_model(file: Path, table: ModelTable) -> Encoder:
-    from escalera.edges.providers.sentence_model import SentenceModel
-
-    return SentenceModel(folder(file, table))

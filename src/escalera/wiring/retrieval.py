@@ -8,22 +8,24 @@ from functools import lru_cache
 from pathlib import Path
 
 from escalera.domain.project import Project
-from escalera.edges.clock import SystemClock
 from escalera.ports import Count, Embedder, Retrieval, Search
 from escalera.settings.tables import ProjectFile
 from escalera.wiring import models
 
 
 def of(file: Path, tables: ProjectFile, project: Project) -> Retrieval:
-    """Search by words, the tokenizer of the project's model, and its model for embeddings."""
+    """Search by words, the tokenizer of the project's model, and its models for embeddings."""
+    chosen = () if project.embedder is None else (project.embedder,)
+    readers = {model.name: model for model in (*project.readers, *chosen)}
 
     @lru_cache(maxsize=8)
     def count(tokenizer: str) -> Count:
         return _counter(file, tables, project, tokenizer)
 
-    return Retrieval(
-        index=_index, count=count, embedder=lambda name: _embedder(file, tables, project, name)
-    )
+    def embedder(name: str) -> Embedder:
+        return models.embedder(file, readers[name], tables.models[name])
+
+    return Retrieval(index=_index, count=count, embedder=embedder)
 
 
 # Below: private.
@@ -46,18 +48,3 @@ def _counter(file: Path, tables: ProjectFile, project: Project, tokenizer: str) 
         if found is not None:
             return found
     return lambda text: len(text.encode())
-
-
-def _embedder(file: Path, tables: ProjectFile, project: Project, name: str) -> Embedder:
-    model, table = project.embedder, tables.models[name]
-    if model is None or not table.local:
-        return models.priced_embedder(name, table)
-    models.require_local(f"the embedding model {name!r}")
-    from escalera.edges.providers.local_embeddings import LocalEmbeddings
-
-    return LocalEmbeddings(
-        model=model,
-        folder=models.folder(file, table),
-        clock=SystemClock(),
-        threads=table.threads or models.cores(),
-    )

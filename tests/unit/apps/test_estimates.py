@@ -12,6 +12,7 @@ from scipy import stats
 from escalera import wiring
 from escalera.apps.estimates import Probe, estimates, measured
 from escalera.core.ladder import optimising, pricing, steps
+from escalera.domain.likeness import Likeness
 from escalera.domain.message import Message, Reply, Request, Usage
 from escalera.domain.optimiser import Optimiser
 from escalera.domain.project import RUNGS, BaseModel
@@ -66,6 +67,18 @@ def test_calls_cost_what_the_tried_ones_did(write):
         )  # fmt: skip
         assert entry.minutes == entry.calls * 0.5 / 60
         assert entry.training_minutes == 0.0
+
+
+def test_embeddings_of_answers_are_counted_and_not_priced(write):
+    """At the most one call for each answer; what it costs is not known from the calls tried."""
+    project = wiring.install(write() / "escalera.toml").project
+    scorers = {task.scorer for task in project.tasks}
+    compared = tuple(Likeness(scorer=one, model="e", weights="w") for one in scorers)
+    plain = estimates(project, PROBE)
+    for entry, before in zip(
+        estimates(replace(project, likenesses=compared), PROBE), plain, strict=True
+    ):
+        assert entry == replace(before, calls=2 * before.calls)
 
 
 def test_trainings_are_told_for_the_rungs_that_train(write):

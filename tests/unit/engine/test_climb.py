@@ -8,8 +8,13 @@ from dataclasses import replace
 import pytest
 
 from escalera.apps.report import document
+from escalera.core.evaluation.judge import WORDING
 from escalera.core.evidence import fold
 from escalera.domain.event import Decided, Failed, Observed, Trained
+from escalera.domain.judge import Judge, Panel, Scale
+from escalera.domain.likeness import Likeness
+from escalera.domain.message import Decoding
+from escalera.domain.project import BaseModel, Budget, ModelPrice
 from escalera.domain.training import TrainingRun
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import climb
@@ -25,6 +30,16 @@ from escalera.testing.scripted import Faults, ScriptedProvider
 ITEMS = {"train": 6, "search": 10, "confirm": 100}
 A, B = (playbook.task(name, items=ITEMS) for name in "ab")
 PROJECT = playbook.project(A, B)
+JUDGE = Judge(
+    kind="rubric",
+    model="judge",
+    revision="r",
+    rubric="Is right.",
+    scale=Scale(lowest=0, highest=4),
+    reference=True,
+    decoding=Decoding(max_tokens=50),
+    wording=WORDING,
+)
 
 
 class Killed(BaseException):
@@ -94,6 +109,7 @@ class World:
             clock=self,
             scoring=PureScoring(),
             provider=lambda: self._make("provider", self.provider),
+            other=lambda _: ScriptedProvider(self.answer),
             trainer=lambda: self._make("trainer", self.names),
             merger=lambda: self._make("merger", self.names),
             invalid=lambda *_: None,
@@ -181,6 +197,30 @@ def test_a_finished_climb_asks_for_nothing(whole, tmp_path):
     world, again = World(tmp_path), MemoryJournal(journal.events())
     assert run(world, again) == evidence
     assert world.made == {"provider": 0, "trainer": 0, "merger": 0}
+
+
+@pytest.mark.parametrize("dear", ["judge", "embeddings"])
+def test_a_climb_ends_when_only_the_scores_cannot_be_paid(tmp_path, dear):
+    """A cap that leaves room for answers, and for no grade or embedding of them."""
+    price = ModelPrice(prompt=10**9, completion=10**9)
+    scored = BaseModel(name="dear", revision="r", trainable=False, price=price)
+    if dear == "judge":
+        panel = Panel(name="j", judges=(replace(JUDGE, model="dear"),))
+        scorer, more = panel.scorer, {"judges": (panel,), "graders": (scored,)}
+    else:
+        likeness = Likeness(scorer='semantic {"model":"dear"}', model="dear", weights="r")
+        scorer, more = likeness.scorer, {"likenesses": (likeness,), "readers": (scored,)}
+    cheap = ModelPrice(prompt=1, completion=1)
+    budget = Budget(micro_dollars=5000)
+    priced = playbook.project(replace(A, scorer=scorer), price=cheap, budget=budget)
+    world, journal = World(tmp_path), MemoryJournal()
+    world.provider = ScriptedProvider(world.answer, unit=4, price=cheap)
+    evidence = run(world, journal, project=replace(priced, **more))
+    (stopped,) = evidence.stopped
+    assert stopped.reason == "budget"
+    assert world.provider.requests
+    assert evidence.spent.calls == len(world.provider.requests)
+    assert run(world, journal, project=replace(priced, **more)).stopped == [stopped]
 
 
 def test_an_absent_endpoint_is_recorded_and_raised(tmp_path):

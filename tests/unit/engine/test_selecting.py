@@ -15,8 +15,9 @@ from escalera.domain.project import BaseModel, Budget, ModelPrice
 from escalera.domain.selection import Embedded, Selected
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine.purse import Purse
-from escalera.engine.selecting import BATCH, Selector
-from escalera.errors import ProviderUnavailable
+from escalera.engine.reading import BATCH, Reader
+from escalera.engine.selecting import Selector
+from escalera.errors import ProviderUnavailable, RequestRejected
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 from escalera.testing.retrieval import WordVectors, retrieval
@@ -45,6 +46,15 @@ class Breaking(WordVectors):
         return await super().embed(texts)
 
 
+class Refusing(WordVectors):
+    """An embedder that will not read one of the texts."""
+
+    async def embed(self, texts):
+        if ITEMS[0].input in texts:
+            raise RequestRejected("too long", provider="e5")
+        return await super().embed(texts)
+
+
 class World:
     """A journal, a store and caps, which outlive a run."""
 
@@ -60,16 +70,24 @@ class World:
             for event in events:
                 evidence.apply(event)
 
-        selector = Selector(
-            project=self.project,
-            evidence=evidence,
+        shared = {"evidence": evidence, "artifacts": self.store, "record": record}
+        reader = Reader(
             retrieval=retrieval(embedder),
-            artifacts=self.store,
             purse=Purse(Caps.of(self.project), evidence, record),
-            record=record,
             progress=lambda *_: None,
+            **shared,
         )
-        asyncio.run(selector.perform(Select(selection=selection, items=items)))
+        selector = Selector(
+            project=self.project, retrieval=retrieval(embedder), reader=reader, **shared
+        )
+
+        async def work():
+            try:
+                await selector.perform(Select(selection=selection, items=items))
+            finally:
+                await reader.close()
+
+        asyncio.run(work())
         return evidence
 
 
@@ -127,6 +145,15 @@ def test_no_cap_is_exceeded(tmp_path, caps):
     longest = max(len(item.input) for item in TASK.examples)
     if "calls" not in caps:
         assert 620 - spent.prompt_tokens < longest + 8
+
+
+def test_without_a_text_nothing_is_chosen(tmp_path):
+    """The choice would be another: an endpoint that will not read one is told."""
+    world = World(tmp_path)
+    with pytest.raises(RequestRejected, match="too long"):
+        world.select(BY_VECTORS, embedder=Refusing())
+    assert sum(len(event.texts) for event in of(world.journal, Embedded)) == TEXTS - 1
+    assert of(world.journal, Selected) == []
 
 
 def test_equal_texts_are_one_text(tmp_path):

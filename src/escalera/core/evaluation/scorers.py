@@ -3,8 +3,8 @@
 A wrong reply scores 0. "Unscored" is something else: it means that no score can be given, for a
 reason that is kept (an empty target, a filtered reply), and it never counts as wrong.
 
-One file per family; this one names them. Scorers that need a library, a process or a model are
-kinds of `edges.scoring`.
+One file per family; this one names them. Scorers that need a library or a process are
+kinds of `edges.scoring`; what judges or embeddings score waits until the engine has asked for them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from escalera.core.evaluation import labels, limits, matching, rouge
+from escalera.domain import judge, likeness
 from escalera.domain.identity import canonical
-from escalera.domain.judge import AWAITING, PREFIX
 from escalera.domain.scoring import Score, Submission, unscored
 
 Refuses = Callable[[str, Any], str | None]
@@ -63,11 +63,15 @@ def settled(scorer: str, seen: Submission) -> Score | None:
     """The score that an answer has before its scorer is asked, or None.
 
     Of a filtered reply the model's answer is not known. Where a judge scores, the answer waits for
-    it.
+    it, and where meanings are compared, for their embeddings; an empty reply means nothing.
     """
     if seen.finish == "filtered":
         return unscored("the endpoint filtered the reply")
-    return unscored(AWAITING) if scorer.startswith(PREFIX) else None
+    if scorer.startswith(judge.PREFIX):
+        return unscored(judge.AWAITING)
+    if likeness.waits(scorer):
+        return unscored(likeness.AWAITING) if seen.reply.strip() else Score(value=0.0)
+    return None
 
 
 def score(kind: str, seen: Submission, options: Any = None) -> Score:

@@ -64,7 +64,7 @@ class Caps:
     def of(cls, project: Project) -> Caps:
         """The caps of a climb: one base model, judges, what writes prompts, what embeds texts."""
         others = (model for model in (project.proposer, project.embedder) if model is not None)
-        asked = (*project.graders, *others, project.model)
+        asked = (*project.graders, *project.readers, *others, project.model)
         return cls(budget=project.budget, prices={model.name: model.price for model in asked})
 
     @property

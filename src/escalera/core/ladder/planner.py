@@ -42,6 +42,15 @@ def next_step(project: Project, evidence: Evidence, *, version: str) -> Step | N
     return budgeting.stop(case, step)
 
 
+def unaffordable(project: Project, evidence: Evidence, step: Step) -> Step:
+    """The end of a climb whose *step* was performed in vain: a cap forbids its next call.
+
+    What judges and embeddings cost at the least depends on replies, which the evidence does not
+    hold; so this is known when it was tried.
+    """
+    return budgeting.stop(Case(project=project, evidence=evidence), step)
+
+
 def project_digest(project: Project) -> str:
     """What a journal commits to: tasks with items and order, bars, policy, model and levers."""
     return digest_of(project)

@@ -49,21 +49,24 @@ def price(
     """The price of at most *calls* more answers and of the trainings, at the rates seen so far.
 
     Where judges grade, what they took per answer is added, and their calls are counted: at most so
-    many turns for each grade.
+    many turns for each grade. Where embeddings are compared, at most one call for each answer is
+    counted; what it costs is not in the price.
 
     Minutes are of model time; they rest on clock readings, everything else does not. Trainings
     are timed at the rate of those that ran before, and the first at three times what reading its
     tokens takes (forward once, backward twice).
     """
     rates = _with_judges(_rates(case.evidence.answers.measures()), case)
-    grades = [case.project.grades(task.name) for task in case.project.tasks]
+    project, tasks = case.project, [task.name for task in case.project.tasks]
+    grades = [project.grades(task) for task in tasks]
+    most = max(judge.TURNS * project.grades(task) + project.reads(task) for task in tasks)
     training = sum(_training_tokens(case, recipe, rates) for recipe in recipes)
     teaching = training * _seconds_per_trained_token(case, rates)
     fewest = calls if fewest is None else min(fewest, calls)
     money = rates.micro_dollars
     return Priced(
         rung=rung,
-        calls=calls * (1 + judge.TURNS * max(grades)),
+        calls=calls * (1 + most),
         fewest_calls=fewest * (1 + min(grades)),
         prompt_tokens=round(calls * rates.prompt_tokens),
         completion_tokens=round(calls * rates.completion_tokens),

@@ -1,8 +1,9 @@
-"""Embeddings from a model folder: the mean of its last hidden states over the tokens of a text.
+"""Embeddings from a model folder: its last hidden states, pooled over the tokens of a text.
 
-Mean pooling is what sentence encoders are trained for (Reimers and Gurevych 2019, arXiv
-1908.10084); of a causal model it is a fair start where there is no encoder. Each text is read by
-itself, so a vector does not depend on what is read with it.
+The folder is what Sentence Transformers writes, and its own way of pooling is kept to; of a causal
+model, the mean is a fair start where there is no encoder. Each text is read by itself, so a vector
+does not depend on what is read with it. Weights are read from safetensors only, without remote
+code.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from typing import Any
 
 import torch
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 from escalera.domain.message import Embeddings, Usage
 from escalera.domain.project import BaseModel, ModelPrice
-from escalera.edges.providers import model_files
+from escalera.edges.providers import model_files, pooling
 from escalera.errors import InputError
 from escalera.ports import Clock
 
 LONGEST = 8192
-"""Tokens of a text that are read; the rest is cut off."""
+"""Tokens of a text that are read, or fewer as the model was trained; the rest is cut off."""
 
 
 class LocalEmbeddings:
@@ -32,6 +34,7 @@ class LocalEmbeddings:
 
     def __init__(self, *, model: BaseModel, folder: Path, clock: Clock, threads: int) -> None:
         model_files.check(folder, chats=False)
+        self._first = pooling.takes_first(folder)
         self._base = model
         self._folder = folder
         self._clock = clock
@@ -68,12 +71,14 @@ class LocalEmbeddings:
             return 0, (0.0,) * model.config.get_text_config().hidden_size
         with torch.inference_mode():
             states = model(input_ids=torch.tensor([tokens])).last_hidden_state[0]
-        return len(tokens), tuple(states.float().mean(dim=0).tolist())
+        pooled = states[0] if self._first else states.float().mean(dim=0)
+        return len(tokens), tuple(pooled.float().tolist())
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any, int]:
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
-            tokenizer = AutoTokenizer.from_pretrained(self._folder, trust_remote_code=False)
+            tokenizer: Any = AutoTokenizer.from_pretrained(self._folder, trust_remote_code=False)
             model: Any = AutoModel.from_pretrained(
                 self._folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
             )
@@ -83,7 +88,7 @@ class LocalEmbeddings:
                 "It must hold a model that Transformers knows without remote code."
             ) from error
         trained = getattr(model.config.get_text_config(), "max_position_embeddings", LONGEST)
-        return model.eval(), tokenizer, min(trained, LONGEST)
+        return model.eval(), tokenizer, min(trained, tokenizer.model_max_length, LONGEST)
 
 
 def _charge(usage: Usage, price: ModelPrice | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,34 +11,16 @@ from escalera.core.evaluation.scorers import Refuses
 from escalera.domain.scoring import Score, Submission
 
 
-class Encoder(Protocol):
-    """Turns texts into vectors."""
-
-    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """One vector per text, in order. Raises `ProviderError`."""
-
-    async def close(self) -> None:
-        """Release what is held; called once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Embedder:
-    """A model that turns texts into vectors: what identifies it, and how it is opened."""
-
-    revision: str
-    open: Callable[[], Encoder]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What scorers are made with: the project's folder, and its models by name.
+    """What scorers are made with: the project's folder, and what identifies its models by name.
 
-    `embedder` raises `BadOption` for a name that the project file does not know, and the error of
-    the model for one that cannot be used.
+    `embeds` gives the revision of a model that makes embeddings; it raises `BadOption` for a name
+    that the project file does not know, and the error of the model for one that cannot be used.
     """
 
     folder: Path
-    embedder: Callable[[str], Embedder]
+    embeds: Callable[[str], str]
 
 
 class Scorer(Protocol):
@@ -67,11 +49,11 @@ class Kind:
 
     The fields of the dataclass `options` are the keys of its table. `prepare` checks what the
     options name, before anything is spent, and returns its digest: another digest is another
-    scorer. `open` makes the scorer, when it is first needed. `refuses` says what is wrong with a
-    target.
+    scorer. `open` makes the scorer, when it is first needed; None where answers wait for what the
+    engine buys (`core.evaluation.scorers.settled`). `refuses` says what is wrong with a target.
     """
 
     options: type
-    open: Callable[[Any, Means], Scorer]
+    open: Callable[[Any, Means], Scorer] | None = None
     prepare: Callable[[Any, Means], str] = nothing
     refuses: Refuses = accepts

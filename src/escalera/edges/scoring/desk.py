@@ -60,9 +60,12 @@ class Desk:
         if chosen.kind in SCORERS:
             return [scorers.score(chosen.kind, answer, chosen.options) for answer in answers]
         if scorer not in self._open:
-            self._open[scorer] = KINDS[chosen.kind].open(chosen.options, self._means)
-        made = self._open[scorer]
-        return await asyncio.gather(*(self._one(scorer, made, answer) for answer in answers))
+            made = KINDS[chosen.kind].open
+            if made is None:
+                raise LookupError(f"answers to {scorer!r} wait for the engine: it scores them")
+            self._open[scorer] = made(chosen.options, self._means)
+        asked = self._open[scorer]
+        return await asyncio.gather(*(self._one(scorer, asked, answer) for answer in answers))
 
     async def close(self) -> None:
         """End whatever processes were started."""

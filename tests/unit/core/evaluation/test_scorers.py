@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from escalera.core.evaluation import labels, limits, rouge, scorers
 from escalera.core.evaluation.scorers import SCORERS, NoOptions, identity, score
+from escalera.domain import judge, likeness
 from escalera.domain.dataset import Example
 from escalera.domain.scoring import Submission
 
@@ -45,6 +46,16 @@ def test_a_filtered_reply_is_unscored(kind):
     found = score(kind, seen("{}", "{}", finish="filtered"), OPTIONS.get(kind))
     assert found.value is None
     assert "filtered" in found.reason
+
+
+def test_what_others_score_waits():
+    """For a judge or for embeddings, each with its reason; an empty reply means nothing."""
+    meaning, judged = 'semantic {"model":"e"}', "judge:kind@ab"
+    reasons = {scorers.settled(name, seen("yes", "yes")).reason for name in (meaning, judged)}
+    assert reasons == {judge.AWAITING, likeness.AWAITING}
+    assert scorers.settled(meaning, seen(" \n", "yes")).value == 0.0
+    assert "filtered" in scorers.settled(meaning, seen("yes", "yes", finish="filtered")).reason
+    assert scorers.settled("exact", seen("yes", "yes")) is None
 
 
 def test_a_scorer_that_can_only_be_named_is_filed_under_its_name():

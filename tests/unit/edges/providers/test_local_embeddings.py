@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,34 @@ def test_a_vector_is_the_mean_of_the_last_hidden_states(folder):
 def test_a_vector_does_not_depend_on_what_is_read_with_it(folder):
     """So that it is the same after a restart with other batches."""
     assert embed(folder, *TEXTS).vectors[1] == embed(folder, TEXTS[1]).vectors[0]
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    """A copy of the folder to write to."""
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+def test_the_first_token_where_the_folder_says_so(folder, copied):
+    """As Sentence Transformers writes it."""
+    (copied / "1_Pooling").mkdir()
+    said = {"word_embedding_dimension": 32, "pooling_mode_cls_token": True}
+    (copied / "1_Pooling" / "config.json").write_text(json.dumps(said))
+    tokens = AutoTokenizer.from_pretrained(folder)("late parcel")["input_ids"]
+    with torch.inference_mode():
+        states = AutoModel.from_pretrained(folder)(input_ids=torch.tensor([tokens]))
+    (found,) = embed(copied, "late parcel").vectors
+    assert found == pytest.approx(states.last_hidden_state[0, 0].tolist(), abs=1e-6)
+
+
+def test_what_is_longer_than_the_model_was_trained_for_is_cut(folder, copied):
+    """Its tokenizer may know a shorter length than its positions say."""
+    settings = json.loads((copied / "tokenizer_config.json").read_text())
+    (copied / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 4}))
+    long, longer = "hello there you late", "hello there you late parcel hello parcel"
+    cut, more = embed(copied, long, longer).vectors, embed(folder, long, longer).vectors
+    assert cut[0] == cut[1]
+    assert more[0] != more[1]
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path):

@@ -18,11 +18,11 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.embedder = lambda name: 1 / 0
+        self.embeds = lambda name: 1 / 0
 
     @property
     def means(self) -> Means:
-        return Means(folder=self.folder, embedder=self.embedder)
+        return Means(folder=self.folder, embeds=self.embeds)
 
     def chosen(self, kind, options):
         return choose(kind, options, self.means)
