@@ -165,6 +165,30 @@ def test_active_labels_cover() -> None:
     assert missed / runs <= limit(0.05, runs)
 
 
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.4])
+def test_unequal_chances_cover_beside_a_useless_judge(share: float) -> None:
+    """Where the judge calls a tie a label is eight times as likely; they count for 30 equal ones.
+
+    At least 94 % of 95 % intervals of the difference cover 0; with a t on labels - 1 degrees of
+    freedom it was down to 93.1 % (share 0.4, 6,000 runs).
+    """
+    runs, missed, items = 4000, 0, 419
+    rng = np.random.default_rng(23)
+    for _ in range(runs):
+        truth = np.where(rng.random(items) < 0.5, 1.0, -1.0)
+        tie = rng.random(items) < share
+        says = np.where(tie, 0.0, np.where(rng.random(items) < 0.5, 1.0, -1.0))
+        times = np.where(tie, 8.0, 1.0)
+        kish = times.mean() * (1.0 / times).mean()
+        chance = np.minimum(1.0, 30.0 * kish * times / times.sum())
+        drawn = rng.random(items) < chance
+        human = [float(t) if d else None for t, d in zip(truth, drawn, strict=True)]
+        found = ppi.difference(says, human, probabilities=chance).interval
+        missed += not found.lower <= 0.0 <= found.upper
+    print(f"coverage {1 - missed / runs:.4f}")
+    assert missed / runs <= 0.06
+
+
 @pytest.mark.parametrize("kappa", [0.2, 0.6, 0.9])
 @pytest.mark.parametrize(
     ("share", "n", "allowance"),

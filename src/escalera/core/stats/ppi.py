@@ -8,13 +8,16 @@ unlabelled, is the slope of y on f: the two-phase regression estimator (Cochran 
 
 Labels must be drawn at random, or with known probabilities p_i, never chosen by how the answers
 look. The latter weigh 1/p_i (active inference: Zrnic and Candes 2024, arXiv 2403.03208), here as a
-ratio of weighted sums (Hajek 1971), which does not pay for the random number of labels.
+ratio of weighted sums (Hajek 1971), which does not pay for the random number of labels. Of labels
+with unequal weights few make most of the variance, so that it is estimated on fewer degrees of
+freedom than there are labels: those of `_Data.freedom`.
 
 Four cases:
 
 jackknife        every cluster is left out once and lambda found anew, labelled and unlabelled
-                 clusters being two strata (Rao and Sitter 1995); t on labelled clusters - 1. This
-                 pays for having estimated lambda, so no cross-fitting is needed.
+                 clusters being two strata (Rao and Sitter 1995); t on labelled clusters - 1 where
+                 weights are equal. This pays for having estimated lambda, so no cross-fitting is
+                 needed.
 adjusted         labels or residuals nearly all tie (`Estimate.fragile`), or weights are unequal:
                  two labels that contradict the judge, one each way, are added to the error (Bonett
                  and Price 2012), for such may well be among those not drawn.
@@ -135,6 +138,22 @@ class _Data:
     def kish(self) -> float:
         """How many times unequal weights multiply the variance (Kish 1965), 1 when equal."""
         return max(1.0, len(self.w) * float((self.w**2).sum()) / float(self.w.sum()) ** 2)
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the labelled part: labelled clusters - 1 where weights are equal.
+
+        Its variance is estimated by sum w^2 e^2. With normal residuals e of equal variance s^2 that
+        sum has mean s^2 sum w^2 and variance 2 s^4 sum w^4; the chi-square with both moments has
+        2 mean^2 / variance = (sum w^2)^2 / sum w^4 degrees of freedom (Satterthwaite 1946), less
+        one for the centre. The weight of a cluster is the root mean square of those of its labels.
+        At least 1, as of two clusters.
+        """
+        labels = np.bincount(self.cluster_labelled)
+        sums = np.bincount(self.cluster_labelled, weights=self.w**2)
+        squares = sums[labels > 0] / labels[labels > 0]
+        moments = float(squares.sum()) ** 2 / float((squares**2).sum())
+        return max(1.0, min(moments, float(len(squares))) - 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +281,7 @@ def _interval(
 
 
 def _critical(data: _Data, alpha: float) -> float:
-    return distributions.student_t_isf(0.5 * alpha, data.labelled_clusters - 1)
+    return distributions.student_t_isf(0.5 * alpha, data.freedom)
 
 
 def _cluster_effect(data: _Data, fit: _Fit) -> float:

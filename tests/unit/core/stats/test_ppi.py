@@ -162,11 +162,51 @@ def test_post_stratified_by_hand() -> None:
     w = 26 / 40
     variance = w**2 * p_1 * (1 - p_1) / (m_1 + 1) + (1 - w) ** 2 * p_0 * (1 - p_0) / (m_0 + 1)
     variance += (p_1 - p_0) ** 2 * w * (1 - w) / 39
-    half = scipy.stats.t.ppf(0.975, 9) * math.sqrt(variance)
+    freedom = (5 * 4 + 5 * 1) ** 2 / (5 * 16 + 5 * 1) - 1
+    half = scipy.stats.t.ppf(0.975, freedom) * math.sqrt(variance)
     centre = w * p_1 + (1 - w) * p_0
     assert found.method == "post-stratified"
     assert found.lower == pytest.approx(centre - half)
     assert found.upper == pytest.approx(min(1.0, centre + half))
+
+
+def test_few_heavy_labels_leave_few_degrees_of_freedom() -> None:
+    """Of 40 labels, 10 weigh four times as much: a t on 12.9 degrees, by moments and by hand.
+
+    A sum of squares of normals with these weights is that chi-square's in mean and variance.
+    """
+    judge, human = sample(7, 40, 400)
+    given = [i for i, y in enumerate(human) if y is not None]
+    chance = np.full(400, 0.4)
+    chance[given[:10]] = 0.1
+    w2 = np.array([16.0] * 10 + [1.0] * 30)
+    freedom = w2.sum() ** 2 / (w2**2).sum() - 1
+    assert freedom == pytest.approx(12.94, abs=0.01)
+    draws = np.random.default_rng(8).standard_normal((100_000, 40)) ** 2 @ w2
+    assert 2 * draws.mean() ** 2 / draws.var() == pytest.approx(freedom + 1, rel=0.03)
+    wide, narrow = (
+        ppi.mean(judge, human, probabilities=chance, alpha=alpha).interval for alpha in (0.05, 0.2)
+    )
+    expected = scipy.stats.t.ppf(0.975, freedom) / scipy.stats.t.ppf(0.9, freedom)
+    found = (wide.upper - wide.lower) / (narrow.upper - narrow.lower)
+    assert found == pytest.approx(expected, rel=1e-9)
+    two = ppi.mean([0.5, 0.6, 0.7], [0.4, 0.6, None], probabilities=[1.0, 1e-9, 1.0]).interval
+    assert (two.lower, two.upper) == (0.0, 1.0)
+
+
+def test_equal_chances_are_a_t_on_all_labelled_clusters() -> None:
+    """Whatever the chance is, and however many labels a cluster has."""
+    judge, human = sample(9, 30, 200)
+    clusters = [i // 3 for i in range(200)]
+    count = len({c for c, y in zip(clusters, human, strict=True) if y is not None})
+    same = [0.3] * 200
+    wide, narrow = (
+        ppi.mean(judge, human, clusters, probabilities=same, alpha=alpha).interval
+        for alpha in (0.05, 0.2)
+    )
+    expected = scipy.stats.t.ppf(0.975, count - 1) / scipy.stats.t.ppf(0.9, count - 1)
+    found = (wide.upper - wide.lower) / (narrow.upper - narrow.lower)
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_labels_of_one_customer_count_as_one() -> None:
