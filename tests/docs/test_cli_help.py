@@ -18,8 +18,10 @@ import pytest
 import escalera
 from escalera import domain, ports
 from escalera.apps.cli import main
+from escalera.apps.compared import Comparison
+from escalera.apps.decision import Decision
 from escalera.apps.report.document import EXIT_CODES
-from escalera.apps.workspace import Comparison, Decision, Workspace
+from escalera.apps.workspace import Workspace
 from escalera.core.ladder import steps
 from escalera.edges.scores.columns import COLUMNS
 from escalera.edges.scores.reading import READERS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +54,31 @@ def test_it_shows_figures_and_buys_nothing_twice(folder: Path, provider: Scripte
     (system,) = again["systems"]
     assert system["figure"]["n"] + system["unscored"] == 100
     assert escalera("climb", "-p", str(folder)).returncode in (0, 3, 4)
+
+
+def test_it_loads_what_it_needs(folder: Path) -> None:
+    """Most of the memory of a run is modules: none of those that other verbs need."""
+    others = (
+        "escalera.apps.compared",
+        "escalera.apps.report.document",
+        "escalera.core.ladder.planner",
+        "escalera.engine.climb",
+        "html.entities",
+        "importlib.metadata",
+        "jinja2",
+        "xml.etree",
+        "zipfile",
+    )
+    program = (
+        "import sys\nfrom escalera.apps.cli.main import run\n"
+        f"assert run(['eval', '-p', {str(folder)!r}, '--json']) == 0\n"
+        f"print('LOADED', [name for name in {others!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("LOADED []\n")
+    assert json.loads(done.stdout.rpartition("LOADED")[0])["systems"][0]["figure"]["n"] == 99
 
 
 def test_what_the_endpoint_refuses_is_missing_and_not_wrong(

@@ -3,13 +3,13 @@ it."""
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
+from escalera.apps import notebook
 from escalera.core.evaluation import compare, outlay
 from escalera.core.evaluation.contrast import (
     EXIT_CODES,
@@ -100,10 +100,9 @@ class Comparison:
         return "\n".join([f"{self._title()}: {_WORDS[self.gate]}", *lines])
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<li>{html.escape(line)}</li>" for line in self._lines())
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self._remarks())
-        title = html.escape(f"{self._title()}: {_WORDS[self.gate]}")
-        return f"<p><strong>{title}</strong></p><ul>{rows}</ul>{notes}"
+        notes = "".join(f"<p>{notebook.escaped(note)}</p>" for note in self._remarks())
+        title = notebook.escaped(f"{self._title()}: {_WORDS[self.gate]}")
+        return f"<p><strong>{title}</strong></p>{notebook.listed(self._lines())}{notes}"
 
     def document(self) -> dict[str, Any]:
         """Everything as plain data."""

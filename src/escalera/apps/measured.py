@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+from escalera.apps import notebook
 from escalera.apps.report import numerals
 from escalera.core.answers import Answer
 from escalera.core.evaluation import compare, correction
@@ -48,11 +48,7 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         head, *rows = self._cells()
-        lines = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
-        titles = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        body = "".join(f"<tr>{line}</tr>" for line in lines)
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes())
-        return f"<table><tr>{titles}</tr>{body}</table><ul>{notes}</ul>"
+        return notebook.table(head, rows) + notebook.listed(self.notes())
 
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before the figures are believed."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from escalera.apps import notebook
 from escalera.apps.report import numerals
 from escalera.core.evaluation import placebo
 from escalera.core.evaluation.placebo import Answers, Claims, Placebo, Rules, Settings
 from escalera.core.evidence import Evidence
+from escalera.core.ladder import race
 from escalera.domain.dataset import Split
+from escalera.domain.project import Policy
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.engine.measuring import Wanted
@@ -67,7 +69,7 @@ class Trials:
         return "\n\n".join("\n".join(self._lines(trial)) for trial in self.trials)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return f"<pre>{notebook.escaped(str(self))}</pre>"
 
     def _lines(self, trial: Trial) -> list[str]:
         found, title = trial.found, f"{self.system} on {trial.task}"
@@ -106,16 +108,27 @@ def require_items(tasks: Sequence[Task]) -> None:
                 )
 
 
+def rules(policy: Policy) -> Rules:
+    """How Escalera chooses in a project with this policy."""
+    return Rules(
+        race_calls=race.CALLS_PER_ENTRANT,
+        alpha=policy.alpha,
+        looks=policy.looks,
+        spending=policy.spending,
+    )
+
+
 def trial(
     task: Task,
     route: Route,
     evidence: Evidence,
     *,
     repeats: int,
-    settings: Settings,
+    settings: Settings | None = None,
     rules: Rules,
 ) -> Trial:
     """The placebo of *route* on one task, from what the evidence holds."""
+    settings = settings or Settings()
     search, confirm = (_read(task, split, route, evidence, repeats) for split in SPLITS)
     enough = min(len(search.answers.scores), len(confirm.answers.scores)) >= FEWEST
     return Trial(

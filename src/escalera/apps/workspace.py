@@ -1,45 +1,39 @@
 """The verbs of the command line as a small typed library: `escalera.load(path)` and on from there.
 
-Synchronous on the outside. The command line is a thin layer over this module.
+Synchronous on the outside. The command line is a thin layer over this module. What one verb needs
+and another does not is imported by it: most of the memory of a small run is modules.
 """
 
 from __future__ import annotations
 
 import json
 from contextlib import closing
-from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from escalera import wiring
-from escalera.apps import answered, calibrated, compared, measured, placebo, prompts, trying
-from escalera.apps.calibrated import Calibrated
-from escalera.apps.compared import Comparison
-from escalera.apps.decision import Decision, Reached, reached
-from escalera.apps.measured import Evaluation
-from escalera.apps.placebo import Trials
-from escalera.apps.prompts import PromptVersion
-from escalera.apps.report import document as documents
-from escalera.apps.score_files import CHOICE, of_tables
-from escalera.apps.trying import Trial
-from escalera.core.evaluation.placebo import Rules, Settings
 from escalera.core.evidence import Evidence, fold
-from escalera.core.ladder import naming, race
 from escalera.domain.dataset import Split
 from escalera.domain.project import Project, RungName
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.domain.verdict import Mode
-from escalera.engine import calibrating, climb, comparing, continuing, measuring
-from escalera.engine.continuing import Pair
-from escalera.engine.measuring import Wanted
 from escalera.engine.observer import Observer, Quiet
-from escalera.engine.serve import Desk
 from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Progress
 
-VERSION = installed_version("escalera")
+if TYPE_CHECKING:
+    from escalera.apps.calibrated import Calibrated
+    from escalera.apps.compared import Comparison
+    from escalera.apps.decision import Decision, Reached
+    from escalera.apps.measured import Evaluation
+    from escalera.apps.placebo import Trials
+    from escalera.apps.prompts import PromptVersion
+    from escalera.apps.trying import Trial
+    from escalera.core.evaluation.placebo import Settings
+    from escalera.engine.measuring import Wanted
+    from escalera.engine.serve import Desk
 
 
 class Workspace:
@@ -60,40 +54,21 @@ class Workspace:
 
     def climb(self, *, observer: Observer | None = None) -> Decision:
         """Climb from whatever is known to a decision; continues a climb that was interrupted."""
-        journal = self._installation.journal()
-        try:
-            evidence = climb.run(
-                self.project,
-                ports=self._installation.ports(journal),
-                observer=observer or Quiet(),
-                version=VERSION,
-            )
-            return self._decision(evidence, journal.head)
-        finally:
-            journal.close()
+        return self._decision(*self._climbed(observer))
 
     def climb_until(self, rung: RungName, *, observer: Observer | None = None) -> Reached:
         """Climb no further than *rung*, and say how it ended; `climb` goes on from there.
 
         Raises `InputError` for a rung that the project does not allow.
         """
+        from escalera.apps.decision import reached
+
         allowed = self.project.policy.rungs
         if rung not in allowed:
             raise InputError(
                 f"the rung {rung!r} is not climbed here: the project allows {', '.join(allowed)}"
             )
-        journal = self._installation.journal()
-        try:
-            evidence = climb.run(
-                self.project,
-                ports=self._installation.ports(journal),
-                observer=observer or Quiet(),
-                version=VERSION,
-                until=rung,
-            )
-        finally:
-            journal.close()
-        return reached(rung, evidence)
+        return reached(rung, self._climbed(observer, until=rung)[0])
 
     @property
     def decision(self) -> Decision:
@@ -107,6 +82,8 @@ class Workspace:
 
     def prompts(self) -> tuple[PromptVersion, ...]:
         """Every version of every prompt that was tried, with its parent and what is known of it."""
+        from escalera.apps import prompts
+
         return prompts.history(self.project, self.evidence())
 
     def tasks(self, *names: str) -> tuple[Task, ...]:
@@ -125,7 +102,10 @@ class Workspace:
         Names are those of `core.ladder.naming`; without any, the base model. `wanted` says which
         tasks, split, items and repeats; without it, all `confirm` items of all tasks.
         """
-        wanted = wanted or Wanted(tasks=self.project.tasks, split="confirm")
+        from escalera.apps import measured
+        from escalera.engine import measuring
+
+        wanted = wanted or measuring.Wanted(tasks=self.project.tasks, split="confirm")
         names = systems or (self.project.model.name,)
         journal = self._installation.journal()
         try:
@@ -152,6 +132,8 @@ class Workspace:
         The one before is that of the file *against*, or what the climb put forward last. Buys only
         what the journal does not hold. Raises `EvidenceMissing` where a cap is reached before.
         """
+        from escalera.apps import trying
+
         (wanted,) = self.tasks(task)
         return trying.run(self._installation, wanted, file, against, items, progress)
 
@@ -170,33 +152,21 @@ class Workspace:
         journal does not hold them. Without a name: the base model; without tasks: all. Raises
         `InputError` for an unknown name, or a task that holds too few items.
         """
+        from escalera.apps import placebo
+        from escalera.engine.measuring import Wanted
+
         name, chosen = system or self.project.model.name, tasks or self.project.tasks
         placebo.require_items(chosen)
         for split in placebo.SPLITS:
             wanted = Wanted(tasks=chosen, split=split, repeats=repeats)
             self.evaluate(name, wanted=wanted, progress=progress)
         evidence = self.evidence()
-        route, policy = self._route(name, evidence), self.project.policy
-        rules = Rules(
-            race_calls=race.CALLS_PER_ENTRANT,
-            alpha=policy.alpha,
-            looks=policy.looks,
-            spending=policy.spending,
+        route, rules = self._route(name, evidence), placebo.rules(self.project.policy)
+        trials = (
+            placebo.trial(task, route, evidence, repeats=repeats, settings=settings, rules=rules)
+            for task in chosen
         )
-        return Trials(
-            system=name,
-            trials=tuple(
-                placebo.trial(
-                    task,
-                    route,
-                    evidence,
-                    repeats=repeats,
-                    settings=settings or Settings(),
-                    rules=rules,
-                )
-                for task in chosen
-            ),
-        )
+        return placebo.Trials(system=name, trials=tuple(trials))
 
     def compare(
         self,
@@ -214,6 +184,9 @@ class Workspace:
         the modes "anytime" and "finite" it may be read at any time, bought or not, and with `buy`
         it ends with the batch that settles it. Such a reading is recorded: it spends alpha.
         """
+        from escalera.apps import compared
+        from escalera.engine import comparing, continuing
+
         if mode == "group-sequential" and not buy:
             evidence = self.evidence()
             routes = {name: self._route(name, evidence) for name in (candidate, incumbent)}
@@ -229,7 +202,7 @@ class Workspace:
             if mode == "group-sequential":
                 found = comparing.run(self.project, self.project.tasks, left, right, means)
             else:
-                pair = Pair(candidate=left, incumbent=right, mode=mode)
+                pair = continuing.Pair(candidate=left, incumbent=right, mode=mode)
                 found = continuing.run(self.project, pair, means, buy=buy)
         finally:
             journal.close()
@@ -242,6 +215,9 @@ class Workspace:
 
         Raises `EvidenceMissing` without a label.
         """
+        from escalera.apps import calibrated
+        from escalera.engine import calibrating
+
         panel = calibrated.panel_of(self.project, name)
         with closing(self._installation.journal()) as journal:
             evidence, told = fold(journal.events()), progress or Quiet().progressed
@@ -254,6 +230,9 @@ class Workspace:
 
         Without a system: what is served. Raises `EvidenceMissing` where they answered nothing.
         """
+        from escalera.apps import calibrated
+        from escalera.engine import calibrating
+
         panel = calibrated.panel_of(self.project, name)
 
         def routes(evidence: Evidence) -> list[Route]:
@@ -276,12 +255,16 @@ class Workspace:
 
     def scores(self) -> ScoreTable:
         """Every answer in the journal as a row of scores; systems by the first of their digest."""
+        from escalera.apps import answered
+
         self._require_journal()
         with closing(self._installation.journal()) as journal:
             return answered.table(journal, source=f"the journal of {self.project.name!r}")
 
     def desk(self) -> Desk:
         """What `serve` and `chat` answer with: the decided system, and the base models."""
+        from escalera.engine.serve import Desk
+
         decision, evidence = self.decision, self.evidence()
         digest = decision.document["verdict"]["route"]
         if digest is None:
@@ -297,7 +280,25 @@ class Workspace:
             chooser=self._installation.library(evidence),
         )
 
+    def _climbed(
+        self, observer: Observer | None, *, until: RungName | None = None
+    ) -> tuple[Evidence, str]:
+        """The evidence when the climb has ended, and the hash of the journal's last event."""
+        from escalera.engine import climb
+
+        with closing(self._installation.journal()) as journal:
+            evidence = climb.run(
+                self.project,
+                ports=self._installation.ports(journal),
+                observer=observer or Quiet(),
+                version=version(),
+                until=until,
+            )
+            return evidence, journal.head
+
     def _route(self, name: str, evidence: Evidence) -> Route:
+        from escalera.core.ladder import naming
+
         models = naming.Models(
             names=tuple(self._installation.tables.models), find=self._installation.base_model
         )
@@ -318,8 +319,18 @@ class Workspace:
             journal.close()
 
     def _decision(self, evidence: Evidence, head: str) -> Decision:
-        built = documents.build(self.project, evidence, version=VERSION, head=head)
+        from escalera.apps.decision import Decision
+        from escalera.apps.report import document as documents
+
+        built = documents.build(self.project, evidence, version=version(), head=head)
         return Decision(document=built)
+
+
+def version() -> str:
+    """The version of Escalera that is installed."""
+    from importlib.metadata import version as installed
+
+    return installed("escalera")
 
 
 def load(path: str | Path = "escalera.toml") -> Workspace:
@@ -347,6 +358,8 @@ def compare_files(
     Read once; in the mode "anytime" the verdict holds whenever files are read that still grow, in
     "finite" it is about the items of these files alone.
     """
+    from escalera.apps.score_files import CHOICE, of_tables
+
     tables = [
         (name, wiring.read_scores(Path(name.partition(CHOICE)[0]), format=format))
         for name in (candidate, incumbent)
@@ -373,5 +386,8 @@ def write_text(file: Path, text: str) -> None:
 
 def as_json(document: dict[str, Any], *, clocks: bool = True) -> str:
     """The report as JSON with sorted keys; without clock readings, equal climbs are equal bytes."""
-    shown = document if clocks else documents.without_clocks(document)
-    return json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False)
+    if not clocks:
+        from escalera.apps.report.document import without_clocks
+
+        document = without_clocks(document)
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)

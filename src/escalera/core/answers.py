@@ -229,11 +229,11 @@ class _Names(dict[str, int]):
         return self._texts[number]
 
 
-_HALF = 32
-"""Digits of a digest that tell items apart: 128 bits."""
+_HALF = 30
+"""Digits of a digest that tell items apart: 120 bits. With one byte more, memory takes 16 more."""
 
 
 def _key(item: str, repeat: int) -> bytes:
-    """Half of an item's digest (128 bits), and the repeat where there are several."""
+    """Half of an item's digest, and the repeat where there are several."""
     half = bytes.fromhex(item[:_HALF])
     return half + repeat.to_bytes(4) if repeat else half

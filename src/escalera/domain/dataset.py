@@ -156,7 +156,7 @@ class _Store:
 
     def __init__(self) -> None:
         self._texts = bytearray()
-        self._ends = array("Q", [0])
+        self._ends = array("I", [0])
         self._alone = bytearray()  # whether the cluster has the example's name
         self._digests = bytearray()
         self._kinds: dict[tuple[str, Split], int] = {}
@@ -172,13 +172,20 @@ class _Store:
         cluster = "" if alone else example.cluster
         for text in (example.id, example.input, example.target, cluster, _packed(example)):
             self._texts += text.encode()
-            self._ends.append(len(self._texts))
+            self._end(len(self._texts))
         self._digests += bytes.fromhex(example.digest)
         kind = (example.task, example.split)
         if kind not in self._kinds:
             self._kinds[kind] = len(self._known)
             self._known.append(kind)
         self._kind.append(self._kinds[kind])
+
+    def _end(self, at: int) -> None:
+        try:
+            self._ends.append(at)
+        except OverflowError:  # more than four gigabytes of text
+            self._ends = array("Q", self._ends)
+            self._ends.append(at)
 
     def example(self, n: int) -> Example:
         task, split = self._known[self._kind[n]]

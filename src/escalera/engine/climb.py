@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import budgeting, planner, steps
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.case import Case
 from escalera.domain.event import Event, Failed
 from escalera.domain.identity import digest_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import materials, rescoring
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call, Select
 from escalera.domain.dataset import Split

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder.budgeting import NOTHING, Caps, Cost
+from escalera.core.ladder.caps import NOTHING, Caps, Cost
 from escalera.core.ladder.steps import Call
 from escalera.domain.event import Reserved
 

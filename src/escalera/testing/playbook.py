@@ -14,7 +14,7 @@ from typing import TypeVar
 from escalera.core.evaluation import scorers
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import materials, planner, rescoring, steps
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Call, Step
 from escalera.core.prompts import choosing, overlap
 from escalera.domain.dataset import Example, Examples, Split

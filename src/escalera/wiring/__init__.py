@@ -1,7 +1,8 @@
 """The composition root: the one module that knows both the engine and the edges.
 
 Edges receive plain values from the project file. Heavy ones (torch, transformers) are imported
-when they are first needed, so that reading, reporting and remote models never load them.
+when they are first needed, so that reading, reporting and remote models never load them; and so is
+what only some commands need.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning import effort
-from escalera.core.ladder import showing
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.domain.levers import Engine
 from escalera.domain.project import BaseModel, Project
 from escalera.domain.scores import ScoreTable
@@ -25,21 +25,19 @@ from escalera.edges.artifacts import FolderArtifacts
 from escalera.edges.clock import SystemClock
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.edges.scoring.desk import OPTIONS
-from escalera.engine import making
-from escalera.engine.climb import Ports
-from escalera.engine.contracts import Repairing
-from escalera.engine.library import Library
-from escalera.engine.measuring import Means
-from escalera.engine.serve import Served
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Merger, Progress, Provider, Retrieval, Scoring, Trainer
-from escalera.settings import panels, policies, project_file, prompt_file
+from escalera.settings import panels, policies, project_file
 from escalera.settings.tables import ModelTable, ProjectFile
 from escalera.wiring import models, optimisers, retrieval, scorers, task_tables
 from escalera.wiring.models import cores, require_local
 
 if TYPE_CHECKING:
     from escalera.edges.training.local import Steps
+    from escalera.engine.climb import Ports
+    from escalera.engine.library import Library
+    from escalera.engine.measuring import Means
+    from escalera.engine.serve import Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +66,8 @@ class Installation:
         """What a climb works with. Raises `MissingExtra` where its optimiser is not installed."""
         if self.project.optimiser is not None:
             optimisers.require(self.project.optimiser.name)
+        from escalera.engine.climb import Ports
+
         return Ports(
             journal=journal,
             artifacts=self.artifacts(),
@@ -88,6 +88,8 @@ class Installation:
 
     def library(self, evidence: Evidence) -> Library:
         """What the prompts of a route choose from, when it is served."""
+        from escalera.engine.library import Library
+
         return Library(
             self.project.tasks,
             retrieval=self.retrieval(),
@@ -103,6 +105,8 @@ class Installation:
         progress: Progress,
     ) -> Means:
         """What a measurement of *routes* works with; `evidence` is that of the journal."""
+        from escalera.engine.measuring import Means
+
         names = {branch.system.model for route in routes for branch in route.branches}
         asked = [*self.project.graders, *self.project.readers, *map(self.base_model, names)]
         for model in asked:
@@ -124,6 +128,9 @@ class Installation:
 
     def prompt(self, task: Task, file: Path) -> NamedPrompt:
         """The prompt in *file*, checked against the items of *task*."""
+        from escalera.core.ladder import showing
+        from escalera.settings import prompt_file
+
         passages = showing.documents(self.project, task)
         return prompt_file.load(
             file, task=task.name, project=self.file, examples=task.examples, passages=passages
@@ -135,6 +142,8 @@ class Installation:
 
     def provider(self, name: str) -> Provider:
         """The provider of a model of the project file."""
+        from escalera.engine.contracts import Repairing
+
         table = self.tables.models[name]
         asked = self._local(name, table) if table.local else models.remote(name, table)
         return Repairing(asked, _invalid)
@@ -148,6 +157,8 @@ class Installation:
 
         Raises `ProjectError` when the key of a model that *route* answers with is not set.
         """
+        from escalera.engine.serve import Served
+
         needed = {branch.system.model for branch in route.branches}
         usable = {
             name: table
@@ -166,6 +177,8 @@ class Installation:
         """The router of *route* as a function, or None where the caller declares the type."""
         if route.router is None:
             return None
+        from escalera.engine import making
+
         return making.load_router(self.artifacts(), route.router)
 
     def _local(self, name: str, table: ModelTable) -> Provider:

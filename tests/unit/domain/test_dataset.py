@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
 
 import pytest
@@ -156,3 +157,15 @@ def test_a_query_is_the_item_without_its_answer():
     turns, facts = (Message(role="user", content="Hm."),), (("a", "1"),)
     item = replace(ITEM, history=turns, fields=facts)
     assert item.query == Query(input="hello", history=turns, fields=facts)
+
+
+def test_texts_may_be_longer_than_the_numbers_for_their_ends():
+    """Ends are kept in four bytes, and in eight once they no longer fit: two and eight here."""
+    given = [replace(ITEM, id=f"a/{n}", input=f"{n} {'x' * 700}") for n in range(120)]
+    found = Examples()
+    found._store._ends = array("H", found._store._ends)
+    for item in given:
+        found._store.append(item)
+    assert found._store._ends.typecode == "Q"
+    assert found._store._ends[-1] > 2**16
+    assert [found._store.example(n) for n in range(120)] == given

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.unit.engine.test_judging import OTHER, PRICE, SYSTEM, World
 
 from escalera.core.evidence import fold
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.domain.event import Judged
 from escalera.domain.judge import Label
 from escalera.domain.project import Budget

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from escalera.core.evidence import fold
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.domain.event import Looked
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget

@@ -9,7 +9,7 @@ import pytest
 
 from escalera.core.evidence import fold
 from escalera.core.ladder.accounting import account
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.case import Case
 from escalera.domain.dataset import Examples
 from escalera.domain.event import Looked, Observed

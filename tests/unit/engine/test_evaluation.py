@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.evidence import fold
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Call, Evaluate
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget, ModelPrice

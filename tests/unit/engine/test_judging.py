@@ -10,7 +10,7 @@ import pytest
 
 from escalera.core.evaluation.judge import WORDING
 from escalera.core.evidence import fold
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Call
 from escalera.domain.event import Judged, Observed, Rescored
 from escalera.domain.judge import AWAITING, Judge, Panel, Scale

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.evidence import fold
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Call
 from escalera.domain.event import Observed, Rescored
 from escalera.domain.likeness import AWAITING, Likeness

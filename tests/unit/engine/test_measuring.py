@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from escalera.core.evidence import fold
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget, ModelPrice
 from escalera.domain.system import Branch, Prompt, Route, System

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 from escalera.core.evidence import Evidence, Spent
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Call
 from escalera.domain.event import Reserved
 from escalera.domain.message import Decoding

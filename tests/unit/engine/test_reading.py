@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from escalera.core.evidence import fold
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.domain.event import Reserved
 from escalera.domain.identity import digest_of
 from escalera.domain.project import BaseModel, Budget, ModelPrice

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.evidence import fold
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Call, Rewrite
 from escalera.core.prompts import rewriting
 from escalera.core.prompts.rewriting import Tried

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.evidence import fold
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Select
 from escalera.core.prompts import selections
 from escalera.domain.project import BaseModel, Budget, ModelPrice

@@ -1,9 +1,10 @@
-"""Templates: Jinja in a sandbox, from text and values to text.
+"""Templates of prompts: from text and values to text, by Jinja or as Jinja would.
 
 Templates come from the user's own files. What a model proposes, and what a user writes, is never
-a template: it goes in as a value, or through `literal`. Jinja's sandbox (Jinja documentation,
-"Sandbox") keeps templates away from attributes, modules and unbounded ranges; there is no loader,
-so no template reads a file.
+a template: it goes in as a value, or through `literal`.
+
+Most templates are text with `{{ input }}` in it. Those are filled in here, and Jinja (`sandbox`),
+which takes 2 MB, is loaded for the first that has more.
 """
 
 from __future__ import annotations
@@ -11,13 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from keyword import iskeyword
 from typing import Any
-
-import jinja2
-from jinja2 import meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from escalera.errors import TemplateError
 
 LONGEST = 1_000_000
 """Characters that a template may make: more fits no context window."""
@@ -29,28 +25,19 @@ def render(source: str, values: Mapping[str, Any]) -> str:
     Raises `TemplateError` where it is no template, names a value that is not there, or makes more
     than `LONGEST` characters.
     """
-    pieces: list[str] = []
-    length = 0
-    try:
-        for piece in _compiled(source).generate(values):
-            pieces.append(piece)
-            length += len(piece)
-            if length > LONGEST:
-                break
-    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise TemplateError(_quoted(source), f"cannot be filled in: {_said(error)}") from error
-    if length > LONGEST:
-        raise TemplateError(_quoted(source), f"makes more than {LONGEST} characters")
-    return "".join(pieces)
+    made = _filled(source, values)
+    if made is not None and len(made) <= LONGEST:
+        return made
+    from escalera.core.prompts import sandbox
+
+    return sandbox.render(source, values, longest=LONGEST)
 
 
 def variables(source: str) -> frozenset[str]:
     """The names of the values that *source* may use. Raises `TemplateError` for no template."""
-    try:
-        _compiled(source)
-        return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)))
-    except jinja2.TemplateError as error:
-        raise TemplateError(_quoted(source), f"is no template: {_said(error)}") from error
+    from escalera.core.prompts import sandbox
+
+    return sandbox.variables(source)
 
 
 def literal(text: str) -> str:
@@ -64,21 +51,32 @@ _MARK = re.compile(r"\{(?=[{%#]|\Z)|\r")
 """A brace that would open a mark, also together with what may be put behind the text; and a
 carriage return, which Jinja takes for a line break."""
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
-)
+_HOLE = re.compile(r"\{\{ ([A-Za-z_][A-Za-z0-9_]*) \}\}")
+
+_WORDS = frozenset({"true", "false", "none"})
+"""Names that mean something to Jinja and are no keywords of Python."""
+
+
+def _filled(source: str, values: Mapping[str, Any]) -> str | None:
+    """*source* with texts in its holes, or None where it takes Jinja to say what is meant."""
+    pieces = _pieces(source)
+    if pieces is None:
+        return None
+    filled = [*pieces]
+    for at in range(1, len(pieces), 2):
+        value = values.get(pieces[at])
+        if not isinstance(value, str):
+            return None
+        filled[at] = value
+    return "".join(filled)
 
 
 @lru_cache(maxsize=1024)
-def _compiled(source: str) -> jinja2.Template:
-    return _ENVIRONMENT.from_string(source)
-
-
-def _quoted(source: str) -> str:
-    first = source.strip().partition("\n")[0]
-    return repr(first if len(first) <= 60 else f"{first[:59]}…")
-
-
-def _said(error: Exception) -> str:
-    where = f" (line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
-    return f"{error}{where}"
+def _pieces(source: str) -> tuple[str, ...] | None:
+    """Texts, and between them names of values; None where there is more than that."""
+    pieces = tuple(_HOLE.split(source))
+    if any(_MARK.search(text) for text in pieces[::2]):
+        return None
+    if any(iskeyword(name) or name in _WORDS for name in pieces[1::2]):
+        return None
+    return pieces

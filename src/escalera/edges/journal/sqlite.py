@@ -6,7 +6,6 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +138,7 @@ class SQLiteJournal:
 
 
 def _text(name: str) -> str:
-    return resources.files("escalera.edges.journal").joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _load() -> dict[str, str]:

@@ -8,7 +8,6 @@ corpus score of a paper.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -80,7 +79,8 @@ def _prepare(_options: Bleu | ChrF, _means: Means) -> str:
     """The version of the library: its authors ask that scores name it."""
     if importlib.util.find_spec("sacrebleu") is None:
         raise MissingExtra(feature="BLEU and chrF", package="sacrebleu", extra="scorers")
-    return importlib.metadata.version("sacrebleu")
+    version: str = importlib.import_module("importlib.metadata").version("sacrebleu")
+    return version
 
 
 BLEU = Kind(options=Bleu, open=_bleu, prepare=_prepare)

@@ -86,7 +86,7 @@ def pack(batch: Sequence[Lesson], *, hidden: int) -> Rows:
 
     def cost(rows: Rows) -> float:
         height, width = rows.tokens.shape
-        return height * width * (1 + width / (_ATTENTION * hidden))
+        return float(height * width * (1 + width / (_ATTENTION * hidden)))
 
     return min((pack_rows(batch, row=width) for width in WIDTHS), key=cost)
 

@@ -1,4 +1,4 @@
-"""Caps: what was spent and what a step may cost are held against them together."""
+"""Steps under caps: what is not begun, and what stands when the budget ends."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from escalera.core.evaluation import repair
 from escalera.core.evidence import Evidence, Spent
 from escalera.core.ladder import budgeting, steps
-from escalera.core.ladder.budgeting import Caps
+from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.case import Case
-from escalera.domain.contract import OutputContract
 from escalera.domain.project import Budget, ModelPrice
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate
 
 A, B = playbook.task("a"), playbook.task("b")
-PLAIN = playbook.project(A)
 PRICE = ModelPrice(prompt=3 * 10**6, completion=5 * 10**6)
 
 
@@ -44,70 +41,6 @@ def worst(step):
             total += 3 * (len(message.content.encode()) + 8)
         total += 5 * request.decoding.max_tokens
     return total
-
-
-def test_the_worst_case_of_calls():
-    """A token per byte, eight per message, and the longest answers."""
-    found = Caps.of(case(Spent(), micro_dollars=1).project).worst(RACE.calls)
-    assert found.calls == len(RACE.calls)
-    assert found.micro_dollars == worst(RACE)
-
-
-def test_the_worst_case_of_answers_that_may_be_sent_back():
-    """By hand: every repair asks again, with the longest answer and complaint behind the prompt."""
-    call = RACE.calls[0]
-    output = OutputContract(schema='{"type":"object"}', mode="tools", repairs=2)
-    held = replace(call, system=replace(call.system, output=output))
-    caps = Caps.of(case(Spent(), micro_dollars=1).project)
-    bare, found = caps.worst([call]), caps.worst([held])
-    schema = 3 * len(output.schema) + 8
-    more = repair.longest(held.request) + 16
-    assert found.calls == 3
-    assert found.tokens == 3 * (bare.tokens + schema) + 2 * more
-    assert found.micro_dollars == 3 * bare.micro_dollars + 3 * (3 * schema + 2 * more)
-    free = replace(PLAIN, model=replace(PLAIN.model, price=None))
-    assert Caps.of(free).worst([held]).calls == 3
-
-
-@pytest.mark.parametrize("short", [0, 1, 2])
-def test_money_spent_before_counts(short):
-    """What is left must pay for the worst case, to the micro-dollar."""
-    cap = 700 + worst(RACE) - short
-    project = case(Spent(), micro_dollars=cap).project
-    asked = Caps.of(project).worst(RACE.calls)
-    spent = Spent(calls=9, known_micro_dollars=700)
-    assert Caps.of(project).fits(spent, asked) == (short == 0)
-
-
-@pytest.mark.parametrize("short", [0, 1, 2])
-def test_calls_of_unknown_price_are_charged_by_their_tokens(short):
-    """A price that was learned later covers what was asked before it was known."""
-    spent = Spent(
-        calls=9,
-        known_micro_dollars=100,
-        unpriced_calls=4,
-        unpriced_prompt_tokens=50,
-        unpriced_completion_tokens=7,
-    )
-    paid = 100 + 4 + 3 * 50 + 5 * 7
-    project = case(Spent(), micro_dollars=paid + worst(RACE) - short).project
-    assert Caps.of(project).fits(spent, Caps.of(project).worst(RACE.calls)) == (short == 0)
-
-
-@pytest.mark.parametrize("short", [0, 1])
-def test_tokens_spent_before_count(short):
-    """Tokens of prompts and of answers, together."""
-    asked = budgeting.Cost(calls=2, tokens=30)
-    project = case(Spent(), tokens=100 + 7 + 30 - short).project
-    spent = Spent(calls=9, prompt_tokens=100, completion_tokens=7)
-    assert Caps.of(project).fits(spent, asked) == (short == 0)
-
-
-def test_minutes_are_over_when_they_are_over():
-    """Nothing more is begun, a training neither."""
-    project = case(Spent(), minutes=1.0).project
-    assert Caps.of(project).fits(Spent(seconds=59.9), budgeting.NOTHING)
-    assert not Caps.of(project).fits(Spent(seconds=60.0), budgeting.NOTHING)
 
 
 @pytest.mark.parametrize("short", [0, 1])
