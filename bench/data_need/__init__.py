@@ -1,0 +1,1 @@
+"""Forecasts of data need, held against what all the data gave."""
