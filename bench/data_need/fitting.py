@@ -55,7 +55,7 @@ def cases(curve: Curve) -> list[Case]:
     return [_case(curve, curve.full // 4), _case(curve, curve.full // 8)]
 
 
-def fitted(some: Sequence[Case], *, evaluations: int = 700) -> CurvePrior:
+def fitted(some: Sequence[Case], *, evaluations: int = 600) -> CurvePrior:
     """Return the prior of the highest score over these cases."""
     weight = {task: 1.0 / sum(c.task == task for c in some) for task in {c.task for c in some}}
     of_task = np.array([weight[c.task] for c in some]) / len(weight)
@@ -81,7 +81,7 @@ def _case(curve: Curve, most: int) -> Case:
     targets = [curve.full // 2, curve.full]
     heights = grid.relative_error(np.array(targets, dtype=float))
     logs = evidence.log_likelihood.ravel()
-    kept = np.flatnonzero(logs > logs.max() - 20.0)
+    kept = np.flatnonzero(logs > logs.max() - 13.0)
     wander, noise, shape = np.unravel_index(kept, evidence.log_likelihood.shape)
     level, spread = evidence.level.ravel()[kept], evidence.spread.ravel()[kept]
     densities = []

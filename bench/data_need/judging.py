@@ -12,6 +12,11 @@ from escalera.core.finetuning.curve_prior import CurvePrior
 from escalera.core.finetuning.trainings import Training
 
 LEVELS = (0.5, 0.8, 0.95)
+TIMES = (4, 2)
+"""Multiples of what is seen that are forecast."""
+
+OURS = "Escalera"
+BASELINES = ("last value", "power law, least squares", "log-linear")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +26,7 @@ class Outcome:
     task: str
     way: str
     resample: int
+    times: int
     forecast: float
     truth: float
     held: tuple[bool, ...] = ()
@@ -46,8 +52,14 @@ def ours(curve: Curve, prior: CurvePrior, *, times: int = 4) -> list[Outcome]:
     at = int(np.flatnonzero(curve.sizes == size)[0])
     elsewhere = drawn.expected + drawn.luck + 2.0**0.5 * drawn.elsewhere
     return [
-        _judged(curve, "ours", drawn.measured()[:, 0], curve.same[at].mean()),
-        _judged(curve, "ours, fresh items", np.clip(elsewhere[:, 0], 0, 1), curve.fresh[at].mean()),
+        _judged(curve, OURS, times, drawn.measured()[:, 0], curve.same[at].mean()),
+        _judged(
+            curve,
+            f"{OURS}, fresh items",
+            times,
+            np.clip(elsewhere[:, 0], 0.0, 1.0),
+            curve.fresh[at].mean(),
+        ),
     ]
 
 
@@ -59,20 +71,17 @@ def baselines(curve: Curve, *, times: int = 4) -> list[Outcome]:
     size = curve.full * times // 4
     truth = curve.same[np.flatnonzero(curve.sizes == size)[0]].mean()
     slope, level = np.polyfit(np.log(sizes), means, 1)
-    told = {
-        "last value": means[-1],
-        "power law, least squares": power_law(sizes, means, float(size)),
-        "log-linear": slope * np.log(size) + level,
-    }
+    told = (means[-1], power_law(sizes, means, float(size)), slope * np.log(size) + level)
     return [
         Outcome(
             task=curve.task,
             way=way,
             resample=curve.resample,
+            times=times,
             forecast=float(np.clip(value, 0.0, 1.0)),
             truth=float(truth),
         )
-        for way, value in told.items()
+        for way, value in zip(BASELINES, told, strict=True)
     ]
 
 
@@ -98,13 +107,14 @@ def power_law(sizes: np.ndarray, means: np.ndarray, size: float) -> float:
 # Private.
 
 
-def _judged(curve: Curve, way: str, drawn: np.ndarray, truth: float) -> Outcome:
+def _judged(curve: Curve, way: str, times: int, drawn: np.ndarray, truth: float) -> Outcome:
     ends = [np.quantile(drawn, [0.5 - 0.5 * level, 0.5 + 0.5 * level]) for level in LEVELS]
     slack = 1e-9
     return Outcome(
         task=curve.task,
         way=way,
         resample=curve.resample,
+        times=times,
         forecast=float(np.median(drawn)),
         truth=float(truth),
         held=tuple(bool(low - slack <= truth <= high + slack) for low, high in ends),

@@ -1,7 +1,7 @@
 """The tasks: what is learned, from which data, by which learner.
 
-The six of `JUDGED` were named before any curve was computed. `OTHERS` are told beside them, and
-serve as further evidence for priors.
+The six of `JUDGED` were named before any curve was computed. `OTHERS` are told beside them; those
+on real data are further evidence for priors.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from bench.data_need import learners
 
 Row = dict
 Learner = Callable[[Sequence[Row], Sequence[Row], int], list[float]]
 """Train on the first rows with a seed, and score each of the second, in [0, 1]."""
+
+Teaches = Literal["first", "later", "never"]
+"""Whether priors are learned from a task: it was named before any curve was computed, or was added
+when there were some, or its data are written by a generator."""
 
 SUPPORT = Path(__file__).resolve().parents[2] / "examples" / "support"
 
@@ -30,6 +35,8 @@ class Task:
     data: str
     says: str
     learner: str
+    teaches: Teaches
+    resamples: int
     full: int
     held: int
     read: Callable[[Path, random.Random], list[Row]]
@@ -141,6 +148,8 @@ JUDGED = (
         data="snips",
         says="7 query types, accuracy",
         learner="logistic regression",
+        teaches="first",
+        resamples=20,
         full=3200,
         held=1000,
         read=snips,
@@ -151,6 +160,8 @@ JUDGED = (
         data="snips",
         says="slots of 3 types, F1 of an item",
         learner="token classifier (SGD)",
+        teaches="first",
+        resamples=20,
         full=3200,
         held=1000,
         read=snips_shop,
@@ -161,6 +172,8 @@ JUDGED = (
         data="mtod",
         says="12 Spanish intents, accuracy",
         learner="logistic regression",
+        teaches="first",
+        resamples=20,
         full=2800,
         held=1000,
         read=mtod,
@@ -171,6 +184,8 @@ JUDGED = (
         data="mtod",
         says="Spanish slots, F1 of an item",
         learner="token classifier (SGD)",
+        teaches="first",
+        resamples=20,
         full=2800,
         held=1000,
         read=mtod,
@@ -181,6 +196,8 @@ JUDGED = (
         data="clinc",
         says="150 intents, accuracy",
         learner="ridge",
+        teaches="first",
+        resamples=20,
         full=4800,
         held=1000,
         read=clinc,
@@ -191,6 +208,8 @@ JUDGED = (
         data="clinc",
         says="in scope or not, accuracy",
         learner="logistic regression",
+        teaches="first",
+        resamples=20,
         full=1920,
         held=480,
         read=clinc_oos,
@@ -204,6 +223,8 @@ OTHERS = (
         data="clinc",
         says="10 domains, accuracy",
         learner="naive Bayes",
+        teaches="first",
+        resamples=20,
         full=4800,
         held=1000,
         read=clinc_domain,
@@ -214,6 +235,8 @@ OTHERS = (
         data="clinc",
         says="150 intents, accuracy",
         learner="naive Bayes",
+        teaches="later",
+        resamples=6,
         full=4800,
         held=1000,
         read=clinc,
@@ -224,6 +247,8 @@ OTHERS = (
         data="clinc",
         says="15 intents, accuracy",
         learner="logistic regression",
+        teaches="later",
+        resamples=6,
         full=1600,
         held=600,
         read=clinc_banking,
@@ -234,6 +259,8 @@ OTHERS = (
         data="snips",
         says="7 query types, accuracy",
         learner="naive Bayes",
+        teaches="later",
+        resamples=6,
         full=3200,
         held=1000,
         read=snips,
@@ -244,6 +271,8 @@ OTHERS = (
         data="snips",
         says="slots of 1 type, F1 of an item",
         learner="token classifier (SGD)",
+        teaches="later",
+        resamples=6,
         full=1280,
         held=600,
         read=snips_weather,
@@ -254,6 +283,8 @@ OTHERS = (
         data="mtod",
         says="3 types, accuracy",
         learner="ridge",
+        teaches="later",
+        resamples=6,
         full=2800,
         held=1000,
         read=mtod_type,
@@ -264,6 +295,8 @@ OTHERS = (
         data="mtod",
         says="12 Spanish intents, accuracy",
         learner="naive Bayes",
+        teaches="later",
+        resamples=6,
         full=2800,
         held=1000,
         read=mtod,
@@ -274,6 +307,8 @@ OTHERS = (
         data="hint3",
         says="a shop's 20 intents, accuracy",
         learner="ridge",
+        teaches="first",
+        resamples=20,
         full=640,
         held=400,
         read=hint3,
@@ -284,6 +319,8 @@ OTHERS = (
         data="hint3",
         says="a shop's 20 intents, accuracy",
         learner="naive Bayes",
+        teaches="later",
+        resamples=6,
         full=640,
         held=400,
         read=hint3,
@@ -294,6 +331,8 @@ OTHERS = (
         data="support",
         says="3 types, accuracy",
         learner="logistic regression",
+        teaches="never",
+        resamples=6,
         full=3200,
         held=1000,
         read=support_type,
@@ -304,6 +343,8 @@ OTHERS = (
         data="support",
         says="theme of feedback, accuracy",
         learner="ridge",
+        teaches="never",
+        resamples=6,
         full=800,
         held=480,
         read=support_theme,
@@ -314,6 +355,8 @@ OTHERS = (
         data="support",
         says="operation codes, accuracy",
         learner="logistic regression",
+        teaches="never",
+        resamples=6,
         full=1440,
         held=700,
         read=support_operation,
@@ -324,6 +367,8 @@ OTHERS = (
         data="support",
         says="whole answer right",
         learner="Llama of 1.4 M, full finetune",
+        teaches="never",
+        resamples=2,
         full=1500,
         held=700,
         read=order_changes,
