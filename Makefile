@@ -16,7 +16,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
-.PHONY: bench-prompts
+.PHONY: bench-prompts bench-data-need
 .PHONY: decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -49,10 +49,10 @@ format: $(BIN)/.dev  ## put the source in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions, judges, prompts (hours)
+bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions, judges, prompts, data (hours)
 	$(BIN)/python bench/story.py --into build/bench/story
 	$(BIN)/python bench/kills.py --into build/bench/kills
-	@$(MAKE) --no-print-directory decisions bench-judges bench-prompts
+	@$(MAKE) --no-print-directory decisions bench-judges bench-prompts bench-data-need
 
 decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decisions --data $(DATA) \
@@ -66,6 +66,10 @@ bench-judges: $(BIN)/.dev  ## real judges beside real people, in DATA (twenty mi
 bench-prompts: $(BIN)/.dev  ## prompt search where the truth is known (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.prompts $(PROMPT_PEERS) \
 		--output bench/results/prompts.md
+
+bench-data-need: $(BIN)/.dev  ## forecasts of data need on real curves, in DATA (an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.data_need --data $(DATA) \
+		--output bench/results/data_need.md
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'

@@ -204,7 +204,7 @@ def _point(sizes: Floats, scores: Floats) -> int | None:
     i = int(above[0])
     share = (middle[0] + POINT - middle[i - 1]) / (middle[i] - middle[i - 1])
     examples = float(sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** share)
-    return math.ceil(examples - sizes[0])
+    return math.ceil(examples - float(sizes[0]))
 
 
 def _verdict(need: Need) -> NeedVerdict:

@@ -7,7 +7,7 @@ from escalera.core.finetuning.data_need import Forecast, Predicted
 
 def sentence(found: Forecast, task: str) -> str:
     """Return the answer in one or two sentences: for people, with the figures it rests on."""
-    bar, last = f"{found.question.bar:g}", found.predicted[-1]
+    bar, most, last = f"{found.question.bar:g}", found.question.most, found.predicted[-1]
     match found.verdict:
         case "enough":
             return (
@@ -16,14 +16,14 @@ def sentence(found: Forecast, task: str) -> str:
             )
         case "not by data":
             return (
-                f"More data will not get {task} to {bar}: with {found.question.most:,} examples the score "
+                f"More data will not get {task} to {bar}: with {most:,} examples the score "
                 f"would be {_score(last)}, and the chance of {bar} is {_percent(found.need.ever)}."
             )
         case "more data":
             return f"To reach {bar} on {task}: {_more(found)}.{_doubt(found)}"
         case "undecided":
             return (
-                f"Whether data alone gets {task} to {bar} cannot be told yet: with {found.question.most:,} "
+                f"Whether data alone gets {task} to {bar} cannot be told yet: with {most:,} "
                 f"examples the score would be {_score(last)}, and the chance of {bar} is "
                 f"{_percent(found.need.ever)}."
             )

@@ -125,9 +125,8 @@ def _roots(found: Points, flips: float) -> Iterator[Floats]:
     walk, choice, independent = parts(found, flips)
     for wander in WANDERS:
         for noise in NOISES:
-            covariance: Floats = wander**2 * walk + noise**2 * choice + independent
-            root: Floats = np.linalg.cholesky(covariance)
-            yield root
+            covariance = wander**2 * walk + noise**2 * choice + independent
+            yield np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
 
 
 def _regressed(

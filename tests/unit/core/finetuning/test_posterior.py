@@ -41,11 +41,11 @@ def covariance(points: trainings.Points, wander: float, noise: float, flips: flo
     return found
 
 
-@pytest.mark.parametrize("which", [0, 700, 2100, 3267])
+@pytest.mark.parametrize("rank", [0, 100, 800])
 @pytest.mark.parametrize("scales", [(0, 0), (2, 1), (4, 3)])
-def test_evidence_is_the_integral_over_the_level(which: int, scales: tuple[int, int]) -> None:
-    """By SciPy's quadrature of the Gaussian density, for several curves and scales."""
-    rng = np.random.default_rng(which)
+def test_evidence_is_the_integral_over_the_level(rank: int, scales: tuple[int, int]) -> None:
+    """By SciPy's quadrature of the Gaussian density, for curves of all likelihoods."""
+    rng = np.random.default_rng(rank)
     measured = [
         Training(examples=n, chain=c, score=1 - falling(n) + 0.02 * rng.normal(), items=300)
         for n in SIZES
@@ -57,13 +57,12 @@ def test_evidence_is_the_integral_over_the_level(which: int, scales: tuple[int, 
     wander, noise = WANDERS[scales[0]], NOISES[scales[1]]
     normal = stats.multivariate_normal(cov=covariance(points, wander, noise, 0.3))
     heights = grid.relative_error(points.examples)
-    highest = grid.relative_error(np.zeros(1))[which, 0]
     logs = found.log_likelihood[scales]
+    which = int(np.argsort(-logs)[rank])
+    highest = grid.relative_error(np.zeros(1))[which, 0]
     peak = normal.logpdf(points.error - found.level[*scales, which] * heights[which])
     centre, spread = found.level[*scales, which], found.spread[*scales, which]
     ends = max(0.0, centre - 9 * spread), min(1.0 / highest, centre + 9 * spread)
-    if ends[0] >= ends[1]:
-        pytest.skip("no level in [0, 1] comes near the data")
     area = integrate.quad(
         lambda a: np.exp(normal.logpdf(points.error - a * heights[which]) - peak), *ends
     )[0]
