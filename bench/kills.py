@@ -21,7 +21,8 @@ from collections import Counter
 from pathlib import Path
 
 from escalera import wiring
-from escalera.domain.event import Observed, Trained
+from escalera.domain.event import Observed
+from escalera.domain.training import Trained
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "support"

@@ -16,7 +16,7 @@ from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.message import Embeddings, Message, Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
-from escalera.domain.training import TrainingRun
+from escalera.domain.training import TrainingRun, TrialRun
 from escalera.errors import ProviderError
 
 Progress = Callable[[str, int, int], None]
@@ -139,6 +139,11 @@ class Trainer(Protocol):
 
         Raises `TrainingError`.
         """
+
+    def trial(
+        self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair], *, share: float
+    ) -> TrialRun:
+        """Train for a share of the steps on most pairs, and test on the others; keep nothing."""
 
     def prompt_tokens(self, model: str, messages: Sequence[Message]) -> tuple[int, ...]:
         """Tokens with which a training begins this conversation: serving must begin it so too."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from escalera import wiring
 from escalera.domain.dataset import Example
 from escalera.domain.message import Message, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
-from escalera.domain.training import TrainingRun
+from escalera.domain.training import TrainingRun, TrialRun
 from escalera.engine import climb
 from escalera.engine.observer import Quiet
 from escalera.ports import Artifacts, Progress
@@ -109,6 +110,13 @@ class _Trainer:
         progress("train", 1, 1)
         losses = [2 / step for step in range(1, 1 + round(18 * until))]
         return training.told(losses, examples=len(pairs), planned=18)
+
+    def trial(
+        self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair], *, share: float
+    ) -> TrialRun:
+        """A loss that is lowest at a rate of 0.001."""
+        rate = recipe.levers.learning_rate or 0.0
+        return TrialRun(loss=1 + abs(math.log10(rate) + 3), tokens=10)
 
     def prompt_tokens(self, model: str, messages: Sequence[Message]) -> tuple[int, ...]:
         """One token."""

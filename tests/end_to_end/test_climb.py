@@ -20,7 +20,8 @@ pytest.importorskip("torch", reason="needs torch: pip install 'escalera[local]'"
 from tests.end_to_end.example import escalera, small_example
 
 from escalera import wiring
-from escalera.domain.event import Event, Observed, Trained
+from escalera.domain.event import Event, Observed
+from escalera.domain.training import Trained
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(600)]
 

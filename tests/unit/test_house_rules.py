@@ -41,6 +41,7 @@ WITHOUT_OWN_TEST = {
     "domain/levers.py": "in domain/test_recipe and core/finetuning/test_effort",
     "edges/training/session.py": "in edges/training/test_local",
     "edges/lines.py": "contract/test_lines",
+    "edges/training/trl_steps.py": "contract/test_training_engines",
     "errors.py": "messages are tested where the errors are raised",
     "ports.py": "protocols; kept by tests/contract",
     "settings/tables.py": "in settings/test_project_file and test_checks",

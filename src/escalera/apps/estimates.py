@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escalera.core.evaluation import judge
-from escalera.core.ladder import combining, pricing, race, rungs, searching, showing, wording
+from escalera.core.finetuning import rates
+from escalera.core.ladder import (
+    combining,
+    pricing,
+    race,
+    rungs,
+    searching,
+    showing,
+    supervising,
+    wording,
+)
 from escalera.core.merging import plans
 from escalera.core.prompts import contracts, operators
 from escalera.core.stats import clustering
@@ -126,7 +136,8 @@ def _calls(project: Project, task: Task, rung: RungName) -> int:
         return confirm  # without a schema nothing is raced, but a new route is confirmed as a whole
     if not arms:
         merges = len(plans.propose("", ())) if rung == "merge" else 0
-        return 2 * confirm + merges * min(search, combining.MERGE_ITEMS)
+        measured = supervising.calls(task, project.policy, _trainings(project, rung))
+        return 2 * confirm + merges * min(search, combining.MERGE_ITEMS) + measured
     racing = sum(entry.calls for entry in race.schedule(arms, task))
     screened = wording.calls(task, project.policy.operators) if rung == "prompt" else 0
     return asked * (confirm + screened + racing)
@@ -151,6 +162,13 @@ def _trains(project: Project, rung: RungName) -> bool:
     return rung in ("lora", "mixture", "merge")
 
 
+def _trainings(project: Project, rung: RungName) -> int:
+    """How many trainings a rung may take: of a merge one for each task."""
+    if not _trains(project, rung):
+        return 0
+    return len(project.tasks) if rung == "merge" else 1
+
+
 def _training_seconds(project: Project, probe: Probe) -> float:
     """Of a training on every `train` item of every task: no rung trains on more.
 
@@ -163,4 +181,6 @@ def _training_seconds(project: Project, probe: Probe) -> float:
         around = len(prompt.system) + len(prompt.template)
         characters += sum(around + len(i.input) + len(i.target) for i in task.items("train"))
     tokens = characters * probe.tokens_per_character * project.levers.epochs
+    if project.levers.learning_rate is None:
+        tokens *= 1 + rates.COST
     return tokens * pricing.BACKWARD * probe.seconds_per_token

@@ -35,12 +35,12 @@ from escalera.domain.event import (
     RouterFitted,
     Screened,
     Stopped,
-    Trained,
 )
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.selection import Embedded, Selected, Selection
 from escalera.domain.system import Route, System
+from escalera.domain.training import RateTried, Trained
 
 NONE_RESERVED = Reserved(calls=0, tokens=0, micro_dollars=0)
 
@@ -128,6 +128,7 @@ class Evidence:
     priced: dict[RungName, Priced] = field(default_factory=dict)
     routers: list[RouterFitted] = field(default_factory=list)
     trained: dict[str, list[Trained]] = field(default_factory=dict)
+    rates: dict[str, list[RateTried]] = field(default_factory=dict)
     merged: dict[str, Merged] = field(default_factory=dict)
     nominated: list[Nominated] = field(default_factory=list)
     looked: dict[str, list[Looked]] = field(default_factory=dict)
@@ -152,7 +153,7 @@ class Evidence:
                 self._score(event)
             case Reserved():
                 self.spent.reserved = event
-            case Trained() | Merged() | RouterFitted():
+            case Trained() | RateTried() | Merged() | RouterFitted():
                 self._make(event)
             case Raced():
                 self.raced.setdefault(event.race, []).append(event)
@@ -309,10 +310,13 @@ class Evidence:
         self.scorers[(before.task, event.scorer)] += 1
         self.answers.rescore(event)
 
-    def _make(self, event: Trained | Merged | RouterFitted) -> None:
+    def _make(self, event: Trained | RateTried | Merged | RouterFitted) -> None:
         match event:
             case Trained():
                 self.trained.setdefault(event.recipe.digest, []).append(event)
+                self._spend(training_tokens=event.tokens, seconds=event.seconds)
+            case RateTried():
+                self.rates.setdefault(event.question, []).append(event)
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)
             case Merged():
                 self.merged[event.plan.digest] = event

@@ -15,10 +15,10 @@ from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
-from escalera.domain.recipe import MergePlan, TrainingRecipe
+from escalera.domain.recipe import MergePlan
 from escalera.domain.selection import Embedded, Selected
 from escalera.domain.system import Route, System
-from escalera.domain.training import LossPoint
+from escalera.domain.training import RateTried, Trained
 from escalera.domain.verdict import Figure, Question
 
 CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range"})
@@ -276,27 +276,6 @@ class RouterFitted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """A training ended, or paused after `steps` of `planned`, and its adapter is stored.
-
-    `log` is the artifact with what every step told. `tokens` went through the model, and `seconds`
-    were read off a clock, since the pause before.
-    """
-
-    recipe: TrainingRecipe
-    adapter: str
-    log: str
-    steps: int
-    planned: int
-    curve: tuple[LossPoint, ...]
-    layout: str
-    tokens: int
-    examples: int
-    parameters: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
     """A merge ended and its adapter is stored."""
 
@@ -392,6 +371,7 @@ Event = (
     | Rescored
     | Raced
     | RouterFitted
+    | RateTried
     | Trained
     | Merged
     | Nominated

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from escalera.domain.recipe import TrainingRecipe
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossPoint:
@@ -66,6 +68,55 @@ class TrainingRun:
             stride = (len(found) - 1) / (CURVE_POINTS - 1)
             found = tuple(found[round(number * stride)] for number in range(CURVE_POINTS))
         return tuple(LossPoint(step=signal.step, loss=signal.loss) for signal in found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRun:
+    """A short training that was thrown away: the mean loss of examples that it was not taught.
+
+    Infinite where it diverged. `tokens` went through the model.
+    """
+
+    loss: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A training ended, or paused after `steps` of `planned`, and its adapter is stored.
+
+    `log` is the artifact with what every step told. `tokens` went through the model, and `seconds`
+    were read off a clock, since the pause before.
+    """
+
+    recipe: TrainingRecipe
+    adapter: str
+    log: str
+    steps: int
+    planned: int
+    curve: tuple[LossPoint, ...]
+    layout: str
+    tokens: int
+    examples: int
+    parameters: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateTried:
+    """A learning rate was tried in a short training that was thrown away.
+
+    `question` is the digest of what the rate is to be found for: model, weights that learn and
+    levers. `loss` is that of held-out examples, None where the training diverged. `seconds` is a
+    clock reading.
+    """
+
+    question: str
+    rate: float
+    share: float
+    loss: float | None
+    tokens: int
+    seconds: float
 
 
 CURVE_POINTS = 200

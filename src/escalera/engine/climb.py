@@ -102,6 +102,7 @@ class _Performer:
         self._observer = observer
         self._provider: Provider | None = None
         self._others: dict[str, Provider] = {}
+        self._trainer: Trainer | None = None
         self.evidence = fold(ports.journal.events())
         self._purse = Purse(Caps.of(project), self.evidence, self._append)
         self._reader = Reader(
@@ -146,7 +147,7 @@ class _Performer:
                     self._purse.settle()
                 case steps.Optimise():
                     self._append([loop.run(self._optimised(step))])
-                case steps.FitRouter() | steps.Train() | steps.Merge():
+                case steps.FitRouter() | steps.Train() | steps.TryRate() | steps.Merge():
                     self._append([self._make(step)])
                 case _:
                     self._append([step.event])
@@ -237,7 +238,7 @@ class _Performer:
         journal = self._ports.journal.events()
         return await scoring.anew(self._project, self.evidence, journal, self._ports.scoring)
 
-    def _make(self, step: steps.FitRouter | steps.Train | steps.Merge) -> Event:
+    def _make(self, step: steps.FitRouter | steps.Train | steps.TryRate | steps.Merge) -> Event:
         ports = self._ports
         match step:
             case steps.FitRouter():
@@ -247,14 +248,28 @@ class _Performer:
                     step,
                     project=self._project,
                     evidence=self.evidence,
-                    trainer=ports.trainer(),
+                    trainer=self._taught_by(),
                     artifacts=ports.artifacts,
                     progress=self._observer.progressed,
+                )
+            case steps.TryRate():
+                return making.try_rate(
+                    step,
+                    project=self._project,
+                    evidence=self.evidence,
+                    trainer=self._taught_by(),
+                    clock=ports.clock,
                 )
             case steps.Merge():
                 return making.merge(
                     step, merger=ports.merger(), artifacts=ports.artifacts, clock=ports.clock
                 )
+
+    def _taught_by(self) -> Trainer:
+        """The trainer, made once: it may hold a training that pauses."""
+        if self._trainer is None:
+            self._trainer = self._ports.trainer()
+        return self._trainer
 
     def _append(self, events: Sequence[Event]) -> None:
         if not events:

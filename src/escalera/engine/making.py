@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from escalera.core import routing
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import materials
-from escalera.core.ladder.steps import FitRouter, Merge, Train
+from escalera.core.ladder import materials, rating
+from escalera.core.ladder.steps import FitRouter, Merge, Train, TryRate
 from escalera.core.prompts import rendering
 from escalera.core.stats import mean
 from escalera.domain.dataset import Example
-from escalera.domain.event import Merged, RouterFitted, Trained
+from escalera.domain.event import Merged, RouterFitted
 from escalera.domain.identity import digest_of
 from escalera.domain.message import Message
 from escalera.domain.project import Project
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.system import Prompt
+from escalera.domain.training import RateTried, Trained
 from escalera.domain.verdict import Figure
 from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Artifacts, Clock, Merger, Progress, Trainer
@@ -58,6 +61,25 @@ def train(
         examples=run.examples,
         parameters=run.parameters,
         seconds=run.seconds,
+    )
+
+
+def try_rate(
+    step: TryRate, *, project: Project, evidence: Evidence, trainer: Trainer, clock: Clock
+) -> RateTried:
+    """See what a learning rate comes to."""
+    began = clock.seconds()
+    pairs = training_pairs(project, evidence, step.recipe)
+    trial = step.trial
+    levers = replace(step.recipe.levers, learning_rate=trial.rate)
+    run = trainer.trial(replace(step.recipe, levers=levers), pairs, share=trial.share)
+    return RateTried(
+        question=rating.question(step.recipe),
+        rate=trial.rate,
+        share=trial.share,
+        loss=run.loss if math.isfinite(run.loss) else None,
+        tokens=run.tokens,
+        seconds=clock.seconds() - began,
     )
 
 

@@ -18,18 +18,18 @@ from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Call, Step
 from escalera.core.prompts import choosing, overlap
 from escalera.domain.dataset import Example, Examples, Split
-from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted, Trained
+from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted
 from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Usage
 from escalera.domain.optimiser import Optimiser, Rewritten
 from escalera.domain.project import RUNGS, BaseModel, Budget, ModelPrice, Policy, Project, RungName
-from escalera.domain.recipe import MergePlan, TrainingRecipe
+from escalera.domain.recipe import MergePlan
 from escalera.domain.scoring import Score, Submission
 from escalera.domain.selection import Passage, Selected
 from escalera.domain.system import System
 from escalera.domain.task import PromptParts, Task
 from escalera.domain.verdict import Figure
-from escalera.testing import retrieval
+from escalera.testing import retrieval, training
 
 VERSION = "playbook"
 ITEMS: Mapping[Split, int] = {"train": 12, "search": 24, "confirm": 100}
@@ -105,11 +105,6 @@ def luck(item: Example) -> float:
     wherever a worse one is.
     """
     return int(item.id.rpartition("/")[2]) * 0.6180339887498949 % 1
-
-
-def adapter_of(recipe: TrainingRecipe) -> str:
-    """The adapter that a simulated training leaves: "adapter(a 12, b 3)"."""
-    return f"adapter({', '.join(f'{part.task} {part.examples}' for part in recipe.ingredients)})"
 
 
 def merge_of(plan: MergePlan) -> str:
@@ -210,8 +205,8 @@ def perform(
     match step:
         case steps.Evaluate():
             return _asked(step, project, evidence, answers)
-        case steps.Train() | steps.Merge():
-            return [_adapted(step)]
+        case steps.Train() | steps.TryRate() | steps.Merge():
+            return [_adapted(step, evidence)]
         case steps.FitRouter() | steps.Select():
             return _learned(step, project, infer)
         case steps.Propose():
@@ -286,10 +281,14 @@ def _asked(
     return found
 
 
-def _adapted(step: steps.Train | steps.Merge) -> Event:
+def _adapted(step: steps.Train | steps.TryRate | steps.Merge, evidence: Evidence) -> Event:
+    if isinstance(step, steps.TryRate):
+        return training.rate_tried(step)
     if isinstance(step, steps.Merge):
         return Merged(plan=step.plan, adapter=merge_of(step.plan), seconds=1.0)
-    return _trained(step.recipe, step.until)
+    parts = evidence.trained.get(step.recipe.digest, [])
+    before = parts[-1].steps / parts[-1].planned if parts else 0.0
+    return training.trained(step.recipe, before, step.until)
 
 
 def _learned(
@@ -329,24 +328,6 @@ def _selected(step: steps.Select, project: Project) -> list[Event]:
             )
         )
     return found
-
-
-def _trained(recipe: TrainingRecipe, until: float) -> Trained:
-    count = sum(part.examples for part in recipe.ingredients)
-    paused = "" if until == 1 else f" {until:.0%}"
-    return Trained(
-        recipe=recipe,
-        adapter=adapter_of(recipe) + paused,
-        log="0" * 64,
-        steps=round(60 * until),
-        planned=60,
-        curve=(),
-        layout="packed",
-        tokens=10 * count,
-        examples=count,
-        parameters=1,
-        seconds=2.0,
-    )
 
 
 def _wrote(step: steps.Rewrite | steps.Optimise, writes: Writes) -> Event:

@@ -1,10 +1,14 @@
-"""What trainers tell, written down: for trainers that train nothing."""
+"""What trainers tell, written down: for trainers and climbs that train nothing."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from escalera.domain.training import SampleLoss, StepSignal, TrainingRun
+from escalera.core.ladder import rating
+from escalera.core.ladder.steps import TryRate
+from escalera.domain.recipe import TrainingRecipe
+from escalera.domain.training import RateTried, SampleLoss, StepSignal, Trained, TrainingRun
 
 
 def told(losses: Sequence[float], *, examples: int = 1, planned: int | None = None) -> TrainingRun:
@@ -27,4 +31,41 @@ def told(losses: Sequence[float], *, examples: int = 1, planned: int | None = No
         parameters=1,
         layout="packed",
         seconds=0.1,
+    )
+
+
+def adapter_of(recipe: TrainingRecipe) -> str:
+    """The adapter that a simulated training leaves: "adapter(a 12, b 3)"."""
+    return f"adapter({', '.join(f'{part.task} {part.examples}' for part in recipe.ingredients)})"
+
+
+def rate_tried(step: TryRate) -> RateTried:
+    """A model that learns best at a rate of 0.001, and diverges above 0.02."""
+    rate = step.trial.rate
+    return RateTried(
+        question=rating.question(step.recipe),
+        rate=rate,
+        share=step.trial.share,
+        loss=None if rate > 0.02 else 1 + abs(math.log10(rate) + 3),
+        tokens=10,
+        seconds=0.5,
+    )
+
+
+def trained(recipe: TrainingRecipe, before: float, until: float) -> Trained:
+    """The part of a simulated training between two shares of its sixty steps."""
+    count = sum(part.examples for part in recipe.ingredients)
+    paused = "" if until == 1 else f" {until:.0%}"
+    return Trained(
+        recipe=recipe,
+        adapter=adapter_of(recipe) + paused,
+        log="0" * 64,
+        steps=round(60 * until),
+        planned=60,
+        curve=(),
+        layout="packed",
+        tokens=round(10 * count * (until - before)),
+        examples=count,
+        parameters=1,
+        seconds=2.0,
     )

@@ -10,12 +10,12 @@ import pytest
 from escalera.apps.report import document
 from escalera.core.evaluation.judge import WORDING
 from escalera.core.evidence import fold
-from escalera.domain.event import Decided, Failed, Observed, Trained
+from escalera.domain.event import Decided, Failed, Observed
 from escalera.domain.judge import Judge, Panel, Scale
 from escalera.domain.likeness import Likeness
 from escalera.domain.message import Decoding
 from escalera.domain.project import BaseModel, Budget, ModelPrice
-from escalera.domain.training import TrainingRun
+from escalera.domain.training import Trained, TrainingRun
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import climb
 from escalera.engine.observer import Quiet
@@ -150,7 +150,7 @@ def test_a_climb_through_trainings_and_merges(whole):
         64
     ] * 3
     assert len(evidence.merged) == 4
-    assert world.made == {"provider": 1, "trainer": 3, "merger": 4}
+    assert world.made == {"provider": 1, "trainer": 1, "merger": 4}
     assert world.provider.closed == 1
 
 

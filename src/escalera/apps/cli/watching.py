@@ -10,17 +10,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 
 from escalera.core.ladder import rungs, steps
-from escalera.domain.event import (
-    Decided,
-    Duelled,
-    Event,
-    Merged,
-    Priced,
-    RouterFitted,
-    Screened,
-    Trained,
-)
+from escalera.domain.event import Decided, Duelled, Event, Merged, Priced, RouterFitted, Screened
 from escalera.domain.optimiser import Rewritten
+from escalera.domain.training import RateTried, Trained
 from escalera.engine.observer import Observer, Quiet
 
 
@@ -114,8 +106,8 @@ def _doing(step: steps.Step) -> str:
         case steps.Rewrite() | steps.Optimise():
             who = step.optimiser if isinstance(step, steps.Optimise) else "the proposer"
             return f"search: {who} works on the prompt for {step.task.replace('_', ' ')}"
-        case steps.Train():
-            return f"{step.rung}: training on {_taught(step)}"
+        case steps.Train() | steps.TryRate():
+            return _training(step)
         case steps.Merge():
             return "merge: merging adapters"
         case steps.FitRouter():
@@ -123,10 +115,13 @@ def _doing(step: steps.Step) -> str:
     return ""
 
 
-def _taught(step: steps.Train) -> str:
-    return ", ".join(
+def _training(step: steps.Train | steps.TryRate) -> str:
+    if isinstance(step, steps.TryRate):
+        return f"{step.rung}: trying the learning rate {step.trial.rate:.1e}"
+    taught = ", ".join(
         f"{part.examples} {part.task.replace('_', ' ')}" for part in step.recipe.ingredients
     )
+    return f"{step.rung}: training on {taught}"
 
 
 def _concluded(event: Event) -> str:
@@ -141,11 +136,8 @@ def _concluded(event: Event) -> str:
             return f"router learned: right on {found.value:.3f} {interval} of the messages"
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
-        case Trained() | Merged():
-            how = f"trained in {event.seconds:.0f} s"
-            if isinstance(event, Merged):
-                how = f"merged ({event.plan.method})"
-            return f"   adapter {event.adapter[:12]} {how}"
+        case RateTried() | Trained() | Merged():
+            return f"   {_made(event)}"
     return ""
 
 
@@ -175,6 +167,18 @@ def _duelled(event: Duelled) -> str:
     interval = f"[{found.lower:+.2f}, {found.upper:+.2f}]"
     how = "goes on" if event.accepted else "is dropped"
     return f", round {event.round}: {found.value:+.2f} {interval}, {how}"
+
+
+def _made(event: RateTried | Trained | Merged) -> str:
+    match event:
+        case RateTried():
+            said = "diverges" if event.loss is None else f"leaves a loss of {event.loss:.4f}"
+            return f"learning rate {event.rate:.1e} for {event.share:.0%} of the steps {said}"
+        case Trained():
+            paused = "" if event.steps == event.planned else f", {event.steps} of {event.planned}"
+            return f"adapter {event.adapter[:12]} trained in {event.seconds:.0f} s{paused}"
+        case Merged():
+            return f"adapter {event.adapter[:12]} merged ({event.plan.method})"
 
 
 def _price(event: Priced) -> str:

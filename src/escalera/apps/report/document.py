@@ -20,10 +20,11 @@ from escalera.core.ladder.choosing import Candidate
 from escalera.core.ladder.confirm import Standing
 from escalera.core.ladder.planner import project_digest
 from escalera.domain.dataset import SPLITS
-from escalera.domain.event import Looked, Stopped, Trained
+from escalera.domain.event import Looked, Stopped
 from escalera.domain.project import Project
 from escalera.domain.selection import Selection
 from escalera.domain.system import Route, System
+from escalera.domain.training import Trained
 from escalera.domain.verdict import Figure
 from escalera.errors import EvidenceMissing
 

@@ -8,7 +8,16 @@ from escalera.core.evidence import Spent
 from escalera.core.ladder import choosing, materials, rungs, words
 from escalera.core.ladder.caps import MILLION, NOTHING, PER_TURN, Caps, Cost, charge
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Evaluate, Optimise, Rewrite, Select, Step, Stop, Train
+from escalera.core.ladder.steps import (
+    Evaluate,
+    Optimise,
+    Rewrite,
+    Select,
+    Step,
+    Stop,
+    Train,
+    TryRate,
+)
 from escalera.core.prompts import rewriting
 from escalera.domain.event import Stopped
 from escalera.domain.project import Project
@@ -21,7 +30,7 @@ def exceeds(case: Case, step: Step) -> bool:
     nothing; what calls cost is known from those that were made.
     """
     caps, spent = Caps.of(case.project), case.evidence.spent
-    if isinstance(step, (Train, Optimise, Rewrite)):
+    if isinstance(step, (Train, TryRate, Optimise, Rewrite)):
         return not caps.fits(spent, _whole(case, step))
     if isinstance(step, Select):
         texts = materials.unread(case.project, case.evidence, step)
@@ -75,10 +84,10 @@ def stop(case: Case, step: Step) -> Stop:
 _REMEDY = "raise the caps under [budget] and climb again: nothing is paid twice"
 
 
-def _whole(case: Case, step: Train | Optimise | Rewrite) -> Cost:
+def _whole(case: Case, step: Train | TryRate | Optimise | Rewrite) -> Cost:
     """What a step takes that is not made of calls known beforehand."""
     match step:
-        case Train():
+        case Train() | TryRate():
             return NOTHING
         case Optimise():
             return likely(case.evidence.spent, step.calls)
@@ -95,7 +104,7 @@ def _of_rewrite(project: Project, step: Rewrite) -> Cost:
 
 
 def _undecided(case: Case, step: Step) -> Stopped:
-    rung = step.rung if isinstance(step, (Evaluate, Train)) else "search"
+    rung = step.rung if isinstance(step, (Evaluate, Train, TryRate)) else "search"
     title = rungs.rung(rung).title
     return Stopped(
         reason="budget",

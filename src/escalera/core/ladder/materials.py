@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder.steps import Call, Evaluate, Select, Step, Train
+from escalera.core.ladder.steps import Call, Evaluate, Select, Step, Train, TryRate
 from escalera.core.prompts import choosing, overlap
 from escalera.domain.dataset import Example
 from escalera.domain.identity import digest_of
@@ -67,7 +67,7 @@ def before(project: Project, evidence: Evidence, step: Step) -> Step:
     match step:
         case Evaluate():
             return due(evidence, step.calls) or step
-        case Train():
+        case Train() | TryRate():
             taught = (
                 (selection, item)
                 for part in step.recipe.ingredients

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from escalera.core.finetuning.rates import RateTrial
 from escalera.core.prompts import rendering
 from escalera.core.prompts.rewriting import Tried
 from escalera.domain.dataset import Example
@@ -174,6 +175,15 @@ class Halve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TryRate:
+    """Train for a share of the steps to see what a learning rate comes to."""
+
+    rung: RungName
+    recipe: TrainingRecipe
+    trial: RateTrial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
     """Make an adapter from data, up to a share of the steps."""
 
@@ -230,6 +240,7 @@ Step = (
     | Optimise
     | Duel
     | Halve
+    | TryRate
     | Train
     | Merge
     | Nominate

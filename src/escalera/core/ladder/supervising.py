@@ -15,11 +15,11 @@ from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Evaluate, Step, Train
 from escalera.core.stats import paired
 from escalera.domain.dataset import Example
-from escalera.domain.event import Trained
-from escalera.domain.project import Project, RungName
+from escalera.domain.project import Policy, RungName
 from escalera.domain.recipe import TrainingRecipe
 from escalera.domain.system import Route
 from escalera.domain.task import Task
+from escalera.domain.training import Trained
 from escalera.domain.verdict import Figure
 
 ITEMS = 32
@@ -87,12 +87,11 @@ def chosen(case: Case, recipe: TrainingRecipe) -> Trained:
     return best if apart.value > apart.standard_error else parts[-1]
 
 
-def calls(project: Project, trainings: int) -> int:
-    """The most calls that measuring the checkpoints of so many trainings takes."""
-    if project.policy.checkpoints == 1:
+def calls(task: Task, policy: Policy, trainings: int) -> int:
+    """The most calls to *task* that measuring the checkpoints of so many trainings takes."""
+    if policy.checkpoints == 1 or not trainings:
         return 0
-    asked = sum(len(items(task)) for task in project.tasks)
-    return asked * (1 + project.policy.checkpoints * trainings)
+    return len(items(task)) * (1 + policy.checkpoints * trainings)
 
 
 def matrix(case: Case, part: Trained) -> tuple[Retained, ...]:

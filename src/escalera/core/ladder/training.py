@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from escalera.core.evaluation import compare
-from escalera.core.ladder import confirm, deciding, pricing, rungs, supervising, words
+from escalera.core.ladder import confirm, deciding, pricing, rating, rungs, supervising, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Price, Step
 from escalera.domain.identity import digest_of
@@ -17,7 +17,7 @@ from escalera.domain.task import Task
 
 
 def recipe(case: Case, portions: Sequence[tuple[Task, int]]) -> TrainingRecipe:
-    """A LoRA training on the first items of each task, under the prompts that were confirmed.
+    """A training on the first items of each task, under the prompts that were confirmed.
 
     A portion is how many `train` items are taken; more than there are means all.
     """
@@ -34,7 +34,7 @@ def recipe(case: Case, portions: Sequence[tuple[Task, int]]) -> TrainingRecipe:
             )
         )
     policy, model = case.project.policy, case.project.model
-    return TrainingRecipe(
+    made = TrainingRecipe(
         model=model.name,
         revision=model.revision,
         ingredients=tuple(ingredients),
@@ -43,6 +43,7 @@ def recipe(case: Case, portions: Sequence[tuple[Task, int]]) -> TrainingRecipe:
         objective=case.project.objective,
         engine=case.project.engine,
     )
+    return rating.settled(case.evidence, made)
 
 
 def whole(task: Task) -> tuple[Task, int]:
@@ -67,13 +68,17 @@ def train(
     """
     if rung not in case.evidence.priced:
         new = [entry for entry in recipes if adapter_of(case, entry) is None]
-        racing += supervising.calls(case.project, len(new))
-        calls = racing + _confirming(case)
         policy = case.project.policy
+        tasks = case.project.tasks
+        racing += sum(supervising.calls(task, policy, len(new)) for task in tasks)
+        calls = racing + _confirming(case)
         first = sum(compare.cutoffs(task, policy)[0] for task in case.project.tasks)
         priced = pricing.price(case, rung, calls=calls, fewest=racing + first, recipes=new)
         return Price(event=priced)
     for entry in recipes:
+        trial = rating.step(case.evidence, rung, entry)
+        if trial is not None:
+            return trial
         found = supervising.step(case, rung, entry)
         if found is not None:
             return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import torch
 
 from escalera.domain.message import Message
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
-from escalera.domain.training import StepSignal, TrainingRun
-from escalera.edges.training import checkpoints, lessons, loading
+from escalera.domain.training import StepSignal, TrainingRun, TrialRun
+from escalera.edges.training import checkpoints, lessons, loading, randomness
 from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.session import Memory, Session, remedied
+from escalera.edges.training.trials import Trials, without_rate
 from escalera.errors import TrainingError
 from escalera.ports import Clock, Progress
 
@@ -53,6 +55,7 @@ class LocalTrainer:
         self._engines: Mapping[str, Steps] = {"own": own, **(engines or {})}
         self._tokenizers: dict[str, Any] = {}
         self._paused: tuple[str, Session] | None = None
+        self._trials: tuple[str, Trials] | None = None
 
     def train(
         self,
@@ -86,6 +89,24 @@ class LocalTrainer:
             seconds=self._clock.seconds() - started,
         )
 
+    def trial(
+        self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair], *, share: float
+    ) -> TrialRun:
+        """Train for a share of the steps on most pairs, and test on the others; keep nothing."""
+        torch.set_num_threads(self._threads)
+        shared = without_rate(recipe)
+        if self._trials is None or self._trials[0] != shared.digest:
+            self._paused = None
+            session = Session(
+                replace(recipe, levers=replace(recipe.levers, learning_rate=1.0)),
+                pairs,
+                folder=self._folder(recipe.model),
+                memory=self._memory,
+            )
+            self._trials = (shared.digest, Trials(session))
+        with randomness.apart(recipe.levers.seed), remedied(self._memory):
+            return self._trials[1].run(recipe.levers.learning_rate or 0.0, share)
+
     def prompt_tokens(self, model: str, messages: Sequence[Message]) -> tuple[int, ...]:
         """Tokens with which a training begins this conversation: serving must begin it so too."""
         if model not in self._tokenizers:
@@ -93,7 +114,7 @@ class LocalTrainer:
         return lessons.prompt_tokens(self._tokenizers[model], messages)
 
     def _session(self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair]) -> Session:
-        paused, self._paused = self._paused, None
+        paused, self._paused, self._trials = self._paused, None, None
         if paused is not None and paused[0] == recipe.digest:
             return paused[1]
         return Session(

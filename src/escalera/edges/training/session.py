@@ -37,7 +37,7 @@ class Memory:
 
 
 class Session:
-    """A model in the middle of learning. Continues from *checkpoint* where there is one."""
+    """A model in the middle of learning. Continues from *checkpoint* where one is kept."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Session:
         *,
         folder: Path,
         memory: Memory,
-        checkpoint: Checkpoint,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.recipe = recipe
         self.memory = memory
@@ -70,7 +70,7 @@ class Session:
         computed = AnswerLosses(self.model, precision=levers.precision)
         computed.settle(self.lessons)
         self.layout = computed.layout
-        objective = self._objective(computed, pairs, memory)
+        objective = self.objective = self._objective(computed, pairs, memory)
         if trainable.method == "partial" and not trainable.layers:
             weights.choose(
                 self.model,
@@ -87,7 +87,9 @@ class Session:
             levers=levers,
             pass_tokens=memory.pass_tokens,
         )
-        self.loop.signals += self._checkpoint.restore(self.loop.weights, self.loop.optimizers)
+        if self._checkpoint is not None:
+            kept = self._checkpoint.restore(self.loop.weights, self.loop.optimizers)
+            self.loop.signals += kept
 
     def _objective(
         self, computed: AnswerLosses, pairs: Sequence[TrainingPair], memory: Memory
@@ -111,7 +113,8 @@ class Session:
 
     def keep(self) -> None:
         """Write the checkpoint; only while `running`."""
-        self._checkpoint.save(self.loop.weights, self.loop.optimizers, self.loop.signals)
+        if self._checkpoint is not None:
+            self._checkpoint.save(self.loop.weights, self.loop.optimizers, self.loop.signals)
 
     def write(self, into: Path) -> None:
         """Write what was learned so far into an empty folder."""
@@ -122,7 +125,8 @@ class Session:
 
     def drop(self) -> None:
         """Forget the checkpoint: what it was for is stored."""
-        self._checkpoint.drop()
+        if self._checkpoint is not None:
+            self._checkpoint.drop()
 
 
 @contextmanager

@@ -38,7 +38,11 @@ def test_every_conclusion_is_a_line(capsys):
             assert event.words in shown.err
         if isinstance(event, Priced):
             assert f"up to {event.calls} calls" in shown.err
-    assert shown.err.count(" trained in 2 s") == len(climbed.evidence.trained) == 3
+    assert len(climbed.evidence.trained) == 3
+    assert shown.err.count(" trained in 2 s") == sum(
+        len(parts) for parts in climbed.evidence.trained.values()
+    )
+    assert "trained in 2 s, 20 of 60" in shown.err
     assert shown.err.count(" merged (") == 4
     assert "router learned: right on 1.000" in shown.err
 

@@ -10,8 +10,9 @@ import pytest
 
 from escalera.apps.report import document, page
 from escalera.core.evidence import fold
-from escalera.domain.event import Observed, Priced, Trained
+from escalera.domain.event import Observed, Priced
 from escalera.domain.project import PROMPTING, ModelPrice, Policy
+from escalera.domain.training import Trained
 from escalera.errors import EvidenceMissing
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate

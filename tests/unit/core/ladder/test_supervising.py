@@ -106,7 +106,7 @@ def test_one_checkpoint_measures_nothing() -> None:
     found, case = climb(1, GOOD)
     assert untils(found) == [1.0]
     assert not [s for s in found.steps if getattr(s, "purpose", "") == "checkpoint"]
-    assert supervising.calls(case.project, 3) == 0
+    assert supervising.calls(A, case.project.policy, 3) == 0
     assert supervising.matrix(case, case.evidence.trained[recipe_of(case).digest][0]) == ()
 
 
@@ -119,4 +119,4 @@ def test_the_price_holds_all_that_is_asked() -> None:
         if isinstance(step, steps.Evaluate) and step.rung == "lora"
     )
     assert asked <= found.evidence.priced["lora"].calls
-    assert supervising.calls(case.project, 1) == 64 * 4
+    assert supervising.calls(A, case.project.policy, 1) == 32 * 4

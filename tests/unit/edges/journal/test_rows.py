@@ -12,6 +12,7 @@ from escalera.domain.message import Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
 from escalera.domain.selection import Embedded
+from escalera.domain.training import RateTried
 from escalera.domain.verdict import Figure
 from escalera.edges.journal import rows
 from escalera.errors import JournalCorrupt
@@ -55,6 +56,7 @@ WRITTEN = Written(
     revision="w1",
     seconds=0.5,
 )
+TRIED = RateTried(question="0" * 64, rate=1e-3, share=0.03, loss=None, tokens=90, seconds=1.5)
 REWRITTEN = Rewritten(
     task="a", parent="0" * 64, optimiser="gepa", rewrites=("Answer in one word.",)
 )
@@ -96,6 +98,7 @@ def every_event():
         RESERVED,
         WRITTEN,
         REWRITTEN,
+        TRIED,
         DUELLED,
         EMBEDDED,
         FAILED,

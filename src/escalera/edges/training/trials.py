@@ -1,0 +1,69 @@
+"""Short trainings that are thrown away: what a learning rate comes to on examples held out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+
+from escalera.domain.recipe import TrainingRecipe
+from escalera.domain.training import TrialRun
+from escalera.edges.training.loop import Loop
+from escalera.edges.training.session import Session
+from escalera.errors import TrainingError
+
+_LEAST_STEPS = 8
+_HELD_OUT = 10
+
+
+class Trials:
+    """A model that is trained again and again from the same beginning.
+
+    Every tenth example is held out, at least one; with a single one it is taught and tested.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        lessons = session.lessons
+        self._held = lessons[::_HELD_OUT]
+        self._taught = tuple(les for les in lessons if les not in self._held) or lessons
+        self._begin = {n: w.detach().clone() for n, w in session.loop.weights.items()}
+
+    def run(self, rate: float, share: float) -> TrialRun:
+        """Train with *rate* for a share of the steps, with a schedule of that length."""
+        session = self._session
+        levers = replace(session.recipe.levers, learning_rate=rate)
+        with torch.no_grad():
+            for name, weight in session.loop.weights.items():
+                weight.copy_(self._begin[name])
+        loop = Loop(
+            lessons=self._taught,
+            weights=session.loop.weights,
+            objective=session.objective,
+            levers=levers,
+            pass_tokens=session.memory.pass_tokens,
+        )
+        loop.plan = loop.plan[: max(_LEAST_STEPS, round(share * len(loop.plan)))]
+        session.model.train()
+        try:
+            while not loop.finished:
+                loop.step()
+            loss = self._loss()
+        except TrainingError:
+            loss = math.inf
+        session.model.zero_grad()
+        return TrialRun(loss=loss, tokens=sum(signal.tokens for signal in loop.signals))
+
+    @torch.no_grad()
+    def _loss(self) -> float:
+        session, total = self._session, 0.0
+        session.model.eval()
+        for part in session.objective.parts(self._held, tokens=session.memory.pass_tokens):
+            total += session.objective.loss(part, self._held).weighed.item()
+        return total if math.isfinite(total) else math.inf
+
+
+def without_rate(recipe: TrainingRecipe) -> TrainingRecipe:
+    """The recipe that trials of different rates share."""
+    return replace(recipe, levers=replace(recipe.levers, learning_rate=None))

@@ -1,0 +1,86 @@
+"""Trials: the same beginning every time, tested on what they were not taught, and thrown away."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from escalera.domain.levers import Levers, Trainable  # noqa: E402
+from escalera.domain.message import Message  # noqa: E402
+from escalera.domain.recipe import TrainingPair, TrainingRecipe  # noqa: E402
+from escalera.edges.clock import SystemClock  # noqa: E402
+from escalera.edges.training.local import LocalTrainer  # noqa: E402
+from escalera.testing.tiny import tiny_model  # noqa: E402
+
+pytestmark = pytest.mark.local
+
+RECIPE = TrainingRecipe(
+    model="tiny",
+    revision="r1",
+    ingredients=(),
+    trainable=Trainable(rank=4, alpha=8),
+    levers=Levers(epochs=4, batch_tokens=128),
+)
+PAIRS = [
+    TrainingPair(
+        messages=(Message(role="user", content=word),),
+        target=word.upper(),
+        rejected="no",
+    )
+    for word in ("cat", "dog", "cow", "hen", "ant", "bee") * 4
+]
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> LocalTrainer:
+    """A trainer of a tiny model."""
+    root = tmp_path_factory.mktemp("tiny")
+    folder = tiny_model(root / "model")
+    return LocalTrainer(folders={"tiny": folder}, checkpoints=root, clock=SystemClock())
+
+
+def tried(trainer: LocalTrainer, rate: float, share: float = 1.0, **changed: object) -> float:
+    """The held-out loss of a trial."""
+    levers = replace(RECIPE.levers, learning_rate=rate)
+    recipe = replace(RECIPE, levers=levers, **changed)
+    return trainer.trial(recipe, PAIRS, share=share).loss
+
+
+@pytest.mark.parametrize("objective", ["supervised", "preference"])
+def test_trials_begin_alike_and_leave_no_trace(trainer: LocalTrainer, objective: str) -> None:
+    """The same rate gives the same loss again after another, and a good one learns more."""
+    first = tried(trainer, 1e-2, objective=objective)
+    none = tried(trainer, 1e-9, objective=objective)
+    assert tried(trainer, 1e-2, objective=objective) == first
+    assert first < 0.9 * none
+
+
+def test_a_rate_that_diverges_has_an_infinite_loss(trainer: LocalTrainer) -> None:
+    """No error ends the search."""
+    assert tried(trainer, 1e30) == math.inf
+    assert math.isfinite(tried(trainer, 1e-2))
+
+
+def test_a_share_is_at_least_some_steps(trainer: LocalTrainer) -> None:
+    """Eight steps, however short the training is."""
+    levers = replace(RECIPE.levers, learning_rate=1e-2)
+    long = replace(RECIPE, levers=replace(levers, batch_tokens=16))
+    short = trainer.trial(long, PAIRS, share=1e-3)
+    assert 0 < 4 * short.tokens < trainer.trial(long, PAIRS, share=1).tokens
+
+
+def test_a_training_after_trials_is_untouched_by_them(
+    trainer: LocalTrainer, tmp_path: Path
+) -> None:
+    """The same bytes as without."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    first = trainer.train(RECIPE, PAIRS, into=tmp_path / "first", progress=lambda *_: None)
+    tried(trainer, 1e-2)
+    second = trainer.train(RECIPE, PAIRS, into=tmp_path / "second", progress=lambda *_: None)
+    assert first.signals == second.signals
