@@ -2,8 +2,9 @@
 
 Averaged over the prior, intervals of a posterior hold the truth as often as they say (Cook, Gelman
 and Rubin 2006). What is approximate is allowed for: the level that noise is scaled by is smoothed
-from the data, and wandering and noise are added to errors that are cut off at 0 and 1. Prints what
-was measured (`pytest -s`).
+from the data, and wandering and noise are added to errors that are cut off at 0 and 1. That costs
+some points: 51, 73 and 91 % of 250 truths were held at 50, 80 and 95 %. Prints what was measured
+(`pytest -s`).
 """
 
 import math
