@@ -45,6 +45,7 @@ _FIELDS = {
 }
 """A row, packed: names by number, a score of NaN where there is none."""
 _ROW = struct.Struct("<HHHIdBBIBHIIqd")
+_SIZE = _ROW.size
 _ROWS = np.dtype([(name, "<" + kind) for name, kind in _FIELDS.items()])
 
 
@@ -88,7 +89,7 @@ class Answers:
         self._rows = bytearray()
 
     def __len__(self) -> int:
-        return len(self._rows) // _ROW.size
+        return len(self._rows) // _SIZE
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Answers):
@@ -139,26 +140,43 @@ class Answers:
             _UNKNOWN if event.micro_dollars is None else event.micro_dollars,
             event.seconds,
         )
-        rows, key = self._rows, _key(event.item_digest, event.repeat)
-        at = self._places[number].setdefault(key, len(rows))
-        rows[at : at + _ROW.size] = packed  # behind the last row, or over an earlier answer
+        rows, repeat = self._rows, event.repeat
+        key = bytes.fromhex(event.item_digest[:_HALF])
+        if repeat:
+            key += repeat.to_bytes(4)
+        end = len(rows)
+        at = self._places[number].setdefault(key, end)
+        if at == end:
+            rows += packed
+        else:
+            rows[at : at + _SIZE] = packed
         if event.reason is not None or self._reasons:
             self._explain(at, event.reason)
 
     def rescore(self, event: Rescored) -> None:
         """Replace score, reason and scorer of an answer. KeyError where there is none."""
         at = self._places[self._systems[event.system]][_key(event.item_digest, event.repeat)]
-        row = self._table()[at // _ROW.size]
+        row = self._table()[at // _SIZE]
         row["scorer"] = self._names[event.scorer]
         row["score"] = math.nan if event.score is None else event.score
         self._explain(at, event.reason)
+
+    def by_another(self, scorers: Mapping[str, str]) -> bool:
+        """Whether an answer to one of these tasks (by name) was scored by another scorer."""
+        table, names = self._table(), self._names
+        wanted = np.full(len(names) + 1, -1, dtype=np.int64)
+        for task, scorer in scorers.items():
+            if task in names:
+                wanted[names[task]] = names.get(scorer, len(names))
+        found = wanted[table["task"]]
+        return bool(((found >= 0) & (found != table["scorer"])).any())
 
     def outdated(self, scorers: Mapping[str, str]) -> bool:
         """Whether an answer to one of these items (by digest) was scored by another scorer."""
         wanted = {_key(item, 0): self._names[name] for item, name in scorers.items()}
         half, found = _HALF // 2, self._table()["scorer"]
         return any(
-            wanted.get(key[:half], found[at // _ROW.size]) != found[at // _ROW.size]
+            wanted.get(key[:half], found[at // _SIZE]) != found[at // _SIZE]
             for places in self._places
             for key, at in places.items()
         )

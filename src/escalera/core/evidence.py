@@ -7,7 +7,6 @@ in whatever order calls returned.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -67,14 +66,15 @@ class Spent:
 
     def call(self, event: Observed | Judged | Drafted | Written) -> None:
         """Count a call that was bought."""
-        prompt, completion = event.usage.prompt_tokens, event.usage.completion_tokens
+        usage, money = event.usage, event.micro_dollars
+        prompt, completion = usage.prompt_tokens, usage.completion_tokens
         calls = 1 + event.repairs if isinstance(event, Observed) else 1
         self.calls += calls
         self.prompt_tokens += prompt
         self.completion_tokens += completion
         self.seconds += event.seconds
-        if event.micro_dollars is not None:
-            self.known_micro_dollars += event.micro_dollars
+        if money is not None:
+            self.known_micro_dollars += money
         else:
             self.unpriced_calls += calls
             self.unpriced_prompt_tokens += prompt
@@ -110,9 +110,8 @@ class Row:
 class Evidence:
     """Everything known so far, by the keys that questions use.
 
-    `scorers` counts the answers by task and by the scorer of their latest score; `looks` are all
-    looks ever taken, also those of the project before it was changed; `trained` has the parts of
-    every training, between its pauses.
+    `looks` are all looks ever taken, also those of the project before it was changed; `trained` has
+    the parts of every training, between its pauses.
     """
 
     opened: list[Opened] = field(default_factory=list)
@@ -140,7 +139,6 @@ class Evidence:
     selected: dict[tuple[str, str], Selected] = field(default_factory=dict)
     embedded: dict[tuple[str, str], Row] = field(default_factory=dict)
     events: int = 0
-    scorers: Counter[tuple[str, str]] = field(default_factory=Counter)
     _choices: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
@@ -148,7 +146,9 @@ class Evidence:
         self.events += 1
         match event:
             case Observed():
-                self._observe(event)
+                self.answers.add(event)
+                if event.bought:
+                    self.spent.call(event)
             case Judged() | Rescored():
                 self._score(event)
             case Reserved():
@@ -285,30 +285,13 @@ class Evidence:
         self.decided.clear()
         self.stopped.clear()
 
-    def _observe(self, event: Observed) -> None:
-        self.answers.add(event)
-        self.scorers[(event.task, event.scorer)] += 1
-        if event.bought:
-            self.spent.call(event)
-
     def _score(self, event: Judged | Rescored) -> None:
-        if isinstance(event, Judged):
-            self._judge(event)
-        else:
-            self._rescore(event)
-
-    def _judge(self, event: Judged) -> None:
+        if isinstance(event, Rescored):
+            self.answers.rescore(event)
+            return
         self.judged.add(event)
         if event.bought:
             self.spent.call(event)
-
-    def _rescore(self, event: Rescored) -> None:
-        before = self.answers.get(event.system, event.item_digest, event.repeat)
-        if before is None:
-            raise KeyError((event.system, event.item_digest, event.repeat))
-        self.scorers[(before.task, before.scorer)] -= 1
-        self.scorers[(before.task, event.scorer)] += 1
-        self.answers.rescore(event)
 
     def _make(self, event: Trained | RateTried | Merged | RouterFitted) -> None:
         match event:

@@ -133,6 +133,18 @@ def test_outdated_scorers_are_found_at_every_repeat():
     assert not filled([PLAIN]).outdated({PLAIN.item_digest: "exact"})
 
 
+@settings(deadline=None)
+@given(
+    EVENTS,
+    st.dictionaries(st.sampled_from("abc"), st.sampled_from(["exact", "numeric", "new"])),
+)
+def test_tasks_with_another_scorer_are_found(events, scorers):
+    """By the latest score of each answer; tasks that are not asked about do not count."""
+    latest = {(e.system, e.item_digest, e.repeat): e for e in events}
+    known = any(scorers.get(e.task, e.scorer) != e.scorer for e in latest.values())
+    assert filled(events).by_another(scorers) == known
+
+
 def test_equal_answers_are_equal():
     """Missing scores too, though they are no numbers."""
     missing = replace(PLAIN, score=None, reason="gone")

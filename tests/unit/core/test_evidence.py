@@ -181,4 +181,7 @@ def test_a_new_score_replaces_the_old_one_and_nothing_else():
     assert (found.scorer, found.score, found.reason) == ("other", 0.5, None)
     assert found.usage == bought.usage
     assert evidence.spent == fold([bought, ASKED[1]]).spent
-    assert +evidence.scorers == {(bought.task, "other"): 1, (bought.task, bought.scorer): 1}
+    by_another = evidence.answers.by_another
+    assert by_another({bought.task: bought.scorer})
+    assert by_another({bought.task: "other"})
+    assert not fold([bought, rescored]).answers.by_another({bought.task: "other"})

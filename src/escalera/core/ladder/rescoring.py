@@ -16,8 +16,7 @@ from escalera.domain.scoring import Score, Submission, unscored
 def due(case: Case) -> bool:
     """Whether an answer to an item of the project has its score from another scorer."""
     now = {task.name: task.scorer for task in case.project.tasks}
-    counts = case.evidence.scorers.items()
-    if not any(n and now.get(task, scorer) != scorer for (task, scorer), n in counts):
+    if not case.evidence.answers.by_another(now):
         return False
     return case.evidence.answers.outdated(
         {item.digest: task.scorer for task in case.project.tasks for item in task.examples}
