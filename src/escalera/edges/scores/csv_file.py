@@ -15,23 +15,21 @@ from typing import IO
 from escalera.domain.scores import ScoreRow, ScoreTable
 from escalera.edges.scores import columns
 from escalera.edges.scores.documents import HEAD, head, unreadable
+from escalera.edges.tables import csv_table
 from escalera.errors import ScoresError
 
-SUFFIXES = (".csv", ".tsv")
-LONGEST_LINE = 1_000_000
-"""Characters."""
 ESCAPED = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def recognises(path: Path) -> bool:
     """Whether the name says so, or the first line names an item and a score."""
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in csv_table.SUFFIXES:
         return True
     start = head(path)
     first = start.splitlines()[0] if start else b""
     if not first or len(first) == HEAD or first.startswith(b"{"):
         return False
-    names = first.decode("utf-8-sig", errors="replace").split(_delimiter(path))
+    names = first.decode("utf-8-sig", errors="replace").split(csv_table.delimiter(path))
     return columns.holds_scores(name.strip('"') for name in names)
 
 
@@ -48,7 +46,7 @@ def read(path: Path) -> ScoreTable:
 def write(table: ScoreTable, path: Path) -> None:
     """One line per row, below a header; a missing value is an empty cell."""
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, delimiter=_delimiter(path))
+        writer = csv.writer(stream, delimiter=csv_table.delimiter(path))
         writer.writerow(columns.FIELDS)
         writer.writerows(_cells(row) for row in table.rows)
 
@@ -73,37 +71,5 @@ def _unescaped(cell: str) -> str:
 
 
 def _rows(path: Path, stream: IO[str]) -> Iterator[tuple[str, columns.Row]]:
-    reader = csv.reader(_lines(path, stream), delimiter=_delimiter(path), strict=True)
-    try:
-        names = next(reader, None)
-        if names is None:
-            return
-        if len(set(names)) < len(names):
-            raise _error(path, "line 1", "names a column twice")
-        for cells in reader:
-            if not cells:
-                continue
-            place = f"line {reader.line_num}"
-            if len(cells) != len(names):
-                problem = f"has {len(cells)} cells under {len(names)} names of columns"
-                raise _error(path, place, problem)
-            yield place, dict(zip(names, map(_unescaped, cells), strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise _error(path, f"line {reader.line_num}", f"is not CSV ({error})") from None
-
-
-def _lines(path: Path, stream: IO[str]) -> Iterator[str]:
-    while line := stream.readline(LONGEST_LINE + 1):
-        if len(line) > LONGEST_LINE:
-            problem = f"a line is longer than {LONGEST_LINE} characters"
-            raise _error(path, "", problem)
-        yield line
-
-
-def _delimiter(path: Path) -> str:
-    return "\t" if path.suffix.lower() == ".tsv" else ","
-
-
-def _error(path: Path, place: str, problem: str) -> ScoresError:
-    remedy = "Write one row per line in UTF-8, cells divided by commas (tabs in .tsv)"
-    return ScoresError(file=str(path), place=place, problem=problem, remedy=remedy)
+    for place, cells in csv_table.rows(path, stream, error=ScoresError):
+        yield place, {name: _unescaped(cell) for name, cell in cells.items()}

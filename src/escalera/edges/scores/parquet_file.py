@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,10 +9,9 @@ import pyarrow.parquet as pq
 
 from escalera.domain.scores import ScoreTable
 from escalera.edges.scores import columns
+from escalera.edges.tables import parquet_table
 from escalera.errors import ScoresError
 
-LARGEST = 4_000_000_000
-"""Bytes of all columns, unpacked."""
 BATCH = 10_000
 SCHEMA = pa.schema(
     [
@@ -34,7 +32,7 @@ SCHEMA = pa.schema(
 
 def read(path: Path) -> ScoreTable:
     """The table of a Parquet file; see `columns.COLUMNS` for the names of columns."""
-    return columns.table(path, _rows(path), kind="Parquet")
+    return columns.table(path, parquet_table.rows(path, error=ScoresError), kind="Parquet")
 
 
 def write(table: ScoreTable, path: Path) -> None:
@@ -47,34 +45,3 @@ def write(table: ScoreTable, path: Path) -> None:
                 for field in SCHEMA
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
-
-
-def check_size(path: Path, metadata: pq.FileMetaData, *, largest: int = LARGEST) -> None:
-    """Raise `ScoresError` where the columns say that they unpack to more than *largest* bytes."""
-    groups = range(metadata.num_row_groups)
-    size = sum(metadata.row_group(group).total_byte_size for group in groups)
-    if size > largest:
-        raise _error(path, f"unpacks to {size} bytes, more than {largest}", "Split the file")
-
-
-# Below: private.
-
-
-def _rows(path: Path) -> Iterator[tuple[str, columns.Row]]:
-    try:
-        with pq.ParquetFile(path) as file:
-            check_size(path, file.metadata)
-            names = file.schema_arrow.names
-            if len(set(names)) < len(names):
-                raise _error(path, "names a column twice", "Rename one of them")
-            number = 0
-            for batch in file.iter_batches(batch_size=BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"row {number}", row
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _error(path, f"cannot be read ({error})", "Write the file again") from error
-
-
-def _error(path: Path, problem: str, remedy: str) -> ScoresError:
-    return ScoresError(file=str(path), problem=problem, remedy=remedy)

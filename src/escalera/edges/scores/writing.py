@@ -10,6 +10,7 @@ from pathlib import Path
 
 from escalera.domain.scores import ScoreTable
 from escalera.edges.scores import csv_file, jsonl_file
+from escalera.edges.tables import csv_table
 from escalera.errors import MissingExtra, ScoresError
 
 
@@ -77,7 +78,7 @@ def _with_extra(package: str, extra: str, module: str) -> Callable[[ScoreTable, 
 
 WRITERS: Mapping[str, Writer] = {
     "jsonl": Writer(jsonl_file.SUFFIXES, jsonl_file.write),
-    "csv": Writer(csv_file.SUFFIXES, csv_file.write),
+    "csv": Writer(csv_table.SUFFIXES, csv_file.write),
     "parquet": Writer((".parquet",), _with_extra("pyarrow", "parquet", "parquet_file")),
     "mlflow": Writer((".db",), _with_extra("mlflow", "mlflow", "mlflow_run"), anew=False),
 }

@@ -66,11 +66,3 @@ def test_what_is_no_parquet_file_is_named(tmp_path):
         parquet_file.read(file)
     with pytest.raises(ScoresError, match="cannot be read"):
         parquet_file.read(tmp_path / "gone.parquet")
-
-
-def test_what_unpacks_to_too_much_is_refused(tmp_path):
-    """By what the file itself says, before it is unpacked."""
-    file = tmp_path / "mine.parquet"
-    parquet_file.write(table({}, {}), file)
-    with pq.ParquetFile(file) as opened, pytest.raises(ScoresError, match="unpacks to"):
-        parquet_file.check_size(file, opened.metadata, largest=100)
