@@ -16,7 +16,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
-.PHONY: bench-prompts bench-data-need
+.PHONY: bench-prompts bench-data bench-data-need
 .PHONY: decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -61,6 +61,10 @@ decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty 
 bench-judges: $(BIN)/.dev  ## real judges beside real people, in DATA (twenty minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.judges --data $(DATA) \
 		--output bench/results/judges.md
+
+bench-data: $(BIN)/.dev  ## near duplicates planted in real messages, in DATA (ten minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.near_duplicates --data $(DATA) \
+		--output bench/results/near_duplicates.md
 
 # PROMPT_PEERS names an interpreter that has gepa and dspy[optuna]: '--peer-python PATH'.
 bench-prompts: $(BIN)/.dev  ## prompt search where the truth is known (half an hour)

@@ -50,6 +50,8 @@ def cli_reference() -> str:
         if command is None:
             raise LookupError(f"there is no command {name!r}")
         sections.append(_command(name, command))
+        if isinstance(command, click.Group):
+            sections += [_command(f"{name} {key}", part) for key, part in command.commands.items()]
     return "\n\n".join(sections)
 
 

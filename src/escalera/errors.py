@@ -61,12 +61,19 @@ class BadOption(InputError):
 
 
 class DataError(InputError):
-    """A row of a data file cannot be used."""
+    """A row of a data file cannot be used; its place is a line, or whatever its file is made of."""
 
-    def __init__(self, *, file: str, line: int, problem: str, remedy: str) -> None:
-        super().__init__(f"{file}, line {line}: {problem}. {remedy}")
+    def __init__(
+        self, *, file: str, line: int | None = None, place: str = "", problem: str, remedy: str
+    ) -> None:
+        place = place if line is None else f"line {line}"
+        where = f"{file}, {place}" if place else file
+        super().__init__(f"{where}: {problem}. {remedy}")
         self.file = file
         self.line = line
+        self.place = place
+        self.problem = problem
+        self.remedy = remedy
 
 
 class ScoresError(InputError):

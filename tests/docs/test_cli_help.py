@@ -70,6 +70,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[training.memory]": training_table.MemoryTable,
     "[tasks.NAME]": tables.TaskTable,
     "[judges.NAME]": tables.JudgeTable,
+    "[tasks.NAME.data]": tables.DataTable,
     "[tasks.NAME.prompt]": tables.PromptTable,
     "[tasks.NAME.context]": tables.ContextTable,
 }

@@ -22,11 +22,11 @@ import pytest
 
 from escalera.apps.cli.main import cli
 from escalera.apps.gateway.app import application
+from escalera.core.data import rows
 from escalera.domain.judge import PREFIX
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.engine.serve import Desk, Served
 from escalera.settings import scorer_table
-from escalera.settings.data_file import Row
 from escalera.settings.prompt_file import PromptFile
 from escalera.settings.tables import ProjectFile
 from escalera.testing.loopback import serving
@@ -123,7 +123,11 @@ def parses(arguments: list[str]) -> None:
         return
     command = cli.get_command(click.Context(cli), arguments[0])
     assert command is not None, f"there is no command {arguments[0]!r}"
-    command.make_context(arguments[0], arguments[1:])
+    context = command.make_context(arguments[0], arguments[1:])
+    if isinstance(command, click.Group):
+        _, part, rest = command.resolve_command(context, arguments[1:])
+        assert part is not None
+        part.make_context(arguments[1], rest)
 
 
 def is_target(arguments: list[str]) -> None:
@@ -181,8 +185,8 @@ def test_project_files_hold_known_keys(block: Block) -> None:
 def test_rows_are_items(block: Block) -> None:
     """Every line is an item of a data file."""
     for line in block.text.strip().splitlines():
-        row = msgspec.json.decode(line, type=Row)
-        assert set(json.loads(line)) <= set(row.__struct_fields__)
+        reading = rows.read(json.loads(line), rows.Defaults())
+        assert (reading.flaws, reading.unread) == ((), ()), block
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -254,3 +254,28 @@ def kill_after(folder: Path, reader: Reader, calls: int) -> None:
         waiting.wait(0.005)
     climb.kill()
     climb.wait()
+
+
+def test_rephrasings_are_told_by_embeddings_that_are_kept(
+    climbed: tuple[Reader, str, Path], tmp_path: Path
+) -> None:
+    """Only what the climb did not read is bought; a question taught in other words is suspected."""
+    reader, url, _ = climbed
+    folder = project(tmp_path / "rephrased", url)
+    rows = [json.loads(line) for line in (folder / "shelf.jsonl").read_text().splitlines()]
+    tested = rows[25]
+    said = f"In our house, where is the {rows[25]['id']} kept now, please?"
+    rows.append({"id": "again", "split": "train", "input": said, "target": tested["target"]})
+    (folder / "shelf.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    before = len(reader.embedded)
+    options = ["data", "stats", str(folder), "--rephrasings", "0.9"]
+    done = escalera(*options, "--json")
+    assert done.returncode == 0, done.stderr
+    (pair,) = json.loads(done.stdout)["rephrased"]["pairs"]
+    assert (pair["id"], pair["like"]["id"]) == ("shelf/again", f"shelf/{tested['id']}")
+    assert pair["cosine"] >= 0.9
+    assert len(reader.embedded) == before + len(rows)
+    again = escalera(*options)
+    assert "rephrasings: 1 train items may mean what a tested item means" in again.stdout
+    assert len(reader.embedded) == before + len(rows)
+    assert escalera("data", "stats", str(folder / "shelf.jsonl"), *options[3:]).returncode == 2

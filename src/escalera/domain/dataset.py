@@ -23,7 +23,9 @@ class Example:
     `split` says what the item may be used for: `train` teaches, `search` chooses, `confirm` gives
     verdicts, `golden` calibrates judges. `cluster` names a customer, conversation or document; an
     item without one is its own cluster. `history` are the turns before the input, `fields` the
-    facts that come with it, as in `Query`.
+    facts that come with it, as in `Query`. `licence` and `source` say under which terms the item
+    may be used and where it comes from, as far as the data say so; they are no part of the digest:
+    what is known of an item's origin changes nothing that was measured on it.
     """
 
     id: str
@@ -34,6 +36,8 @@ class Example:
     cluster: str
     history: tuple[Message, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
+    licence: str = field(default="", compare=False)
+    source: str = field(default="", compare=False)
     _digest: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -150,6 +154,9 @@ def rank(name: str, *, seed: int) -> bytes:
 
 # Below: private.
 
+_Kind = tuple[str, Split, str, str]
+"""What many examples share: task, split, licence and source."""
+
 
 class _Store:
     """Examples in columns: their texts one behind the other, their digests as bytes."""
@@ -159,9 +166,9 @@ class _Store:
         self._ends = array("I", [0])
         self._alone = bytearray()  # whether the cluster has the example's name
         self._digests = bytearray()
-        self._kinds: dict[tuple[str, Split], int] = {}
-        self._known: list[tuple[str, Split]] = []
-        self._kind = array("H")
+        self._kinds: dict[_Kind, int] = {}
+        self._known: list[_Kind] = []
+        self._kind = array("I")
 
     def __len__(self) -> int:
         return len(self._kind)
@@ -174,7 +181,7 @@ class _Store:
             self._texts += text.encode()
             self._end(len(self._texts))
         self._digests += bytes.fromhex(example.digest)
-        kind = (example.task, example.split)
+        kind = (example.task, example.split, example.licence, example.source)
         if kind not in self._kinds:
             self._kinds[kind] = len(self._known)
             self._known.append(kind)
@@ -188,7 +195,7 @@ class _Store:
             self._ends.append(at)
 
     def example(self, n: int) -> Example:
-        task, split = self._known[self._kind[n]]
+        task, split, licence, source = self._known[self._kind[n]]
         name = self.name(n)
         example = Example(
             id=name,
@@ -197,6 +204,8 @@ class _Store:
             input=self._text(_TEXTS * n + 1),
             target=self._text(_TEXTS * n + 2),
             cluster=self.cluster(n),
+            licence=licence,
+            source=source,
             **_unpacked(self._text(_TEXTS * n + 4)),
         )
         object.__setattr__(example, "_digest", self.digest(n).hex())

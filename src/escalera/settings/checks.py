@@ -9,14 +9,16 @@ from pathlib import PurePath
 
 import msgspec
 
+from escalera.core.data.rows import MEANINGS
 from escalera.core.evaluation.scorers import NoOptions
 from escalera.core.prompts.operators import OPERATORS
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
 from escalera.domain.judge import PREFIX
 from escalera.errors import BadOption
-from escalera.settings import judge_checks, scorer_table, training_table
+from escalera.settings import data_tables, judge_checks, scorer_table, training_table
 from escalera.settings.tables import (
     ContextTable,
+    DataTable,
     ModelTable,
     ProjectFile,
     SearchTable,
@@ -44,7 +46,8 @@ def problems(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:
     *scorers* holds the kinds of scorers with the dataclasses of their options.
     """
     own = [*_numbers(found), *_models(found)]
-    return [*own, *judge_checks.problems(found), *_tasks(found, scorers)]
+    data = [wrong for name, task in found.tasks.items() for wrong in _data(name, task)]
+    return [*own, *judge_checks.problems(found), *_tasks(found, scorers), *data]
 
 
 # Below: private.
@@ -52,6 +55,7 @@ def problems(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:
 _Check = tuple[bool, str, object, str]
 """Whether a value is right, its key, the value and the rule."""
 
+_MEANINGS = ", ".join(MEANINGS)
 _PAYABLE = f"a finite number from 0 to {MOST_MONEY:.0f}"
 
 
@@ -202,6 +206,20 @@ def _embedding(found: ProjectFile) -> list[Problem]:
     if named is None and needing:
         return [(needing[0], "'embedding' needs a model", f"Set climb.embedding. {known}")]
     return []
+
+
+def _data(name: str, task: TaskTable) -> list[Problem]:
+    key = f"tasks.{name}.data"
+    if isinstance(task.data, str):
+        return []
+    named = [task.data] if isinstance(task.data, DataTable) else task.data
+    if not named:
+        return [(key, "is an empty list", "Name a file, or several")]
+    unknown = [what for table in named for what in data_tables.unknown_meanings(table.columns)]
+    return [
+        (f"{key}.columns", f"names {meaning!r}, which is no part of an item", f"Known: {_MEANINGS}")
+        for meaning in unknown
+    ]
 
 
 def _tasks(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:

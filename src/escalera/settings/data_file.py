@@ -1,45 +1,36 @@
-"""Reading data files: one JSON object per line, every problem with file and line."""
+"""What a project's data files must hold: items of every purpose, none of which leaks into another.
+
+Files are read by whoever calls, in any form; here is what is asked of their rows.
+"""
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
-
-from escalera.domain.dataset import Example, Examples, Split
+from escalera.core.data import rows
+from escalera.core.data.flaws import Flaw
+from escalera.core.data.rows import Defaults, Entry, Row
+from escalera.domain.dataset import SPLITS, Example, Examples, Split
 from escalera.domain.identity import canonical
-from escalera.domain.message import Message
 from escalera.errors import DataError, ProjectError
-
-LONGEST_LINE = 1_000_000
-"""Bytes: a longer line is a mistake (a whole file on one line), not an item."""
-
-
-class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A turn of the conversation before the input."""
-
-    role: Literal["user", "assistant"]
-    content: str
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a data file; keys that are not listed here are ignored."""
-
-    id: str
-    split: Split
-    input: str
-    target: str
-    cluster: str | None = None
-    history: tuple[Turn, ...] = ()
-    fields: dict[str, Any] = {}
-
 
 Refuses = Callable[[str], str | None]
 """What is wrong with a target for a scorer, or None."""
+
+Reader = Callable[[Path], Iterator[Entry]]
+"""Reads a file, row by row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file or folder of items, and what is said of all its rows."""
+
+    file: Path
+    defaults: Defaults = field(default_factory=Defaults)
 
 
 def accepts(_target: str) -> str | None:
@@ -47,61 +38,85 @@ def accepts(_target: str) -> str | None:
     return None
 
 
-def load(file: Path, *, task: str, project: Path, refuses: Refuses = accepts) -> Examples:
-    """Every item of the data file that *project* names for *task*, in the file's order.
+def load(
+    sources: Sequence[Source],
+    *,
+    task: str,
+    project: Path,
+    reader: Reader,
+    refuses: Refuses = accepts,
+) -> Examples:
+    """Every item of the files that *project* names for *task*, in their order.
 
     *refuses* says what is wrong with a target for the task's scorer, or None.
 
-    Raises `ProjectError` for a file that cannot be read. Raises `DataError` for a line that is no
-    item, for a target that the scorer refuses, for an id that comes twice, for a file without
+    Raises `ProjectError` for a file that cannot be read. Raises `DataError` for a row that is no
+    item, for a target that the scorer refuses, for an id that comes twice, for data without
     `search` or `confirm` items, and for an input that stands in two splits: what is taught or
     chosen on must not be what is confirmed on.
     """
-    examples = Examples(_examples(file, task=task, project=project, refuses=refuses))
+    try:
+        examples = Examples(_examples(partial(_items, sources, task, reader), task, refuses))
+    except OSError as error:
+        name = error.filename or str(sources[0].file)
+        raise ProjectError(
+            file=str(project),
+            key=f"tasks.{task}.data",
+            problem=f"names the file {str(name)!r}, which cannot be read ({error.strerror})",
+            remedy="Put the data there, or name another file; paths are relative to the project's",
+        ) from error
+    names = ", ".join(str(source.file) for source in sources)
     if not examples:
-        raise _error(file, 1, "the file holds no items", "Add a JSON object per line")
+        problem, remedy = "the file holds no items", "Add a JSON object per line"
+        raise DataError(file=names, problem=problem, remedy=remedy)
     for split in ("search", "confirm"):
         if not examples.of(split):
-            raise _error(file, 1, f"no item has the split {split!r}", "A climb needs some")
+            problem, remedy = f"no item has the split {split!r}", "A climb needs some"
+            raise DataError(file=names, problem=problem, remedy=remedy)
     return examples
-
-
-def fields(file: Path, line: int, found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The facts that come with an input, as JSON by name. Raises `DataError` for a name that
-    templates cannot use.
-    """
-    for name in found:
-        if not name.isidentifier() or name == "input":
-            rule = f"the field {name!r} cannot be used in a template"
-            raise _error(file, line, rule, "Give it a plain name that is not `input`")
-    return tuple((name, canonical(found[name]).decode()) for name in sorted(found))
 
 
 # Below: private.
 
 
-def _examples(file: Path, *, task: str, project: Path, refuses: Refuses) -> Iterator[Example]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an item stands."""
+
+    file: Path
+    place: str
+
+    def error(self, problem: str, remedy: str) -> DataError:
+        """What is wrong there."""
+        return DataError(file=str(self.file), place=self.place, problem=problem, remedy=remedy)
+
+    def seen_from(self, other: _Place) -> str:
+        """The place, with its file where that is another one."""
+        return self.place if self.file == other.file else f"{self.place} of {self.file}"
+
+
+_Items = Callable[[], Iterable[tuple[_Place, Example]]]
+
+
+def _examples(items: _Items, task: str, refuses: Refuses) -> Iterator[Example]:
     """The items, none of which comes twice or stands in two splits."""
     ids: set[str] = set()
     splits: dict[str | bytes, Split] = {}
-    items = partial(_items, file, task=task, project=project)
-    for line, item in items():
+    for at, item in items():
         if item.id in ids:
-            before = next(n for n, known in items() if known.id == item.id)
+            # Read again, so that no place need be kept.
+            before = next(at for at, known in items() if known.id == item.id).seen_from(at)
             name = item.id.removeprefix(f"{task}/")
-            raise _error(file, line, f"the id {name!r} is also on line {before}", "Rename")
+            raise at.error(f"the id {name!r} is also on {before}", "Rename")
         split = splits.setdefault(_asked(item), item.split)
         if split != item.split:
-            # Read again, so that no line number need be kept.
-            before = next(n for n, known in items() if known.query == item.query)
-            raise _error(
-                file,
-                line,
-                f"the same input is in split {split!r} on line {before} and in {item.split!r}",
+            before = next(at for at, known in items() if known.query == item.query).seen_from(at)
+            raise at.error(
+                f"the same input is in split {split!r} on {before} and in {item.split!r}",
                 "Keep it in one of them",
             )
         if problem := refuses(item.target):
-            raise _error(file, line, f"the target {problem}", "Correct it, or change the scorer")
+            raise at.error(f"the target {problem}", "Correct it, or change the scorer")
         ids.add(item.id)
         yield item
 
@@ -111,61 +126,25 @@ def _asked(item: Example) -> str | bytes:
     return canonical(item.query) if item.history or item.fields else item.input
 
 
-def _items(file: Path, *, task: str, project: Path) -> Iterator[tuple[int, Example]]:
-    for line, row in _rows(_lines(file, task=task, project=project), file):
-        name = f"{task}/{row.id}"
-        yield (
-            line,
-            Example(
-                id=name,
-                task=task,
-                split=row.split,
-                input=row.input,
-                target=row.target,
-                cluster=row.cluster or name,
-                history=tuple(Message(role=t.role, content=t.content) for t in row.history),
-                fields=fields(file, line, row.fields),
-            ),
-        )
+def _items(
+    sources: Sequence[Source], task: str, reader: Reader
+) -> Iterator[tuple[_Place, Example]]:
+    made: dict[str, int] = {}
+    for source in sources:
+        for place, entry in reader(source.file):
+            at = _Place(source.file, place)
+            for row in _read(at, entry, source.defaults):
+                yield at, rows.example(row, name=rows.name_of(row, made), task=task)
 
 
-def _lines(file: Path, *, task: str, project: Path) -> Iterator[bytes]:
-    """The lines; of one that is too long, only its beginning."""
-    try:
-        with file.open("rb") as stream:
-            if stream.read(len(BOM_UTF8)) != BOM_UTF8:
-                stream.seek(0)
-            while line := stream.readline(LONGEST_LINE + 1):
-                yield line
-    except OSError as error:
-        raise ProjectError(
-            file=str(project),
-            key=f"tasks.{task}.data",
-            problem=f"names the file {str(file)!r}, which cannot be read ({error.strerror})",
-            remedy="Put the data there, or name another file; paths are relative to the project's",
-        ) from error
-
-
-def _rows(lines: Iterator[bytes], file: Path) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(lines, start=1):
-        if len(line) > LONGEST_LINE:
-            rule = f"the line is longer than {LONGEST_LINE} bytes"
-            raise _error(file, number, rule, "Write one item per line")
-        if line.strip():
-            yield number, _row(file, number, line)
-
-
-def _row(file: Path, number: int, line: bytes) -> Row:
-    try:
-        row = msgspec.json.decode(line, type=Row)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        needed = 'A line is like {"id": "1", "split": "train", "input": "…", "target": "…"}'
-        raise _error(file, number, f"is not an item: {error}", needed) from None
-    for name in ("id", "input", "target"):
-        if not getattr(row, name).strip():
-            raise _error(file, number, f"`{name}` is empty", "Fill it in, or remove the line")
-    return row
-
-
-def _error(file: Path, line: int, problem: str, remedy: str) -> DataError:
-    return DataError(file=str(file), line=line, problem=problem, remedy=remedy)
+def _read(at: _Place, entry: Mapping[str, Any] | Flaw, defaults: Defaults) -> tuple[Row, ...]:
+    if isinstance(entry, Flaw):
+        raise at.error(entry.problem, entry.remedy)
+    reading = rows.read(entry, defaults)
+    for flaw in reading.flaws:
+        raise at.error(flaw.problem, flaw.remedy)
+    for row in reading.rows:
+        if row.split is None:
+            remedy = f"Add one of {', '.join(SPLITS)}, or say it of the whole file"
+            raise at.error("`split` is missing", remedy)
+    return reading.rows

@@ -9,18 +9,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from escalera.domain.dataset import Example, Split
+from escalera.domain.identity import canonical
 from escalera.domain.message import Message
 from escalera.errors import DataError, InputError
-from escalera.settings import data_file
-from escalera.settings.data_file import Turn
 
 NEW: Split = "train"
 """What a row without a split is for."""
+
+
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A turn of the conversation before the input."""
+
+    role: Literal["user", "assistant"]
+    content: str
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,8 +115,17 @@ def _item(file: Path, number: int, line: bytes, task: str) -> Example:
         target=row.target,
         cluster=row.cluster or name,
         history=tuple(Message(role=t.role, content=t.content) for t in row.history),
-        fields=data_file.fields(file, number, row.fields),
+        fields=_fields(file, number, row.fields),
     )
+
+
+def _fields(file: Path, line: int, found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    for name in found:
+        if not name.isidentifier() or name == "input":
+            problem = f"the field {name!r} cannot be used in a template"
+            remedy = "Give it a plain name that is not `input`"
+            raise DataError(file=str(file), line=line, problem=problem, remedy=remedy)
+    return tuple((name, canonical(found[name]).decode()) for name in sorted(found))
 
 
 def _id(item: Example) -> str:

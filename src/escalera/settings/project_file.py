@@ -148,10 +148,10 @@ def _suggest(name: str, known: list[str]) -> str:
 
 
 def _struct_at(kind: type[msgspec.Struct], path: str) -> type[msgspec.Struct]:
-    """The struct of a nested table such as `prompt` or `price`."""
+    """The struct of a nested table such as `prompt` or `price`, or of one in a list of them."""
     for part in path.split(".") if path else []:
         fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
-        found = fields.get(part)
+        found = fields.get(part.partition("[")[0])
         options = getattr(found, "__args__", (found,))
         kind = next(o for o in options if isinstance(o, type) and issubclass(o, msgspec.Struct))
     return kind

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from escalera.domain.contract import OutputMode
+from escalera.domain.dataset import Split
 from escalera.domain.judge import JudgeKind
 from escalera.domain.optimiser import OptimiserName
 from escalera.domain.project import RungName, Spending
@@ -132,10 +133,25 @@ class ContextTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     methods: list[SearchMethod] = msgspec.field(default_factory=lambda: ["bm25"])
 
 
+class RowsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is said of all rows of a file: in `FILE.toml` beside it, or in the project file."""
+
+    split: Split | None = None
+    licence: str = ""
+    source: str = ""
+    columns: dict[str, str] = {}
+
+
+class DataTable(RowsTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[tasks.NAME.data]`: a file or folder of items."""
+
+    file: str
+
+
 class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[tasks.NAME]`: one query type."""
 
-    data: str
+    data: str | DataTable | list[DataTable]
     scorer: str | dict[str, Any]
     bar: float
     title: str = ""

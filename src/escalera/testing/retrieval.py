@@ -11,7 +11,7 @@ import math
 import zlib
 from collections.abc import Sequence
 
-from escalera.core.prompts import overlap
+from escalera.core.data import wording
 from escalera.domain.message import Embeddings, Usage
 from escalera.ports import Retrieval, Search
 
@@ -22,12 +22,12 @@ BUCKETS = 64
 
 def scores(texts: Sequence[str], query: str) -> list[float]:
     """The BM25 score of every text; a word that a query repeats counts each time."""
-    documents = [overlap.words(text) for text in texts]
+    documents = [wording.words(text) for text in texts]
     mean = sum(map(len, documents)) / len(documents) if documents else 0.0
     found = []
     for document in documents:
         total = 0.0
-        for word in overlap.words(query):
+        for word in wording.words(query):
             count = document.count(word)
             if count:
                 holding = sum(word in other for other in documents)
@@ -51,7 +51,7 @@ def index(texts: Sequence[str]) -> Search:
 def vector(text: str) -> tuple[float, ...]:
     """A text as counts of its words in hashed buckets: texts that share words are near."""
     counts = [0.0] * BUCKETS
-    for word in overlap.words(text):
+    for word in wording.words(text):
         counts[zlib.crc32(word.encode()) % BUCKETS] += 1.0
     return tuple(counts)
 
@@ -66,7 +66,7 @@ class WordVectors:
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """A vector per text; a word is a token and costs a micro-dollar."""
         self.asked.append(tuple(texts))
-        words = sum(len(overlap.words(text)) for text in texts)
+        words = sum(len(wording.words(text)) for text in texts)
         return Embeddings(
             vectors=tuple(vector(text) for text in texts),
             usage=Usage(prompt_tokens=words, completion_tokens=0),

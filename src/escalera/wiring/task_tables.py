@@ -11,8 +11,10 @@ from escalera.domain.dataset import Examples
 from escalera.domain.judge import Label, Panel
 from escalera.domain.project import BaseModel
 from escalera.domain.task import Task
+from escalera.edges.data import reading
 from escalera.settings import (
     data_file,
+    data_tables,
     documents,
     labels_file,
     panels,
@@ -46,7 +48,13 @@ def load(
         scorer, refuses = chosen.identity, chosen.refuses
     else:
         scorer = panel.scorer
-    examples = data_file.load(file.parent / table.data, task=name, project=file, refuses=refuses)
+    examples = data_file.load(
+        data_tables.sources(table, file),
+        task=name,
+        project=file,
+        reader=reading.entries,
+        refuses=refuses,
+    )
     schema = None
     if table.schema is not None:
         schema = schema_file.load(table.schema, task=name, project=file)

@@ -169,3 +169,14 @@ def test_texts_may_be_longer_than_the_numbers_for_their_ends():
     assert found._store._ends.typecode == "Q"
     assert found._store._ends[-1] > 2**16
     assert [found._store.example(n) for n in range(120)] == given
+
+
+def test_licence_and_source_stay_with_an_item_and_out_of_its_digest():
+    """What is known of its origin changes nothing that was measured on it."""
+    known = replace(ITEM, licence="MIT", source="https://example.com")
+    kept = Examples([ITEM, known, replace(known, id="a/2", split="confirm")])
+    assert [(item.licence, item.source) for item in kept] == [("", "")] + 2 * [
+        ("MIT", "https://example.com")
+    ]
+    assert kept.of("confirm")[0].licence == "MIT"
+    assert known.digest == ITEM.digest

@@ -6,9 +6,12 @@ import json
 
 import pytest
 
+from escalera.core.data.rows import Defaults
 from escalera.domain.message import Message
+from escalera.edges.data import json_lines, reading
 from escalera.errors import DataError, ProjectError
 from escalera.settings import data_file
+from escalera.settings.data_file import Source
 
 
 def row(number, split, **more):
@@ -28,7 +31,8 @@ def load(folder, rows):
 
 def read(file):
     """The items that a project in the same folder would get."""
-    return data_file.load(file, task="a", project=file.parent / "escalera.toml")
+    sources, project = [Source(file=file)], file.parent / "escalera.toml"
+    return data_file.load(sources, task="a", project=project, reader=reading.entries)
 
 
 def test_every_row_is_an_item_of_the_task(tmp_path):
@@ -46,26 +50,27 @@ def test_every_row_is_an_item_of_the_task(tmp_path):
     [
         ([*ROWS, "{broken"], 5, "is not an item"),
         (["[1]", *ROWS], 1, "is not an item"),
-        ([*ROWS, {"id": "9"}], 5, "`split`"),
-        ([*ROWS, row(9, "test")], 5, "'test'"),
-        ([*ROWS, "", row(9, "train", input=7)], 6, "$.input"),
+        ([*ROWS, {"id": "9"}], 5, "has the keys 'id', and neither `input` and `target`"),
+        ([*ROWS, {"id": "9", "input": "a", "target": "b"}], 5, "`split` is missing"),
+        ([*ROWS, row(9, "exam")], 5, "`split` is 'exam', not one of"),
+        ([*ROWS, "", row(9, "train", input=7)], 6, "`input` is 7, not text"),
         ([*ROWS, row(9, "train", target=" ")], 5, "`target` is empty"),
         ([*ROWS, row(9, "train", input="")], 5, "`input` is empty"),
         ([*ROWS, row("", "train")], 5, "`id` is empty"),
         ([*ROWS, row(1, "train", input="new")], 5, "the id '1' is also on line 2"),
         ([*ROWS, row(9, "train", input="in 2")], 5, "in split 'confirm' on line 3 and in 'train'"),
-        ([], 1, "holds no items"),
-        ([row(0, "train"), row(1, "search")], 1, "no item has the split 'confirm'"),
-        ([row(0, "train"), row(1, "confirm")], 1, "no item has the split 'search'"),
+        ([], 0, "holds no items"),
+        ([row(0, "train"), row(1, "search")], 0, "no item has the split 'confirm'"),
+        ([row(0, "train"), row(1, "confirm")], 0, "no item has the split 'search'"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path, rows, line, said):
-    """Lines are counted as an editor counts them, empty ones too."""
+    """Lines are counted as an editor counts them, empty ones too; 0 is the file as a whole."""
     with pytest.raises(DataError) as caught:
         load(tmp_path, rows)
-    assert caught.value.line == line
+    where = f", line {line}" if line else ""
     assert said in str(caught.value)
-    assert str(caught.value).startswith(f"{tmp_path / 'data.jsonl'}, line {line}: ")
+    assert str(caught.value).startswith(f"{tmp_path / 'data.jsonl'}{where}: ")
 
 
 def test_the_same_input_twice_in_one_split_is_allowed(tmp_path):
@@ -83,9 +88,9 @@ def test_a_missing_file_is_told(tmp_path):
     assert "name another file" in caught.value.remedy
 
 
-def test_a_folder_is_no_data_file(tmp_path):
-    """The system's own word is passed on."""
-    with pytest.raises(ProjectError, match=r"tasks\.a\.data: .*cannot be read \(Is a directory\)"):
+def test_an_empty_folder_is_no_data_set(tmp_path):
+    """A folder may be one; what it lacks is told."""
+    with pytest.raises(DataError, match="is a folder without a data set"):
         read(tmp_path)
 
 
@@ -111,7 +116,7 @@ def test_a_byte_order_mark_moves_no_line(tmp_path):
 def test_an_endless_line_is_refused_without_being_read(tmp_path):
     """A whole file on one line is a mistake, not an item."""
     with pytest.raises(DataError, match="longer than"):
-        load(tmp_path, [row(0, "train", input="x" * (data_file.LONGEST_LINE + 1))])
+        load(tmp_path, [row(0, "train", input="x" * (json_lines.LONGEST_LINE + 1))])
 
 
 def test_bytes_that_are_no_text_are_told(tmp_path):
@@ -148,3 +153,82 @@ def test_the_same_words_after_other_turns_are_another_input(tmp_path):
     assert len(load(tmp_path, [*ROWS, again | {"history": before}])) == 5
     with pytest.raises(DataError, match="the same input is in split"):
         load(tmp_path, [*ROWS, again])
+
+
+def chat(*contents, **more):
+    """A chat of user and assistant in turns."""
+    roles = ("user", "assistant")
+    turns = [{"role": roles[n % 2], "content": text} for n, text in enumerate(contents)]
+    return {"messages": turns} | more
+
+
+def test_rows_of_every_form_are_items(tmp_path):
+    """A chat has an item for each of its answers, which share a cluster; names are made."""
+    pair = {"prompt": "p", "completion": "c", "split": "test"}
+    talk = chat("a", "b", "c", "d", id=7, split="train")
+    found = load(tmp_path, [row(1, "search"), pair, talk])
+    assert [(item.split, item.input, item.target) for item in found] == [
+        ("search", "in 1", "x"),
+        ("confirm", "p", "c"),
+        ("train", "a", "b"),
+        ("train", "c", "d"),
+    ]
+    assert [item.id for item in found][2:] == ["a/7.1", "a/7.2"]
+    assert {item.cluster for item in found[2:]} == {"7"}
+    assert [turn.content for turn in found[3].history] == ["a", "b"]
+
+
+def test_a_made_name_does_not_move_with_its_row(tmp_path):
+    """It is made of what is asked; the same question again is counted."""
+    rows = [row(1, "search"), row(2, "confirm")]
+    asked = {"input": "hello", "target": "x", "split": "train"}
+    before = [item.id for item in load(tmp_path, [*rows, asked])]
+    after = [item.id for item in load(tmp_path, [asked, asked, *rows])]
+    assert before[2] == after[0]
+    assert after[1] == f"{after[0]}-2"
+
+
+def test_what_is_said_of_a_file_is_said_of_its_rows(tmp_path):
+    """Unless a row says something else."""
+    for name in ("a", "b"):
+        lines = [
+            json.dumps({"q": f"{name} {n}", "a": "x"} | ({"licence": "MIT"} if n else {}))
+            for n in range(2)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    sources = [
+        Source(
+            file=tmp_path / f"{name}.jsonl",
+            defaults=Defaults(
+                split=split,
+                licence="CC0-1.0",
+                source=f"https://example.com/{name}",
+                columns={"input": "q", "target": "a"},
+            ),
+        )
+        for name, split in (("a", "search"), ("b", "confirm"))
+    ]
+    found = data_file.load(
+        sources, task="t", project=tmp_path / "escalera.toml", reader=reading.entries
+    )
+    assert [(item.split, item.licence) for item in found] == [
+        ("search", "CC0-1.0"),
+        ("search", "MIT"),
+        ("confirm", "CC0-1.0"),
+        ("confirm", "MIT"),
+    ]
+    assert found[2].source == "https://example.com/b"
+
+
+def test_an_id_in_two_files_is_told_with_both(tmp_path):
+    """A task's items are of all its files together."""
+    for name in ("a", "b"):
+        lines = [row(n, split) for n, split in enumerate(("search", "confirm"))]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    sources = [Source(file=tmp_path / f"{name}.jsonl") for name in ("a", "b")]
+    with pytest.raises(DataError) as caught:
+        data_file.load(
+            sources, task="t", project=tmp_path / "escalera.toml", reader=reading.entries
+        )
+    said = f"b.jsonl, line 1: the id '0' is also on line 1 of {tmp_path / 'a.jsonl'}"
+    assert said in str(caught.value)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from escalera.edges.data import reading
 from escalera.errors import DataError, InputError
 from escalera.settings import data_file, inputs_file
 
@@ -51,7 +52,8 @@ def test_rows_are_a_data_file(tmp_path):
     ]
     rest = [{"id": str(n), "split": "confirm", "input": str(n), "target": "x"} for n in range(9)]
     (tmp_path / "data.jsonl").write_text(text + "\n".join(map(json.dumps, rest[4:])))
-    data = data_file.load(tmp_path / "data.jsonl", task="t", project=tmp_path)
+    sources = [data_file.Source(file=tmp_path / "data.jsonl")]
+    data = data_file.load(sources, task="t", project=tmp_path, reader=reading.entries)
     assert [item.target for item in data.of("train")] == ["yes"]
 
 

@@ -16,6 +16,7 @@ EXIT_ERROR, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 COMMANDS: Mapping[str, str] = {
     "init": "Write a commented project file.",
     "doctor": "Check data, models and packages, and say what the climb will cost.",
+    "data": "Check, count, clean and convert files of items.",
     "demo": "Run the running example: a shop's assistant with three kinds of query.",
     "climb": "Climb from the base model to a decision; continues where it stopped.",
     "eval": "Measure systems: score, interval, what is missing, price and time.",

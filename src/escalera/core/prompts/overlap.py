@@ -16,34 +16,19 @@ The thresholds are those by which training data are deduplicated (Lee et al. 202
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from escalera.core.data.wording import ALIKE, LONG, WITHIN, numbers, trigrams, words
 from escalera.domain.dataset import Example
 from escalera.domain.message import Query
 from escalera.domain.selection import Passage
 
-ALIKE = 0.8
-"""Share of common trigrams among all of two texts from which they are one."""
-WITHIN = 0.9
-"""Share of a text's trigrams that stand in another from which it is held by it."""
-LONG = 13
-"""Words from which holding a text is no coincidence."""
 QUESTION = 8
 """Words of an input from which a passage that holds it was made from it."""
-
-
-def words(text: str) -> list[str]:
-    """The words of *text* without case, width and punctuation.
-
-    Signs of scripts that put no space between words (Chinese, Japanese, Thai) are words.
-    """
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def said(query: Query) -> str:
@@ -72,7 +57,7 @@ class Twins:
         """Places of the examples whose words are those of *query*, or nearly so."""
         asked = words(said(query))
         found = set(self._same.get(" ".join(asked), ()))
-        own = _trigrams(asked)
+        own = trigrams(asked)
         if own:
             near = self._near(len(asked), len(own), self._grams.shared(own))
             found |= {place for place in near if _agree(asked, self._words[place])}
@@ -97,7 +82,7 @@ class Copies:
     def of(self, item: Example) -> frozenset[int]:
         """Places of the passages that were made from *item*, and of those right behind them."""
         asked = words(item.input)
-        own = _trigrams(asked)
+        own = trigrams(asked)
         if not own:
             return frozenset()
         if len(asked) >= QUESTION:
@@ -134,13 +119,10 @@ class Copies:
         return self._sources[place] in self._sources[place + 1 : place + 2]
 
     def _pair(self, place: int) -> frozenset[str]:
-        return _trigrams(self._words[place]) | _trigrams(self._words[place + 1])
+        return trigrams(self._words[place]) | trigrams(self._words[place + 1])
 
 
 # Below: private.
-
-_APART = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(f"[{_APART}]|[^\\W_{_APART}]+")
 
 
 class _Grams:
@@ -150,7 +132,7 @@ class _Grams:
         holding: dict[str, list[int]] = defaultdict(list)
         counts = []
         for place, text in enumerate(texts):
-            own = _trigrams(text)
+            own = trigrams(text)
             counts.append(len(own))
             for gram in own:
                 holding[gram].append(place)
@@ -166,18 +148,10 @@ class _Grams:
         return np.bincount(np.concatenate(found), minlength=len(self.sizes))
 
 
-def _trigrams(text: Sequence[str]) -> frozenset[str]:
-    return frozenset(" ".join(text[start : start + 3]) for start in range(len(text) - 2))
-
-
 def _agree(left: Sequence[str], right: Sequence[str]) -> bool:
     """Whether the numbers of the shorter text stand in the other."""
     shorter, longer = sorted((left, right), key=len)
-    return _numbers(shorter) <= _numbers(longer)
-
-
-def _numbers(text: Sequence[str]) -> frozenset[str]:
-    return frozenset(word for word in text if any(sign.isdigit() for sign in word))
+    return numbers(shorter) <= numbers(longer)
 
 
 def _run(short: Sequence[str], long: Sequence[str]) -> bool:

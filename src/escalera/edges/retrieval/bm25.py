@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import bm25s
 import numpy as np
 
-from escalera.core.prompts import overlap
+from escalera.core.data import wording
 from escalera.ports import Search
 
 K1 = 1.2
@@ -19,7 +19,7 @@ B = 0.75
 
 def index(texts: Sequence[str]) -> Search:
     """Search over *texts*: their places, best first, without those that share no word."""
-    tokens = [overlap.words(text) for text in texts]
+    tokens = [wording.words(text) for text in texts]
     known = {word for text in tokens for word in text}
     if not known:
         return lambda _: ()
@@ -27,7 +27,7 @@ def index(texts: Sequence[str]) -> Search:
     library.index(tokens, show_progress=False)
 
     def search(query: str) -> Sequence[int]:
-        asked = [word for word in overlap.words(query) if word in known]
+        asked = [word for word in wording.words(query) if word in known]
         if not asked:
             return ()
         scores = np.asarray(library.get_scores(asked))

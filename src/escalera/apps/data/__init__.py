@@ -1,0 +1,1 @@
+"""The data tools: check, count, clean and convert files of items."""

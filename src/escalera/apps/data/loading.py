@@ -1,0 +1,48 @@
+"""Rows of files, one after the other, and where each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from escalera.core.data import rows
+from escalera.core.data.flaws import Flaw
+from escalera.core.data.rows import Form, Row
+from escalera.errors import DataError
+from escalera.settings.data_file import Source
+from escalera.wiring import data_sets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """What one row of a file came to: items, the row as it was written, and its place."""
+
+    file: str
+    place: str
+    raw: Mapping[str, Any]
+    form: Form | None
+    rows: tuple[Row, ...]
+
+
+def read(source: Source, *, asked_only: bool = False) -> Iterator[Placed]:
+    """Every row of a file. Raises `DataError` for the first that is none.
+
+    With *asked_only* a row needs no answer: it is compared with, not learned from.
+    """
+    file = str(source.file)
+    for place, found in data_sets.entries(source):
+        if isinstance(found, Flaw):
+            raise _error(file, place, found)
+        reading = rows.read(found, source.defaults, asked_only=asked_only)
+        for flaw in reading.flaws:
+            raise _error(file, place, flaw)
+        yield Placed(file=file, place=place, raw=found, form=reading.form, rows=reading.rows)
+
+
+# Below: private.
+
+
+def _error(file: str, place: str, flaw: Flaw) -> DataError:
+    remedy = f"{flaw.remedy}; `escalera data check` tells all that is wrong"
+    return DataError(file=file, place=place, problem=flaw.problem, remedy=remedy)

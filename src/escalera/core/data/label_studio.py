@@ -1,0 +1,110 @@
+"""Tasks of Label Studio as rows, and rows as its tasks: the format "JSON" of its exports.
+
+A task has `data` (what is shown) and `annotations` (what each person answered, control by control).
+Read and written as the documentation of Label Studio 1.x has it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from escalera.core.data import labelled
+from escalera.core.data.flaws import Flaw, shown
+from escalera.core.data.rows import Entry, Row
+from escalera.domain.identity import canonical
+
+CONTROL = "target"
+"""The control that our tasks are answered in."""
+CONFIG = (
+    '<View><Text name="input" value="$input"/>'
+    '<TextArea name="target" toName="input" maxSubmissions="1" editable="true"/></View>'
+)
+"""A labelling interface for our tasks."""
+TEXTS = ("textarea", "choices", "rating", "number", "datetime", "taxonomy")
+"""Types of controls whose answer is text; regions of a text are none."""
+
+
+def entries(tasks: Any, *, control: str | None = None) -> Iterator[Entry]:
+    """What each task says: its data, and the answer in *control* (if not named, the only one).
+
+    People who skipped a task are left out. What is marked as ground truth goes before the majority.
+    """
+    if not isinstance(tasks, list):
+        yield "", Flaw(f"is {shown(tasks)}, not a list of tasks", 'Export as "JSON"')
+        return
+    for number, task in enumerate(tasks, start=1):
+        yield f"task {number}", _row(task, control)
+
+
+def task(row: Row, *, name: str, number: int) -> dict[str, Any]:
+    """A row as a task, with its answer as an annotation that people can correct."""
+    data: dict[str, Any] = {"id": name, "input": row.input}
+    data |= {"split": row.split} if row.split else {}
+    data |= {"cluster": row.cluster} if row.cluster else {}
+    data |= {"licence": row.licence} if row.licence else {}
+    data |= {"source": row.source} if row.source else {}
+    if row.history:
+        data["history"] = json.loads(canonical(row.history))
+    if row.fields:
+        data["fields"] = {key: json.loads(value) for key, value in row.fields}
+    answer = {
+        "id": f"answer-{number}",
+        "from_name": CONTROL,
+        "to_name": "input",
+        "type": "textarea",
+        "origin": "manual",
+        "value": {"text": [row.target]},
+    }
+    made = {"result": [answer], "was_cancelled": False, "ground_truth": False}
+    return {"id": number, "data": data, "annotations": [made], "predictions": []}
+
+
+# Below: private.
+
+
+def _row(task: Any, control: str | None) -> Mapping[str, Any] | Flaw:
+    data = task.get("data") if isinstance(task, dict) else None
+    if not isinstance(data, dict):
+        return Flaw("is not a task: `data` is missing", 'Export as "JSON", not as "JSON-MIN"')
+    given = [entry for entry in _list(task, "annotations") if not entry.get("was_cancelled")]
+    truth = [entry for entry in given if entry.get("ground_truth")]
+    answers: list[str] = []
+    for entry in truth or given:
+        found = _answer(_list(entry, "result"), control)
+        if isinstance(found, Flaw):
+            return found
+        if found is not None:
+            answers.append(found)
+    agreed = labelled.agreed(answers)
+    if isinstance(agreed, Flaw):
+        return agreed
+    named = {"id": str(task["id"])} if "id" in task else {}
+    return {**named, **data, "target": agreed}
+
+
+def _answer(result: Sequence[Mapping[str, Any]], control: str | None) -> str | Flaw | None:
+    """What one person answered; None where the control was left empty."""
+    told = [entry for entry in result if entry.get("type") in TEXTS]
+    names = sorted({str(entry.get("from_name")) for entry in told})
+    if control is None and len(names) > 1:
+        rule = f"is answered in the controls {', '.join(map(repr, names))}"
+        return Flaw(rule, "Say which one is the answer (--control)")
+    mine = [entry for entry in told if control in (None, entry.get("from_name"))]
+    return _value(mine[0]) if mine else None
+
+
+def _value(entry: Mapping[str, Any]) -> str | None:
+    value = entry.get("value")
+    kind = "text" if entry.get("type") == "textarea" else str(entry.get("type"))
+    found = value.get(kind) if isinstance(value, dict) else None
+    if isinstance(found, list):
+        parts = ["/".join(map(str, p)) if isinstance(p, list) else str(p) for p in found]
+        return ("\n" if kind == "text" else ", ").join(parts) or None
+    return None if found is None else str(found)
+
+
+def _list(holder: Mapping[str, Any], name: str) -> list[Any]:
+    found = holder.get(name)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []

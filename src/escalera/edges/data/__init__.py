@@ -1,0 +1,1 @@
+"""Files of items: read in every form that is known here, written, sketched and told by language."""

@@ -1,0 +1,61 @@
+"""JSON lines: one object per line. A line that is wrong is told, and the next one is read."""
+
+from __future__ import annotations
+
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from escalera.core.data.flaws import Flaw, shown
+from escalera.core.data.rows import NEEDED, Entry
+
+LONGEST_LINE = 1_000_000
+"""Bytes: a longer line is a mistake (a whole file on one line), not an item."""
+
+
+def entries(file: Path) -> Iterator[Entry]:
+    """What stands on each line that is not empty. Raises `OSError` where the file is unreadable.
+
+    The file is read line by line, and of a line that is too long only its beginning is held.
+    """
+    for number, line in enumerate(_lines(file), start=1):
+        if len(line) > LONGEST_LINE:
+            rule = f"the line is longer than {LONGEST_LINE} bytes"
+            yield f"line {number}", Flaw(rule, "Write one item per line")
+        elif line.strip():
+            yield f"line {number}", _parsed(line)
+
+
+# Below: private.
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    """The lines; of one that is too long, only its beginning."""
+    with file.open("rb") as stream:
+        if stream.read(len(BOM_UTF8)) != BOM_UTF8:
+            stream.seek(0)
+        while line := stream.readline(LONGEST_LINE + 1):
+            yield line
+            while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+                line = stream.readline(LONGEST_LINE + 1)
+
+
+def _parsed(line: bytes) -> dict[str, object] | Flaw:
+    try:
+        found = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        problem = f"is not an item: {error}"
+        if not _is_utf8(line):
+            return Flaw(problem, "Save the file as UTF-8")
+        if b"NaN" in line or b"Infinity" in line:
+            problem += " (NaN and Infinity are no JSON)"
+        return Flaw(problem, NEEDED)
+    if not isinstance(found, dict):
+        return Flaw(f"is not an item: {shown(found)}, not an object", NEEDED)
+    return found
+
+
+def _is_utf8(line: bytes) -> bool:
+    return line.decode("utf-8", errors="ignore").encode() == line

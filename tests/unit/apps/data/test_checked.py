@@ -1,0 +1,48 @@
+"""`data check`: all that is wrong, over files and tasks."""
+
+from __future__ import annotations
+
+from tests.unit.apps.data.files import row, written
+
+from escalera.apps.data import checked
+
+
+def test_groups_are_looked_at_by_themselves(tmp_path):
+    """Ids may come again in another task; a file that cannot be read on is told, and others are."""
+    first = written(tmp_path, [row(1), row(1)], "a.jsonl")
+    second = written(tmp_path, [row(1), row(2, target=3)], "b.jsonl")
+    (tmp_path / "c.csv").write_text("input,target\nx,y\nbroken\n")
+    third = type(first)(file=tmp_path / "c.csv")
+    gone = type(first)(file=tmp_path / "gone.jsonl")
+    found = checked.check({"one": [first], "two": [second, third, gone]})
+    said = [str(one) for one in found.complaints]
+    assert [text.removeprefix(f"{tmp_path}/") for text in said] == [
+        "a.jsonl, line 2: the id '1' is also on line 1. Rename",
+        "b.jsonl, line 2: is not an item: `target` is 3, not text. Write it as text",
+        "c.csv, line 3: has 1 cells under 2 names of columns. Write one row per line in UTF-8, "
+        "cells divided by commas (tabs in .tsv)",
+        "gone.jsonl: cannot be read (No such file or directory). Check the path",
+        "c.csv, line 2: `split` is missing, and others have one. Give every row a split, or none",
+    ]
+    assert (found.total, found.items) == (5, 4)
+    assert found.document["complaints"] == 5
+
+
+def test_the_bound_is_of_all_groups_together(tmp_path):
+    """And what is not shown is counted."""
+    groups = {
+        name: [written(tmp_path, [row(n, target=1) for n in range(5)], f"{name}.jsonl")]
+        for name in "ab"
+    }
+    found = checked.check(groups, most=7)
+    assert (len(found.complaints), found.total) == (7, 10)
+    assert "and 3 more" in str(found)
+
+
+def test_what_is_right_is_said_to_be(tmp_path):
+    """With the forms that were met, and keys that nothing was made of."""
+    chat = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
+    source = written(tmp_path, [row(1, note=1), {"messages": chat, "split": "train"}])
+    assert str(checked.check({"t": [source]})) == (
+        "not read: the key 'note' of 1 rows\n2 items (1 items, 1 chat): nothing is wrong"
+    )

@@ -1,0 +1,81 @@
+"""Label Studio: an export is read, and what we write reads back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from escalera.core.data import label_studio, rows
+from escalera.core.data.flaws import Flaw
+from escalera.core.data.rows import Defaults, Row
+from escalera.domain.message import Message
+
+SAMPLE = Path(__file__).resolve().parents[3] / "data" / "items" / "label_studio.json"
+TASKS = json.loads(SAMPLE.read_text(encoding="utf-8"))
+RICH = Row(
+    name="r1",
+    split="train",
+    input="in",
+    target="two\nlines",
+    cluster="c",
+    history=(Message(role="user", content="h"),),
+    fields=(("tier", '"gold"'),),
+    licence="MIT",
+    source="s",
+)
+
+
+def test_an_export_is_read():
+    """The truth goes before the majority; who skipped is not asked; a tie is told."""
+    found = dict(label_studio.entries(TASKS, control="topic"))
+    assert found["task 1"]["target"] == "shipping"
+    assert found["task 1"]["text"] == "Where is my parcel?"
+    assert found["task 1"]["id"] == "41"
+    assert found["task 2"]["target"] == "returns"
+    assert isinstance(found["task 3"], Flaw)
+    assert "as many people answered 'returns' as 'shipping'" in found["task 3"].problem
+
+
+def test_several_controls_need_a_name():
+    """None is chosen by chance."""
+    (_, flaw), *_ = label_studio.entries(TASKS)
+    assert isinstance(flaw, Flaw)
+    assert "is answered in the controls 'note', 'topic'" in flaw.problem
+    assert dict(label_studio.entries(TASKS[:1], control="note"))["task 1"]["target"] == (
+        "Sounds worried."
+    )
+
+
+def test_what_is_written_reads_back():
+    """Everything that a row says."""
+    task = json.loads(json.dumps(label_studio.task(RICH, name="r1", number=1)))
+    ((_, entry),) = label_studio.entries([task])
+    assert rows.read(entry, Defaults()).rows == (RICH,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("choices", {"choices": ["a", "b"]}, "a, b"),
+        ("taxonomy", {"taxonomy": [["animal", "cat"]]}, "animal/cat"),
+        ("rating", {"rating": 4}, "4"),
+        ("number", {"number": 2.5}, "2.5"),
+        ("textarea", {"text": ["a", "b"]}, "a\nb"),
+        ("textarea", {"text": "a"}, "a"),
+    ],
+)
+def test_answers_of_every_control_become_text(kind, value, expected):
+    """As their documentation has them."""
+    answer = {"type": kind, "from_name": "x", "to_name": "t", "value": value}
+    task = {"data": {"input": "i"}, "annotations": [{"result": [answer]}]}
+    assert dict(label_studio.entries([task]))["task 1"]["target"] == expected
+
+
+@pytest.mark.parametrize(
+    "document", [{}, [1], [{"input": "i"}], [{"data": {}, "annotations": [1]}]]
+)
+def test_what_is_no_export_is_told(document):
+    """With what to do."""
+    assert all(isinstance(entry, Flaw) for _, entry in label_studio.entries(document))

@@ -1,0 +1,35 @@
+"""Rows as they are written."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.core.data.test_label_studio import RICH
+
+from escalera.core.data import rows, writing
+from escalera.core.data.rows import Defaults, Row
+
+BARE = Row(name="", split=None, input="i", target="t")
+
+
+def test_what_is_written_reads_back():
+    """A row with everything, and one with nothing but its texts."""
+    for row in (RICH, BARE):
+        document = writing.document(row, name="r1")
+        (found,) = rows.read(document, Defaults()).rows
+        assert (found.query, found.target, found.split) == (row.query, row.target, row.split)
+        assert (found.name, found.cluster, found.licence, found.source) == (
+            "r1",
+            row.cluster,
+            row.licence,
+            row.source,
+        )
+
+
+def test_services_get_what_they_take_and_nothing_else():
+    """Chats with the turns before; pairs have no place for turns."""
+    chat = writing.document(RICH, name="r1", form="chat")
+    assert [entry["role"] for entry in chat["messages"]] == ["user", "user", "assistant"]
+    assert set(chat) == {"messages"}
+    assert writing.document(BARE, name="b", form="pairs") == {"prompt": "i", "completion": "t"}
+    with pytest.raises(ValueError, match="has turns before its input"):
+        writing.document(RICH, name="r1", form="pairs")

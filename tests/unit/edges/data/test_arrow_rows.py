@@ -1,0 +1,44 @@
+"""Parquet and Arrow files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from escalera.edges.data import arrow_rows
+from escalera.errors import DataError
+
+SAVED = Path(__file__).resolve().parents[3] / "data" / "items" / "saved"
+
+
+def test_classes_have_their_names():
+    """A file that the `datasets` library wrote keeps them beside the numbers."""
+    found = [*arrow_rows.arrow(SAVED / "train" / "data-00000-of-00001.arrow")]
+    assert found == [
+        ("row 1", {"text": "Where is my parcel?", "label": "shipping"}),
+        (
+            "row 2",
+            {"text": "I send it back.", "label": "returns", "source": "https://example.com/other"},
+        ),
+    ]
+
+
+def test_parquet_rows_are_read(tmp_path):
+    """Lists of turns as they are."""
+    file = tmp_path / "rows.parquet"
+    chat = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
+    pq.write_table(pa.table({"messages": [chat], "id": [7]}), file)
+    assert [*arrow_rows.parquet(file)] == [("row 1", {"messages": chat, "id": "7"})]
+
+
+def test_what_is_no_arrow_file_is_told(tmp_path):
+    """Broken, or not there."""
+    file = tmp_path / "rows.arrow"
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(DataError, match="cannot be read"):
+        [*arrow_rows.arrow(file)]
+    with pytest.raises(FileNotFoundError):
+        [*arrow_rows.arrow(tmp_path / "gone.arrow")]
