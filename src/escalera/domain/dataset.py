@@ -156,6 +156,8 @@ def rank(name: str, *, seed: int) -> bytes:
 
 _Kind = tuple[str, Split, str, str]
 """What many examples share: task, split, licence and source."""
+_MOST_KINDS = 2**16
+"""As many as two bytes can tell apart."""
 
 
 class _Store:
@@ -168,7 +170,7 @@ class _Store:
         self._digests = bytearray()
         self._kinds: dict[_Kind, int] = {}
         self._known: list[_Kind] = []
-        self._kind = array("I")
+        self._kind = array("H")  # wider once there are that many
 
     def __len__(self) -> int:
         return len(self._kind)
@@ -185,6 +187,8 @@ class _Store:
         if kind not in self._kinds:
             self._kinds[kind] = len(self._known)
             self._known.append(kind)
+        if self._kinds[kind] == _MOST_KINDS and self._kind.typecode == "H":
+            self._kind = array("I", self._kind)
         self._kind.append(self._kinds[kind])
 
     def _end(self, at: int) -> None:

@@ -180,3 +180,16 @@ def test_licence_and_source_stay_with_an_item_and_out_of_its_digest():
     ]
     assert kept.of("confirm")[0].licence == "MIT"
     assert known.digest == ITEM.digest
+
+
+def test_every_example_may_have_a_source_of_its_own():
+    """More of them than two bytes can tell apart."""
+    count = 2**16 + 3
+    given = (replace(ITEM, id=f"a/{n}", source=f"s{n}") for n in range(count))
+    found = Examples(given)
+    assert [found[n].source for n in (0, 2**16 - 1, 2**16, count - 1)] == [
+        "s0",
+        f"s{2**16 - 1}",
+        f"s{2**16}",
+        f"s{count - 1}",
+    ]
