@@ -16,6 +16,7 @@ WITHOUT_OWN_TEST = {
     "apps/answered.py": "in apps/test_workspace",
     "apps/cli/chat.py": "the loop is in apps/cli/test_main, the answers in engine/test_serve",
     "apps/cli/climb.py": "exit codes and output in apps/cli/test_main",
+    "apps/cli/data_need.py": "in apps/cli/test_main and apps/test_needed",
     "apps/cli/demo.py": "runs the whole example: `make demo`",
     "apps/cli/compare.py": "end_to_end/test_compare",
     "apps/cli/eval.py": "end_to_end/test_eval",

@@ -15,7 +15,6 @@ from escalera import wiring
 from escalera.core.evidence import Evidence, fold
 from escalera.domain.dataset import Split
 from escalera.domain.project import Project, RungName
-from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.domain.verdict import Mode
@@ -28,10 +27,12 @@ if TYPE_CHECKING:
     from escalera.apps.compared import Comparison
     from escalera.apps.decision import Decision, Reached
     from escalera.apps.measured import Evaluation
+    from escalera.apps.needed import DataNeed, NeedWish
     from escalera.apps.placebo import Trials
     from escalera.apps.prompts import PromptVersion
     from escalera.apps.trying import Trial
     from escalera.core.evaluation.placebo import Settings
+    from escalera.domain.scores import ScoreTable
     from escalera.engine.measuring import Wanted
     from escalera.engine.serve import Desk
 
@@ -69,6 +70,17 @@ class Workspace:
                 f"the rung {rung!r} is not climbed here: the project allows {', '.join(allowed)}"
             )
         return reached(rung, self._climbed(observer, until=rung)[0])
+
+    def data_need(
+        self, task: str, wish: NeedWish | None = None, *, observer: Observer | None = None
+    ) -> DataNeed:
+        """Train on parts of a task's examples, and forecast what more of them would do."""
+        from escalera.apps import needed
+
+        (found,) = self.tasks(task)
+        with closing(self._installation.journal()) as journal:
+            ports = self._installation.ports(journal)
+            return needed.need(self.project, found, wish, ports=ports, observer=observer)
 
     @property
     def decision(self) -> Decision:
@@ -366,11 +378,6 @@ def compare_files(
     ]
     alpha = round(1 - confidence, 12)
     return of_tables(tables[0], tables[1], margin=margin, alpha=alpha, mode=mode)
-
-
-def write_scores(table: ScoreTable, path: Path, *, format: str | None = None) -> None:  # noqa: A002
-    """Write a table of scores in the format that the ending of *path* names, or *format*."""
-    wiring.write_scores(table, path, format=format)
 
 
 def write_text(file: Path, text: str) -> None:

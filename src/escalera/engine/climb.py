@@ -60,6 +60,10 @@ class Ports:
     optimiser: Callable[[str], Optimiser] | None = None
 
 
+Plan = Callable[[Evidence], steps.Step | None]
+"""From all that is known to the next step, or None at the end."""
+
+
 def run(
     project: Project,
     *,
@@ -75,15 +79,36 @@ def run(
     Raises `ProviderError` when the endpoint stays away: start again when it is back, nothing is
     lost and nothing is paid twice.
     """
+
+    def plan(evidence: Evidence) -> steps.Step | None:
+        step = planner.next_step(project, evidence, version=version)
+        return None if step is None or _far_enough(evidence, step, until) else step
+
+    def instead(evidence: Evidence, step: steps.Step) -> steps.Step:
+        return planner.unaffordable(project, evidence, step)
+
+    return follow(project, plan, ports=ports, observer=observer, instead=instead)
+
+
+def follow(
+    project: Project,
+    plan: Plan,
+    *,
+    ports: Ports,
+    observer: Observer,
+    instead: Callable[[Evidence, steps.Step], steps.Step | None] = lambda _evidence, _step: None,
+) -> Evidence:
+    """Perform the steps of a plan, each decided on all that is known by then.
+
+    *instead* says what is done in place of a step that a cap left undone: None ends.
+    Raises `ProviderError` like `run`.
+    """
     performer, vain = _Performer(project, ports, observer), None
     with asyncio.Runner() as loop:
         try:
-            while True:
-                step = planner.next_step(project, performer.evidence, version=version)
-                if step is None or _far_enough(performer.evidence, step, until):
+            while (step := plan(performer.evidence)) is not None:
+                if step == vain and (step := instead(performer.evidence, step)) is None:
                     break
-                if step == vain:
-                    step = planner.unaffordable(project, performer.evidence, step)
                 observer.began(step)
                 before = performer.evidence.events
                 performer.perform(step, loop)

@@ -144,7 +144,7 @@ def training_pairs(
     """
     pairs: list[TrainingPair] = []
     for ingredient in recipe.ingredients:
-        items = project.task(ingredient.task).items("train")[: ingredient.examples]
+        items = materials.taught(project, ingredient)
         if digest_of([item.digest for item in items]) != ingredient.data:
             raise EvidenceMissing(
                 f"the train items of {ingredient.task!r} are not those of the recipe "

@@ -18,9 +18,10 @@ def command(output: Path, file: Path, format_: str | None) -> int:
 
     One row per system, item and repeat, with tokens, price and time; `compare` reads it again.
     """
+    from escalera import wiring
     from escalera.apps import workspace
 
     table = workspace.load(file).scores()
-    workspace.write_scores(table, output, format=format_)
+    wiring.write_scores(table, output, format=format_)
     click.echo(f"{len(table.rows)} rows of {len(table.systems)} systems: {output}")
     return 0

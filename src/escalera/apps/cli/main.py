@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "try": "Try a changed prompt on a few items: the paired change, and what flipped.",
     "prompts": "List the versions of every prompt, show one, or what changed.",
     "judge": "Hold a judge against people's labels: can it be trusted?",
+    "data-need": "Would more training examples help, how many, at what price?",
     "label": "Open a page on which people label: by keyboard, nothing lost.",
     "placebo": "Show the gain that is claimed among copies of one system.",
     "export": "Write every answer's score as JSONL, CSV, Parquet or an MLflow run.",
@@ -35,7 +36,7 @@ COMMANDS: Mapping[str, str] = {
 """Every command with its line of help: one file in this folder, and one line here."""
 
 
-MODULES: Mapping[str, str] = {"try": "trying"}
+MODULES: Mapping[str, str] = {"data-need": "data_need", "try": "trying"}
 """Commands that cannot be the name of a module."""
 
 

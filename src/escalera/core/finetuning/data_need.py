@@ -119,7 +119,7 @@ def forecast(
     """
     points = trainings.points(measured, pool=pool)
     at_hand = int(points.pool)
-    _check(question, at_hand)
+    check(question, at_hand)
     found = posterior.fit(points, prior)
     sizes = np.geomspace(at_hand, question.most, _STEPS + 1)
     error = futures.item_error(measured, clusters)
@@ -138,10 +138,8 @@ def forecast(
     )
 
 
-# Private.
-
-
-def _check(question: Question, at_hand: int) -> None:
+def check(question: Question, at_hand: int) -> None:
+    """Raise `InputError` for a question that makes no sense."""
     bar, most, cost = question.bar, question.most, question.cost_per_example
     if not 0.0 < bar < 1.0:
         raise InputError(f"bar {bar!r} must lie strictly between 0 and 1: pass the task's bar")
@@ -152,6 +150,9 @@ def _check(question: Question, at_hand: int) -> None:
         )
     if cost is not None and not (cost >= 0.0 and math.isfinite(cost)):
         raise InputError(f"cost per example {cost!r} must not be negative: pass what a label costs")
+
+
+# Private.
 
 
 def _told(at_hand: int, most: int) -> list[int]:

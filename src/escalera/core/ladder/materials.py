@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from escalera.core.evidence import Evidence
@@ -11,6 +11,7 @@ from escalera.core.prompts import choosing, overlap
 from escalera.domain.dataset import Example
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project
+from escalera.domain.recipe import Ingredient
 from escalera.domain.selection import Selection
 from escalera.domain.system import Material, Prompt, System
 from escalera.domain.task import Task
@@ -62,19 +63,26 @@ def due(evidence: Evidence, calls: Iterable[Call]) -> Select | None:
     return _first(evidence, waiting)
 
 
+def taught(project: Project, ingredient: Ingredient) -> Sequence[Example]:
+    """The items that an ingredient takes, in its order."""
+    found = project.task(ingredient.task).items("train")
+    ordered = found if ingredient.order is None else found.in_order(seed=ingredient.order)
+    return ordered[: ingredient.examples]
+
+
 def before(project: Project, evidence: Evidence, step: Step) -> Step:
     """*step*, or the choice that has to be made before it."""
     match step:
         case Evaluate():
             return due(evidence, step.calls) or step
         case Train() | TryRate():
-            taught = (
+            chosen = (
                 (selection, item)
                 for part in step.recipe.ingredients
                 for selection in part.prompt.selections
-                for item in project.task(part.task).items("train")[: part.examples]
+                for item in taught(project, part)
             )
-            return _first(evidence, taught) or step
+            return _first(evidence, chosen) or step
         case _:
             return step
 
