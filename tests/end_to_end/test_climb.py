@@ -117,7 +117,9 @@ def test_a_climb_killed_at_random_moments_is_the_same_climb(climbed: Path, tmp_p
     assert report(folder) == report(climbed)
     asked = Counter((e.system, e.item) for e in events(folder) if isinstance(e, Observed))
     assert set(asked.values()) == {1}
-    made = [event.recipe.digest for event in events(folder) if isinstance(event, Trained)]
+    made = [
+        (event.recipe.digest, event.steps) for event in events(folder) if isinstance(event, Trained)
+    ]
     assert len(made) == len(set(made))
 
 

@@ -67,7 +67,7 @@ class Session:
         self._told = loading.teaching(loaded, self.tokenizer)
         self.lessons = self._told.lessons(pairs)
         self.model = weights.prepare(loaded, self.tokenizer, trainable)
-        computed = AnswerLosses(self.model, precision=levers.precision)
+        computed = self.losses = AnswerLosses(self.model, precision=levers.precision)
         computed.settle(self.lessons)
         self.layout = computed.layout
         objective = self.objective = self._objective(computed, pairs, memory)
