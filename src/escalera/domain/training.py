@@ -40,10 +40,39 @@ class StepSignal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What was made of one training example, by its place among the pairs, in tokens.
+
+    `prompt` tokens were read and `learned` ones taught; `target` is how many the right answer has
+    by itself. `stops` says whether the last one that was taught ends an answer.
+    """
+
+    place: int
+    prompt: int
+    learned: int
+    target: int
+    stops: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How the training told its examples to the model.
+
+    `known` are the special tokens of the tokenizer that mark who speaks, `used` those of them that
+    the conversations hold, and `broken` the marks of the template that are no single token.
+    """
+
+    lessons: tuple[Lesson, ...]
+    known: tuple[str, ...]
+    used: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
     """What a training left behind besides the adapter.
 
-    `steps` of `planned` optimizer steps are done: fewer where it was asked to pause. `layout` says
+    `told` is None where the trainer does not say how it told the examples. `steps` of `planned` optimizer steps are done: fewer where it was asked to pause. `layout` says
     how examples lay in memory (`packed`, or `padded` where packing is not exact for the model).
     `seconds` is a clock reading, of this part of the training.
     """
@@ -54,6 +83,7 @@ class TrainingRun:
     parameters: int
     layout: str
     seconds: float
+    told: Told | None = None
 
     @property
     def steps(self) -> int:

@@ -48,11 +48,13 @@ def train(
         adapter = artifacts.put(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    log = b"".join(msgspec.json.encode(signal) + b"\n" for signal in run.signals)
+    files = {"steps.jsonl": b"".join(msgspec.json.encode(one) + b"\n" for one in run.signals)}
+    if run.told is not None:
+        files["told.json"] = msgspec.json.encode(run.told) + b"\n"
     return Trained(
         recipe=step.recipe,
         adapter=adapter,
-        log=_store({"steps.jsonl": log}, artifacts),
+        log=_store(files, artifacts),
         steps=run.steps,
         planned=run.planned,
         curve=run.curve,

@@ -20,7 +20,7 @@ from escalera.domain.recipe import (
     WeightedAdapter,
 )
 from escalera.domain.system import Prompt
-from escalera.domain.training import SampleLoss, StepSignal, TrainingRun
+from escalera.domain.training import Lesson, SampleLoss, StepSignal, Told, TrainingRun
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import making
 from escalera.errors import EvidenceMissing, InputError, TrainingError
@@ -50,13 +50,20 @@ RECIPE = TrainingRecipe(
 SIGNAL = StepSignal(
     step=1, loss=2.0, norm=0.5, rate=0.1, tokens=70, samples=(SampleLoss(place=3, loss=2.5),)
 )
+TOLD = Told(
+    lessons=(Lesson(place=0, prompt=9, learned=3, target=2, stops=True),),
+    known=("<|user|>",),
+    used=("<|user|>",),
+    broken=(),
+)
 
 
 class Notes:
     """A trainer and merger that writes down what it was given."""
 
-    def __init__(self, *, fails=False):
+    def __init__(self, *, fails=False, told=TOLD):
         self.fails = fails
+        self.told = told
         self.pairs = []
         self.inputs = []
 
@@ -74,6 +81,7 @@ class Notes:
             parameters=3,
             layout="packed",
             seconds=1.5,
+            told=self.told,
         )
 
     def merge(self, plan, adapters, *, into):
@@ -131,6 +139,14 @@ def test_a_training_is_recorded_with_its_stored_adapter(artifacts):
     (line,) = (artifacts.path(event.log) / "steps.jsonl").read_text().splitlines()
     assert msgspec.json.decode(line, type=StepSignal) == SIGNAL
     assert (artifacts.path(event.adapter) / "adapter").read_text() == RECIPE.digest
+
+
+def test_how_the_examples_were_told_is_kept_where_the_trainer_says_it(artifacts):
+    """Beside the log, and no empty file where it does not."""
+    kept = artifacts.path(train(artifacts, Notes()).log) / "told.json"
+    assert msgspec.json.decode(kept.read_bytes(), type=Told) == TOLD
+    unsaid = artifacts.path(train(artifacts, Notes(told=None)).log)
+    assert [file.name for file in unsaid.iterdir()] == ["steps.jsonl"]
 
 
 def test_a_failed_training_leaves_nothing_behind(artifacts, tmp_path):

@@ -87,6 +87,7 @@ class LocalTrainer:
             parameters=sum(weight.numel() for weight in loop.weights.values()),
             layout=session.layout,
             seconds=self._clock.seconds() - started,
+            told=session.facts,
         )
 
     def trial(

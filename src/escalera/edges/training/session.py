@@ -12,7 +12,7 @@ import torch
 
 from escalera.core.prompts import chat_form
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
-from escalera.edges.training import loading, randomness, saving, weights
+from escalera.edges.training import loading, randomness, saving, telling, weights
 from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.lessons import Lesson, prompt_tokens
 from escalera.edges.training.loop import Loop
@@ -66,6 +66,7 @@ class Session:
         loaded, self.tokenizer = loading.load(folder, trainable, levers, device=memory.device)
         self._told = loading.teaching(loaded, self.tokenizer)
         self.lessons = self._told.lessons(pairs)
+        self.facts = telling.facts(self._told, self.lessons, pairs)
         self.model = weights.prepare(loaded, self.tokenizer, trainable)
         computed = self.losses = AnswerLosses(self.model, precision=levers.precision)
         computed.settle(self.lessons)
