@@ -89,7 +89,8 @@ class Project:
     `proposer` is the model that writes edits of prompts, None where no model does, and `optimiser`
     the tool that searches with it instead of Escalera's own rounds; `embedder` is the one whose
     embeddings examples and passages may be chosen by. `likenesses` are the scorers
-    that compare embeddings, and `readers` the models that make those.
+    that compare embeddings, and `readers` the models that make those. `without` are ids of
+    `train` items that are not taught.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Project:
     embedder: BaseModel | None = field(default=None, metadata=LATER)
     likenesses: tuple[Likeness, ...] = field(default=(), metadata=LATER)
     readers: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
+    without: tuple[str, ...] = field(default=(), metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""

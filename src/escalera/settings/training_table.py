@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +19,8 @@ from escalera.domain.levers import (
     Precision,
     Schedule,
 )
+from escalera.domain.task import Task
+from escalera.errors import ProjectError
 
 
 class WeightsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,6 +60,7 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     clip: float | None = None
     precision: Precision | None = None
     checkpoints: int = 3
+    without: list[str] = []
     weights: WeightsTable = WeightsTable()
     memory: MemoryTable = MemoryTable()
 
@@ -91,6 +96,20 @@ def ranges(table: TrainingTable) -> list[Check]:
         *_within(weights.share, 1e-6, 1.0, "weights.share"),
         *_within(memory.pass_tokens, 16, 2**24, "memory.pass_tokens"),
     ]
+
+
+def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[str, ...]:
+    """The `train` items that are not taught. Raises `ProjectError` for ids that no task has."""
+    known = {item.id for task in tasks for item in task.items("train")}
+    unknown = [item for item in table.without if item not in known]
+    if unknown:
+        raise ProjectError(
+            file=str(file),
+            key="training.without",
+            problem=f"names {unknown[:3]!r}, and no task has such a `train` item",
+            remedy="Name ids of the data files' rows, as `escalera diagnose` shows them",
+        )
+    return tuple(sorted(set(table.without)))
 
 
 # Below: private.

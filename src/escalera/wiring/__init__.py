@@ -27,7 +27,7 @@ from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Merger, Progress, Provider, Retrieval, Scoring, Trainer
-from escalera.settings import panels, policies, project_file
+from escalera.settings import panels, policies, project_file, training_table
 from escalera.settings.tables import ModelTable, ProjectFile
 from escalera.wiring import models, optimisers, retrieval, scorers, task_tables
 from escalera.wiring.models import cores, require_local
@@ -249,6 +249,7 @@ def install(file: Path) -> Installation:
         levers=effort.levers(settings, seed=tables.project.seed),
         objective=tables.training.objective,
         engine=tables.training.engine,
+        without=training_table.left_out(file, tables.training, tasks),
         judges=tuple(judges.values()),
         graders=tuple(graders.values()),
         proposer=proposer,

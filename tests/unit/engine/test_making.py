@@ -170,6 +170,16 @@ def test_changed_data_are_no_recipe(changed):
         making.training_pairs(project, Evidence(), RECIPE)
 
 
+def test_items_that_a_recipe_leaves_out_are_not_taught():
+    """The others are, in their order, and are what the digest is of."""
+    first, *others = A.items("train")[:4]
+    data = digest_of([item.digest for item in others])
+    part = replace(RECIPE.ingredients[0], without=(first.id,), data=data)
+    recipe = replace(RECIPE, ingredients=(part,))
+    pairs = making.training_pairs(PROJECT, Evidence(), recipe)
+    assert [pair.item for pair in pairs] == [item.id for item in others]
+
+
 def test_a_merge_reads_the_adapters_in_the_order_of_the_plan(artifacts):
     """Weights belong to positions; the time it took is a clock reading."""
     stored = []

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
+import pytest
 
 from escalera.core.finetuning import effort
+from escalera.errors import ProjectError
+from escalera.settings import training_table
 from escalera.settings.training_table import TrainingTable
+from escalera.testing import playbook
 
 
 def test_tables_become_levers() -> None:
@@ -23,3 +29,14 @@ def test_tables_become_levers() -> None:
     assert (weights.method, weights.layers, weights.share) == ("partial", ("mlp",), 0.5)
     assert (levers.learning_rate, levers.epochs, levers.seed) == (None, 1, 9)
     assert hash(weights) == hash(effort.trainable(found))
+
+
+def test_items_that_are_left_out_must_be_train_items() -> None:
+    """Each once and in order; an id that no task has is refused with its key."""
+    task = playbook.task("a", items={"train": 3, "search": 2, "confirm": 2})
+    first, second, _ = (item.id for item in task.items("train"))
+    table = TrainingTable(without=[second, first, second])
+    assert training_table.left_out(Path("e.toml"), table, [task]) == tuple(sorted((first, second)))
+    unknown = TrainingTable(without=[task.items("search")[0].id])
+    with pytest.raises(ProjectError, match=r"training\.without"):
+        training_table.left_out(Path("e.toml"), unknown, [task])

@@ -64,10 +64,10 @@ def due(evidence: Evidence, calls: Iterable[Call]) -> Select | None:
 
 
 def taught(project: Project, ingredient: Ingredient) -> Sequence[Example]:
-    """The items that an ingredient takes, in its order."""
+    """The items that an ingredient takes, in its order, without those that it leaves out."""
     found = project.task(ingredient.task).items("train")
     ordered = found if ingredient.order is None else found.in_order(seed=ingredient.order)
-    return ordered[: ingredient.examples]
+    return [item for item in ordered[: ingredient.examples] if item.id not in ingredient.without]
 
 
 def before(project: Project, evidence: Evidence, step: Step) -> Step:

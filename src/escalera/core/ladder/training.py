@@ -24,13 +24,16 @@ def recipe(case: Case, portions: Sequence[tuple[Task, int]]) -> TrainingRecipe:
     prompts = case.unprompted()
     ingredients = []
     for task, wanted in portions:
-        taken = task.items("train")[:wanted]
+        found = task.items("train")[:wanted]
+        left_out = tuple(item.id for item in found if item.id in case.project.without)
+        taken = [item for item in found if item.id not in left_out]
         ingredients.append(
             Ingredient(
                 task=task.name,
                 prompt=prompts.system(task.name).prompt,
-                examples=len(taken),
+                examples=len(found),
                 data=digest_of([item.digest for item in taken]),
+                without=left_out,
             )
         )
     policy, model = case.project.policy, case.project.model

@@ -1,0 +1,34 @@
+"""Recipes of trainings."""
+
+from dataclasses import replace
+
+from escalera.core.ladder import training
+from escalera.core.ladder.case import Case
+from escalera.domain.identity import digest_of
+from escalera.testing import playbook
+
+TASK = playbook.task("a", items={"train": 6, "search": 40, "confirm": 40})
+
+
+def part(wanted: int, *left_out: str):
+    """The ingredient of a recipe that takes so many items, once a prompt was confirmed."""
+    project = replace(playbook.project(TASK), without=left_out)
+    found = playbook.simulate(project, lambda _, item: float(playbook.luck(item) < 0.5))
+    case = Case(project=project, evidence=found.evidence)
+    return training.recipe(case, [(TASK, wanted)]).ingredients[0]
+
+
+def test_items_that_the_project_leaves_out_are_named_in_the_recipe() -> None:
+    """Those that would have been taken; the digest is of the others."""
+    one, two, three, *_, last = TASK.items("train")
+    found = part(3, two.id, last.id)
+    assert (found.examples, found.without) == (3, (two.id,))
+    assert found.data == digest_of([one.digest, three.digest])
+
+
+def test_a_recipe_that_leaves_nothing_out_says_nothing_of_it() -> None:
+    """Its ingredient has the digest that it had before there was such a field."""
+    found = part(9)
+    assert (found.examples, found.without) == (6, ())
+    said = {name: getattr(found, name) for name in ("task", "prompt", "examples", "data")}
+    assert digest_of(found) == digest_of(said)
