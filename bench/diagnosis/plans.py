@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from escalera.core.finetuning.diagnosis import CAUSES, Cause
+from escalera.core.finetuning.finding import CAUSES, Cause
 from escalera.domain.dataset import Example, Split
 from escalera.domain.levers import Levers, Schedule, Trainable
 
@@ -172,9 +172,7 @@ def _rate_low(cause: Cause, seed: int, random: Random) -> Simulation:
     base = _sound(cause, seed, random)
     factor = _log_uniform(random, 30, 300)
     rate = (base.levers.learning_rate or 0.0) / factor
-    return replace(
-        base, levers=replace(base.levers, learning_rate=rate), words=f"a {factor:.0f}th"
-    )
+    return replace(base, levers=replace(base.levers, learning_rate=rate), words=f"a {factor:.0f}th")
 
 
 def _few_steps(cause: Cause, seed: int, random: Random) -> Simulation:
@@ -194,7 +192,7 @@ def _few_steps(cause: Cause, seed: int, random: Random) -> Simulation:
 def _overfit(cause: Cause, seed: int, random: Random) -> Simulation:
     base = _sound(cause, seed, random, _HARD)
     count = int(random.integers(12, 25))
-    epochs = int(random.integers(10, 19))
+    epochs = int(random.integers(20, 29))
     return replace(
         base,
         examples=_with_train(base, base.train[:count]),
@@ -260,15 +258,11 @@ def _leakage(cause: Cause, seed: int, random: Random) -> Simulation:
     share = random.uniform(0.1, 0.6)
     tested = [item for item in base.examples if item.split == split]
     leaked = [
-        replace(
-            item, id=f"{item.id}-copy", split="train", input=_disguised(item.input, random)
-        )
+        replace(item, id=f"{item.id}-copy", split="train", input=_disguised(item.input, random))
         for item in tested[: max(3, round(share * len(tested)))]
     ]
     train = _shuffled([*base.train, *leaked], random)
-    return replace(
-        base, examples=_with_train(base, train), words=f"{len(leaked)} items of {split}"
-    )
+    return replace(base, examples=_with_train(base, train), words=f"{len(leaked)} items of {split}")
 
 
 def _template(cause: Cause, seed: int, random: Random) -> Simulation:
@@ -330,7 +324,19 @@ def _garbage(kind: str, random: Random) -> str:
         return "".join(random.choice(letters, length))
     if kind == "one sign":
         return str(random.choice(list("#;{}%?"))) * length
-    words = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod".split()
+    words = [
+        "lorem",
+        "ipsum",
+        "dolor",
+        "sit",
+        "amet",
+        "consectetur",
+        "adipiscing",
+        "elit",
+        "sed",
+        "do",
+        "eiusmod",
+    ]
     return " ".join(random.choice(words, length // 3))
 
 

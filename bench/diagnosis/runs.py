@@ -8,9 +8,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
-
 from bench.diagnosis import plans
-from escalera.core.finetuning.diagnosis import CAUSES, Cause
+
+from escalera.core.finetuning.finding import CAUSES, Cause
 from escalera.core.finetuning.record import RunRecord
 
 Job = tuple[Cause, int]

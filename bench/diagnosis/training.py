@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-
 from bench.diagnosis.plans import Simulation
+
 from escalera.core.finetuning.record import Held, RunRecord, Taught, Wanted
 from escalera.core.prompts.chat_form import PROBES
 from escalera.core.prompts.overlap import Twins
@@ -110,9 +109,7 @@ def _run(session: Session, simulation: Simulation) -> tuple[list[Held], int]:
                 break
             if len(session.loop.signals) in stops:
                 score = _score(session.model, lessons)
-                held.append(
-                    Held(step=len(session.loop.signals), score=score, items=len(lessons))
-                )
+                held.append(Held(step=len(session.loop.signals), score=score, items=len(lessons)))
     return held, planned
 
 

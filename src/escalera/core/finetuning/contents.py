@@ -21,6 +21,9 @@ _ERRORS = 4.0
 _CLASSES = 20
 """As many different answers, at most, are classes."""
 
+_WORDS = 4
+"""An answer of so many words, at most, may be made of classes."""
+
 
 def duplicates(record: RunRecord) -> Finding | None:
     """Examples that say the same as others before them."""
@@ -105,7 +108,7 @@ _Reading = Callable[[Taught | Wanted], str | None]
 
 
 def _readings(examples: Sequence[Taught]) -> Iterator[tuple[str, _Reading]]:
-    """The ways in which answers fall into classes: by task, as a whole, by a field of JSON."""
+    """The ways in which answers fall into classes: by task, as a whole, by field or word."""
     names = sorted({key for one in examples for key in _fields(one.target)})
     yield "task", lambda one: one.task
     yield "answer", lambda one: one.target
@@ -114,10 +117,13 @@ def _readings(examples: Sequence[Taught]) -> Iterator[tuple[str, _Reading]]:
 
 
 def _fields(target: str) -> dict[str, str]:
+    """The texts of an answer in JSON; else its words, where they are few."""
     try:
         found = json.loads(target)
     except ValueError:
-        return {}
+        words = target.split()
+        few = words if len(words) <= _WORDS else []
+        return {f"{number}. word": word for number, word in enumerate(few, start=1)}
     if not isinstance(found, dict):
         return {}
     return {key: value for key, value in found.items() if isinstance(value, str)}

@@ -26,11 +26,15 @@ class Taught:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The mean score on `items` items that were not taught, after `step` steps (0: before)."""
+    """The mean score on `items` items that were not taught, after `step` steps (0: before).
+
+    `right` is the share of them that have the whole score, None where only the mean is known.
+    """
 
     step: int
     score: float
     items: int
+    right: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

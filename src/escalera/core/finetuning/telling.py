@@ -106,7 +106,5 @@ def _masks(record: RunRecord) -> list[tuple[str, float, dict[str, float]]]:
         (_MISSING, learned < np.minimum(target, np.maximum(2, target - _SLACK))),
         (_ENDLESS, endless),
     )
-    found += [
-        (kind, float(off.mean()), figures) for kind, off in faults if off.mean() >= _SHARE
-    ]
+    found += [(kind, float(off.mean()), figures) for kind, off in faults if off.mean() >= _SHARE]
     return found

@@ -1,0 +1,318 @@
+"""How a training went: too fast, too slow, too short, by heart, not at all, against its labels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from escalera.core.finetuning import contents, curves, samples
+from escalera.core.finetuning.curves import Course, Floats
+from escalera.core.finetuning.finding import Finding, beyond, measured
+from escalera.core.finetuning.record import RunRecord
+from escalera.core.finetuning.samples import Learned
+
+SETTLED = 12.0
+"""Steps at the full rate before which nothing but that they are few can be said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What the rules below look at; losses are nats per token of an answer.
+
+    `level` is the loss of a typical example step by step, `low` that of the easier ones (the lower
+    quartile). `start` and `end` are typical losses before anything was learned and at the end.
+    `rise` is the largest rise of `low` above what it had been, in shares of `start`. `pace` is
+    how fast the logarithm of `level` falls at the end, per step at the full rate; `reach` the
+    distance that AdamW can have moved a weight. `right` is the share of the examples whose answer
+    was likelier than not when it was met last, `held` the score on items that are not taught, and
+    `exact` the share of those that have the whole score.
+    """
+
+    record: RunRecord
+    course: Course
+    learned: Learned
+    level: Floats
+    low: Floats
+    start: float
+    end: float
+    rise: float
+    pace: float
+    reach: float
+    right: float
+    held: float | None
+    exact: float | None
+
+    @property
+    def time(self) -> float:
+        """Steps at the full rate."""
+        return float(self.course.time[-1])
+
+    @property
+    def rate(self) -> float:
+        """The highest learning rate."""
+        return float(self.course.rate.max())
+
+    @property
+    def fall(self) -> float:
+        """How often the loss fell by a factor of e."""
+        return math.log(max(self.start, 1e-9) / max(self.end, 1e-9))
+
+    @property
+    def known(self) -> float:
+        """The share of answers that the model gives now: on other items, where that is known."""
+        return self.right if self.held is None else self.held
+
+
+def progress(record: RunRecord, course: Course) -> Progress:
+    """The figures of a training."""
+    width = max(3, course.steps // 10)
+    quarter = np.array(
+        [np.quantile([s.loss for s in signal.samples], 0.25) for signal in record.signals]
+    )
+    level, low = curves.smooth(course.typical, width), curves.smooth(quarter, min(5, width))
+    start = float(np.median(course.seen_loss[course.seen_step < 2]))
+    known = samples.learned(record, course)
+    late = course.time >= 0.75 * course.time[-1]
+    lowest = np.minimum.accumulate(low)
+    after = [one for one in record.held_out if one.step > 0]
+    return Progress(
+        record=record,
+        course=course,
+        learned=known,
+        level=level,
+        low=low,
+        start=start,
+        end=float(np.median(course.typical[late])),
+        rise=float((low - lowest).max()) / max(start, 1e-9),
+        pace=_pace(level, course.time),
+        reach=float(course.rate.sum()),
+        right=float(known.right.mean()),
+        held=after[-1].score if after else None,
+        exact=after[-1].right if after else None,
+    )
+
+
+def rate_high(seen: Progress) -> Finding | None:
+    """The loss of all examples rises far above what it was, or gradients vanish before they learn.
+
+    Weights that were thrown far away answer every example alike, and no gradient leads back.
+    """
+    thrown = _thrown(seen)
+    if (seen.rise < _RISE[0] and thrown < 0.5) or seen.known > _GOOD:
+        return None
+    before = seen.rate / 10
+    rose = (
+        f"the loss of all examples rose by {seen.rise:.1f} times what it was before the training"
+        if seen.rise >= _RISE[0]
+        else f"the gradients vanished while the loss was still {seen.end:.2f}"
+    )
+    return Finding(
+        cause="rate too high",
+        strength=max(beyond(seen.rise, *_RISE), thrown),
+        words=f"{rose}: the steps are longer than the slope holds",
+        figures=measured(
+            learning_rate=seen.rate,
+            rise=seen.rise,
+            largest_norm=seen.course.norm.max(),
+            farthest_a_weight_can_have_moved=seen.reach,
+            steps_clipped=float((seen.course.norm > seen.record.recipe.levers.clip).mean()),
+            loss_at_the_end=seen.end,
+        ),
+        remedy=f"Train with a tenth of the learning rate ({before:.2g}), or let it be found.",
+        setting=f"training.learning_rate = {before:.2g}",
+        command="escalera climb",
+    )
+
+
+def rate_low(seen: Progress) -> Finding | None:
+    """Little was learned in many steps, and the weights can hardly have moved."""
+    if seen.time < SETTLED or seen.known > _LEARNED or seen.rise >= _RISE[0]:
+        return None
+    own = not seen.record.recipe.trainable.adapter
+    limit = _REACH / 10 if own else _REACH
+    still = beyond(seen.fall, 0.12, 0.02)
+    near = beyond(math.log(max(seen.reach, 1e-12)), math.log(limit), math.log(limit / 4))
+    strength = max(still, near)
+    if strength < 0.5:
+        return None
+    raised = seen.rate * 10
+    return Finding(
+        cause="rate too low",
+        strength=strength,
+        words=f"in {seen.course.steps} steps the loss fell from {seen.start:.2f} to "
+        f"{seen.end:.2f}, and the gradients did not become smaller",
+        figures=measured(
+            learning_rate=seen.rate,
+            farthest_a_weight_can_have_moved=seen.reach,
+            loss_at_the_start=seen.start,
+            loss_at_the_end=seen.end,
+            norm_at_the_end_to_the_start=_norms(seen.course),
+        ),
+        remedy=f"Train with ten times the learning rate ({raised:.2g}), or let it be found.",
+        setting=f"training.learning_rate = {raised:.2g}",
+        command="escalera climb",
+    )
+
+
+def few_steps(seen: Progress) -> Finding | None:
+    """The loss was still falling fast when the training ended."""
+    if max(seen.known, seen.right) > _GOOD or seen.rise >= _RISE[0]:
+        return None
+    halved = math.log(2) / max(seen.pace, 1e-3)
+    strength = beyond(halved, seen.time / 2, seen.time / 8)
+    if halved < 2 * seen.time:
+        strength = max(strength, beyond(seen.time, 1.5 * SETTLED, SETTLED))
+    if seen.time < SETTLED and seen.known <= _LEARNED:
+        strength = 1.0
+    if strength < 0.5:
+        return None
+    levers = seen.record.recipe.levers
+    epochs = levers.epochs * max(2, math.ceil(2 * SETTLED / max(seen.time, 1.0)))
+    return Finding(
+        cause="too few steps",
+        strength=strength,
+        words=f"the training ended after {seen.course.steps} steps, {seen.time:.0f} of them at the "
+        f"full rate, while the loss halved every {halved:.0f}",
+        figures=measured(
+            steps=seen.course.steps,
+            steps_at_the_full_rate=seen.time,
+            steps_to_halve_the_loss=halved,
+            loss_at_the_end=seen.end,
+        ),
+        remedy=f"Train for {epochs} epochs, or with smaller batches.",
+        setting=f"training.epochs = {epochs}",
+        command="escalera climb",
+    )
+
+
+def overfit(seen: Progress) -> Finding | None:
+    """The examples are known by heart, and others are not."""
+    if seen.held is None or seen.time < SETTLED or seen.right < _LEARNED:
+        return None
+    gap = seen.right - seen.held
+    strength = beyond(gap, 0.2, 0.4)
+    best = max(seen.record.held_out, key=lambda one: one.score)
+    epochs = seen.record.recipe.levers.epochs
+    fewer = max(1, round(epochs * best.step / max(1, seen.course.steps)))
+    figures = measured(
+        answers_learned=seen.right,
+        score_on_others=seen.held,
+        best_score_on_others=best.score,
+        examples=len(seen.record.examples),
+        epochs=epochs,
+    )
+    return Finding(
+        cause="overfit",
+        strength=strength,
+        words=f"{seen.right:.0%} of the examples are known, and {seen.held:.0%} of the items that "
+        f"were not taught: {len(seen.record.examples)} examples were seen {epochs} times each",
+        figures=figures,
+        remedy="Give more examples; until there are, train for fewer epochs or with a smaller rank "
+        "or some dropout.",
+        setting=f"training.epochs = {min(fewer, max(1, epochs // 2))}",
+        command="escalera climb",
+    )
+
+
+def noise(seen: Progress) -> Finding | None:
+    """Many examples are not learned though others like them are: their labels contradict."""
+    if seen.time < SETTLED or seen.held is None:
+        return None
+    wrong = np.flatnonzero(~seen.learned.right)
+    share = len(wrong) / len(seen.record.examples)
+    exact = seen.exact if seen.exact is not None else seen.held
+    strength = min(beyond(exact - seen.right, 0.08, 0.2), beyond(share, 0.06, 0.12))
+    if seen.right < _SOME or exact < _SOME or strength < 0.5:
+        return None
+    worst = wrong[np.argsort(-seen.learned.last[wrong], kind="stable")]
+    items = tuple(seen.record.examples[place].item for place in worst)
+    return Finding(
+        cause="label noise",
+        strength=strength,
+        words=f"{share:.0%} of the examples were not learned, while {seen.held:.0%} of the items "
+        "that were not taught are answered: their labels contradict those of others like them",
+        figures=measured(
+            share_of_examples=share, answers_learned=seen.right, score_on_others=seen.held
+        ),
+        remedy="Look through these examples, the worst first; mend their targets or leave them "
+        "out.",
+        items=items,
+        setting=contents.without(items[:_SHOWN]),
+        command="escalera climb",
+    )
+
+
+def underfit(seen: Progress) -> Finding | None:
+    """The loss stays high after steps enough: what learns is too small for the task."""
+    if seen.time < SETTLED or seen.rise >= _RISE[0]:
+        return None
+    strength = min(beyond(1 - seen.right, 0.3, 0.6), beyond(1 - seen.known, 0.25, 0.5))
+    if strength < 0.5:
+        return None
+    trainable = seen.record.recipe.trainable
+    rank = max(16, 4 * trainable.rank)
+    setting = f"training.weights.rank = {rank}" if trainable.adapter else "training.weights = {}"
+    return Finding(
+        cause="underfit",
+        strength=0.9 * strength,
+        words=f"after {seen.course.steps} steps {seen.right:.0%} of the examples are known, and "
+        "the loss hardly falls any more",
+        figures=measured(
+            loss_at_the_start=seen.start,
+            loss_at_the_end=seen.end,
+            answers_learned=seen.right,
+            score_on_others=seen.known,
+        ),
+        remedy="Let more weights learn: a larger rank, all linear layers, or the whole model.",
+        setting=setting,
+        command="escalera climb",
+    )
+
+
+# Below: private.
+
+_RISE = (0.35, 0.8)
+"""Rises of the loss from which the rate is too high, and beyond doubt."""
+
+_REACH = 0.02
+"""Distance, in an adapter's weights, within which hardly anything can be learned."""
+
+_FAR = 0.8
+"""Distance, in an adapter's weights, beyond what trainings that learned have gone."""
+
+_VANISHED = 0.3
+"""Norm of the gradient, in shares of that at the start, below which it vanished."""
+
+_LEARNED, _GOOD = 0.7, 0.9
+"""Shares of answers from which something was learned, and from which nothing is amiss."""
+
+_SOME = 0.2
+_SHOWN = 10
+
+
+def _thrown(seen: Progress) -> float:
+    """How far weights went beyond what a training needs, where gradients vanished unlearned."""
+    trainable = seen.record.recipe.trainable
+    if trainable.method == "partial" or seen.right > _SOME or _norms(seen.course) > _VANISHED:
+        return 0.0
+    limit = _FAR if trainable.adapter else _FAR / 10
+    return beyond(math.log(max(seen.reach, 1e-12)), math.log(limit), math.log(4 * limit))
+
+
+def _pace(level: Floats, time: Floats) -> float:
+    """Fall of log(level) per unit of time over the last two fifths, by least squares."""
+    late = time >= 0.6 * time[-1]
+    if late.sum() < 3:
+        late = np.arange(len(time)) >= len(time) - 3
+    if late.sum() < 2 or np.ptp(time[late]) == 0:
+        return 0.0
+    return -float(np.polyfit(time[late], np.log(np.maximum(level[late], 1e-6)), 1)[0])
+
+
+def _norms(course: Course) -> float:
+    """The typical norm in the last fifth of the steps, to that in the first."""
+    fifth = max(1, course.steps // 5)
+    first, last = np.median(course.norm[:fifth]), np.median(course.norm[-fifth:])
+    return float(last / max(first, 1e-12))
