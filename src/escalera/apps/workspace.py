@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from escalera.apps.calibrated import Calibrated
     from escalera.apps.compared import Comparison
     from escalera.apps.decision import Decision, Reached
+    from escalera.apps.diagnosed import Diagnosis
     from escalera.apps.measured import Evaluation
     from escalera.apps.needed import DataNeed, NeedWish
     from escalera.apps.placebo import Trials
@@ -91,6 +92,21 @@ class Workspace:
     def evidence(self) -> Evidence:
         """Everything in the journal, folded."""
         return self._read()[0]
+
+    def diagnose(self, training: str = "last") -> tuple[Diagnosis, ...]:
+        """What went wrong in a training: a rung's, `last`, or one by its recipe's digest.
+
+        Reads journal, artifacts and data. Raises `InputError` for a name that means no training,
+        `EvidenceMissing` where none was done or its log is gone.
+        """
+        from escalera.apps import diagnosed
+        from escalera.core.ladder.case import Case
+
+        case = Case(project=self.project, evidence=self.evidence())
+        artifacts = self._installation.artifacts()
+        return tuple(
+            diagnosed.of(case, artifacts, parts) for parts in diagnosed.find(case, training)
+        )
 
     def prompts(self) -> tuple[PromptVersion, ...]:
         """Every version of every prompt that was tried, with its parent and what is known of it."""
@@ -331,10 +347,16 @@ class Workspace:
             journal.close()
 
     def _decision(self, evidence: Evidence, head: str) -> Decision:
+        from escalera.apps import diagnosed
         from escalera.apps.decision import Decision
         from escalera.apps.report import document as documents
+        from escalera.core.ladder.case import Case
 
-        built = documents.build(self.project, evidence, version=version(), head=head)
+        case = Case(project=self.project, evidence=evidence)
+        found = diagnosed.every(case, self._installation.artifacts())
+        built = documents.build(
+            self.project, evidence, version=version(), head=head, diagnoses=found
+        )
         return Decision(document=built)
 
 

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "judge": "Hold a judge against people's labels: can it be trusted?",
     "data-need": "Would more training examples help, how many, at what price?",
     "label": "Open a page on which people label: by keyboard, nothing lost.",
+    "diagnose": "Say what went wrong in a training, with figures, remedy and command.",
     "placebo": "Show the gain that is claimed among copies of one system.",
     "export": "Write every answer's score as JSONL, CSV, Parquet or an MLflow run.",
     "report": "Write the decision report (HTML, or JSON).",

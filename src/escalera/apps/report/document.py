@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from escalera.apps.report import contracts, ladder, lineage
@@ -34,8 +34,18 @@ EXIT_CODES = {"adequate": 0, "inadequate": 0, "undecided": 3, "budget": 3, "regr
 """What `climb` and `report` end with for each reason to stop."""
 
 
-def build(project: Project, evidence: Evidence, *, version: str, head: str) -> Document:
-    """The whole report. Raises `EvidenceMissing` before the climb has stopped."""
+def build(
+    project: Project,
+    evidence: Evidence,
+    *,
+    version: str,
+    head: str,
+    diagnoses: Mapping[str, Document] | None = None,
+) -> Document:
+    """The whole report. Raises `EvidenceMissing` before the climb has stopped.
+
+    `diagnoses` are findings by the digest of a training's recipe, which their logs are read for.
+    """
     case = Case(project=project, evidence=evidence)
     if not evidence.stopped or evidence.opened[-1].project != project_digest(project):
         raise EvidenceMissing(
@@ -55,7 +65,10 @@ def build(project: Project, evidence: Evidence, *, version: str, head: str) -> D
         "races": _races(evidence),
         "contracts": contracts.build(case),
         "prompts": _prompts(case, found, stopped),
-        "trainings": [_training(case, parts) for parts in evidence.trained.values()],
+        "trainings": [
+            _training(case, parts) | {"diagnosis": (diagnoses or {}).get(digest)}
+            for digest, parts in evidence.trained.items()
+        ],
         "merges": [
             {
                 "label": f"merge of {len(entry.plan.adapters)} adapters",

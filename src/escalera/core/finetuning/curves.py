@@ -26,8 +26,8 @@ class Course:
     """A training as arrays: of one value per step, and of one per example and step (`seen_*`).
 
     `time` counts steps at the full learning rate: a step at half the rate counts half. `typical` is
-    the median loss of the examples of a step. `seen_visit` is 0 where an example is met for the
-    first time; such a loss is of an example that was not taught yet.
+    the median loss of the examples of a step; an engine may not tell them, and then `seen_*` are
+    empty and steps stand for them.
     """
 
     loss: Floats
@@ -38,7 +38,6 @@ class Course:
     seen_step: Places
     seen_place: Places
     seen_loss: Floats
-    seen_visit: Places
 
     @property
     def steps(self) -> int:
@@ -51,27 +50,28 @@ class Course:
         places, first = np.unique(self.seen_place[order], return_index=True)
         return places, self.seen_loss[order][first]
 
-    def visit(self, number: int) -> Floats:
-        """The losses of the examples that were met for this time (0 is the first)."""
-        return self.seen_loss[self.seen_visit == number]
-
 
 def course(signals: Sequence[StepSignal]) -> Course:
     """The signals as arrays. Needs at least one step."""
     rate = np.array([signal.rate for signal in signals])
     seen = [(n, s.place, s.loss) for n, signal in enumerate(signals) for s in signal.samples]
-    steps, places, losses = (np.array(column) for column in zip(*seen, strict=True))
+    steps, places, losses = np.array(seen).reshape(-1, 3).T
     return Course(
         loss=np.array([signal.loss for signal in signals]),
         norm=np.array([signal.norm for signal in signals]),
         rate=rate,
         time=np.cumsum(rate / rate.max()),
-        typical=np.array([np.median([s.loss for s in signal.samples]) for signal in signals]),
+        typical=np.array([quantile(signal, 0.5) for signal in signals]),
         seen_step=steps.astype(np.int64),
         seen_place=places.astype(np.int64),
         seen_loss=losses.astype(np.float64),
-        seen_visit=_visits(places),
     )
+
+
+def quantile(signal: StepSignal, share: float) -> float:
+    """A quantile of the losses of a step's examples; the step's own where it does not tell them."""
+    told = [sample.loss for sample in signal.samples] or [signal.loss]
+    return float(np.quantile(told, share))
 
 
 def smooth(values: Floats, width: int) -> Floats:
@@ -85,15 +85,3 @@ def smooth(values: Floats, width: int) -> Floats:
 def spread(values: Floats) -> float:
     """The scaled median absolute deviation; 0 for fewer than two values."""
     return float(NORMAL * np.median(np.abs(values - np.median(values)))) if len(values) else 0.0
-
-
-# Below: private.
-
-
-def _visits(places: NDArray[np.int64]) -> Places:
-    counted: dict[int, int] = {}
-    found = []
-    for place in places.tolist():
-        found.append(counted.get(place, 0))
-        counted[place] = found[-1] + 1
-    return np.array(found, dtype=np.int64)

@@ -26,13 +26,14 @@ class Progress:
     `rise` is the largest rise of `low` above what it had been, in shares of `start`. `pace` is
     how fast the logarithm of `level` falls at the end, per step at the full rate; `reach` the
     distance that AdamW can have moved a weight. `right` is the share of the examples whose answer
-    was likelier than not when it was met last, `held` the score on items that are not taught, and
-    `exact` the share of those that have the whole score.
+    was likelier than not when it was met last, `held` the score on items that are not taught. `excess` is what each example put
+    into the losses of its steps beyond the usual.
     """
 
     record: RunRecord
     course: Course
     learned: Learned
+    excess: Floats
     level: Floats
     low: Floats
     start: float
@@ -42,7 +43,6 @@ class Progress:
     reach: float
     right: float
     held: float | None
-    exact: float | None
 
     @property
     def time(self) -> float:
@@ -60,6 +60,15 @@ class Progress:
         return math.log(max(self.start, 1e-9) / max(self.end, 1e-9))
 
     @property
+    def few(self) -> float:
+        """The share of the excess that the worst twelfth of the examples put in: 1 where few did.
+
+        0 where nothing exceeds the usual.
+        """
+        worst = np.sort(self.excess)[::-1][: max(1, round(len(self.excess) / 12))]
+        return float(worst.sum() / max(self.excess.sum(), 1e-12))
+
+    @property
     def known(self) -> float:
         """The share of answers that the model gives now: on other items, where that is known."""
         return self.right if self.held is None else self.held
@@ -68,11 +77,10 @@ class Progress:
 def progress(record: RunRecord, course: Course) -> Progress:
     """The figures of a training."""
     width = max(3, course.steps // 10)
-    quarter = np.array(
-        [np.quantile([s.loss for s in signal.samples], 0.25) for signal in record.signals]
-    )
+    quarter = np.array([curves.quantile(signal, 0.25) for signal in record.signals])
     level, low = curves.smooth(course.typical, width), curves.smooth(quarter, min(5, width))
-    start = float(np.median(course.seen_loss[course.seen_step < 2]))
+    begun = course.seen_loss[course.seen_step < 2]
+    start = float(np.median(begun if len(begun) else course.loss[:2]))
     known = samples.learned(record, course)
     late = course.time >= 0.75 * course.time[-1]
     lowest = np.minimum.accumulate(low)
@@ -81,6 +89,7 @@ def progress(record: RunRecord, course: Course) -> Progress:
         record=record,
         course=course,
         learned=known,
+        excess=samples.excess(course, level, known.tokens),
         level=level,
         low=low,
         start=start,
@@ -88,9 +97,8 @@ def progress(record: RunRecord, course: Course) -> Progress:
         rise=float((low - lowest).max()) / max(start, 1e-9),
         pace=_pace(level, course.time),
         reach=float(course.rate.sum()),
-        right=float(known.right.mean()),
+        right=_right(known, course),
         held=after[-1].score if after else None,
-        exact=after[-1].right if after else None,
     )
 
 
@@ -218,23 +226,31 @@ def overfit(seen: Progress) -> Finding | None:
 
 def noise(seen: Progress) -> Finding | None:
     """Many examples are not learned though others like them are: their labels contradict."""
-    if seen.time < SETTLED or seen.held is None:
+    if seen.time < SETTLED or seen.held is None or not len(seen.course.seen_loss):
         return None
     wrong = np.flatnonzero(~seen.learned.right)
     share = len(wrong) / len(seen.record.examples)
-    exact = seen.exact if seen.exact is not None else seen.held
-    strength = min(beyond(exact - seen.right, 0.08, 0.2), beyond(share, 0.06, 0.12))
-    if seen.right < _SOME or exact < _SOME or strength < 0.5:
+    exact = max(one.score if one.right is None else one.right for one in seen.record.held_out)
+    short = seen.learned.tokens.mean() <= _SHORT
+    strength = min(
+        beyond(exact - seen.right, 0.08, 0.2),
+        beyond(share, 0.08, 0.15),
+        beyond(seen.few, _SPREAD, 0.45),
+    )
+    if exact < _KNOWN or strength < 0.5 or not (short or seen.right >= _SOME):
         return None
     worst = wrong[np.argsort(-seen.learned.last[wrong], kind="stable")]
     items = tuple(seen.record.examples[place].item for place in worst)
     return Finding(
         cause="label noise",
         strength=strength,
-        words=f"{share:.0%} of the examples were not learned, while {seen.held:.0%} of the items "
-        "that were not taught are answered: their labels contradict those of others like them",
+        words=f"{share:.0%} of the examples were not learned, while {exact:.0%} of the items "
+        "that were not taught were answered: their labels contradict those of others like them",
         figures=measured(
-            share_of_examples=share, answers_learned=seen.right, score_on_others=seen.held
+            share_of_examples=share,
+            answers_learned=seen.right,
+            best_share_right_of_others=exact,
+            score_on_others=seen.held,
         ),
         remedy="Look through these examples, the worst first; mend their targets or leave them "
         "out.",
@@ -288,7 +304,15 @@ _VANISHED = 0.3
 _LEARNED, _GOOD = 0.7, 0.9
 """Shares of answers from which something was learned, and from which nothing is amiss."""
 
-_SOME = 0.2
+_SPREAD = 0.55
+"""Share of the excess that the worst few put in, below which many are bad."""
+
+_SOME, _KNOWN = 0.2, 0.3
+"""Shares of answers below which nothing was learned, and from which others are known too."""
+
+_SHORT = 24.0
+"""Tokens of an answer up to which one answer may have an even chance."""
+
 _SHOWN = 10
 
 
@@ -299,6 +323,14 @@ def _thrown(seen: Progress) -> float:
         return 0.0
     limit = _FAR if trainable.adapter else _FAR / 10
     return beyond(math.log(max(seen.reach, 1e-12)), math.log(limit), math.log(4 * limit))
+
+
+def _right(known: Learned, course: Course) -> float:
+    """The share of the examples that were learned; where steps do not tell them, of late steps."""
+    if len(course.seen_loss):
+        return float(known.right.mean())
+    late = course.loss[course.time >= 0.75 * course.time[-1]]
+    return float((late * known.tokens.mean() < samples.EVEN).mean())
 
 
 def _pace(level: Floats, time: Floats) -> float:

@@ -19,12 +19,12 @@ EVEN = math.log(2)
 class Learned:
     """By place: the tokens that were taught, and the loss of the whole answer when met last.
 
-    `met` is how often. Where it is unknown how many tokens were taught, one counts as all.
+    It is infinite for what was never met. Where it is unknown how many tokens were taught, one
+    counts as all; a pair of which one answer is to be preferred has one loss.
     """
 
     tokens: Floats
     last: Floats
-    met: NDArray[np.int64]
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -34,13 +34,26 @@ class Learned:
 
 
 def learned(record: RunRecord, course: Course) -> Learned:
-    """What is known of every example. Those that were never met have an infinite loss."""
+    """What is known of every example."""
     count = len(record.examples)
     tokens = np.ones(count)
-    if record.told is not None:
+    if record.told is not None and record.recipe.objective == "supervised":
         tokens[:] = [one.learned for one in record.told.lessons]
     last = np.full(count, np.inf)
     places, losses = course.last()
     last[places] = losses * tokens[places]
-    met = np.bincount(course.seen_place, minlength=count)
-    return Learned(tokens=tokens, last=last, met=met)
+    return Learned(tokens=tokens, last=last)
+
+
+def excess(course: Course, level: Floats, tokens: Floats) -> Floats:
+    """What every example put into the losses of its steps beyond the usual, summed; by place.
+
+    The usual is `level` at that step; nats per answer token of the step.
+    """
+    whole = np.bincount(
+        course.seen_step, weights=tokens[course.seen_place], minlength=course.steps
+    )
+    over = np.maximum(0.0, course.seen_loss - level[course.seen_step])
+    put = over * tokens[course.seen_place] / np.maximum(whole, 1e-9)[course.seen_step]
+    found: Floats = np.bincount(course.seen_place, weights=put, minlength=len(tokens))
+    return found

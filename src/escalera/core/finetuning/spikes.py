@@ -1,8 +1,7 @@
 """Steps at which the loss jumps, and the examples in them that made it jump.
 
-An example is held against the others of its time: its loss above the running median, in robust
-standard deviations. Ranked over the whole training, those come first that put the most into steps
-beyond what was usual.
+An example is held against the others of its time: what it puts into the loss of its step above the
+running median. Ranked over the whole training, those come first that put in the most.
 """
 
 from __future__ import annotations
@@ -10,10 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from escalera.core.finetuning import contents, curves
-from escalera.core.finetuning.curves import Floats
 from escalera.core.finetuning.finding import Finding, beyond, measured
 from escalera.core.finetuning.learning import Progress
 
@@ -26,13 +23,16 @@ _FAR = 6.0
 _JUMP = 0.25
 """Rise of a step's loss above the usual, in shares of the loss before the training."""
 
-_FEW = 0.08
-"""Share of the examples up to which bad ones are a few, and not a bad way of labelling."""
+_FEW = (0.85, 0.95)
+"""Shares of all excess that a few examples put in: from which it is they, and beyond doubt."""
+
+_WIDTH = 9
+"""Steps over which what is usual is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jump:
-    """A step whose loss is far above the usual: by how much, and the norm beside the usual."""
+    """A step whose loss is far above the usual: by how much, and its norm to the usual one."""
 
     step: int
     excess: float
@@ -41,115 +41,61 @@ class Jump:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
-    """An example with what it put into the loss of its steps beyond the usual, in nats per token
-    of the step and summed over its visits; `far` is its loss in robust standard deviations."""
+    """An example with what it put into the losses of its steps beyond the usual, in nats per
+    answer token of the step, summed over the times that it was met."""
 
-    place: int
     item: str
     excess: float
-    far: float
 
 
 def jumps(seen: Progress) -> tuple[Jump, ...]:
     """Steps whose loss stands out, in order."""
-    usual, scale = _usual(seen.course.loss, seen.start)
+    usual = curves.smooth(seen.course.loss, _WIDTH)
     norm = curves.smooth(seen.course.norm, _WIDTH)
     excess = seen.course.loss - usual
+    limit = max(_FAR * curves.spread(excess), _JUMP * seen.start)
     return tuple(
         Jump(
             step=int(step) + 1,
             excess=float(excess[step]),
             norm=float(seen.course.norm[step] / max(norm[step], 1e-9)),
         )
-        for step in np.flatnonzero((excess > _FAR * scale) & (excess > _JUMP * seen.start))
+        for step in np.flatnonzero(excess > limit)
     )
 
 
 def suspects(seen: Progress) -> tuple[Suspect, ...]:
     """Every example that put something into its steps beyond the usual, the most first."""
-    course, examples = seen.course, seen.record.examples
-    tokens = seen.learned.tokens
-    whole = np.bincount(course.seen_step, weights=tokens[course.seen_place], minlength=course.steps)
-    over = np.maximum(0.0, course.seen_loss - seen.level[course.seen_step])
-    put = over * tokens[course.seen_place] / whole[course.seen_step]
-    far = over / _scale(seen)
-    total = np.bincount(course.seen_place, weights=put, minlength=len(examples))
-    most = np.zeros(len(examples))
-    np.maximum.at(most, course.seen_place, far)
-    order = np.argsort(-total, kind="stable")
+    order = np.argsort(-seen.excess, kind="stable")
     return tuple(
-        Suspect(
-            place=int(place),
-            item=examples[place].item,
-            excess=float(total[place]),
-            far=float(most[place]),
-        )
+        Suspect(item=seen.record.examples[place].item, excess=float(seen.excess[place]))
         for place in order
-        if total[place] > 0
+        if seen.excess[place] > 0
     )
 
 
 def spikes(seen: Progress) -> Finding | None:
     """A few examples that make the loss jump, while the others are learned."""
-    found = jumps(seen)
-    bad = _bad(seen)
-    if not found or not 0 < len(bad) <= max(1, round(_FEW * len(seen.record.examples))):
+    found, ranked = jumps(seen), suspects(seen)
+    strength = beyond(seen.few, *_FEW)
+    if not found or not ranked or strength < 0.5:
         return None
-    share = len(bad) / len(seen.record.examples)
     worst = max(found, key=lambda jump: jump.excess)
-    items = tuple(one.item for one in suspects(seen)[:SHOWN])
-    named = tuple(item for item in items if item in bad) or items[:1]
+    bad = tuple(one.item for one in ranked if one.excess >= 0.05 * ranked[0].excess)[:SHOWN]
     return Finding(
         cause="spikes",
-        strength=beyond(worst.excess / seen.start, _JUMP, 2 * _JUMP),
-        words=f"the loss jumps at {len(found)} steps, most at step {worst.step}, by "
-        f"{worst.excess:.2f}, and {len(bad)} of {len(seen.record.examples)} examples make it jump",
+        strength=min(strength, beyond(worst.excess / seen.start, _JUMP, 2 * _JUMP)),
+        words=f"the loss jumps at {len(found)} of {seen.course.steps} steps, most at step "
+        f"{worst.step}, by {worst.excess:.2f}, and a few examples make it jump",
         figures=measured(
-            steps=len(found),
+            steps_with_a_jump=len(found),
             largest_jump=worst.excess,
             norm_there_to_the_usual=worst.norm,
-            bad_examples=len(bad),
-            share_of_examples=share,
+            share_of_the_excess_that_few_put_in=seen.few,
         ),
-        remedy=f"Go back and skip them: look through the examples, the worst first, and train "
-        f"without those that are bad ({', '.join(named[:5])}).",
-        items=items,
-        setting=contents.without(named),
+        remedy="Go back and skip them: look through the examples, the worst first, and train "
+        "without those that are bad.",
+        items=tuple(one.item for one in ranked[:SHOWN]),
+        setting=contents.without(bad),
         command="escalera climb",
     )
-
-
-# Below: private.
-
-_WIDTH = 9
-
-
-def _usual(losses: Floats, start: float) -> tuple[Floats, float]:
-    """The running median, and how far values usually are from it."""
-    usual = curves.smooth(losses, _WIDTH)
-    return usual, max(curves.spread(losses - usual), 0.02 * start)
-
-
-def _scale(seen: Progress) -> NDArray[np.float64]:
-    """How far losses of examples usually are from the level of their step."""
-    course = seen.course
-    off = course.seen_loss - seen.level[course.seen_step]
-    own = np.array(
-        [curves.spread(off[np.abs(course.seen_step - s) <= _WIDTH]) for s in range(course.steps)]
-    )
-    return np.maximum(own, 0.05 * seen.start)[course.seen_step]
-
-
-def _bad(seen: Progress) -> frozenset[str]:
-    """Examples whose loss stands far out when they were met last, or for the only time."""
-    course = seen.course
-    limit = seen.level + _FAR * np.maximum(0.05 * seen.start, 0.0)
-    scale = _scale(seen)
-    worst: dict[int, bool] = {}
-    for step, place, loss, one in zip(
-        course.seen_step, course.seen_place, course.seen_loss, scale, strict=True
-    ):
-        worst[int(place)] = bool(
-            loss > max(limit[step], seen.level[step] + _FAR * one) and loss > 0.5 * seen.start
-        )
-    return frozenset(seen.record.examples[place].item for place, far in worst.items() if far)

@@ -1,0 +1,158 @@
+"""Trainings of a project by name, each with what went wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from escalera.core.finetuning.diagnosis import diagnose
+from escalera.core.finetuning.finding import Finding
+from escalera.core.ladder import combining, finetuning, recording
+from escalera.core.ladder.case import Case
+from escalera.domain.event import Trained
+from escalera.domain.identity import short
+from escalera.domain.project import RUNGS
+from escalera.domain.recipe import TrainingRecipe
+from escalera.engine import logs
+from escalera.errors import EvidenceMissing, InputError
+from escalera.ports import Artifacts
+
+LAST = "last"
+SHORTEST = 6
+"""Characters of a recipe's digest that tell it from others, at least."""
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """A training with its findings, the one to look at first at the head."""
+
+    recipe: TrainingRecipe
+    steps: int
+    planned: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def label(self) -> str:
+        """The recipe in words."""
+        parts = [f"{p.examples} {p.task.replace('_', ' ')}" for p in self.recipe.ingredients]
+        return f"{short(self.recipe.digest)} ({' + '.join(parts)}), {self.steps} steps"
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing was found."""
+        return all(finding.cause == "healthy" for finding in self.findings)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "recipe": self.recipe.digest,
+            "steps": self.steps,
+            "planned": self.planned,
+            "findings": [finding(one) for one in self.findings],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([self.label, *(line for one in self.findings for line in _lines(one))])
+
+
+def of(case: Case, artifacts: Artifacts, parts: Sequence[Trained]) -> Diagnosis:
+    """Diagnose a training from its parts. Raises `EvidenceMissing` for a log that is not there."""
+    log = logs.read(artifacts, parts[-1])
+    record = recording.record(case, parts, log.signals, log.told)
+    return Diagnosis(
+        recipe=parts[-1].recipe,
+        steps=parts[-1].steps,
+        planned=parts[-1].planned,
+        findings=diagnose(record),
+    )
+
+
+def every(case: Case, artifacts: Artifacts) -> dict[str, dict[str, Any]]:
+    """Every training's findings in short, by the digest of its recipe, for the report.
+
+    `unknown` says why there is no diagnosis, None where there is one.
+    """
+    found = {}
+    for digest, parts in case.evidence.trained.items():
+        try:
+            told = [_short(one) for one in of(case, artifacts, parts).findings]
+            found[digest] = {"findings": told, "unknown": None}
+        except EvidenceMissing as error:
+            found[digest] = {"findings": [], "unknown": str(error)}
+    return found
+
+
+def find(case: Case, name: str) -> tuple[Sequence[Trained], ...]:
+    """The trainings that *name* means: a rung's, the last one, or one by its recipe's digest.
+
+    Raises `InputError` with the names that there are, `EvidenceMissing` where nothing was trained.
+    """
+    known = case.evidence.trained
+    if not known:
+        raise EvidenceMissing("nothing was trained in this project yet: run `escalera climb`")
+    if name == LAST:
+        return (list(known.values())[-1],)
+    if name in RUNGS:
+        found = [known[digest] for digest in _of_rung(case, name) if digest in known]
+    else:
+        long = len(name) >= SHORTEST
+        found = [parts for digest, parts in known.items() if long and digest.startswith(name)]
+    if not found or (name not in RUNGS and len(found) > 1):
+        said = ", ".join(short(digest) for digest in known)
+        raise InputError(
+            f"there is no training {name!r}: name a rung that trains, `{LAST}`, or the first "
+            f"characters of one of these recipes: {said}"
+        )
+    return tuple(found)
+
+
+def finding(one: Finding) -> dict[str, Any]:
+    """A finding as plain data."""
+    return {
+        "cause": one.cause,
+        "strength": round(one.strength, 3),
+        "words": one.words,
+        "figures": {figure.name: round(figure.value, 6) for figure in one.figures},
+        "remedy": one.remedy,
+        "items": list(one.items),
+        "setting": one.setting,
+        "command": one.command,
+    }
+
+
+# Below: private.
+
+
+def _short(one: Finding) -> dict[str, Any]:
+    return {"cause": one.cause, "words": one.words, "remedy": one.remedy}
+
+
+def _of_rung(case: Case, rung: str) -> list[str]:
+    """Digests of the recipes that a rung trains, now."""
+    made = {
+        "lora": lambda: [finetuning.recipe(case)],
+        "mixture": lambda: [combining.mixture_recipe(case)],
+        "merge": lambda: combining.specialist_recipes(case),
+        "route": lambda: [finetuning.recipe(case)],
+    }
+    return [recipe.digest for recipe in made[rung]()] if rung in made else []
+
+
+def _lines(one: Finding) -> list[str]:
+    found = [f"  {one.cause}: {one.words}"]
+    found += [f"    {figure.name}: {figure.value:.4g}" for figure in one.figures]
+    if one.items:
+        more = len(one.items) - _SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        found.append(f"    examples: {', '.join(one.items[:_SHOWN])}{rest}")
+    found.append(f"    what to do: {one.remedy}")
+    if one.setting:
+        found.append(f"    in the project file: {one.setting}")
+    if one.command:
+        found.append(f"    then: {one.command}")
+    return found
+
