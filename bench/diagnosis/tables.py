@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.diagnosis.plans import simulation
+
 from escalera.core.finetuning import curves, diagnosis, learning, spikes
 from escalera.core.finetuning.finding import CAUSES, Cause
 from escalera.core.finetuning.record import RunRecord

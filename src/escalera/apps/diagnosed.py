@@ -76,7 +76,7 @@ def every(case: Case, artifacts: Artifacts) -> dict[str, dict[str, Any]]:
 
     `unknown` says why there is no diagnosis, None where there is one.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for digest, parts in case.evidence.trained.items():
         try:
             told = [_short(one) for one in of(case, artifacts, parts).findings]
@@ -155,4 +155,3 @@ def _lines(one: Finding) -> list[str]:
     if one.command:
         found.append(f"    then: {one.command}")
     return found
-

@@ -72,9 +72,10 @@ class Told:
 class TrainingRun:
     """What a training left behind besides the adapter.
 
-    `told` is None where the trainer does not say how it told the examples. `steps` of `planned` optimizer steps are done: fewer where it was asked to pause. `layout` says
-    how examples lay in memory (`packed`, or `padded` where packing is not exact for the model).
-    `seconds` is a clock reading, of this part of the training.
+    `told` is None where the trainer does not say how it told the examples. `steps` of `planned`
+    optimizer steps are done: fewer where it was asked to pause. `layout` says how examples lay in
+    memory (`packed`, or `padded` where packing is not exact for the model). `seconds` is a clock
+    reading, of this part of the training.
     """
 
     signals: tuple[StepSignal, ...]

@@ -26,8 +26,8 @@ class Progress:
     `rise` is the largest rise of `low` above what it had been, in shares of `start`. `pace` is
     how fast the logarithm of `level` falls at the end, per step at the full rate; `reach` the
     distance that AdamW can have moved a weight. `right` is the share of the examples whose answer
-    was likelier than not when it was met last, `held` the score on items that are not taught. `excess` is what each example put
-    into the losses of its steps beyond the usual.
+    was likelier than not when it was met last, `held` the score on items that are not taught.
+    `excess` is what each example put into the losses of its steps beyond the usual.
     """
 
     record: RunRecord

@@ -50,10 +50,8 @@ def excess(course: Course, level: Floats, tokens: Floats) -> Floats:
 
     The usual is `level` at that step; nats per answer token of the step.
     """
-    whole = np.bincount(
-        course.seen_step, weights=tokens[course.seen_place], minlength=course.steps
-    )
+    whole = np.bincount(course.seen_step, weights=tokens[course.seen_place], minlength=course.steps)
     over = np.maximum(0.0, course.seen_loss - level[course.seen_step])
     put = over * tokens[course.seen_place] / np.maximum(whole, 1e-9)[course.seen_step]
-    found: Floats = np.bincount(course.seen_place, weights=put, minlength=len(tokens))
-    return found
+    found = np.bincount(course.seen_place, weights=put, minlength=len(tokens))
+    return found.astype(np.float64)

@@ -60,8 +60,8 @@ def _expected(document: dict[str, Any]) -> list[str]:
         told += [numerals.count(one["tokens"]), numerals.count(one["parameters"])]
         told += [numerals.plain(one["curve"][0][1]), numerals.plain(one["curve"][-1][1])]
         told.append(numerals.duration(one["clocks"]["seconds"]))
-        told += [one["diagnosis"]["unknown"]]
-        told += [v for found in one["diagnosis"]["findings"] for v in found.values()]
+        told += [one["diagnosis"]["unknown"] or ""]
+        told += [text for found in one["diagnosis"]["findings"] for text in found.values()]
     chosen = [one for prompt in document["prompts"] for one in prompt.get("chosen", [])]
     told += [f"{one['count']} {one['kind']} by {one['method']}" for one in chosen]
     told += [str(one[key]) for one in chosen for key in ("items", "leaks", "dropped", "tokens")]
