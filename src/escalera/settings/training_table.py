@@ -99,8 +99,12 @@ def ranges(table: TrainingTable) -> list[Check]:
 
 
 def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[str, ...]:
-    """The `train` items that are not taught. Raises `ProjectError` for ids that no task has."""
-    known = {item.id for task in tasks for item in task.items("train")}
+    """The `train` items that are not taught, as ID or TASK:ID.
+
+    Raises `ProjectError` for ids that no task has.
+    """
+    items = [(task.name, item.id) for task in tasks for item in task.items("train")]
+    known = {item for _, item in items} | {f"{task}:{item}" for task, item in items}
     unknown = [item for item in table.without if item not in known]
     if unknown:
         raise ProjectError(

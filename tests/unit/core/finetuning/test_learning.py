@@ -1,0 +1,139 @@
+"""How a training went: every rule on a course that shows it, and on one that does not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from escalera.core.finetuning import curves, learning
+from escalera.core.finetuning.learning import Progress
+from escalera.domain.levers import Trainable
+from escalera.testing import records
+
+RULES = (
+    learning.rate_high,
+    learning.rate_low,
+    learning.few_steps,
+    learning.overfit,
+    learning.noise,
+    learning.underfit,
+)
+
+
+def seen(curve, **given) -> Progress:
+    """What the rules look at."""
+    made = records.record(curve, **given)
+    return learning.progress(made, curves.course(made.signals))
+
+
+def fall(step: int, _: int) -> float:
+    """Learned within some steps."""
+    return 3 * math.exp(-step / 4) + 0.01
+
+
+def test_a_sound_training_shows_nothing() -> None:
+    """None of the rules finds anything that is worth a word."""
+    found = [rule(seen(fall)) for rule in RULES]
+    assert [one for one in found if one is not None and one.strength >= 0.5] == []
+
+
+def test_a_loss_that_rises_for_all_examples_is_a_rate_too_high() -> None:
+    """The remedy is a tenth of it."""
+    found = learning.rate_high(seen(lambda step, _: 1.0 if step < 5 else 4.0, held=(0, 0)))
+    assert found.strength == 1.0
+    assert found.setting == "training.learning_rate = 0.0005"
+
+
+def test_gradients_that_vanish_unlearned_are_a_rate_too_high() -> None:
+    """No rise: the loss fell to what any answer has, and stays there."""
+    flat = seen(
+        lambda step, _: max(1.5, 6.0 - step),
+        rate=0.3,
+        norm=lambda step: 5.0 if step < 5 else 0.05,
+        held=(0.0, 0.0),
+    )
+    assert flat.rise == 0
+    assert learning.rate_high(flat).strength == 1.0
+    mild = replace(flat, reach=0.1)
+    assert learning.rate_high(mild) is None
+
+
+def test_a_training_that_learned_has_no_rate_too_high() -> None:
+    """Whatever happened in between."""
+    assert learning.rate_high(seen(lambda s, _: 4.0 if s == 9 else 0.1, held=(0, 0.95))) is None
+
+
+def test_little_learned_in_many_steps_is_a_rate_too_low() -> None:
+    """The remedy is ten times of it."""
+    found = learning.rate_low(seen(lambda step, _: 2.0 - step / 1000, rate=1e-5, held=(0, 0)))
+    assert found.strength == 1.0
+    assert found.setting == "training.learning_rate = 0.0001"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"held": (0.0, 0.9)}, {"epochs": 1, "batch": 10}, {"rate": 0.01}]
+)
+def test_no_rate_is_too_low_where_much_is_known_or_few_steps_were_done(changes) -> None:
+    """Or where the loss fell and weights can have moved."""
+    given = {"rate": 1e-5, "held": (0.0, 0.0)} | changes
+    curve = fall if "rate" in changes else (lambda step, _: 2.0 - step / 1000)
+    assert learning.rate_low(seen(curve, **given)) is None
+
+
+def test_an_end_in_the_middle_of_the_fall_is_too_few_steps() -> None:
+    """The remedy has more epochs."""
+    found = learning.few_steps(seen(fall, epochs=1, held=(0.0, 0.3)))
+    assert found.strength == 1.0
+    assert found.setting == "training.epochs = 3"
+    assert learning.few_steps(seen(fall, held=(0.0, 1.0))) is None
+
+
+def test_examples_by_heart_and_other_items_not_is_overfitting() -> None:
+    """With the score at its best, and fewer epochs than there were."""
+    found = learning.overfit(seen(fall, epochs=10, held=(0.0, 0.5, 0.4)))
+    assert found.strength == 1.0
+    assert found.setting == "training.epochs = 5"
+    assert learning.overfit(seen(fall, held=(0.0, 0.95))).strength < 0.5
+
+
+def test_nothing_is_overfit_where_other_items_were_not_asked() -> None:
+    """It cannot be known."""
+    assert learning.overfit(seen(fall, held=())) is None
+
+
+def test_examples_that_stay_wrong_while_others_like_them_are_learned_are_noise() -> None:
+    """All of them named, the worst first."""
+    bad = {4, 11, 17, 23, 28, 30, 33, 36}
+    found = learning.noise(
+        seen(lambda s, p: 3.0 + p / 100 if p in bad else fall(s, p), held=(0.0, 0.95))
+    )
+    assert found.strength > 0.6
+    assert set(found.items) == {f"i{n}" for n in bad}
+    assert found.items[0] == "i36"
+
+
+def test_a_few_bad_examples_are_no_bad_labelling() -> None:
+    """They put in all of the excess."""
+    assert learning.noise(seen(lambda s, p: 9.0 if p < 2 else fall(s, p))) is None
+
+
+def test_a_loss_that_stays_high_is_underfitting() -> None:
+    """More rank for an adapter, another choice of weights otherwise."""
+    flat = {"held": (0.0, 0.1), "epochs": 8}
+    found = learning.underfit(seen(lambda s, p: 2.0 + fall(s, p), **flat))
+    assert found.setting == "training.weights.rank = 64"
+    own = Trainable(method="partial", layers=("norm",))
+    other = learning.underfit(seen(lambda s, p: 2.0 + fall(s, p), trainable=own, **flat))
+    assert other.setting == 'training.weights.method = "lora"'
+
+
+def test_steps_that_do_not_tell_their_examples_are_judged_by_their_loss() -> None:
+    """As another engine leaves them: what needs examples is not said."""
+    made = records.record(lambda step, _: 2.0 - step / 1000, rate=1e-5, held=(0.0, 0.0))
+    mute = replace(made, signals=tuple(replace(one, samples=()) for one in made.signals))
+    found = learning.progress(mute, curves.course(mute.signals))
+    assert found.right == 0.0
+    assert learning.rate_low(found).strength == 1.0
+    assert learning.noise(found) is None
