@@ -89,8 +89,8 @@ class Project:
     `proposer` is the model that writes edits of prompts, None where no model does, and `optimiser`
     the tool that searches with it instead of Escalera's own rounds; `embedder` is the one whose
     embeddings examples and passages may be chosen by. `likenesses` are the scorers
-    that compare embeddings, and `readers` the models that make those. `without` are
-    `train` items that are not taught, as ID or, of one task only, TASK:ID.
+    that compare embeddings, and `readers` the models that make those. `without` are ids of
+    `train` items that are not taught.
     """
 
     name: str

@@ -99,19 +99,15 @@ def ranges(table: TrainingTable) -> list[Check]:
 
 
 def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[str, ...]:
-    """The `train` items that are not taught, as ID or TASK:ID.
-
-    Raises `ProjectError` for ids that no task has.
-    """
-    items = [(task.name, item.id) for task in tasks for item in task.items("train")]
-    known = {item for _, item in items} | {f"{task}:{item}" for task, item in items}
+    """The `train` items that are not taught. Raises `ProjectError` for ids that no task has."""
+    known = {item.id for task in tasks for item in task.items("train")}
     unknown = [item for item in table.without if item not in known]
     if unknown:
         raise ProjectError(
             file=str(file),
             key="training.without",
             problem=f"names {unknown[:3]!r}, and no task has such a `train` item",
-            remedy="Name ids of the data files' rows, as `escalera diagnose` shows them",
+            remedy="Name them as `escalera diagnose` shows them, the task and the id of the row: 'TASK/ID'",
         )
     return tuple(sorted(set(table.without)))
 

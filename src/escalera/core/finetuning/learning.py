@@ -269,7 +269,11 @@ def underfit(seen: Progress) -> Finding | None:
         return None
     trainable = seen.record.recipe.trainable
     rank = max(16, 4 * trainable.rank)
-    setting = f"training.weights.rank = {rank}" if trainable.adapter else "training.weights.method = \"lora\""
+    setting = (
+        f"training.weights.rank = {rank}"
+        if trainable.adapter
+        else 'training.weights.method = "lora"'
+    )
     return Finding(
         cause="underfit",
         strength=0.9 * strength,

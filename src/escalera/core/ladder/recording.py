@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from escalera.core.evidence import Evidence
@@ -74,10 +73,9 @@ def _examples(items: Sequence[Example], tested: Sequence[Example]) -> tuple[Taug
     for item in tested:
         for place in twins.alike(item.query):
             found.setdefault(place, []).append(item.id)
-    uses = Counter(item.id for item in items)
     return tuple(
         Taught(
-            item=item.id if uses[item.id] == 1 else f"{item.task}:{item.id}",
+            item=item.id,
             task=item.task,
             input=item.input,
             target=item.target,

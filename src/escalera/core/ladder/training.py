@@ -25,8 +25,7 @@ def recipe(case: Case, portions: Sequence[tuple[Task, int]]) -> TrainingRecipe:
     ingredients = []
     for task, wanted in portions:
         found = task.items("train")[:wanted]
-        named = case.project.without
-        left_out = tuple(i.id for i in found if i.id in named or f"{task.name}:{i.id}" in named)
+        left_out = tuple(item.id for item in found if item.id in case.project.without)
         taken = [item for item in found if item.id not in left_out]
         ingredients.append(
             Ingredient(

@@ -1,0 +1,126 @@
+"""Trainings by name, with what went wrong in them: the library and the command."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from escalera import wiring
+from escalera.apps import workspace
+from escalera.apps.cli.main import run
+from escalera.domain.event import Trained
+from escalera.errors import EvidenceMissing, InputError
+from escalera.testing import training
+from escalera.testing.playbook import luck, simulate
+
+BAD = 3
+
+
+def curve(step: int, place: int) -> float:
+    """One of the ten examples is never learned."""
+    return 9.0 if place == BAD else 2 / step**2
+
+
+@pytest.fixture
+def trained(write):
+    """A project whose type b was trained, with a log in which an example is bad."""
+    folder = write(local=True)
+    installation = wiring.install(folder / "escalera.toml")
+
+    def answers(system, item):
+        rates = {"a": 0.97, "b": 0.3 if system.adapter is None else 0.97}
+        return float(luck(item) < rates[item.task])
+
+    artifacts = installation.artifacts()
+    kept = artifacts.scratch()
+    signals = training.record(curve, examples=10, epochs=12).signals
+    lines = b"".join(msgspec.json.encode(one) + b"\n" for one in signals)
+    (kept / "steps.jsonl").write_bytes(lines)
+    log = artifacts.put(kept)
+    events = [
+        replace(event, log=log) if isinstance(event, Trained) else event
+        for event in simulate(installation.project, answers).events
+    ]
+    with closing(installation.journal()) as journal:
+        journal.append(events)
+    return folder
+
+
+def bad(opened: workspace.Workspace) -> str:
+    """The id of the example that is bad."""
+    return opened.project.task("b").items("train")[BAD].id
+
+
+def test_a_training_is_found_by_rung_digest_or_as_the_last(trained) -> None:
+    """All of them the same one here."""
+    opened = workspace.load(trained)
+    (last,) = opened.diagnose()
+    digest = last.recipe.digest
+    assert [opened.diagnose(name) for name in ("lora", "route", digest, digest[:6])] == [
+        (last,)
+    ] * 4
+    assert last.findings[0].cause == "spikes"
+    assert last.findings[0].items[0] == bad(opened)
+    assert not last.healthy
+
+
+@pytest.mark.parametrize("name", ["prompt", "abc", "no training", ""])
+def test_a_name_that_means_no_training_is_refused_with_those_that_do(trained, name) -> None:
+    """A rung that trains nothing, too little of a digest."""
+    with pytest.raises(InputError, match="first characters of one of these recipes"):
+        workspace.load(trained).diagnose(name)
+
+
+def test_without_a_training_there_is_nothing_to_diagnose(write) -> None:
+    """It says what to run."""
+    with pytest.raises(EvidenceMissing, match="escalera climb"):
+        workspace.load(write()).diagnose()
+
+
+def test_the_command_tells_figures_remedy_and_setting(trained, capsys) -> None:
+    """And ends with 4, because something is wrong."""
+    assert run(["diagnose", "lora", "-p", str(trained)]) == 4
+    said = capsys.readouterr().out
+    assert "spikes: the loss jumps" in said
+    named = bad(workspace.load(trained))
+    assert f'in the project file: training.without = ["{named}"]' in said
+    assert "then: escalera climb" in said
+
+
+def test_the_command_prints_json(trained, capsys) -> None:
+    """The same for programs."""
+    assert run(["diagnose", "-p", str(trained), "--json"]) == 4
+    (found,) = json.loads(capsys.readouterr().out)["trainings"]
+    assert found["findings"][0]["cause"] == "spikes"
+    assert found["findings"][0]["figures"]["largest jump"] > 1
+
+
+def test_what_the_command_says_makes_another_training(trained) -> None:
+    """The line of the project file is taken, and names what it leaves out."""
+    file = trained / "escalera.toml"
+    (found,) = workspace.load(trained).diagnose()
+    file.write_text(
+        file.read_text() + "\n[training]\n" + found.findings[0].setting.partition(".")[2]
+    )
+    opened = workspace.load(trained)
+    assert opened.project.without == (bad(opened),)
+
+
+def test_the_report_has_the_findings_of_every_training(trained) -> None:
+    """In short."""
+    for one in workspace.load(trained).decision.document["trainings"]:
+        assert one["diagnosis"]["unknown"] is None
+        assert one["diagnosis"]["findings"][0]["cause"] == "spikes"
+
+
+def test_the_report_says_why_a_training_is_not_diagnosed(write, climb) -> None:
+    """Its log is gone."""
+    folder = write(local=True)
+    climb(folder, a=0.97, b=0.3, tuned={"a": 0.97, "b": 0.97})
+    for one in workspace.load(folder).decision.document["trainings"]:
+        assert one["diagnosis"]["findings"] == []
+        assert "is not stored" in one["diagnosis"]["unknown"]
