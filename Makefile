@@ -16,7 +16,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
-.PHONY: bench-prompts bench-data bench-data-need
+.PHONY: bench-prompts bench-data bench-data-need bench-diagnosis
 .PHONY: decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -52,7 +52,7 @@ format: $(BIN)/.dev  ## put the source in its form
 bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions, judges, prompts, data (hours)
 	$(BIN)/python bench/story.py --into build/bench/story
 	$(BIN)/python bench/kills.py --into build/bench/kills
-	@$(MAKE) --no-print-directory decisions bench-judges bench-prompts bench-data-need
+	@$(MAKE) --no-print-directory decisions bench-judges bench-prompts bench-data-need bench-diagnosis
 
 decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decisions --data $(DATA) \
@@ -74,6 +74,9 @@ bench-prompts: $(BIN)/.dev  ## prompt search where the truth is known (half an h
 bench-data-need: $(BIN)/.dev  ## forecasts of data need on real curves, in DATA (an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.data_need --data $(DATA) \
 		--output bench/results/data_need.md
+
+bench-diagnosis: $(BIN)/.dev  ## trainings with a planted cause, and what is found (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.diagnosis --output bench/results/diagnosis.md
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'
