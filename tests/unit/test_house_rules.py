@@ -12,6 +12,7 @@ SOURCE, UNIT = ROOT / "src" / "escalera", ROOT / "tests" / "unit"
 
 PLAYBOOKS = "proved by playbooks and properties in core/ladder/test_planner and test_properties"
 WITHOUT_OWN_TEST = {
+    "apps/cli/diagnose.py": "in apps/test_diagnosed",
     "__main__.py": "one call; run as a process in apps/cli/test_main",
     "apps/answered.py": "in apps/test_workspace",
     "apps/cli/chat.py": "the loop is in apps/cli/test_main, the answers in engine/test_serve",
@@ -39,7 +40,6 @@ WITHOUT_OWN_TEST = {
     "core/ladder/deciding.py": PLAYBOOKS,
     "core/ladder/finetuning.py": PLAYBOOKS,
     "core/ladder/prompting.py": PLAYBOOKS,
-    "core/ladder/training.py": PLAYBOOKS,
     "domain/project.py": "in domain/test_task",
     "edges/scoring/binding.py": "protocols and values; used by every test of a scorer",
     "edges/tables/refusing.py": "a protocol; used by every test of edges/tables",

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from escalera.apps.report import document as documents
+from escalera.core.evidence import Evidence
 from escalera.core.finetuning.diagnosis import diagnose
 from escalera.core.finetuning.finding import Finding
 from escalera.core.ladder import combining, finetuning, recording
 from escalera.core.ladder.case import Case
-from escalera.domain.event import Trained
 from escalera.domain.identity import short
 from escalera.domain.project import RUNGS
 from escalera.domain.recipe import TrainingRecipe
+from escalera.domain.training import Trained
 from escalera.engine import logs
 from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Artifacts
+from escalera.wiring import Installation
 
 LAST = "last"
 SHORTEST = 6
@@ -59,6 +62,17 @@ class Diagnosis:
         return "\n".join([self.label, *(line for one in self.findings for line in _lines(one))])
 
 
+def run(installation: Installation, evidence: Evidence, training: str) -> tuple[Diagnosis, ...]:
+    """Diagnose the trainings that a name means, from journal, artifacts and data.
+
+    Raises `InputError` for a name that means none, `EvidenceMissing` where none was done or its log
+    is gone.
+    """
+    case = Case(project=installation.project, evidence=evidence)
+    artifacts = installation.artifacts()
+    return tuple(of(case, artifacts, parts) for parts in find(case, training))
+
+
 def of(case: Case, artifacts: Artifacts, parts: Sequence[Trained]) -> Diagnosis:
     """Diagnose a training from its parts. Raises `EvidenceMissing` for a log that is not there."""
     log = logs.read(artifacts, parts[-1])
@@ -71,11 +85,23 @@ def of(case: Case, artifacts: Artifacts, parts: Sequence[Trained]) -> Diagnosis:
     )
 
 
-def every(case: Case, artifacts: Artifacts) -> dict[str, dict[str, Any]]:
+def document(
+    installation: Installation, evidence: Evidence, *, version: str, head: str
+) -> documents.Document:
+    """The report with what went wrong in its trainings. Raises like `documents.build`."""
+    found = every(installation, evidence) if evidence.stopped else {}
+    return documents.build(
+        installation.project, evidence, version=version, head=head, diagnoses=found
+    )
+
+
+def every(installation: Installation, evidence: Evidence) -> dict[str, dict[str, Any]]:
     """Every training's findings in short, by the digest of its recipe, for the report.
 
     `unknown` says why there is no diagnosis, None where there is one.
     """
+    case = Case(project=installation.project, evidence=evidence)
+    artifacts = installation.artifacts()
     found: dict[str, dict[str, Any]] = {}
     for digest, parts in case.evidence.trained.items():
         try:

@@ -94,19 +94,10 @@ class Workspace:
         return self._read()[0]
 
     def diagnose(self, training: str = "last") -> tuple[Diagnosis, ...]:
-        """What went wrong in a training: a rung's, `last`, or one by its recipe's digest.
-
-        Reads journal, artifacts and data. Raises `InputError` for a name that means no training,
-        `EvidenceMissing` where none was done or its log is gone.
-        """
+        """What went wrong in a training of a rung, the last, or one by its recipe's digest."""
         from escalera.apps import diagnosed
-        from escalera.core.ladder.case import Case
 
-        case = Case(project=self.project, evidence=self.evidence())
-        artifacts = self._installation.artifacts()
-        return tuple(
-            diagnosed.of(case, artifacts, parts) for parts in diagnosed.find(case, training)
-        )
+        return diagnosed.run(self._installation, self.evidence(), training)
 
     def prompts(self) -> tuple[PromptVersion, ...]:
         """Every version of every prompt that was tried, with its parent and what is known of it."""
@@ -349,14 +340,8 @@ class Workspace:
     def _decision(self, evidence: Evidence, head: str) -> Decision:
         from escalera.apps import diagnosed
         from escalera.apps.decision import Decision
-        from escalera.apps.report import document as documents
-        from escalera.core.ladder.case import Case
 
-        case = Case(project=self.project, evidence=evidence)
-        found = diagnosed.every(case, self._installation.artifacts())
-        built = documents.build(
-            self.project, evidence, version=version(), head=head, diagnoses=found
-        )
+        built = diagnosed.document(self._installation, evidence, version=version(), head=head)
         return Decision(document=built)
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from escalera.domain.event import Trained
-from escalera.domain.training import StepSignal, Told
+from escalera.domain.training import StepSignal, Told, Trained
 from escalera.errors import EvidenceMissing
 from escalera.ports import Artifacts
 

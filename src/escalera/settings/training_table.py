@@ -107,7 +107,7 @@ def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[s
             file=str(file),
             key="training.without",
             problem=f"names {unknown[:3]!r}, and no task has such a `train` item",
-            remedy="Name them as `escalera diagnose` shows them, the task and the id of the row: 'TASK/ID'",
+            remedy="Name them as `escalera diagnose` shows them: 'TASK/ID', the id as in the row",
         )
     return tuple(sorted(set(table.without)))
 

@@ -12,9 +12,9 @@ import pytest
 from escalera import wiring
 from escalera.apps import workspace
 from escalera.apps.cli.main import run
-from escalera.domain.event import Trained
+from escalera.domain.training import Trained
 from escalera.errors import EvidenceMissing, InputError
-from escalera.testing import training
+from escalera.testing import records
 from escalera.testing.playbook import luck, simulate
 
 BAD = 3
@@ -37,7 +37,7 @@ def trained(write):
 
     artifacts = installation.artifacts()
     kept = artifacts.scratch()
-    signals = training.record(curve, examples=10, epochs=12).signals
+    signals = records.record(curve, examples=10, epochs=12).signals
     lines = b"".join(msgspec.json.encode(one) + b"\n" for one in signals)
     (kept / "steps.jsonl").write_bytes(lines)
     log = artifacts.put(kept)

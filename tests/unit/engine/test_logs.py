@@ -7,15 +7,15 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from escalera.domain.event import Trained
 from escalera.domain.levers import Levers, Trainable
 from escalera.domain.recipe import TrainingRecipe
+from escalera.domain.training import Trained
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import logs
 from escalera.errors import EvidenceMissing
-from escalera.testing import training
+from escalera.testing import records
 
-MADE = training.record(lambda step, _: 1 / step)
+MADE = records.record(lambda step, _: 1 / step)
 RECIPE = TrainingRecipe(
     model="base", revision="r", ingredients=(), trainable=Trainable(), levers=Levers()
 )

@@ -10,10 +10,9 @@ from escalera.core.ladder import supervising
 from escalera.core.ladder.case import Case
 from escalera.core.prompts.overlap import Twins
 from escalera.domain.dataset import Example
-from escalera.domain.event import Trained
 from escalera.domain.project import Project
 from escalera.domain.recipe import TrainingRecipe
-from escalera.domain.training import StepSignal, Told
+from escalera.domain.training import StepSignal, Told, Trained
 from escalera.errors import EvidenceMissing
 
 _REFUSED = "another chat template"

@@ -11,11 +11,11 @@ from escalera.core.ladder.case import Case
 from escalera.domain.dataset import Examples
 from escalera.domain.event import Failed
 from escalera.errors import EvidenceMissing
-from escalera.testing import playbook, training
+from escalera.testing import playbook, records
 from escalera.testing.playbook import DECLARED, luck
 
 ITEMS = {**playbook.ITEMS, "search": 40}
-SIGNALS = training.record(lambda step, _: 1 / step).signals
+SIGNALS = records.record(lambda step, _: 1 / step).signals
 
 
 def case(*, repeated: bool = False) -> Case:
