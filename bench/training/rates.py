@@ -116,6 +116,7 @@ def cell(task: Task, way: str) -> dict[str, Any]:
         "best_score": scores[best],
         "found_score": scores[found],
         "scores": list(scores.values()),
+        "tried": [[one.trial.rate, one.trial.share, one.loss] for one in tried],
         "cost": spent / (len(grid) * whole),
     }
 

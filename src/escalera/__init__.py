@@ -9,11 +9,17 @@ if TYPE_CHECKING:
     from escalera.apps.compared import Comparison
     from escalera.apps.decision import Decision
     from escalera.apps.measured import Evaluation
-    from escalera.apps.workspace import Workspace, compare_files, load
+    from escalera.apps.score_files import compare_files
+    from escalera.apps.workspace import Workspace, load
 
 __all__ = ["Comparison", "Decision", "Evaluation", "Workspace", "compare_files", "load"]
 
-_ROOMS = {"Comparison": "compared", "Decision": "decision", "Evaluation": "measured"}
+_ROOMS = {
+    "Comparison": "compared",
+    "Decision": "decision",
+    "Evaluation": "measured",
+    "compare_files": "score_files",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from escalera import wiring
 from escalera.apps.compared import Comparison, How
 from escalera.core.evaluation import outlay, running
 from escalera.core.evaluation.contrast import Asked, Contrast, contrast
@@ -29,6 +31,28 @@ SEED = 0
 
 Answers = Mapping[str, Sequence[ScoreRow]]
 """What one system scored on a task, by item; several rows are repeats."""
+
+
+def compare_files(
+    candidate: str,
+    incumbent: str,
+    *,
+    mode: Mode = "group-sequential",
+    margin: float = 0.05,
+    confidence: float = 0.95,
+    format: str | None = None,  # noqa: A002  as the option is called
+) -> Comparison:
+    """Compare two files of scores in any known format, each named `FILE` or `FILE::SYSTEM`.
+
+    Read once; in the mode "anytime" the verdict holds whenever files are read that still grow, in
+    "finite" it is about the items of these files alone.
+    """
+    tables = [
+        (name, wiring.read_scores(Path(name.partition(CHOICE)[0]), format=format))
+        for name in (candidate, incumbent)
+    ]
+    alpha = round(1 - confidence, 12)
+    return of_tables(tables[0], tables[1], margin=margin, alpha=alpha, mode=mode)
 
 
 def of_tables(

@@ -363,30 +363,6 @@ def load(path: str | Path = "escalera.toml") -> Workspace:
     return Workspace(wiring.install(file))
 
 
-def compare_files(
-    candidate: str,
-    incumbent: str,
-    *,
-    mode: Mode = "group-sequential",
-    margin: float = 0.05,
-    confidence: float = 0.95,
-    format: str | None = None,  # noqa: A002  as the option is called
-) -> Comparison:
-    """Compare two files of scores in any known format, each named `FILE` or `FILE::SYSTEM`.
-
-    Read once; in the mode "anytime" the verdict holds whenever files are read that still grow, in
-    "finite" it is about the items of these files alone.
-    """
-    from escalera.apps.score_files import CHOICE, of_tables
-
-    tables = [
-        (name, wiring.read_scores(Path(name.partition(CHOICE)[0]), format=format))
-        for name in (candidate, incumbent)
-    ]
-    alpha = round(1 - confidence, 12)
-    return of_tables(tables[0], tables[1], margin=margin, alpha=alpha, mode=mode)
-
-
 def write_text(file: Path, text: str) -> None:
     """Write *text* to *file*. Raises `InputError` where it cannot be written."""
     try:

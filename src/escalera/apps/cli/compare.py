@@ -65,11 +65,11 @@ def command(  # noqa: PLR0913  one parameter per option
 
     Exit codes: 0 no task falls by its margin or more, 3 not enough evidence, 4 a fall is shown.
     """
-    from escalera.apps import workspace
+    from escalera.apps import score_files, workspace
     from escalera.apps.cli.watching import watching
 
     if Path(candidate.partition("::")[0]).exists() and Path(incumbent.partition("::")[0]).exists():
-        found = workspace.compare_files(
+        found = score_files.compare_files(
             candidate,
             incumbent,
             mode=mode,
