@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from escalera.apps import estimates, judges
 from escalera.apps.estimates import Estimate, Probe
 from escalera.apps.judges import Finding
+from escalera.core.finetuning.effort import Setting
 from escalera.core.ladder import rungs
 from escalera.core.prompts import fewshot, operators, overlap, rendering
 from escalera.core.stats import power
 from escalera.domain.dataset import SPLITS, Split
 from escalera.domain.message import Decoding, Reply, Request
-from escalera.domain.project import Project
+from escalera.domain.project import PROMPTING, Project
 from escalera.domain.task import Task
 from escalera.errors import EscaleraError, ProviderError
 from escalera.ports import Provider
@@ -26,10 +27,11 @@ PROBE_ITEMS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """Everything that was checked, and the estimate of a whole climb."""
+    """Everything that was checked, the levers of a training, and the estimate of a whole climb."""
 
     findings: tuple[Finding, ...]
     estimates: tuple[Estimate, ...]
+    levers: tuple[Setting, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -45,7 +47,12 @@ def examine(installation: Installation) -> Diagnosis:
     findings.append(_packages(project))
     probe, reached = _reach(installation)
     findings.append(reached)
-    return Diagnosis(findings=tuple(findings), estimates=estimates.estimates(project, probe))
+    trains = any(rung not in PROMPTING for rung in project.policy.rungs)
+    return Diagnosis(
+        findings=tuple(findings),
+        estimates=estimates.estimates(project, probe),
+        levers=installation.tables.training.settings() if trains else (),
+    )
 
 
 # Below: private.

@@ -34,7 +34,18 @@ def command(file: Path, json_: bool) -> int:  # noqa: FBT001
     for entry in diagnosis.estimates:
         click.echo(line(entry))
     click.echo("Times are reckoned from the calls just made; a climb tells each price anew.")
+    if diagnosis.levers:
+        click.echo("\nA training learns with these levers ([training] in the project file):")
+    for setting in diagnosis.levers:
+        click.echo(f"  {setting.lever:<14} {_value(setting.value):<10} {setting.reason}")
     return 0 if diagnosis.healthy else 2
+
+
+def _value(value: object) -> str:
+    """A lever for people: nothing named is all, no rate is one to be found."""
+    if value is None or value == ():
+        return "auto"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def line(entry: Estimate) -> str:

@@ -32,6 +32,24 @@ def test_a_broken_project_is_code_2_and_every_finding_is_shown(folder, capsys):
     assert "price unknown" in shown
 
 
+def test_every_lever_of_a_training_is_shown_with_its_reason(write, capsys):
+    """Where weights are here; what the file says is told as that."""
+    folder = write(local=True)
+    file = folder / "escalera.toml"
+    file.write_text(file.read_text() + "\n[training]\nepochs = 2\n")
+    run(["doctor", "-p", str(folder)])
+    shown = capsys.readouterr().out
+    assert "  learning_rate  auto       found by short trainings before the long one" in shown
+    assert "  epochs         2          as the project file says" in shown
+    assert "  method         lora       " in shown
+
+
+def test_an_endpoint_has_no_levers(folder, capsys):
+    """Nothing is trained there."""
+    run(["doctor", "-p", str(folder)])
+    assert "learning_rate" not in capsys.readouterr().out
+
+
 def test_json_has_the_same_findings(folder, capsys):
     """For scripts."""
     assert run(["doctor", "-p", str(folder), "--json"]) == 2
