@@ -60,7 +60,7 @@ class TrainingPair:
     """One conversation and the answer that the model is taught to give.
 
     `rejected` is an answer that it is taught not to give, where the objective compares two; `task`
-    and `item` say where the pair comes from.
+    and `item` say where the pair comes from, and pairs of one `cluster` share luck.
     """
 
     messages: tuple[Message, ...]
@@ -68,6 +68,7 @@ class TrainingPair:
     rejected: str | None = None
     task: str = ""
     item: str = ""
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,6 +158,7 @@ def training_pairs(
                 target=item.target,
                 task=ingredient.task,
                 item=item.id,
+                cluster=item.cluster,
             )
             for item in items
         )

@@ -74,7 +74,10 @@ def chosen(tried: Sequence[TriedRate]) -> float | None:
 
 
 def _best(tried: Sequence[TriedRate], share: float) -> list[float]:
-    """The rates that were tried for a share and did not diverge, best first; of equal ones the
-    lower."""
+    """The rates that were tried for a share and did not diverge, best first.
+
+    Of those that are equal to three places the lower: it is the safer one.
+    """
     found = [one for one in tried if one.trial.share == share and math.isfinite(one.loss)]
-    return [one.trial.rate for one in sorted(found, key=lambda one: (one.loss, one.trial.rate))]
+    ordered = sorted(found, key=lambda one: (round(one.loss, 3), one.trial.rate))
+    return [one.trial.rate for one in ordered]

@@ -66,6 +66,7 @@ class Session:
         loaded, self.tokenizer = loading.load(folder, trainable, levers, device=memory.device)
         self._told = loading.teaching(loaded, self.tokenizer)
         self.lessons = self._told.lessons(pairs)
+        self.clusters = tuple(pair.cluster or str(n) for n, pair in enumerate(pairs))
         self.facts = telling.facts(self._told, self.lessons, pairs)
         self.model = weights.prepare(loaded, self.tokenizer, trainable)
         computed = self.losses = AnswerLosses(self.model, precision=levers.precision)

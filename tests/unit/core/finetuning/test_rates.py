@@ -62,7 +62,7 @@ def test_longer_trials_overrule_shorter_ones() -> None:
 def test_rates_that_diverge_are_out(many: int) -> None:
     """The best of those that are left; none when all diverge, and nothing more is tried."""
     left = GRID[: 9 - many]
-    tried = searched(lambda rate, share: -rate if rate in left else math.inf)
+    tried = searched(lambda rate, share: -GRID.index(rate) if rate in left else math.inf)
     assert rates.chosen(tried) == (left[-1] if left else None)
     assert rates.following(GRID, tried) is None
 

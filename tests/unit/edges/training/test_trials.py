@@ -60,6 +60,20 @@ def test_trials_begin_alike_and_leave_no_trace(trainer: LocalTrainer, objective:
     assert first < 0.9 * none
 
 
+def test_what_shares_a_cluster_with_the_taught_is_not_tested(trainer: LocalTrainer) -> None:
+    """Of two customers one is held out whole: nothing of it was taught, and little is learned."""
+    levers = replace(RECIPE.levers, learning_rate=1e-2)
+    words = sorted({pair.target for pair in PAIRS})
+
+    def left(customers: int) -> float:
+        recipe = replace(RECIPE, levers=levers, revision=f"{customers} customers")
+        pairs = [replace(pair, cluster=str(words.index(pair.target) % customers)) for pair in PAIRS]
+        return trainer.trial(recipe, pairs, share=1.0).loss
+
+    alone = tried(trainer, 1e-2)
+    assert left(2) > 1.1 * alone  # the words of the other customer were never taught
+
+
 def test_a_rate_that_diverges_has_an_infinite_loss(trainer: LocalTrainer) -> None:
     """No error ends the search."""
     assert tried(trainer, 1e30) == math.inf
