@@ -16,7 +16,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
-.PHONY: bench-prompts bench-data bench-data-need bench-diagnosis
+.PHONY: bench-prompts bench-data bench-data-need bench-diagnosis bench-training
 .PHONY: decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -77,6 +77,11 @@ bench-data-need: $(BIN)/.dev  ## forecasts of data need on real curves, in DATA 
 
 bench-diagnosis: $(BIN)/.dev  ## trainings with a planted cause, and what is found (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.diagnosis --output bench/results/diagnosis.md
+
+bench-training: $(BIN)/.dev  ## the training engine beside TRL, and a hundred kills
+	for engine in own trl bare; do \
+		OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.speed $$engine --steps 8; done
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.kills --kills 100 --into build/bench/kills
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'
