@@ -41,7 +41,7 @@ def route(case: Case) -> Step | None:
     found = training.train(case, "route", [made_from])
     if found is not None:
         return found
-    return training.judge(case, "route", separate(case, _adapter(case, made_from)))
+    return training.judge(case, "route", separate(case, _adapter(case, made_from, alone=True)))
 
 
 def separate(case: Case, adapter: str) -> Route:
@@ -102,15 +102,15 @@ def _done(case: Case, rung: RungName) -> bool:
     )
 
 
-def _adapter(case: Case, made_from: TrainingRecipe) -> str:
-    adapter = training.adapter_of(case, made_from)
+def _adapter(case: Case, made_from: TrainingRecipe, *, alone: bool = False) -> str:
+    adapter = training.adapter_of(case, made_from, alone=alone)
     if adapter is None:
         raise AssertionError("a training that ran left no adapter")
     return adapter
 
 
 def _plans(case: Case, recipes: Sequence[TrainingRecipe]) -> tuple[MergePlan, ...]:
-    first, *others = [_adapter(case, made_from) for made_from in recipes]
+    first, *others = [_adapter(case, made_from, alone=True) for made_from in recipes]
     return plans.propose(first, others)
 
 

@@ -26,7 +26,10 @@ ITEMS = 32
 """`search` items of each task that every checkpoint answers."""
 
 PATIENCE = 2
-"""A training stops when its best checkpoint lies so many back."""
+"""A training stops when its best checkpoint, for what it is tuned for, lies so many back."""
+
+CLEARLY = 2.0
+"""Standard errors by which an earlier checkpoint has to be better than the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,25 +69,27 @@ def ended(case: Case, recipe: TrainingRecipe) -> bool:
         return False
     if parts[-1].steps >= parts[-1].planned or case.project.policy.checkpoints == 1:
         return True
-    return len(parts) - 1 - _highest(case, recipe, parts) >= PATIENCE
+    return len(parts) - 1 - _highest(case, recipe, parts, _tuned(case, recipe)) >= PATIENCE
 
 
-def chosen(case: Case, recipe: TrainingRecipe) -> Trained:
+def chosen(case: Case, recipe: TrainingRecipe, *, alone: bool = False) -> Trained:
     """The checkpoint to go on with: the last, unless an earlier one is clearly nearer to passing.
 
-    Nearer is a larger smallest distance of a task to what it needs; clearly is by more than the
-    standard error of the paired difference, for the task that the last falls shortest of.
+    Nearer is a larger smallest distance of a task to what it needs; clearly is by more than two
+    standard errors of the paired difference, for the task that the last falls shortest of. With
+    *alone* the adapter will answer only what it was tuned for, and the other tasks do not count.
     """
     parts = case.evidence.trained[recipe.digest]
-    best = parts[_highest(case, recipe, parts)]
+    tasks = _tuned(case, recipe) if alone else case.project.tasks
+    best = parts[_highest(case, recipe, parts, tasks)]
     if best is parts[-1]:
         return best
-    shortest = min(case.project.tasks, key=lambda task: _slack(case, recipe, parts[-1], task))
+    shortest = min(tasks, key=lambda task: _slack(case, recipe, parts[-1], task))
     found = _paired(case, _after(case, best), _after(case, parts[-1]), shortest)
     if found is None:
         return parts[-1]
     apart = paired.difference(*found)
-    return best if apart.value > apart.standard_error else parts[-1]
+    return best if apart.value > CLEARLY * apart.standard_error else parts[-1]
 
 
 def calls(task: Task, policy: Policy, trainings: int) -> int:
@@ -127,11 +132,11 @@ def _after(case: Case, part: Trained) -> Route:
     return case.with_adapter(case.unprompted(), part.adapter)
 
 
-def _highest(case: Case, recipe: TrainingRecipe, parts: Sequence[Trained]) -> int:
-    """The place of the checkpoint nearest to passing; of equal ones the last."""
-    distances = [
-        min(_slack(case, recipe, part, task) for task in case.project.tasks) for part in parts
-    ]
+def _highest(
+    case: Case, recipe: TrainingRecipe, parts: Sequence[Trained], tasks: Sequence[Task]
+) -> int:
+    """The place of the checkpoint nearest to passing for *tasks*; of equal ones the last."""
+    distances = [min(_slack(case, recipe, part, task) for task in tasks) for part in parts]
     return max(range(len(parts)), key=lambda place: (distances[place], place))
 
 

@@ -54,11 +54,14 @@ def whole(task: Task) -> tuple[Task, int]:
     return task, len(task.items("train"))
 
 
-def adapter_of(case: Case, made_from: TrainingRecipe) -> str | None:
-    """The adapter that a training left, or None while it has not ended."""
+def adapter_of(case: Case, made_from: TrainingRecipe, *, alone: bool = False) -> str | None:
+    """The adapter that a training left, or None while it has not ended.
+
+    With *alone* it is to answer only what it was tuned for.
+    """
     if not supervising.ended(case, made_from):
         return None
-    return supervising.chosen(case, made_from).adapter
+    return supervising.chosen(case, made_from, alone=alone).adapter
 
 
 def train(

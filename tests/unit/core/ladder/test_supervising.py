@@ -74,6 +74,21 @@ def test_a_checkpoint_before_the_harm_is_chosen_and_confirmed() -> None:
     assert found.evidence.decision("lora", "").outcome == "adequate"
 
 
+def test_an_adapter_for_the_tuned_task_alone_is_chosen_by_that_task() -> None:
+    """Behind a route what it forgot of other tasks does not matter."""
+    _, case = climb(3, {"a": 0.5, "b": 0.96}, {"a": 0.8, "b": 0.96}, {"a": 0.97, "b": 0.2})
+    recipe = recipe_of(case)
+    assert supervising.chosen(case, recipe).adapter == f"{LORA} 67%"
+    assert supervising.chosen(case, recipe, alone=True).adapter == LORA
+
+
+def test_forgetting_does_not_stop_a_training() -> None:
+    """It still learns what it is tuned for: the gate says what becomes of the rest."""
+    parts = [{"a": 0.5 + n / 10, "b": 0.9 - n / 5} for n in range(5)]
+    found, _ = climb(5, *parts)
+    assert untils(found) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
 def test_a_difference_that_may_be_luck_does_not_turn_the_choice() -> None:
     """The last is kept where an earlier one is nearer by less than a standard error."""
     _, case = climb(2, {"a": 0.90, "b": 0.96}, {"a": 0.88, "b": 0.96})
@@ -82,7 +97,7 @@ def test_a_difference_that_may_be_luck_does_not_turn_the_choice() -> None:
 
 def test_a_training_whose_best_lies_behind_is_stopped() -> None:
     """Two checkpoints further and worse: the last steps are never paid for."""
-    worse = [{"a": 0.96, "b": rate} for rate in (0.7, 0.5, 0.3, 0.2)]
+    worse = [{"a": rate, "b": 0.96} for rate in (0.7, 0.5, 0.3, 0.2)]
     found, case = climb(5, GOOD, *worse)
     assert untils(found) == pytest.approx([0.2, 0.4, 0.6])
     assert supervising.ended(case, recipe_of(case))
