@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from bench.diagnosis.plans import Simulation
 
-from escalera.core.finetuning.record import Held, RunRecord, Taught, Wanted
+from escalera.core.finetuning.record import Held, RunRecord, Wanted
+from escalera.core.ladder import recording
 from escalera.core.prompts.chat_form import PROBES
-from escalera.core.prompts.overlap import Twins
 from escalera.domain.dataset import Example
 from escalera.domain.message import Message
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
@@ -44,7 +44,7 @@ def record(simulation: Simulation) -> RunRecord:
         recipe=_recipe(simulation),
         signals=tuple(session.loop.signals),
         planned=planned,
-        examples=_taught(train, tested),
+        examples=recording.compared(train, tested),
         wanted=tuple(
             Wanted(task=item.task, target=item.target)
             for item in simulation.examples
@@ -128,25 +128,6 @@ def _score(model: Any, lessons: Sequence[Lesson]) -> float:
     right = np.ones(len(rows.lessons), dtype=bool)
     np.logical_and.at(right, rows.owner, said == rows.wanted)
     return float(right.mean())
-
-
-def _taught(train: Sequence[Example], tested: Sequence[Example]) -> tuple[Taught, ...]:
-    twins = Twins(train)
-    seen: dict[int, list[str]] = {}
-    for item in tested:
-        for place in twins.alike(item.query):
-            seen.setdefault(place, []).append(item.id)
-    return tuple(
-        Taught(
-            item=item.id,
-            task=item.task,
-            input=item.input,
-            target=item.target,
-            twins=tuple(sorted(twins.alike(item.query) - {place})),
-            tested=tuple(seen.get(place, ())),
-        )
-        for place, item in enumerate(train)
-    )
 
 
 # Faults of telling.

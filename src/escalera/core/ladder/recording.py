@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning.record import Held, RunRecord, Taught, Wanted
-from escalera.core.ladder import supervising
+from escalera.core.ladder import materials, supervising
 from escalera.core.ladder.case import Case
 from escalera.core.prompts.overlap import Twins
 from escalera.domain.dataset import Example
@@ -40,7 +40,7 @@ def record(
         recipe=last.recipe,
         signals=signals,
         planned=last.planned,
-        examples=_examples(items, tested),
+        examples=compared(items, tested),
         wanted=tuple(
             Wanted(task=task.name, target=item.target)
             for task in tasks
@@ -55,18 +55,11 @@ def record(
 
 def taught(project: Project, recipe: TrainingRecipe) -> list[Example]:
     """The examples of a recipe, in the order of their places."""
-    return [
-        item
-        for part in recipe.ingredients
-        for item in project.task(part.task).items("train")[: part.examples]
-        if item.id not in part.without
-    ]
+    return [item for part in recipe.ingredients for item in materials.taught(project, part)]
 
 
-# Below: private.
-
-
-def _examples(items: Sequence[Example], tested: Sequence[Example]) -> tuple[Taught, ...]:
+def compared(items: Sequence[Example], tested: Sequence[Example]) -> tuple[Taught, ...]:
+    """Examples with those that ask the same, among them and among what they are tested on."""
     twins = Twins(items)
     found: dict[int, list[str]] = {}
     for item in tested:
@@ -83,6 +76,9 @@ def _examples(items: Sequence[Example], tested: Sequence[Example]) -> tuple[Taug
         )
         for place, item in enumerate(items)
     )
+
+
+# Below: private.
 
 
 def _held(case: Case, part: Trained) -> Held | None:

@@ -56,6 +56,19 @@ def test_a_record_has_the_examples_in_their_places_and_the_scores_of_every_pause
     assert [one.twins for one in record.examples if one.twins] == []
 
 
+def test_a_training_in_an_order_of_its_own_is_recorded_in_that_order() -> None:
+    """The places of the log are those of the order, not of the project's: else the wrong examples
+    would be blamed."""
+    found = case()
+    (parts,) = found.evidence.trained.values()
+    part = parts[0].recipe.ingredients[0]
+    recipe = replace(parts[0].recipe, ingredients=(replace(part, order=5, examples=7),))
+    train = found.project.task("a").items("train")
+    taught = recording.taught(found.project, recipe)
+    assert taught == [*train.in_order(seed=5)[:7]]
+    assert taught != [*train[:7]]
+
+
 def test_an_example_that_is_tested_is_named_with_its_items() -> None:
     """Whatever its id and split are."""
     found = case(repeated=True)
