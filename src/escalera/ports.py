@@ -13,7 +13,7 @@ from typing import Protocol
 
 from escalera.domain.dataset import Example
 from escalera.domain.event import Event, Judged, Observed
-from escalera.domain.message import Embeddings, Message, Reply, Request
+from escalera.domain.message import Embeddings, Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
 from escalera.domain.training import TrainingRun, TrialRun
@@ -144,9 +144,6 @@ class Trainer(Protocol):
         self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair], *, share: float
     ) -> TrialRun:
         """Train for a share of the steps on most pairs, and test on the others; keep nothing."""
-
-    def prompt_tokens(self, model: str, messages: Sequence[Message]) -> tuple[int, ...]:
-        """Tokens with which a training begins this conversation: serving must begin it so too."""
 
 
 class Merger(Protocol):

@@ -19,7 +19,7 @@ import pytest
 
 from escalera import wiring
 from escalera.domain.dataset import Example
-from escalera.domain.message import Message, Request
+from escalera.domain.message import Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
 from escalera.domain.training import TrainingRun, TrialRun
 from escalera.engine import climb
@@ -117,10 +117,6 @@ class _Trainer:
         """A loss that is lowest at a rate of 0.001."""
         rate = recipe.levers.learning_rate or 0.0
         return TrialRun(loss=1 + abs(math.log10(rate) + 3), tokens=10)
-
-    def prompt_tokens(self, model: str, messages: Sequence[Message]) -> tuple[int, ...]:
-        """One token."""
-        return (len(messages),)
 
 
 class _Merger:

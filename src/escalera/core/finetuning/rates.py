@@ -19,7 +19,8 @@ STAGES: tuple[tuple[int, float], ...] = ((9, 0.03), (4, 0.06), (2, 0.15))
 """How many rates train for which share of the steps."""
 
 COST = sum(many * share for many, share in STAGES)
-"""What all trials cost, as a share of one training."""
+"""What all trials cost, as a share of one training; more where a trial is cut short by its least
+number of steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from escalera.domain.message import Message
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.training import StepSignal, TrainingRun, TrialRun
-from escalera.edges.training import checkpoints, lessons, loading, randomness
+from escalera.edges.training import checkpoints, randomness
 from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.session import Memory, Session, remedied
 from escalera.edges.training.trials import Trials, without_rate
@@ -53,7 +51,6 @@ class LocalTrainer:
         self._threads = threads
         self._memory = memory or Memory()
         self._engines: Mapping[str, Steps] = {"own": own, **(engines or {})}
-        self._tokenizers: dict[str, Any] = {}
         self._paused: tuple[str, Session] | None = None
         self._trials: tuple[str, Trials] | None = None
 
@@ -107,12 +104,6 @@ class LocalTrainer:
             self._trials = (shared.digest, Trials(session))
         with randomness.apart(recipe.levers.seed), remedied(self._memory):
             return self._trials[1].run(recipe.levers.learning_rate or 0.0, share)
-
-    def prompt_tokens(self, model: str, messages: Sequence[Message]) -> tuple[int, ...]:
-        """Tokens with which a training begins this conversation: serving must begin it so too."""
-        if model not in self._tokenizers:
-            self._tokenizers[model] = loading.tokenizer(self._folder(model))
-        return lessons.prompt_tokens(self._tokenizers[model], messages)
 
     def _session(self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair]) -> Session:
         paused, self._paused, self._trials = self._paused, None, None

@@ -277,14 +277,3 @@ def test_a_memory_that_does_not_suffice_says_what_to_change(
     seen: list[int] = []
     trainer.train(RECIPE, PAIRS, into=tmp_path / "made", progress=lambda _, n, __: seen.append(n))
     assert seen[0] == 3  # the step behind the last checkpoint
-
-
-def test_the_prompt_is_told_as_it_is_taught(folder: Path, tmp_path: Path) -> None:
-    """The tokens that serving is compared with."""
-    trainer = local.LocalTrainer(
-        folders={"tiny": folder}, checkpoints=tmp_path, clock=SystemClock()
-    )
-    found = trainer.prompt_tokens("tiny", PAIRS[0].messages)
-    assert len(found) == len("You count.") + len("x") + 5
-    with pytest.raises(TrainingError, match="no folder here"):
-        trainer.prompt_tokens("other", PAIRS[0].messages)
