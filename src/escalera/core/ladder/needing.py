@@ -140,8 +140,9 @@ def _system(case: Case, task: Task, plan: Planned) -> System:
 
 def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
     """A training on the beginning of the order that a chain seeds, with a seed of its own."""
-    items = task.items("train").in_order(seed=plan.chain)[: plan.examples]
+    found = task.items("train").in_order(seed=plan.chain)[: plan.examples]
     project = case.project
+    without = tuple(item.id for item in found if item.id in project.without)
     made = TrainingRecipe(
         model=project.model.name,
         revision=project.model.revision,
@@ -150,8 +151,9 @@ def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
                 task=task.name,
                 prompt=_prompted(case, task).prompt,
                 examples=plan.examples,
-                data=digest_of([item.digest for item in items]),
+                data=digest_of([item.digest for item in found if item.id not in without]),
                 order=plan.chain,
+                without=without,
             ),
         ),
         trainable=project.trainable,
@@ -159,8 +161,8 @@ def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
         objective=project.objective,
         engine=project.engine,
     )
-    found = rating.settled(case.evidence, made)
-    return replace(found, levers=replace(found.levers, seed=project.policy.seed + plan.chain))
+    rated = rating.settled(case.evidence, made)
+    return replace(rated, levers=replace(rated.levers, seed=project.policy.seed + plan.chain))
 
 
 def _prompted(case: Case, task: Task) -> System:

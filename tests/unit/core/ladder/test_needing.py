@@ -8,8 +8,9 @@ import pytest
 
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning.data_need import Question
-from escalera.core.ladder import needing, steps
+from escalera.core.ladder import materials, needing, steps
 from escalera.core.ladder.needing import Asking
+from escalera.domain.identity import digest_of
 from escalera.domain.levers import Levers
 from escalera.errors import InputError
 from escalera.testing import playbook
@@ -97,6 +98,17 @@ def test_an_open_rate_is_found_first_and_once() -> None:
     assert steps.TryRate not in kinds[15:]
     rates = {s.recipe.levers.learning_rate for s in done if isinstance(s, steps.Train)}
     assert list(rates) == [pytest.approx(1e-3)]
+
+
+def test_examples_that_are_left_out_are_not_taught_here_either() -> None:
+    """As in a climb: the recipe names them, and its data are the others."""
+    bad = TASK.items("train")[3].id
+    done, _ = followed(replace(PROJECT, without=(bad,)))
+    parts = [step.recipe.ingredients[0] for step in done if isinstance(step, steps.Train)]
+    whole = next(part for part in parts if part.examples == 128)
+    taught = materials.taught(PROJECT, whole)
+    assert bad not in [item.id for item in taught]
+    assert whole.data == digest_of([item.digest for item in taught])
 
 
 def test_too_few_examples_are_refused() -> None:
