@@ -67,9 +67,11 @@ bench-data: $(BIN)/.dev  ## near duplicates planted in real messages, in DATA (t
 		--output bench/results/near_duplicates.md
 
 # PROMPT_PEERS names an interpreter that has gepa and dspy[optuna]: '--peer-python PATH'.
-bench-prompts: $(BIN)/.dev  ## prompt search where the truth is known (half an hour)
+bench-prompts: $(BIN)/.dev  ## prompt search where the truth is known, and on a real model (an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.prompts $(PROMPT_PEERS) \
 		--output bench/results/prompts.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.prompts.tiny $(PROMPT_PEERS) \
+		--output bench/results/prompts_tiny.md
 
 bench-data-need: $(BIN)/.dev  ## forecasts of data need on real curves, in DATA (an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.data_need --data $(DATA) \

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from bench.prompts import ours, tables
 from bench.prompts.job import Job, Outcome, asked
-from bench.prompts.landscapes import NULLS, ORDINARY, SEED_PROMPT, landscape
+from bench.prompts.landscapes import NULLS, ORDINARY
+from bench.prompts.models import model_of
 from bench.prompts.tables import Run
 
 PEERS = {"GEPA": "peer_gepa", "MIPROv2": "peer_mipro"}
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             for name, module in PEERS.items():
                 outcomes = asked(given.peer_python, module, equal, Path(folder))
-                found[name] = pool.starmap(_run, zip(equal, outcomes, strict=True), chunksize=4)
+                found[name] = pool.starmap(run, zip(equal, outcomes, strict=True), chunksize=4)
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
     command = f"python -m bench.prompts --runs {given.runs} --nulls {given.nulls}"
     text, met = tables.page(found, f"`{command} --seed {given.seed} --peer-python PATH`, {today}.")
@@ -68,18 +69,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _ours(job: Job) -> Run:
-    return _run(job, ours.run(job))
+    return run(job, ours.run(job))
 
 
-def _run(job: Job, outcome: Outcome) -> Run:
+def run(job: Job, outcome: Outcome) -> Run:
     """With the truth about what was shipped."""
-    model = landscape(job.landscape, job.seed)
+    model = model_of(job.landscape, job.seed)
     return Run(
         landscape=job.landscape,
         seed=job.seed,
-        shipped=outcome.prompt != SEED_PROMPT,
+        shipped=outcome.prompt != model.seed_prompt,
         truth=model.truth(outcome.prompt),
-        before=model.truth(SEED_PROMPT),
+        before=model.truth(model.seed_prompt),
         reported=outcome.reported,
         calls=outcome.calls,
         rules=len(model.features(outcome.prompt)),

@@ -34,7 +34,7 @@ class Landscape:
     `worth` says per rule and query type what the rule adds, and `pairs` what two rules in one
     prompt add besides. `length` is added for every rule that is in the prompt. `spread` scales the
     difficulty of items, `luck` what this prompt does to this item beyond its rules. Scores are 0
-    and 1, or with 0.5 between them where `graded`.
+    and 1, and 0.5 between them where there are `halves`.
     """
 
     name: str
@@ -46,7 +46,9 @@ class Landscape:
     length: float = 0.0
     spread: float = 1.0
     luck: float = 0.3
-    graded: bool = False
+    halves: bool = False
+    seed_prompt: str = SEED_PROMPT
+    types: tuple[str, ...] = TYPES
 
     def features(self, prompt: str) -> tuple[int, ...]:
         """The rules that stand in *prompt*."""
@@ -66,6 +68,27 @@ class Landscape:
     def helps(self, rule: int) -> bool:
         """Whether *rule* by itself adds something over the query types."""
         return sum(self.worth[rule]) + len(TYPES) * self.length > 0
+
+    def message(self, item: str) -> str:
+        """What the model is asked."""
+        return f"[{kind_of(item)}] question {item}"
+
+    def target(self, item: str) -> str:
+        """The right answer."""
+        return f"right {item}"
+
+    def answer(self, prompt: str, item: str) -> str:
+        """What the model says: the target, half of it, or something else."""
+        said = {1.0: "right", 0.5: "half", 0.0: "wrong"}[self.score(prompt, item)]
+        return f"{said} {item}"
+
+    def answered(self, prompt: str, message: str) -> str:
+        """The same for the text of a message."""
+        return self.answer(prompt, message.rpartition(" ")[2])
+
+    def graded(self, _item: str, said: str) -> float:
+        """The score of an answer, as its words tell it."""
+        return {"right": 1.0, "half": 0.5}.get(said.split(" ", 1)[0], 0.0)
 
     @property
     def best(self) -> float:
@@ -90,12 +113,12 @@ class Landscape:
         return self.base + worth + self.spread * _difficulty(self.seed, item)
 
     def _scored(self, value: float) -> float:
-        if not self.graded:
+        if not self.halves:
             return float(value > 0)
         return (float(value > -_STEP) + float(value > _STEP)) / 2
 
     def _expected(self, value: float) -> float:
-        if not self.graded:
+        if not self.halves:
             return self._above(value)
         return (self._above(value + _STEP) + self._above(value - _STEP)) / 2
 
@@ -106,27 +129,6 @@ class Landscape:
 def kind_of(item: str) -> str:
     """The query type of an item, by a hash of its name."""
     return TYPES[_digest("kind", item) % len(TYPES)]
-
-
-def message(item: str) -> str:
-    """What the model is asked."""
-    return f"[{kind_of(item)}] question {item}"
-
-
-def target(item: str) -> str:
-    """The right answer."""
-    return f"right {item}"
-
-
-def answer(landscape: Landscape, prompt: str, item: str) -> str:
-    """What the model says: the target, half of it, or something else."""
-    score = landscape.score(prompt, item)
-    return {1.0: target(item), 0.5: f"half {item}", 0.0: f"wrong {item}"}[score]
-
-
-def graded(said: str) -> float:
-    """The score of an answer, as its words tell it."""
-    return {"right": 1.0, "half": 0.5}.get(said.split(" ", 1)[0], 0.0)
 
 
 def landscape(name: str, seed: int) -> Landscape:
@@ -298,7 +300,7 @@ def _every_word_costs(draw: Random, name: str, seed: int) -> Landscape:
 
 def _half_right(draw: Random, name: str, seed: int) -> Landscape:
     found = _plain(draw, name, seed, good=_several(draw, 0.25, 0.5, 4), bad=[-0.3] * 3)
-    return _with(found, graded=True)
+    return _with(found, halves=True)
 
 
 def _nothing_helps(draw: Random, name: str, seed: int) -> Landscape:

@@ -9,7 +9,7 @@ shown it better than the seed prompt, else the seed prompt.
 from __future__ import annotations
 
 from bench.prompts.job import CONFIRM, SEARCH, Job, Outcome
-from bench.prompts.landscapes import SEED_PROMPT, Landscape, answer, landscape, message, target
+from bench.prompts.models import Model, model_of
 from bench.prompts.proposer import Proposer
 
 from escalera.core.ladder import steps
@@ -32,10 +32,10 @@ POLICY = Policy(
 
 def run(job: Job) -> Outcome:
     """Climb to the end of the search rung."""
-    model = landscape(job.landscape, job.seed)
+    model = model_of(job.landscape, job.seed)
     writer = Proposer(landscape=model, seed=job.seed)
     climbed = playbook.simulate(
-        _project(),
+        _project(model),
         lambda system, item: model.score(system.prompt.system, item.id),
         writes=lambda step: _written(model, writer, step),
     )
@@ -57,10 +57,10 @@ def _last(evidence) -> str:
     return adequacies[-1].question.candidate
 
 
-def _project() -> Project:
+def _project(model: Model) -> Project:
     items = [
-        *(_item(f"{number}", "search") for number in range(SEARCH)),
-        *(_item(f"{number}", "confirm") for number in range(SEARCH, SEARCH + CONFIRM)),
+        *(_item(model, f"{number}", "search") for number in range(SEARCH)),
+        *(_item(model, f"{number}", "confirm") for number in range(SEARCH, SEARCH + CONFIRM)),
     ]
     task = Task(
         name="task",
@@ -71,7 +71,7 @@ def _project() -> Project:
         share=1.0,
         value_per_point=0.0,
         max_tokens=8,
-        parts=PromptParts(instruction=SEED_PROMPT),
+        parts=PromptParts(instruction=model.seed_prompt),
         examples=Examples(items),
     )
     return Project(
@@ -86,19 +86,18 @@ def _project() -> Project:
     )
 
 
-def _item(name: str, split: str) -> Example:
-    return Example(
-        id=name, task="task", split=split, input=message(name), target=target(name), cluster=name
-    )
+def _item(model: Model, name: str, split: str) -> Example:
+    asked, right = model.message(name), model.target(name)
+    return Example(id=name, task="task", split=split, input=asked, target=right, cluster=name)
 
 
-def _written(model: Landscape, writer: Proposer, step: steps.Rewrite) -> tuple[str, ...]:
+def _written(model: Model, writer: Proposer, step: steps.Rewrite) -> tuple[str, ...]:
     """As the engine: the message that asks, the model's reply, and what is read of it."""
     mistakes = [
         Mistake(
             input=call.item.input,
             expected=call.item.target,
-            said=answer(model, call.system.prompt.system, call.item.id),
+            said=model.answer(call.system.prompt.system, call.item.id),
         )
         for call in step.mistakes
     ]

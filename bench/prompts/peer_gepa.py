@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import gepa
 from bench.prompts.job import ITEMS, Job, Outcome, serve
-from bench.prompts.landscapes import (
-    SEED_PROMPT,
-    Landscape,
-    answer,
-    graded,
-    landscape,
-    message,
-    target,
-)
+from bench.prompts.models import Model, model_of
 from bench.prompts.proposer import Proposer
 from gepa import EvaluationBatch, GEPAAdapter
 
@@ -28,29 +20,34 @@ NAME = "instruction"
 class Adapter(GEPAAdapter):
     """Asks the landscape, and counts."""
 
-    def __init__(self, model: Landscape) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
         self.calls = 0
 
     def evaluate(self, batch, candidate, capture_traces=False):  # noqa: FBT002  as GEPA calls it
         """Score *candidate* on the items of *batch*; the trace is what was said."""
-        said = [answer(self._model, candidate[NAME], item) for item in batch]
+        said = [self._model.answer(candidate[NAME], item) for item in batch]
         self.calls += len(batch)
+        scores = [self._model.graded(*pair) for pair in zip(batch, said, strict=True)]
         traces = list(zip(batch, said, strict=True)) if capture_traces else None
-        return EvaluationBatch(outputs=said, scores=[*map(graded, said)], trajectories=traces)
+        return EvaluationBatch(outputs=said, scores=scores, trajectories=traces)
 
     def make_reflective_dataset(self, candidate, eval_batch, components_to_update):
         """What GEPA's own adapter shows: message, answer, and what was expected."""
         del candidate, components_to_update
         rows = [
             {
-                "Inputs": message(item),
+                "Inputs": self._model.message(item),
                 "Generated Outputs": said,
-                "Feedback": "correct" if graded(said) == 1 else f"expected: {target(item)}",
+                "Feedback": self._feedback(item, said),
             }
             for item, said in eval_batch.trajectories
         ]
         return {NAME: rows}
+
+    def _feedback(self, item: str, said: str) -> str:
+        right = self._model.graded(item, said) == 1
+        return "correct" if right else f"expected: {self._model.target(item)}"
 
 
 class Quiet:
@@ -62,10 +59,10 @@ class Quiet:
 
 def run(job: Job) -> Outcome:
     """Search until the calls are used, with GEPA's defaults otherwise."""
-    model = landscape(job.landscape, job.seed)
+    model = model_of(job.landscape, job.seed)
     adapter, writer = Adapter(model), Proposer(landscape=model, seed=job.seed, added=ADDED)
     found = gepa.optimize(
-        seed_candidate={NAME: SEED_PROMPT},
+        seed_candidate={NAME: model.seed_prompt},
         trainset=list(ITEMS[VALIDATION:]),
         valset=list(ITEMS[:VALIDATION]),
         adapter=adapter,

@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
+import textwrap
 
 os.environ.setdefault("DSPY_CACHEDIR", tempfile.mkdtemp())
 
 import dspy
 from bench.prompts.job import ITEMS, Job, Outcome, serve
-from bench.prompts.landscapes import (
-    SEED_PROMPT,
-    Landscape,
-    answer,
-    graded,
-    landscape,
-    message,
-    target,
-)
+from bench.prompts.models import Model, model_of
 from bench.prompts.proposer import Proposer
 from dspy.lm15 import Message, Response, TextPart, Usage
 
@@ -29,6 +23,9 @@ CANDIDATES, VALIDATION = 24, 60
 MINIBATCH = 35
 STEPS = 5
 """Trials between two full evaluations: DSPy's default, as is the minibatch."""
+
+OBJECTIVE = "your objective is:"
+QUESTION = re.compile(r"\[\[ ## question ## \]\]\n(.*?)\n\nRespond with", re.DOTALL)
 
 BEFORE = 150 + VALIDATION
 """Calls before the first trial, about: examples, summaries, proposals and the seed prompt."""
@@ -60,37 +57,34 @@ class Engine:
         """Nothing is open."""
 
 
-def answering(model: Landscape):
-    """The model of the task behind DSPy's fields."""
+def answering(model: Model):
+    """The model of the task behind DSPy's fields: it sees the instruction and the message alone."""
 
     def reply(system: str, said: str) -> str:
-        item = said.split("] question ", 1)[1].split("\n", 1)[0].strip()
-        return f"[[ ## answer ## ]]\n{answer(model, system, item)}\n\n[[ ## completed ## ]]"
+        instruction = textwrap.dedent(system.rpartition(OBJECTIVE)[2]).strip()
+        answer = model.answered(instruction, QUESTION.search(said)[1])
+        return f"[[ ## answer ## ]]\n{answer}\n\n[[ ## completed ## ]]"
 
     return reply
 
 
-def scored(example, found, _trace=None) -> float:
-    """The metric."""
-    del example
-    return graded(found.answer)
-
-
 def run(job: Job) -> Outcome:
     """As many trials as the calls are enough for."""
-    model = landscape(job.landscape, job.seed)
+    model = model_of(job.landscape, job.seed)
     writer = Proposer(landscape=model, seed=job.seed)
     asked = Engine(answering(model))
     wrote = Engine(lambda _, said: writer.fields(said))
     task, prompting = (dspy.LM("local", engine=engine, cache=False) for engine in (asked, wrote))
     items = [
-        dspy.Example(question=message(item), answer=target(item)).with_inputs("question")
+        dspy.Example(
+            question=model.message(item), answer=model.target(item), item=item
+        ).with_inputs("question")
         for item in ITEMS
     ]
     trials = max(STEPS, int((job.calls - BEFORE) / (MINIBATCH + VALIDATION / STEPS)))
     with dspy.context(lm=task, disable_history=True):
         found = dspy.MIPROv2(
-            metric=scored,
+            metric=lambda example, found, _trace=None: model.graded(example.item, found.answer),
             prompt_model=prompting,
             task_model=task,
             auto=None,
@@ -100,7 +94,7 @@ def run(job: Job) -> Outcome:
             num_threads=1,
             seed=job.seed + 1,
         ).compile(
-            dspy.Predict(dspy.Signature("question -> answer", SEED_PROMPT)),
+            dspy.Predict(dspy.Signature("question -> answer", model.seed_prompt)),
             trainset=items[VALIDATION:],
             valset=items[:VALIDATION],
             num_trials=trials,

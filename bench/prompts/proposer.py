@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 
-from bench.prompts.landscapes import SEED_PROMPT, TYPES, Landscape
+from bench.prompts.models import Model
 
 HITS = 0.25
 EDITS = 7
@@ -28,7 +28,7 @@ KEPT = 0.95
 class Proposer:
     """Replies to messages, and counts them. `added` bounds the new rules of a whole instruction."""
 
-    landscape: Landscape
+    landscape: Model
     seed: int
     hits: float = HITS
     added: int = EDITS
@@ -44,7 +44,9 @@ class Proposer:
         draw = self._heard(message)
         kept = [rule for rule in self.landscape.features(before) if draw.random() < KEPT]
         new = self._new(draw, message, draw.randint(1, self.added))
-        return "\n".join([SEED_PROMPT, *(self.landscape.rules[rule] for rule in (*kept, *new))])
+        return "\n".join(
+            [self.landscape.seed_prompt, *(self.landscape.rules[rule] for rule in (*kept, *new))]
+        )
 
     def fenced(self, message: str) -> str:
         """What GEPA asks for: the new instruction in a code fence; the old one is in the first."""
@@ -59,7 +61,7 @@ class Proposer:
         for name in wanted:
             if name == "completed":
                 continue
-            said = f"Messages of customers about {', '.join(TYPES)}."
+            said = f"Messages of customers about {', '.join(self.landscape.types)}."
             if name == "proposed_instruction":
                 said = self.instruction(message, before)
             else:
@@ -77,7 +79,7 @@ class Proposer:
     def _new(self, draw: Random, message: str, count: int) -> list[int]:
         known = set(self.landscape.features(message))
         left = [rule for rule in range(len(self.landscape.rules)) if rule not in known]
-        shown = [1 + message.count(f"[{kind}]") for kind in TYPES]
+        shown = [1 + message.count(f"[{kind}]") for kind in self.landscape.types]
         found: list[int] = []
         while left and len(found) < count:
             good = [rule for rule in left if self.landscape.helps(rule)]

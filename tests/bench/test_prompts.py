@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pytest
 from bench.prompts import __main__ as command
-from bench.prompts import landscapes, ours, tables
+from bench.prompts import landscapes, ours, tables, tiny, tiny_client
 from bench.prompts.job import Job
 from bench.prompts.landscapes import NULLS, ORDINARY, SEED_PROMPT, landscape
 from bench.prompts.proposer import EDITS, Proposer
@@ -108,3 +108,39 @@ def test_the_tables_tell_targets_scores_and_false_shipments():
     assert "| nothing helps | Other | 10 | +0.1000 | 100.0 % | 100.0 %" in text
     text, met = tables.page({tables.OURS: runs(0.5, 0.5), "Other": runs(0.5, 0.6)}, "how")
     assert not met
+
+
+@pytest.mark.network
+def test_the_real_model_answers_every_tool_the_same():
+    """A contract makes the difference, and the items of a run are not those of the truth."""
+    name = "tiny model, order changes"
+    task, seed_prompt, rules = tiny_client.TASKS[name]
+    full = max(rules, key=len)
+    with tiny.served() as url:
+        model = tiny_client.drawn(name, 1, url, ((1.0,),) * len(rules))
+        prompt = model.prompt([rules.index(full)])
+        assert fmean(model.score(prompt, str(n)) for n in range(16)) > 0.3
+        assert fmean(model.score(seed_prompt, str(n)) for n in range(16)) < 0.1
+        assert model.answered(prompt, model.message("3")) == model.answer(prompt, "3")
+    assert model.features(prompt) == (rules.index(full),)
+    assert (task, len({row["id"] for row in model.rows})) == ("order_changes", 900)
+
+
+def test_the_table_of_the_real_model_pairs_runs():
+    """And a tool that is better on one task makes ours miss."""
+
+    def runs(truth):
+        return [
+            tables.Run(
+                landscape=place, seed=seed, shipped=True, truth=truth, before=0.1,
+                reported=truth, calls=10, rules=1,
+            )
+            for place in tiny_client.TASKS
+            for seed in range(3)
+        ]  # fmt: skip
+
+    found = {tables.OURS: runs(0.6), "Other": runs(0.5)}
+    assert "| Other | 3 | 0.100 | 0.500 | +0.1000 ± 0.000 |" in tiny.page(found, "how")
+    assert all(tiny.worst(found, task) == pytest.approx(0.1) for task in tiny_client.TASKS)
+    found["Better"] = runs(0.7)
+    assert all(tiny.worst(found, task) < 0 for task in tiny_client.TASKS)
