@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -201,6 +202,7 @@ class Installation:
 
     def _trainer(self) -> Trainer:
         require_local("training")
+        from escalera.edges.providers import chat_text
         from escalera.edges.training.local import LocalTrainer
         from escalera.edges.training.session import Memory
 
@@ -217,6 +219,7 @@ class Installation:
             threads=threads,
             memory=Memory(pass_tokens=memory.pass_tokens, recompute=memory.recompute),
             engines=_engines(self.project.engine),
+            asked={n: partial(chat_text.asked, n, folder) for n, folder in folders.items()},
         )
 
 

@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from escalera.core.prompts import chat_form
-from escalera.core.prompts.chat_form import ChatForm
 from escalera.domain.message import Message
 from escalera.edges.providers import model_files
 from escalera.edges.providers.adapters import LOADING, Adapters
+from escalera.edges.providers.chat_text import ChatText
 from escalera.edges.providers.decoding import Batch, Row
 from escalera.edges.providers.grammar import Grammars, Guide
 from escalera.errors import AdapterUnusable, EvidenceMissing, InputError, RequestRejected
@@ -39,7 +37,7 @@ class LocalModel:
         self._folder = adapters
         with LOADING:
             self._model, self._tokenizer = _load(folder, device)
-        self._form = self._examined()
+        self._chat = ChatText(name=name, tokenizer=self._tokenizer)
         self._adapters = Adapters(self._model, self.prompt)
         self._grammars: Grammars | None = None
         self._stops = stop_tokens(self._model, self._tokenizer)
@@ -49,39 +47,11 @@ class LocalModel:
 
     def prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Tokens of the conversation, ending where the answer begins. Raises `RequestRejected`."""
-        try:
-            text = self._rendered(self._form.told(messages))
-        except (jinja2.TemplateError, IndexError) as error:
-            roles = [message.role for message in messages]
-            raise RequestRejected(
-                f"the chat template refuses the roles {roles!r}: {error}.",
-                provider=self._name,
-                hint="Use the roles and the order that the model was trained with.",
-            ) from error
-        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def _rendered(self, messages: Sequence[Message]) -> str:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        text: str = self._tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True
-        )
-        return text
-
-    def _examined(self) -> ChatForm:
-        try:
-            return chat_form.examine(self._rendered, (jinja2.TemplateError, IndexError))
-        except ValueError as error:
-            raise InputError(
-                f"the chat template of the model {self._name!r} loses a part of a conversation: "
-                f"{error}. Use the template that belongs to the model."
-            ) from error
+        return self._chat.prompt(messages)
 
     def text(self, tokens: Sequence[int]) -> str:
         """What the tokens say; marks of turns are left out."""
-        said: str = self._tokenizer.decode(
-            tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
-        return said
+        return self._chat.text(tokens)
 
     def guide(self, schema: str) -> Guide:
         """What keeps one answer to *schema*. Raises `RequestRejected` where that cannot be done."""

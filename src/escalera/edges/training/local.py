@@ -10,8 +10,9 @@ import torch
 
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.training import StepSignal, TrainingRun, TrialRun
-from escalera.edges.training import checkpoints, randomness
+from escalera.edges.training import checkpoints, loading, parity, randomness
 from escalera.edges.training.checkpoints import Checkpoint
+from escalera.edges.training.parity import Asked
 from escalera.edges.training.session import Memory, Session, remedied
 from escalera.edges.training.trials import Trials, without_rate
 from escalera.errors import TrainingError
@@ -32,10 +33,11 @@ class LocalTrainer:
 
     A training that was killed continues from its last checkpoint under *checkpoints*, kept by the
     recipe's digest: equal recipes are one training. One that was asked to pause stays in memory
-    until another takes its place.
+    until another takes its place. *asked* gives, by the name of a model, the tokens with which it
+    is asked when it serves: what would be taught with others is refused before it costs anything.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a keyword for each thing a training needs
         self,
         *,
         folders: Mapping[str, Path],
@@ -44,6 +46,7 @@ class LocalTrainer:
         threads: int = 1,
         memory: Memory | None = None,
         engines: Mapping[str, Steps] | None = None,
+        asked: Mapping[str, Asked] | None = None,
     ) -> None:
         self._folders = folders
         self._checkpoints = checkpoints
@@ -51,6 +54,7 @@ class LocalTrainer:
         self._threads = threads
         self._memory = memory or Memory()
         self._engines: Mapping[str, Steps] = {"own": own, **(engines or {})}
+        self._asked: Mapping[str, Asked] = asked or {}
         self._paused: tuple[str, Session] | None = None
         self._trials: tuple[str, Trials] | None = None
 
@@ -95,6 +99,7 @@ class LocalTrainer:
         shared = without_rate(recipe)
         if self._trials is None or self._trials[0] != shared.digest:
             self._paused = None
+            self._require_parity(recipe, pairs)
             session = Session(
                 replace(recipe, levers=replace(recipe.levers, learning_rate=1.0)),
                 pairs,
@@ -109,6 +114,7 @@ class LocalTrainer:
         paused, self._paused, self._trials = self._paused, None, None
         if paused is not None and paused[0] == recipe.digest:
             return paused[1]
+        self._require_parity(recipe, pairs)
         return Session(
             recipe,
             pairs,
@@ -116,6 +122,11 @@ class LocalTrainer:
             memory=self._memory,
             checkpoint=Checkpoint(self._checkpoints / recipe.digest),
         )
+
+    def _require_parity(self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair]) -> None:
+        if recipe.model in self._asked:
+            tokenizer = loading.tokenizer(self._folder(recipe.model))
+            parity.require(tokenizer, pairs, self._asked[recipe.model])
 
     def _engine(self, recipe: TrainingRecipe) -> Steps:
         if recipe.engine not in self._engines:
