@@ -16,7 +16,7 @@ from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.message import Embeddings, Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
-from escalera.domain.training import TrainingRun, TrialRun
+from escalera.domain.training import Scalar, TrainingRun, TrialRun
 from escalera.errors import ProviderError
 
 Progress = Callable[[str, int, int], None]
@@ -144,6 +144,20 @@ class Trainer(Protocol):
         self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair], *, share: float
     ) -> TrialRun:
         """Train for a share of the steps on most pairs, and test on the others; keep nothing."""
+
+
+class CurveWriter(Protocol):
+    """Where curves of trainings are written for people to look at."""
+
+    def write(self, run: str, label: str, scalars: Sequence[Scalar]) -> None:
+        """Add those points of a training that are not there yet; all so far are given each time.
+
+        *run* is the recipe's digest, *label* a name of it for people that can name a folder.
+        Raises `TrainingError` where it cannot be written.
+        """
+
+    def close(self) -> None:
+        """Release what is held; called once."""
 
 
 class Merger(Protocol):

@@ -161,9 +161,10 @@ def _of_rung(case: Case, rung: str) -> list[str]:
     """Digests of the recipes that a rung trains, now."""
     made = {
         "lora": lambda: [finetuning.recipe(case)],
+        "full": lambda: [finetuning.full_recipe(case)],
         "mixture": lambda: [combining.mixture_recipe(case)],
         "merge": lambda: combining.specialist_recipes(case),
-        "route": lambda: [finetuning.recipe(case)],
+        "route": lambda: [finetuning.taught(case)],
     }
     return [recipe.digest for recipe in made[rung]()] if rung in made else []
 

@@ -158,8 +158,8 @@ def _entrants(project: Project, task: Task, rung: RungName) -> tuple[int, int]:
 def _trains(project: Project, rung: RungName) -> bool:
     """Whether a rung may train; the route takes the adapter of a rung before it, if there is."""
     if rung == "route":
-        return not {"lora", "merge"} & set(project.policy.rungs)
-    return rung in ("lora", "mixture", "merge")
+        return not {"lora", "full", "merge"} & set(project.policy.rungs)
+    return rung in ("lora", "full", "mixture", "merge")
 
 
 def _trainings(project: Project, rung: RungName) -> int:

@@ -14,7 +14,7 @@ from escalera.domain.optimiser import Optimiser
 from escalera.domain.task import Task
 
 RungName = Literal[
-    "prompt", "search", "examples", "structured", "lora", "mixture", "merge", "route"
+    "prompt", "search", "examples", "structured", "lora", "full", "mixture", "merge", "route"
 ]
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples", "structured")
@@ -90,7 +90,8 @@ class Project:
     the tool that searches with it instead of Escalera's own rounds; `embedder` is the one whose
     embeddings examples and passages may be chosen by. `likenesses` are the scorers
     that compare embeddings, and `readers` the models that make those. `without` are ids of
-    `train` items that are not taught.
+    `train` items that are not taught. `full` are the levers of the rung on which all weights learn,
+    None where it is not allowed.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Project:
     budget: Budget
     trainable: Trainable
     levers: Levers
+    full: Levers | None = field(default=None, metadata=LATER)
     objective: Objective = field(default="supervised", metadata=LATER)
     engine: Engine = field(default="own", metadata=LATER)
     judges: tuple[Panel, ...] = ()

@@ -40,6 +40,15 @@ class StepSignal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scalar:
+    """A point of a curve: what it is of, after which step, and its value."""
+
+    name: str
+    step: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
     """What was made of one training example, by its place among the pairs, in tokens.
 

@@ -16,6 +16,8 @@ def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Poli
     lacking = {"structured"} if all(task.schema is None for task in tasks) else set()
     if tables.climb.proposer is None:
         lacking.add("search")
+    if tables.training.weights.method == "full":
+        lacking.add("full")  # the rung before it trains all weights already
     if not model.trainable:
         lacking |= set(RUNGS) - set(PROMPTING)
     rungs = [rung for rung in tables.climb.rungs if rung not in lacking]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from escalera.core.finetuning.effort import Setting
 from escalera.domain.levers import (
     Effort,
     Engine,
+    Levers,
     Method,
     Objective,
     OptimizerName,
@@ -44,6 +46,13 @@ class MemoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     recompute: bool = False
 
 
+class FullTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[training.full]`: what differs on the rung on which all weights learn."""
+
+    learning_rate: float | Literal["auto"] = "auto"
+    weight_decay: float = 0.01
+
+
 class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[training]`: how the weights learn, and how often what they learned is measured."""
 
@@ -62,6 +71,7 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     checkpoints: int = 3
     without: list[str] = []
     weights: WeightsTable = WeightsTable()
+    full: FullTable = FullTable()
     memory: MemoryTable = MemoryTable()
 
     def settings(self) -> tuple[Setting, ...]:
@@ -72,6 +82,11 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         plain = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
         return effort.settings(self.effort, plain)
 
+    def whole(self, levers: Levers) -> Levers:
+        """*levers* for a training of all weights: their rate is another one."""
+        rate = None if self.full.learning_rate == "auto" else self.full.learning_rate
+        return replace(levers, learning_rate=rate, weight_decay=self.full.weight_decay)
+
 
 Check = tuple[bool, str, object, str]
 """Whether a value is right, its key, the value and the rule."""
@@ -79,11 +94,12 @@ Check = tuple[bool, str, object, str]
 
 def ranges(table: TrainingTable) -> list[Check]:
     """The rules of the levers that go beyond types."""
-    weights, memory = table.weights, table.memory
-    rate = None if table.learning_rate == "auto" else table.learning_rate
+    weights, memory, full = table.weights, table.memory, table.full
     above = "a finite number above 0"
     return [
-        *_above(rate, "learning_rate", above),
+        *_above(table.learning_rate, "learning_rate", above),
+        *_above(full.learning_rate, "full.learning_rate", above),
+        *_within(full.weight_decay, 0.0, 10.0, "full.weight_decay"),
         *_above(table.epochs, "epochs", "above 0"),
         *_above(table.clip, "clip", above),
         *_above(weights.rank, "weights.rank", "above 0"),

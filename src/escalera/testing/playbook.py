@@ -93,6 +93,7 @@ def project(
         budget=budget,
         trainable=Trainable(),
         levers=Levers(),
+        full=Levers(learning_rate=1e-4),
         proposer=proposer,
         optimiser=optimiser,
     )

@@ -35,8 +35,9 @@ def told(losses: Sequence[float], *, examples: int = 1, planned: int | None = No
 
 
 def adapter_of(recipe: TrainingRecipe) -> str:
-    """The adapter that a simulated training leaves: "adapter(a 12, b 3)"."""
-    return f"adapter({', '.join(f'{part.task} {part.examples}' for part in recipe.ingredients)})"
+    """What a simulated training leaves: "adapter(a 12, b 3)", or "model(a 12)" of all weights."""
+    kind = "model" if recipe.trainable.method == "full" else "adapter"
+    return f"{kind}({', '.join(f'{part.task} {part.examples}' for part in recipe.ingredients)})"
 
 
 def rate_tried(step: TryRate) -> RateTried:

@@ -59,6 +59,11 @@ class Installation:
         """Open the journal."""
         return SQLiteJournal(self.journal_file)
 
+    @property
+    def checkpoints(self) -> Path:
+        """Where trainings that are not at their end keep what they go on from."""
+        return self.state / "checkpoints"
+
     def artifacts(self) -> FolderArtifacts:
         """Open the store of adapters and routers."""
         return FolderArtifacts(self.state / "artifacts")
@@ -214,7 +219,7 @@ class Installation:
         threads = 1 if models.is_tiny(folders[self.project.model.name]) else base.threads or cores()
         return LocalTrainer(
             folders=folders,
-            checkpoints=self.state / "checkpoints",
+            checkpoints=self.checkpoints,
             clock=SystemClock(),
             threads=threads,
             memory=Memory(pass_tokens=memory.pass_tokens, recompute=memory.recompute),
@@ -242,14 +247,17 @@ def install(file: Path) -> Installation:
     if any(task.schema is not None for task in tasks):
         model = replace(model, output=policies.modes(tables.models[model.name]))
     settings = tables.training.settings()
+    levers = effort.levers(settings, seed=tables.project.seed)
+    policy = policies.policy(tables, model, tasks)
     project = Project(
         name=tables.project.name,
         model=model,
         tasks=tasks,
-        policy=policies.policy(tables, model, tasks),
+        policy=policy,
         budget=policies.budget(tables),
         trainable=effort.trainable(settings),
-        levers=effort.levers(settings, seed=tables.project.seed),
+        levers=levers,
+        full=tables.training.whole(levers) if "full" in policy.rungs else None,
         objective=tables.training.objective,
         engine=tables.training.engine,
         without=training_table.left_out(file, tables.training, tasks),

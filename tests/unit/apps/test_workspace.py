@@ -28,7 +28,7 @@ def test_a_project_is_opened_by_its_file_or_its_folder(write):
 def test_rungs_that_need_weights_are_left_out_for_an_endpoint(write):
     """They could not be climbed."""
     assert workspace.load(write()).project.policy.rungs == ("prompt", "examples")
-    assert len(workspace.load(write(local=True)).project.policy.rungs) == 6
+    assert len(workspace.load(write(local=True)).project.policy.rungs) == 7
 
 
 def test_a_cap_on_money_needs_a_price(write):

@@ -18,8 +18,8 @@ EXIT_FOUND = 4
 def command(run: str, file: Path, json_: bool) -> int:  # noqa: FBT001
     """Say what went wrong in the training RUN: its figures, what to do, and the command.
 
-    RUN is a rung that trains (`lora`, `mixture`, `merge`, `route`), the first characters of a
-    recipe's digest, or `last`. Only the journal, the artifacts and the data are read.
+    RUN is a rung that trains (`lora`, `full`, `mixture`, `merge`, `route`), the first characters
+    of a recipe's digest, or `last`. Only the journal, the artifacts and the data are read.
 
     Exit codes: 0 nothing is wrong, 4 something is.
     """

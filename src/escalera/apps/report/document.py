@@ -101,6 +101,22 @@ def without_clocks(document: Any) -> Any:
     return document
 
 
+def checkpoint(case: Case, part: Trained) -> Document:
+    """What was measured at a pause: a row of the forgetting matrix."""
+    return {
+        "steps": part.steps,
+        "adapter": part.adapter,
+        "tasks": [
+            {
+                "task": found.task,
+                "score": round(found.score, 6),
+                "change": None if found.change is None else figure(found.change),
+            }
+            for found in supervising.matrix(case, part)
+        ],
+    }
+
+
 def figure(found: Figure) -> Document:
     """A figure as plain data, rounded to what its interval can carry."""
     return {
@@ -294,7 +310,7 @@ def _chosen(case: Case, selection: Selection) -> Document:
 def _training(case: Case, parts: Sequence[Trained]) -> Document:
     entry, recipe = parts[-1], parts[-1].recipe
     taught = [f"{part.examples} {part.task.replace('_', ' ')}" for part in recipe.ingredients]
-    measured = [_checkpoint(case, part) for part in parts]
+    measured = [checkpoint(case, part) for part in parts]
     return {
         "label": " + ".join(taught),
         "recipe": recipe.digest,
@@ -307,22 +323,6 @@ def _training(case: Case, parts: Sequence[Trained]) -> Document:
         "adapter": entry.adapter,
         "curve": [[point.step, round(point.loss, 6)] for point in entry.curve],
         "clocks": {"seconds": sum(part.seconds for part in parts)},
-    }
-
-
-def _checkpoint(case: Case, part: Trained) -> Document:
-    """What was measured at a pause: a row of the forgetting matrix."""
-    return {
-        "steps": part.steps,
-        "adapter": part.adapter,
-        "tasks": [
-            {
-                "task": found.task,
-                "score": round(found.score, 6),
-                "change": None if found.change is None else figure(found.change),
-            }
-            for found in supervising.matrix(case, part)
-        ],
     }
 
 

@@ -22,6 +22,8 @@ from escalera.apps.report import charts, numerals
 CellState = Literal["regressed", "unproven", "inadequate", "undecided", "adequate", "not measured"]
 
 TEMPLATES = "templates"
+REFRESH = 5
+"""Seconds between two looks at a page of trainings that are underway."""
 WORDS: Mapping[CellState, str] = {
     "regressed": "regressed",
     "unproven": "fall not ruled out",
@@ -37,6 +39,19 @@ def render(document: Mapping[str, Any]) -> str:
     theme = _theme("theme.css")
     template = _environment().get_template("page.html.j2")
     return template.render(document, theme=theme, theme_digest=_policy_digest(theme))
+
+
+def trainings(document: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page of a project's trainings; it loads itself while one is underway."""
+    theme = _theme("theme.css")
+    template = _environment().get_template("trainings.html.j2")
+    return template.render(
+        document,
+        tasks=tasks,
+        refresh=REFRESH if document["underway"] else None,
+        theme=theme,
+        theme_digest=_policy_digest(theme),
+    )
 
 
 def fragment(document: Mapping[str, Any]) -> str:

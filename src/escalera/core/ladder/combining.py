@@ -34,10 +34,10 @@ def mixture(case: Case) -> Step | None:
 
 
 def route(case: Case) -> Step | None:
-    """Use the LoRA rung's adapter for the failing tasks, the incumbent for the others."""
+    """Use what was finetuned for the failing tasks, the incumbent for the others."""
     if _done(case, "route"):
         return None
-    made_from = finetuning.recipe(case)
+    made_from = finetuning.taught(case)
     found = training.train(case, "route", [made_from])
     if found is not None:
         return found
@@ -80,7 +80,7 @@ def mixture_recipe(case: Case) -> TrainingRecipe:
     portions = [
         training.whole(task) if task in failing else (task, replayed) for task in case.project.tasks
     ]
-    return training.recipe(case, portions)
+    return training.recipe(case, portions, whole=finetuning.whole(case))
 
 
 def specialist_recipes(case: Case) -> list[TrainingRecipe]:

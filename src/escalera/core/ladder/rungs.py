@@ -101,6 +101,16 @@ RUNGS: tuple[Rung, ...] = (
         moves=_ALONE,
     ),
     Rung(
+        name="full",
+        title="Full finetuning on the failing types",
+        changes="all weights, for every query",
+        needs="weights, train items, and a LoRA that learned too little",
+        makes="one training that holds every weight's gradient and moments",
+        keeps="a whole model of its own",
+        alpha=0.1,
+        moves=_ALONE,
+    ),
+    Rung(
         name="mixture",
         title="LoRA on a mixture",
         changes="one adapter, trained on the failing types and a replay of the others",

@@ -10,17 +10,24 @@ from escalera.core.ladder import confirm, deciding, pricing, rating, rungs, supe
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Price, Step
 from escalera.domain.identity import digest_of
+from escalera.domain.levers import Trainable
 from escalera.domain.project import RungName
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 
 
-def recipe(case: Case, portions: Sequence[tuple[Task, int]]) -> TrainingRecipe:
+def recipe(
+    case: Case, portions: Sequence[tuple[Task, int]], *, whole: bool = False
+) -> TrainingRecipe:
     """A training on the first items of each task, under the prompts that were confirmed.
 
-    A portion is how many `train` items are taken; more than there are means all.
+    A portion is how many `train` items are taken; more than there are means all. With *whole* all
+    weights learn, with the levers of that rung.
     """
+    levers = case.project.full if whole else case.project.levers
+    if levers is None:
+        raise AssertionError("the rung of full finetuning has no levers")
     prompts = case.unprompted()
     ingredients = []
     for task, wanted in portions:
@@ -41,8 +48,8 @@ def recipe(case: Case, portions: Sequence[tuple[Task, int]]) -> TrainingRecipe:
         model=model.name,
         revision=model.revision,
         ingredients=tuple(ingredients),
-        trainable=case.project.trainable,
-        levers=replace(case.project.levers, seed=policy.seed),
+        trainable=Trainable(method="full") if whole else case.project.trainable,
+        levers=replace(levers, seed=policy.seed),
         objective=case.project.objective,
         engine=case.project.engine,
     )

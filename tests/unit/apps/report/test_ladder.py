@@ -29,6 +29,7 @@ def test_every_rung_of_the_table_has_a_state():
         "search": "not allowed",
         "structured": "not allowed",
         "lora": "not reached",
+        "full": "not allowed",
         "mixture": "not allowed",
         "merge": "not allowed",
         "route": "not allowed",

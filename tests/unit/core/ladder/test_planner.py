@@ -20,12 +20,14 @@ from escalera.testing.playbook import DECLARED, Playbook, luck, perform, simulat
 A, B = playbook.task("a"), playbook.task("b")
 BOTH = playbook.project(A, B)
 LORA, MIXTURE, OTHER = "adapter(a 12)", "adapter(a 12, b 3)", "adapter(b 12)"
+FULL, FULL_MIXTURE = "model(a 12)", "model(a 12, b 3)"
 GOOD, POOR = 0.96, 0.3
 
 
 def model(prompted, *, shots=None, merged=None, **adapters):
     """A model by its rates per task: prompted, with worked examples, with each adapter."""
     tuned = {"lora": LORA, "mixture": MIXTURE, "other": OTHER}
+    tuned |= {"full": FULL, "full_mixture": FULL_MIXTURE}
     by_adapter = {tuned[name]: rates for name, rates in adapters.items()}
 
     def answers(system, item):
@@ -193,6 +195,33 @@ def test_nothing_that_helps_ends_inadequate():
     assert (the_end(climbed).reason, the_end(climbed).route) == ("inadequate", None)
     lacking = {"search", "structured"}  # a model that writes prompts, and a schema
     assert set(rungs_climbed(climbed)) == set(RUNGS) - lacking
+
+
+def test_all_weights_learn_only_where_lora_learned_too_little():
+    """Enough with it ends the climb; harm by LoRA is not answered with more of the same."""
+    poor = rates(POOR, GOOD)
+    enough = simulate(BOTH, model(poor, lora=poor, full=rates(GOOD, GOOD)))
+    assert (the_end(enough).reason, the_end(enough).rung) == ("adequate", "full")
+    assert [step.recipe.trainable.method for step in trained(enough)] == ["lora", "full"]
+    assert trained(enough)[1].recipe.levers.learning_rate == BOTH.full.learning_rate
+    harmed = simulate(BOTH, model(poor, mixture=poor, merged=poor, **BREAKS))
+    assert outcomes(harmed)["lora"] == "regressed"
+    assert "full" not in rungs_climbed(harmed)
+
+
+def test_what_reached_the_bar_with_all_weights_is_mixed_and_routed():
+    """Where LoRA learned too little, and all weights learned enough but harmed another task."""
+    poor = rates(POOR, GOOD)
+    climbed = simulate(
+        BOTH,
+        model(poor, lora=poor, full=rates(GOOD, POOR), full_mixture=poor, merged=poor, other=poor),
+    )
+    assert outcomes(climbed)["full"] == "regressed"
+    assert (the_end(climbed).reason, the_end(climbed).rung) == ("adequate", "route")
+    route = climbed.evidence.nominee("route")
+    assert (route.system("a").adapter, route.system("b").adapter) == (FULL, None)
+    mixed = [step.recipe for step in trained(climbed) if step.rung == "mixture"]
+    assert [recipe.trainable.method for recipe in mixed] == ["full"]
 
 
 SCHEMA = '{"type":"object"}'
@@ -430,10 +459,10 @@ def test_tasks_in_another_order_and_items_behind_the_others_reuse_everything():
 
 
 def test_where_every_task_fails_there_is_nothing_to_combine():
-    """Mixture, merge and route protect other tasks; with none, LoRA is the end of the climb."""
+    """Mixture, merge and route protect other tasks; with none, tuning is the end of the climb."""
     climbed = simulate(BOTH, lambda system, item: float(luck(item) < POOR))
-    assert rungs_climbed(climbed) == ["prompt", "examples", "lora"]
-    assert len(trained(climbed)) == 1
+    assert rungs_climbed(climbed) == ["prompt", "examples", "lora", "full"]
+    assert len(trained(climbed)) == 2
     assert the_end(climbed).reason == "inadequate"
 
 

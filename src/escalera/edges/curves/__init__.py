@@ -1,0 +1,1 @@
+"""Curves of trainings, for the tools that people look at curves with."""
