@@ -23,8 +23,8 @@ PROJECT = playbook.project(A, B)
 
 RATE = st.sampled_from([0.0, 0.3, 0.65, 0.72, 0.8, 0.97, 1.0])
 KINDS = (
-    "plain", "shots", "adapter(a", "adapter(a 9, b", "adapter(b", "merge", "model(a", "model(a 9, b",
-    "model(b",
+    "plain", "shots", "adapter(a", "adapter(a 9, b", "adapter(b", "merge",
+    "model(a", "model(a 9, b", "model(b",
 )  # fmt: skip
 TABLES = st.fixed_dictionaries({kind: st.tuples(RATE, RATE) for kind in KINDS})
 ALLOWED = st.sets(st.sampled_from(RUNGS[1:])).map(
