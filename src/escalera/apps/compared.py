@@ -15,7 +15,6 @@ from escalera.core.evaluation.contrast import (
     EXIT_CODES,
     Asked,
     Contrast,
-    Gate,
     contrast,
     overall,
 )
@@ -24,7 +23,7 @@ from escalera.core.evaluation.outlay import WARM_UP, Outlay
 from escalera.core.evidence import Evidence
 from escalera.domain.project import Project
 from escalera.domain.system import Route
-from escalera.domain.verdict import Mode
+from escalera.domain.verdict import Figure, Gate, Mode
 from escalera.engine.comparing import Compared
 from escalera.errors import EvidenceMissing
 
@@ -113,7 +112,7 @@ class Comparison:
             "exit_code": self.exit_code,
             "mode": self.mode,
             "reading": self.reading,
-            "tasks": [asdict(row) for row in self.tasks],
+            "tasks": [asdict(row) | {"word": row.word} for row in self.tasks],
             "outlays": [asdict(row) for row in self.outlays],
             "notes": list(self._remarks()),
         }
@@ -247,11 +246,15 @@ def _line(row: Contrast) -> str:
     if change.clusters != change.n:
         items += f" in {change.clusters} clusters"
     return (
-        f"{row.task}: {row.gate} ({row.verdict}){_about(row)}; {row.candidate.value:.3f} against "
+        f"{row.task}: {row.word}{_about(row)}; {row.candidate.value:.3f} against "
         f"{row.incumbent.value:.3f}, difference {change.value:+.3f} "
         f"[{change.lower:+.3f}, {change.upper:+.3f}], margin {row.margin:.3f}, on {items}; "
-        f"{_p(row)}{row.wrong_to_right:.1%} gained, {row.right_to_wrong:.1%} lost{_alone(row)}"
+        f"{_p(row)}{_turned(row.gained)} gained, {_turned(row.lost)} lost{_alone(row)}"
     )
+
+
+def _turned(share: Figure) -> str:
+    return f"{share.value:.1%} [{share.lower:.1%}, {share.upper:.1%}]"
 
 
 def _alone(row: Contrast) -> str:

@@ -129,7 +129,7 @@ class Workspace:
         journal = self._installation.journal()
         try:
             evidence = fold(journal.events())
-            routes = {name: self._route(name, evidence) for name in names}
+            routes = {name: self.route(name, evidence) for name in names}
             asked, told = list(routes.values()), progress or Quiet().progressed
             means = self._installation.means(journal, evidence, asked, told)
             measuring.run(self.project, asked, wanted, means)
@@ -180,7 +180,7 @@ class Workspace:
             wanted = Wanted(tasks=chosen, split=split, repeats=repeats)
             self.evaluate(name, wanted=wanted, progress=progress)
         evidence = self.evidence()
-        route, rules = self._route(name, evidence), placebo.rules(self.project.policy)
+        route, rules = self.route(name, evidence), placebo.rules(self.project.policy)
         trials = (
             placebo.trial(task, route, evidence, repeats=repeats, settings=settings, rules=rules)
             for task in chosen
@@ -208,14 +208,14 @@ class Workspace:
 
         if mode == "group-sequential" and not buy:
             evidence = self.evidence()
-            routes = {name: self._route(name, evidence) for name in (candidate, incumbent)}
+            routes = {name: self.route(name, evidence) for name in (candidate, incumbent)}
             return compared.once(self.project, evidence, candidate, incumbent, routes)
         if not buy:
             self._require_journal()
         journal = self._installation.journal()
         try:
             evidence = fold(journal.events())
-            left, right = (self._route(name, evidence) for name in (candidate, incumbent))
+            left, right = (self.route(name, evidence) for name in (candidate, incumbent))
             told = progress or Quiet().progressed
             means = self._installation.means(journal, evidence, (left, right), told)
             if mode == "group-sequential":
@@ -255,7 +255,7 @@ class Workspace:
         panel = calibrated.panel_of(self.project, name)
 
         def routes(evidence: Evidence) -> list[Route]:
-            return [self._route(system, evidence) for system in systems or ("served",)]
+            return [self.route(system, evidence) for system in systems or ("served",)]
 
         with closing(self._installation.journal()) as journal:
             drawn = calibrating.draw(self.project, panel, journal, routes, split=split, count=count)
@@ -284,13 +284,12 @@ class Workspace:
         """What `serve` and `chat` answer with: the decided system, and the base models."""
         from escalera.engine.serve import Desk
 
-        decision, evidence = self.decision, self.evidence()
-        digest = decision.document["verdict"]["route"]
-        if digest is None:
+        evidence = self.evidence()
+        if evidence.serving is None:
             raise EvidenceMissing(
-                f"nothing was promoted ({decision.sentence}), so there is no system to serve"
+                f"nothing was promoted ({self.decision.sentence}), so there is no system to serve"
             )
-        route = evidence.route(digest)
+        route = evidence.route(evidence.serving)
         return Desk(
             label=self.project.name,
             route=route,
@@ -298,6 +297,15 @@ class Workspace:
             models=self._installation.served(route),
             chooser=self._installation.library(evidence),
         )
+
+    def route(self, name: str, evidence: Evidence) -> Route:
+        """The system that a name means (`core.ladder.naming`). Raises `InputError`."""
+        from escalera.core.ladder import naming
+
+        models = naming.Models(
+            names=tuple(self._installation.tables.models), find=self._installation.base_model
+        )
+        return naming.resolve(name, self.project, evidence, models)
 
     def _climbed(
         self, observer: Observer | None, *, until: RungName | None = None
@@ -314,14 +322,6 @@ class Workspace:
                 until=until,
             )
             return evidence, journal.head
-
-    def _route(self, name: str, evidence: Evidence) -> Route:
-        from escalera.core.ladder import naming
-
-        models = naming.Models(
-            names=tuple(self._installation.tables.models), find=self._installation.base_model
-        )
-        return naming.resolve(name, self.project, evidence, models)
 
     def _require_journal(self) -> None:
         if not self._installation.journal_file.exists():

@@ -37,6 +37,7 @@ from escalera.domain.event import (
 )
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
+from escalera.domain.promotion import Promoted
 from escalera.domain.selection import Embedded, Selected, Selection
 from escalera.domain.system import Route, System
 from escalera.domain.training import RateTried, Trained
@@ -111,7 +112,8 @@ class Evidence:
     """Everything known so far, by the keys that questions use.
 
     `looks` are all looks ever taken, also those of the project before it was changed; `trained` has
-    the parts of every training, between its pauses.
+    the parts of every training, between its pauses; `serving` is the digest of the route in
+    service, as the last climb that ended decided, or a promotion since.
     """
 
     opened: list[Opened] = field(default_factory=list)
@@ -134,6 +136,8 @@ class Evidence:
     looks: list[Looked] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
     stopped: list[Stopped] = field(default_factory=list)
+    promoted: list[Promoted] = field(default_factory=list)
+    serving: str | None = None
     failed: list[Failed] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
     selected: dict[tuple[str, str], Selected] = field(default_factory=dict)
@@ -155,12 +159,12 @@ class Evidence:
                 self.spent.reserved = event
             case Trained() | RateTried() | Merged() | RouterFitted():
                 self._make(event)
-            case Raced():
-                self.raced.setdefault(event.race, []).append(event)
             case Looked():
                 self.looked.setdefault(event.question.digest, []).append(event)
                 self.looks.append(event)
-            case Drafted() | Duelled() | Written() | Rewritten():
+            case Stopped() | Promoted():
+                self._serve(event)
+            case Raced() | Drafted() | Duelled() | Written() | Rewritten():
                 self._search(event)
             case Selected() | Embedded():
                 self._choose(event)
@@ -201,7 +205,10 @@ class Evidence:
         return self.sample(self.answering(route, item), item)
 
     def route(self, digest: str) -> Route:
-        """The nominated route with this digest; KeyError when there is none."""
+        """The promoted or nominated route with this digest; KeyError when there is none."""
+        for promoted in self.promoted:
+            if promoted.route.digest == digest:
+                return promoted.route
         return self.nomination(digest).route
 
     def nomination(self, digest: str) -> Nominated:
@@ -233,7 +240,7 @@ class Evidence:
         return None
 
     def _list(
-        self, event: Opened | Priced | Proposed | Screened | Nominated | Decided | Stopped | Failed
+        self, event: Opened | Priced | Proposed | Screened | Nominated | Decided | Failed
     ) -> None:
         match event:
             case Opened():
@@ -250,15 +257,23 @@ class Evidence:
                 self.nominated.append(event)
             case Decided():
                 self.decided.append(event)
-            case Stopped():
-                self.stopped.append(event)
             case Failed():
                 self.failed.append(event)
             case _:
                 assert_never(event)
 
-    def _search(self, event: Drafted | Duelled | Written | Rewritten) -> None:
+    def _serve(self, event: Stopped | Promoted) -> None:
+        if isinstance(event, Stopped):
+            self.stopped.append(event)
+            self.serving = event.route
+        else:
+            self.promoted.append(event)
+            self.serving = event.route.digest
+
+    def _search(self, event: Raced | Drafted | Duelled | Written | Rewritten) -> None:
         match event:
+            case Raced():
+                self.raced.setdefault(event.race, []).append(event)
             case Drafted():
                 self.drafted[(event.task, event.round)] = event
                 self.spent.call(event)
@@ -284,6 +299,8 @@ class Evidence:
         self.looked.clear()
         self.decided.clear()
         self.stopped.clear()
+        if not self.promoted or self.promoted[-1].route.digest != self.serving:
+            self.serving = None  # what was put into service by hand stays there
 
     def _score(self, event: Judged | Rescored) -> None:
         if isinstance(event, Rescored):

@@ -15,6 +15,7 @@ from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
+from escalera.domain.promotion import Promoted
 from escalera.domain.recipe import MergePlan
 from escalera.domain.selection import Embedded, Selected
 from escalera.domain.system import Route, System
@@ -378,5 +379,6 @@ Event = (
     | Looked
     | Decided
     | Stopped
+    | Promoted
     | Failed
 )

@@ -9,6 +9,8 @@ from escalera.domain.identity import digest_of
 
 Adequacy = Literal["adequate", "inadequate", "undecided"]
 Comparison = Literal["better", "worse", "equivalent", "undecided"]
+Gate = Literal["passed", "undecided", "regressed"]
+GateWord = Literal["improved", "equivalent", "not worse", "inconclusive", "regressed"]
 QuestionKind = Literal["adequacy", "regression", "improvement"]
 Mode = Literal["group-sequential", "anytime", "finite"]
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -61,7 +61,7 @@ def test_a_line_per_task_and_what_kind_of_reading_it_is():
     (line,) = [line for line in text.splitlines() if line.strip().startswith("b:")]
     for part in ("regressed", "0.500 against 0.900", "-0.400", "margin 0.100", "on 100 items"):
         assert part in line
-    assert "40.0% lost" in line
+    assert "40.0% [29.8%, 51.2%] lost" in line
     assert "A fixed-sample reading, not a verdict" in text
 
 

@@ -137,7 +137,7 @@ def test_two_systems_are_compared_by_rung_or_digest(write, climb):
     assert [row.verdict for row in found.tasks] == ["better", "worse"]
     title, first, *_ = str(found).splitlines()
     assert title == "lora against prompt: a fall by more than the margin is shown"
-    assert first.startswith("  a: passed (better); 0.9")
+    assert first.startswith("  a: improved; 0.9")
     assert (found.gate, found.exit_code) == ("regressed", 4)
     assert [row.measure for row in found.outlays] == ["latency", "latency"]
     assert found._repr_html_().count("<li>") == len(found.tasks) + len(found.outlays)

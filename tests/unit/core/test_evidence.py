@@ -69,8 +69,8 @@ def test_what_was_spent_is_counted():
     assert spent.calls == len(asked)
     assert spent.prompt_tokens == sum(event.usage.prompt_tokens for event in asked)
     assert spent.completion_tokens == len(asked)
-    assert spent.training_tokens == 20
-    assert spent.seconds == 0.25 * len(asked) + 2.0
+    assert spent.training_tokens == 40  # LoRA, and then all weights
+    assert spent.seconds == 0.25 * len(asked) + 4.0
     assert climbed.evidence.events == len(events)
     merged = Merged(plan=MergePlan(method="linear", adapters=()), adapter="m", seconds=1.5)
     assert fold([merged]).spent.seconds == 1.5

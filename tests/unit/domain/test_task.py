@@ -25,9 +25,9 @@ def test_a_project_finds_a_task_by_name():
         project.task("c")
 
 
-def test_there_are_eight_rungs():
+def test_there_are_nine_rungs():
     """The names that a project file may use."""
     assert sorted(RUNGS) == [
-        "examples", "lora", "merge", "mixture", "prompt", "route", "search",
+        "examples", "full", "lora", "merge", "mixture", "prompt", "route", "search",
         "structured",
     ]  # fmt: skip

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "Run the running example: a shop's assistant with three kinds of query.",
     "climb": "Climb from the base model to a decision; continues where it stopped.",
     "eval": "Measure systems: score, interval, what is missing, price and time.",
+    "gate": "Does a system break what works today? Words, exit codes, and into service.",
     "compare": "Is one system as good as another? Exit codes for pipelines, JUnit.",
     "try": "Try a changed prompt on a few items: the paired change, and what flipped.",
     "prompts": "List the versions of every prompt, show one, or what changed.",

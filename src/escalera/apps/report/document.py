@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from escalera.apps.report import contracts, ladder, lineage
+from escalera.apps.report import contracts, ladder, lineage, promotions
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import accounting, choosing, supervising
@@ -78,6 +78,7 @@ def build(
             for entry in evidence.merged.values()
         ],
         "router": {"accuracy": figure(evidence.routers[-1].accuracy)} if evidence.routers else None,
+        "promotions": promotions.build(evidence),
         "spent": _spent(evidence),
         "account": _account(case),
         "journal": {

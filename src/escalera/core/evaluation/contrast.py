@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
 
 from escalera.core.evaluation import correction
 from escalera.core.evaluation.sample import Sample, Scores
 from escalera.core.stats import distributions, mean, multiplicity, noninferiority, paired
 from escalera.core.stats.clustering import Interval
 from escalera.domain.judge import Basis
-from escalera.domain.verdict import Comparison, Figure
-
-Gate = Literal["passed", "undecided", "regressed"]
+from escalera.domain.verdict import Comparison, Figure, Gate, GateWord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,8 @@ class Contrast:
     no p value: the interval is that of the last look, and holds at all of them together. Where a
     judge scores, `basis` says whether people's `labels` correct the difference, and `judge` is then
     what the judge alone would say; both means are the judge's. `population` is the number of items
-    of the whole data set where the row is about it alone.
+    of the whole data set where the row is about it alone. `lost` and `gained` are the shares of
+    items that scored lower and higher than before (from right to wrong and back), with intervals.
     """
 
     task: str
@@ -47,12 +46,27 @@ class Contrast:
     best: float
     p_value: float | None
     p_holm: float | None
-    right_to_wrong: float
-    wrong_to_right: float
+    lost: Figure
+    gained: Figure
     basis: Basis = "scorer"
     judge: Figure | None = None
     labels: int = 0
     population: int | None = None
+
+    @property
+    def word(self) -> GateWord:
+        """What the gate says of the task in one word.
+
+        "equivalent" where the difference is shown to be within the margin both ways, "improved"
+        where it is shown above 0, "not worse" where only a fall by the margin is excluded.
+        """
+        if self.gate == "regressed":
+            return "regressed"
+        if self.gate == "undecided":
+            return "inconclusive"
+        if self.verdict == "equivalent":
+            return "equivalent"
+        return "improved" if self.verdict == "better" else "not worse"
 
     @property
     def non_inferior(self) -> bool:
@@ -121,6 +135,7 @@ def filled(asked: Asked, found: Found) -> Contrast:
     scores = asked.sample.scored
     worst, best = asked.sample.worst(), asked.sample.best()
     pairs = list(zip(scores.candidate, scores.incumbent, strict=True))
+    share = partial(_share, scores, alpha=found.difference.alpha)
     return Contrast(
         task=asked.task,
         margin=asked.margin,
@@ -134,8 +149,8 @@ def filled(asked: Asked, found: Found) -> Contrast:
         best=paired.difference(best.candidate, best.incumbent, best.clusters).value,
         p_value=None,
         p_holm=None,
-        right_to_wrong=sum(new < old for new, old in pairs) / len(pairs),
-        wrong_to_right=sum(new > old for new, old in pairs) / len(pairs),
+        lost=share([new < old for new, old in pairs]),
+        gained=share([new > old for new, old in pairs]),
         basis=found.basis,
         judge=None if found.judge is None else scores.figure(found.judge),
         labels=correction.labelled(scores),
@@ -155,6 +170,11 @@ EXIT_CODES: Mapping[Gate, int] = {"passed": 0, "undecided": 3, "regressed": 4}
 
 
 # Below: private.
+
+
+def _share(scores: Scores, turned: Sequence[bool], *, alpha: float) -> Figure:
+    found = mean.interval([float(one) for one in turned], scores.clusters, alpha=alpha)
+    return scores.figure(found)
 
 
 def _gate(asked: Asked, alpha: float) -> Gate:

@@ -25,13 +25,13 @@ import numpy as np
 
 from escalera.core.evaluation import correction
 from escalera.core.evaluation.compare import withstanding
-from escalera.core.evaluation.contrast import Asked, Contrast, Found, Gate, filled
+from escalera.core.evaluation.contrast import Asked, Contrast, Found, filled
 from escalera.core.evaluation.sample import Sample, Scores
 from escalera.core.stats import betting, bounded, finite
 from escalera.core.stats.clustering import Interval, Values
 from escalera.domain.event import Looked
 from escalera.domain.judge import Basis
-from escalera.domain.verdict import Comparison, Question
+from escalera.domain.verdict import Comparison, Gate, Question
 
 RunningMode = Literal["anytime", "finite"]
 

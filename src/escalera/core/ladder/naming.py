@@ -1,7 +1,7 @@
 """What a person calls a system: a rung, a decision, a model of the project file, or a digest.
 
 - `lora`, `route`, …: what that rung put forward;
-- `served`: what the last decision serves;
+- `served`: what is in service, by the last decision or a promotion since;
 - `MODEL`: a model of the project file, told everything that the project says of each task;
 - `MODEL@RUNG`: the same model with the prompts of what that rung put forward, without its adapters;
 - the first characters (six or more) of a route's digest.
@@ -49,8 +49,8 @@ def resolve(name: str, project: Project, evidence: Evidence, models: Models) -> 
 
 
 def _nominated(name: str, evidence: Evidence) -> Route | None:
-    if name == SERVED and evidence.stopped and evidence.stopped[-1].route is not None:
-        return evidence.route(evidence.stopped[-1].route)
+    if name == SERVED and evidence.serving is not None:
+        return evidence.route(evidence.serving)
     for rung in RUNGS:
         if rung == name:
             return evidence.nominee(rung)

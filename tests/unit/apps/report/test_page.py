@@ -119,7 +119,7 @@ def test_a_document_without_candidates_still_says_its_verdict():
         "reasons": [],
         "reversal": [],
     }
-    made = ("screenings", "races", "prompts", "trainings", "merges")
+    made = ("screenings", "races", "prompts", "trainings", "merges", "promotions")
     for key in ("candidates", *made, "ladder", "reproduce"):
         document[key] = []
     document["router"] = None

@@ -72,6 +72,14 @@ def _expected(document: dict[str, Any]) -> list[str]:
         told += [merge["method"], *(one["adapter"] for one in merge["inputs"])]
         if prompt["output"]:
             told += [prompt["output"]["schema"], f"mode {prompt['output']['mode']}"]
+    for one in document["promotions"]:
+        told += [one["name"], one["route"], one["incumbent"], one["override"] or "passed."]
+        for row in one["tasks"]:
+            told += [row["word"], numerals.signed(row["difference"]["value"])]
+            told += [
+                numerals.signed_interval(row["difference"]),
+                numerals.percent(row["lost"]["value"]),
+            ]
     told += _expected_of_races(document) + _expected_of_candidates(document)
     return told + _expected_of_contracts(document)
 

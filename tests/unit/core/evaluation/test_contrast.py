@@ -39,8 +39,11 @@ def test_one_row_per_task():
     assert (first.task, second.task) == ("a", "b")
     assert (first.difference.n, first.verdict, second.verdict) == (N, "better", "worse")
     assert (first.gate, second.gate) == ("passed", "regressed")
-    assert first.wrong_to_right == second.right_to_wrong == first.difference.value > 0.3
-    assert first.right_to_wrong == second.wrong_to_right == 0.0
+    assert first.gained == second.lost
+    assert first.gained.value == pytest.approx(first.difference.value)
+    assert first.gained.lower > 0.2
+    assert (first.lost.value, first.lost.lower) == (0.0, 0.0)
+    assert 0 < first.lost.upper < 0.15
     assert first.candidate.value - first.incumbent.value == pytest.approx(first.difference.value)
 
 
@@ -51,6 +54,23 @@ def test_p_values_are_adjusted_over_the_tasks():
     assert tuple(row.p_holm for row in rows) == multiplicity.holm(p_values, alpha=0.05).p_values
     assert min(row.p_holm for row in rows) == pytest.approx(2 * min(p_values))
     assert 0 < min(p_values) < max(p_values) < 1
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "margin", "word"),
+    [
+        (0.9, 0.5, 0.1, "improved"),
+        (0.5, 0.9, 0.1, "regressed"),
+        (0.7, 0.7, 0.1, "equivalent"),
+        (0.75, 0.7, 0.1, "not worse"),
+        (0.68, 0.75, 0.1, "inconclusive"),
+    ],
+)
+def test_each_task_gets_a_word(new, old, margin, word):
+    """Only what is shown is said: a rise that may be none is "not worse"."""
+    (row,) = table(asked("a", new, old, margin=margin))
+    assert row.word == word
+    assert (row.word in ("improved", "equivalent", "not worse")) == (row.gate == "passed")
 
 
 def test_intervals_hold_together():

@@ -11,7 +11,9 @@ from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Rese
 from escalera.domain.message import Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
+from escalera.domain.promotion import Gated, Promoted
 from escalera.domain.selection import Embedded
+from escalera.domain.system import Route
 from escalera.domain.training import RateTried
 from escalera.domain.verdict import Figure
 from escalera.edges.journal import rows
@@ -77,6 +79,22 @@ EMBEDDED = Embedded(
     micro_dollars=None,
     seconds=0.5,
 )
+PROMOTED = Promoted(
+    name="lora",
+    route=Route(branches=()),
+    incumbent="ab" * 32,
+    gate="regressed",
+    tasks=(
+        Gated(
+            task="a",
+            word="regressed",
+            margin=0.05,
+            difference=Figure(value=-0.1, lower=-0.2, upper=-0.06, n=9, clusters=8),
+            lost=Figure(value=0.1, lower=0.05, upper=0.2, n=9, clusters=8),
+        ),
+    ),
+    override="asked for",
+)
 FAILED = Failed(step="s", cause="the endpoint »x« is away: \N{SNOWMAN}\n", retryable=True)
 
 
@@ -102,6 +120,7 @@ def every_event():
         DUELLED,
         EMBEDDED,
         FAILED,
+        PROMOTED,
     ]
 
 

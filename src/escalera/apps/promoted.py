@@ -1,0 +1,106 @@
+"""Putting a system into service: behind the gate, or past it with a reason that is recorded."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from escalera.apps.compared import Comparison
+from escalera.core.ladder.naming import SERVED
+from escalera.domain.promotion import Gated, Promoted
+from escalera.engine.observer import Quiet
+from escalera.errors import EvidenceMissing, InputError
+from escalera.ports import Progress
+
+if TYPE_CHECKING:
+    from escalera.apps.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """What became of a wish to promote: the gate, and whether the system is in service now."""
+
+    candidate: str
+    comparison: Comparison
+    override: str | None
+    done: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 in service; otherwise that of the gate: 3 not enough evidence, 4 a fall was shown."""
+        return 0 if self.done else self.comparison.exit_code
+
+    def __str__(self) -> str:
+        if not self.done:
+            said = (
+                f"{self.candidate} stays out of service: the gate is {self.comparison.gate}. "
+                "Measure more items, or give a reason with --override; it is recorded."
+            )
+        elif self.override is None:
+            said = f"{self.candidate} is in service: it passed the gate"
+        else:
+            gate = self.comparison.gate
+            said = f"{self.candidate} is in service, past a gate that is {gate}: {self.override}"
+        return f"{self.comparison}\n{said}"
+
+
+def promote(
+    opened: Workspace,
+    candidate: str,
+    *,
+    incumbent: str = SERVED,
+    override: str | None = None,
+    progress: Progress | None = None,
+) -> Promotion:
+    """Hold *candidate* against *incumbent* (what is in service), and serve it from now on.
+
+    Asks as few `confirm` items as settle the gate, under the caps. Where it is not passed, nothing
+    is promoted without *override*, the reason for doing so all the same. Raises `InputError` for an
+    empty reason, `EvidenceMissing` where nothing is in service and no *incumbent* is named.
+    """
+    if override is not None and not override.strip():
+        raise InputError("the reason for an override is empty: say why, the journal keeps it")
+    if incumbent == SERVED and opened.evidence().serving is None:
+        raise EvidenceMissing(
+            "nothing is in service that a system could be held against: name one as INCUMBENT"
+        )
+    told = progress or Quiet().progressed
+    found = opened.compare(candidate, incumbent, buy=True, progress=told)
+    passed = found.gate == "passed"
+    if passed or override is not None:
+        _record(opened, found, None if passed else override)
+    return Promotion(
+        candidate=candidate,
+        comparison=found,
+        override=None if passed else override,
+        done=passed or override is not None,
+    )
+
+
+# Below: private.
+
+
+def _record(opened: Workspace, found: Comparison, override: str | None) -> None:
+    evidence = opened.evidence()
+    route, incumbent = (opened.route(name, evidence) for name in (found.candidate, found.incumbent))
+    rows = tuple(
+        Gated(
+            task=row.task,
+            word=row.word,
+            margin=row.margin,
+            difference=row.difference,
+            lost=row.lost,
+        )
+        for row in found.tasks
+    )
+    event = Promoted(
+        name=found.candidate,
+        route=route,
+        incumbent=incumbent.digest,
+        gate=found.gate,
+        tasks=rows,
+        override=override,
+    )
+    with closing(opened.installation.journal()) as journal:
+        journal.append([event])
