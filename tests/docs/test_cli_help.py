@@ -67,6 +67,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[climb.search]": tables.SearchTable,
     "[training]": training_table.TrainingTable,
     "[training.weights]": training_table.WeightsTable,
+    "[service]": tables.ServiceTable,
     "[training.full]": training_table.FullTable,
     "[training.memory]": training_table.MemoryTable,
     "[tasks.NAME]": tables.TaskTable,

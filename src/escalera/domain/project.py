@@ -11,6 +11,7 @@ from escalera.domain.judge import Panel
 from escalera.domain.levers import Engine, Levers, Objective, Trainable
 from escalera.domain.likeness import Likeness
 from escalera.domain.optimiser import Optimiser
+from escalera.domain.service import Service
 from escalera.domain.task import Task
 
 RungName = Literal[
@@ -91,7 +92,8 @@ class Project:
     embeddings examples and passages may be chosen by. `likenesses` are the scorers
     that compare embeddings, and `readers` the models that make those. `without` are ids of
     `train` items that are not taught. `full` are the levers of the rung on which all weights learn,
-    None where it is not allowed.
+    None where it is not allowed. `service` says what a system will be used for, None where systems
+    are weighed by counting what they take.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Project:
     judges: tuple[Panel, ...] = ()
     graders: tuple[BaseModel, ...] = ()
     proposer: BaseModel | None = None
+    service: Service | None = field(default=None, metadata=LATER)
     optimiser: Optimiser | None = field(default=None, metadata=LATER)
     embedder: BaseModel | None = field(default=None, metadata=LATER)
     likenesses: tuple[Likeness, ...] = field(default=(), metadata=LATER)

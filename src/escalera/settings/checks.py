@@ -22,6 +22,7 @@ from escalera.settings.tables import (
     ModelTable,
     ProjectFile,
     SearchTable,
+    ServiceTable,
     TaskTable,
 )
 
@@ -60,7 +61,7 @@ _PAYABLE = f"a finite number from 0 to {MOST_MONEY:.0f}"
 
 
 def _numbers(found: ProjectFile) -> list[Problem]:
-    checks = [*_climb(found), *training_table.ranges(found.training)]
+    checks = [*_climb(found), *training_table.ranges(found.training), *_service(found.service)]
     for name, model in found.models.items():
         checks += _model(f"models.{name}", model)
     for name, task in found.tasks.items():
@@ -89,6 +90,22 @@ def _climb(found: ProjectFile) -> list[_Check]:
         (_positive(budget.tokens), "budget.tokens", budget.tokens, "above 0"),
         (_positive(budget.minutes), "budget.minutes", budget.minutes, "a finite number above 0"),
         (climb.example_tokens > 0, "climb.example_tokens", climb.example_tokens, "above 0"),
+    ]
+
+
+def _service(service: ServiceTable | None) -> list[_Check]:
+    if service is None:
+        return []
+    money = ("model_month", "artefact_month", "training_hour")
+    seconds, changes = service.seconds, service.base_changes
+    return [
+        (service.calls > 0, "service.calls", service.calls, "above 0"),
+        (_positive(seconds), "service.seconds", seconds, "a finite number above 0"),
+        (0 <= changes <= 365, "service.base_changes", changes, "a number from 0 to 365"),
+        *(
+            (_payable(getattr(service, name)), f"service.{name}", getattr(service, name), _PAYABLE)
+            for name in money
+        ),
     ]
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES, OutputMode
 from escalera.domain.optimiser import Optimiser
 from escalera.domain.project import PROMPTING, RUNGS, BaseModel, Budget, Policy
+from escalera.domain.service import Service
 from escalera.domain.task import Task
 from escalera.settings.tables import ModelTable, ProjectFile
 
@@ -50,6 +53,12 @@ def budget(tables: ProjectFile) -> Budget:
         tokens=tables.budget.tokens,
         minutes=tables.budget.minutes,
     )
+
+
+def service(tables: ProjectFile) -> Service | None:
+    """The terms that systems are weighed by, where the project has them."""
+    table = tables.service
+    return None if table is None else Service(**msgspec.structs.asdict(table))
 
 
 def modes(table: ModelTable) -> tuple[OutputMode, ...]:

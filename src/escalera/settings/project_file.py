@@ -24,6 +24,7 @@ from escalera.settings.tables import (
     ModelTable,
     ProjectFile,
     ProjectTable,
+    ServiceTable,
     TaskTable,
 )
 from escalera.settings.training_table import TrainingTable
@@ -97,6 +98,7 @@ class _Reader:
             judges=self._named("judges", JudgeTable) if "judges" in self._raw else {},
             budget=self._table("budget", BudgetTable, optional=True),
             training=self._table("training", TrainingTable, optional=True),
+            service=self._table("service", ServiceTable) if "service" in self._raw else None,
         )
 
     def _only_known_tables(self) -> None:

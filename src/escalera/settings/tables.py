@@ -165,6 +165,17 @@ class TaskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     context: ContextTable | None = None
 
 
+class ServiceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[service]`: what a system will be used for, and what keeping it costs, in US dollars."""
+
+    calls: int
+    seconds: float | None = None
+    model_month: float = 0.0
+    artefact_month: float = 0.0
+    training_hour: float = 0.0
+    base_changes: float = 1.0
+
+
 class ProjectFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole project file."""
 
@@ -175,3 +186,4 @@ class ProjectFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     judges: dict[str, JudgeTable] = {}
     budget: BudgetTable = BudgetTable()
     training: TrainingTable = TrainingTable()
+    service: ServiceTable | None = None

@@ -265,6 +265,7 @@ def install(file: Path) -> Installation:
         graders=tuple(graders.values()),
         proposer=proposer,
         optimiser=policies.optimiser(tables),
+        service=policies.service(tables),
         embedder=embedder,
         likenesses=tuple(one for one, _ in compared),
         readers=readers,

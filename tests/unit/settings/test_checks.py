@@ -56,6 +56,7 @@ def test_a_good_file_has_no_problem():
         (("budget", "money"), [0.0, -1.0, INF, NAN, 1e305], [0.01]),
         (("budget", "calls"), [0, -1], [1]),
         (("budget", "minutes"), [0.0, INF, NAN], [0.5]),
+        (("training", "full", "learning_rate"), [0.0, INF], ["auto", 1e-5]),
         (("training", "weights", "rank"), [0], [1]),
         (("training", "weights", "alpha"), [0], [1]),
         (("training", "weights", "dropout"), [-0.1, 1.0, NAN], [0.0, 0.9]),
@@ -83,6 +84,24 @@ def test_numbers_are_in_range(path, bad, good):
         assert found[2].startswith("Give ")
     for value in good:
         assert problems(*path, value) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "bad", "good"),
+    [
+        ("calls", 0, 1),
+        ("seconds", 0.0, 0.1),
+        ("model_month", -1.0, 0.0),
+        ("artefact_month", INF, 3.0),
+        ("training_hour", NAN, 0.0),
+        ("base_changes", NAN, 0.0),
+    ],
+)
+def test_the_terms_of_a_service_are_in_range(key, bad, good):
+    """Money and times that can be weighed."""
+    (found,) = problems("service", {"calls": 1} | {key: bad})
+    assert found[0] == f"service.{key}"
+    assert problems("service", {"calls": 1} | {key: good}) == []
 
 
 @pytest.mark.parametrize(

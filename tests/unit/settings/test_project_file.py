@@ -5,12 +5,14 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 
+import msgspec
 import pytest
 
 from escalera.domain.project import RUNGS
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.errors import InputError, ProjectError
 from escalera.settings import project_file
+from escalera.settings.tables import ProjectFile
 
 GOOD = """\
 [project]
@@ -55,6 +57,25 @@ def test_a_good_file_is_read_with_its_defaults(tmp_path):
     assert found.tasks["orders"].prompt.parts().role == "You are a clerk."
     assert found.tasks["rest"].margin == 0.05
     assert found.budget.money is None
+
+
+def test_no_table_is_dropped(tmp_path):
+    """Whatever table the file may have is in what is read."""
+    added = {
+        "service": "calls = 5\nseconds = 0.5",
+        "training": "epochs = 7",
+        "budget": "calls = 9",
+        "judges.fair": 'model = "base"\nrubric = "Is it kind?"\nallow_self = true',
+    }
+    assert {name.partition(".")[0] for name in added} == {
+        field.name
+        for field in msgspec.structs.fields(ProjectFile)
+        if field.default is not msgspec.NODEFAULT or field.default_factory is not msgspec.NODEFAULT
+    }
+    found = load(tmp_path, GOOD + "".join(f"\n[{k}]\n{v}\n" for k, v in added.items()))
+    assert (found.service.calls, found.service.seconds) == (5, 0.5)
+    assert (found.training.epochs, found.budget.calls) == (7, 9)
+    assert found.judges["fair"].rubric == "Is it kind?"
 
 
 CASES = [

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "data": "Check, count, clean and convert files of items.",
     "demo": "Run the running example: a shop's assistant with three kinds of query.",
     "climb": "Climb from the base model to a decision; continues where it stopped.",
+    "combine": "One model, separate models or a merge? The alternatives side by side.",
     "eval": "Measure systems: score, interval, what is missing, price and time.",
     "gate": "Does a system break what works today? Words, exit codes, and into service.",
     "compare": "Is one system as good as another? Exit codes for pipelines, JUnit.",

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from escalera.apps.report import contracts, ladder, lineage, promotions
+from escalera.apps.report import combined, contracts, ladder, lineage, promotions
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import accounting, choosing, supervising
@@ -170,6 +170,7 @@ def _candidate(case: Case, entry: Candidate, stopped: Stopped) -> Document:
         "adapters": entry.kept,
         "models": entry.served,
         "needs_router": entry.route.router is not None,
+        "clocks": combined.clocks(case, entry),
         "cells": [_cell(case, entry.route, standing) for standing in entry.standings],
     }
 

@@ -1,6 +1,7 @@
 """The last decision: of the routes that were confirmed, the cheapest that passes every gate.
 
-Cheapest is read off in this order: money per call (where every price is known), models to serve,
+Where the project has terms of a service, what is worth most in a month is chosen. Without them,
+cheapest is read off in this order: money per call (where every price is known), models to serve,
 artefacts to keep alive when the base changes, and then the higher score weighted by traffic.
 """
 
@@ -9,17 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from escalera.core.ladder import confirm, rungs, words
+from escalera.core.economics import keeping
+from escalera.core.economics.keeping import Running
+from escalera.core.ladder import confirm, rungs, terms, weighing, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.confirm import Standing
 from escalera.domain.event import Outcome, Stopped, StopReason
 from escalera.domain.project import PROMPTING, RungName
+from escalera.domain.service import Service
 from escalera.domain.system import Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A confirmed route with what it costs to run and to keep."""
+    """A confirmed route with what it costs to run and to keep.
+
+    `running` is weighed by the terms of the service, None where there are none.
+    """
 
     rung: RungName
     route: Route
@@ -28,6 +35,8 @@ class Candidate:
     served: int
     kept: int
     score: float
+    running: Running | None = None
+    seconds: float | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -49,27 +58,31 @@ def candidates(case: Case) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
-def choose(found: Sequence[Candidate]) -> Candidate | None:
-    """The cheapest candidate that is adequate for every task, or None."""
-    eligible = [candidate for candidate in found if candidate.outcome == "adequate"]
+def choose(found: Sequence[Candidate], service: Service | None = None) -> Candidate | None:
+    """The best candidate that is adequate for every task and fast enough, or None.
+
+    Where there are terms of a service, the one that is worth most in a month; else the cheapest.
+    """
+    eligible = [entry for entry in found if _eligible(entry, service)]
     priced = all(candidate.micro_dollars_per_call is not None for candidate in eligible)
-    return min(eligible, key=lambda c: _cost(c, priced=priced), default=None)
+    return min(eligible, key=lambda c: _rank(c, service, priced=priced), default=None)
 
 
 def stop(case: Case) -> Stopped:
     """The end of the climb, with reasons and with what would reverse it."""
     found = candidates(case)
-    chosen = choose(found)
+    chosen = choose(found, case.project.service)
     if chosen is not None:
         return Stopped(
             reason="adequate",
             rung=chosen.rung,
             route=chosen.route.digest,
             words=_verdict(chosen),
-            reasons=_reasons(found, chosen),
+            reasons=_reasons(case, found, chosen),
             reversal=_reversal(case, found, chosen),
         )
-    return _nothing(case, found)
+    adequate = [candidate for candidate in found if candidate.outcome == "adequate"]
+    return _too_slow(case, adequate) if adequate else _nothing(case, found)
 
 
 # Below: private.
@@ -79,15 +92,39 @@ def _candidate(case: Case, rung: RungName, route: Route, found: tuple[Standing, 
     shares = {task.name: task.share for task in case.project.tasks}
     models = {(branch.system.model, branch.system.adapter) for branch in route.branches}
     specialists = len(case.project.tasks) if rung == "merge" else 0
+    money, kept = _money(case, route), len(route.adapters()) + specialists
+    weighed = case.project.service is not None
     return Candidate(
         rung=rung,
         route=route,
         standings=found,
-        micro_dollars_per_call=_money(case, route),
+        micro_dollars_per_call=money,
         served=len(models),
-        kept=len(route.adapters()) + specialists,
+        kept=kept,
         score=sum(s.adequacy.figure.value * shares[s.task.name] for s in found),
+        running=weighing.running(case, route, found, money=money, kept=kept) if weighed else None,
+        seconds=weighing.seconds_per_call(case, route) if weighed else None,
     )
+
+
+def _eligible(candidate: Candidate, service: Service | None) -> bool:
+    return candidate.outcome == "adequate" and not _slow(candidate, service)
+
+
+def _slow(candidate: Candidate, service: Service | None) -> bool:
+    if service is None or service.seconds is None or candidate.seconds is None:
+        return False
+    return candidate.seconds > service.seconds
+
+
+def _rank(
+    candidate: Candidate, service: Service | None, *, priced: bool
+) -> tuple[float, float, int, int, float]:
+    """What is worth more comes first; between equals, what is cheaper."""
+    worth = 0.0
+    if service is not None and candidate.running is not None:
+        worth = keeping.month(candidate.running, service).net
+    return (-worth, *_cost(candidate, priced=priced))
 
 
 def _money(case: Case, route: Route) -> float | None:
@@ -117,14 +154,16 @@ def _name(candidate: Candidate) -> str:
     return rungs.rung(candidate.rung).title
 
 
-def _reasons(found: Sequence[Candidate], chosen: Candidate) -> tuple[str, ...]:
+def _reasons(case: Case, found: Sequence[Candidate], chosen: Candidate) -> tuple[str, ...]:
     """Why the chosen one stands, and why each other candidate does not."""
+    service = case.project.service
     said = [words.standing(standing) for standing in chosen.standings]
     for other in found:
         if other is chosen:
             continue
         if other.outcome == "adequate":
-            said.append(f"{_name(other)}: would do too, but {_dearer(other, chosen)}")
+            why = terms.lesser(other, chosen, service) or _dearer(other, chosen)
+            said.append(f"{_name(other)}: would do too, but {why}")
             continue
         blamed = [words.standing(s) for s in other.standings if s.outcome != "adequate"]
         said.append(f"{_name(other)}: not enough; {'; '.join(blamed)}")
@@ -157,6 +196,10 @@ def _reversal(case: Case, found: Sequence[Candidate], chosen: Candidate) -> tupl
                 f"{_name(other)}, which is cheaper to keep, would be chosen if you accept that "
                 f"{words.joined(wider)}"
             )
+    service = case.project.service
+    for other in found:
+        if other is not chosen and other.outcome == "adequate":
+            said += [f"{_name(other)} {turn}" for turn in terms.turns(other, chosen, service)]
     failing = [task.title for task in case.failing()]
     if failing and chosen.rung not in PROMPTING:
         said.append(
@@ -176,6 +219,20 @@ def _margin_that_admits(candidate: Candidate) -> list[str]:
             fall = -standing.regression.figure.lower
             said.append(f"{standing.task.title} may fall by up to {fall:.2f}")
     return said
+
+
+def _too_slow(case: Case, adequate: Sequence[Candidate]) -> Stopped:
+    """Candidates meet every bar, and none answers in time."""
+    best = min(adequate, key=lambda candidate: candidate.seconds or 0.0)
+    said = f"{_name(best)} meets every bar, but {terms.late(best, case.project.service)}"
+    return Stopped(
+        reason="inadequate",
+        rung=best.rung,
+        route=None,
+        words=f"Nothing is promoted: {said}",
+        reasons=tuple(words.standing(standing) for standing in best.standings),
+        reversal=(f"a service that allows {best.seconds:.3g} s a call", *_ways_on(case, best)),
+    )
 
 
 def _nothing(case: Case, found: Sequence[Candidate]) -> Stopped:

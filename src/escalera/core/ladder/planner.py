@@ -19,6 +19,7 @@ from escalera.core.ladder import (
     rescoring,
     rungs,
     searching,
+    weighing,
 )
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import FitRouter, Open, Rescore, Step, Stop
@@ -93,5 +94,7 @@ def _climb(case: Case) -> Step:
             return step
         decided = case.evidence.decision(rung.name, "")
         if decided is not None and rung.moves[decided.outcome] == "stop":
-            break
+            nominee = case.evidence.nominee(rung.name)
+            if nominee is None or not weighing.too_slow(case, nominee):
+                break
     return Stop(event=choosing.stop(case))

@@ -1,0 +1,70 @@
+"""What a route takes to run and to keep, from the evidence, and how systems are weighed by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from escalera.core.economics.keeping import Running
+from escalera.core.ladder.case import Case
+from escalera.core.ladder.confirm import Standing
+from escalera.domain.system import Route
+from escalera.domain.training import Trained
+
+POINT = 0.01
+"""Of score."""
+
+
+def running(
+    case: Case, route: Route, standings: Iterable[Standing], *, money: float | None, kept: int
+) -> Running:
+    """What *route* takes in a month, but for the terms: measured on `confirm` items, and counted.
+
+    A model that was finetuned as a whole is held ready beside its base; adapters are not.
+    """
+    behind = [part for adapter in route.adapters() for part in _trainings(case, adapter)]
+    whole = {parts[-1].adapter for parts in behind if not parts[-1].recipe.trainable.adapter}
+    seconds = {parts[-1].recipe.digest: sum(part.seconds for part in parts) for parts in behind}
+    return Running(
+        value=sum(s.task.value_per_point * s.adequacy.figure.value / POINT for s in standings),
+        micro_dollars_per_call=money,
+        models=len({branch.system.model for branch in route.branches} | whole),
+        artefacts=kept,
+        training_hours=sum(seconds.values()) / 3600,
+    )
+
+
+def seconds_per_call(case: Case, route: Route) -> float | None:
+    """The mean time of a `confirm` call, weighted by traffic; None where a task has no call."""
+    total = 0.0
+    for task in case.project.tasks:
+        seen = [case.evidence.answer(route, item) for item in task.items("confirm")]
+        asked = [entry.seconds for entry in seen if entry is not None]
+        if not asked:
+            return None
+        total += task.share * sum(asked) / len(asked)
+    return total
+
+
+def too_slow(case: Case, route: Route) -> bool:
+    """Whether calls take longer on the mean than the service allows."""
+    service = case.project.service
+    if service is None or service.seconds is None:
+        return False
+    found = seconds_per_call(case, route)
+    return found is not None and found > service.seconds
+
+
+# Below: private.
+
+
+def _trainings(case: Case, adapter: str) -> list[list[Trained]]:
+    """The trainings that an adapter was made by: its own, or those of what was merged."""
+    merged = next((m for m in case.evidence.merged.values() if m.adapter == adapter), None)
+    if merged is not None:
+        parts = [entry.adapter for entry in merged.plan.adapters]
+        return [found for part in parts for found in _trainings(case, part)]
+    return [
+        parts
+        for parts in case.evidence.trained.values()
+        if any(part.adapter == adapter for part in parts)
+    ]

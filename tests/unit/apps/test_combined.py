@@ -1,0 +1,52 @@
+"""The alternatives side by side: the table, the verdict, and the command."""
+
+from __future__ import annotations
+
+import json
+
+from escalera.apps import workspace
+from escalera.apps.cli.main import run
+from escalera.apps.combined import Tournament
+
+SERVICE = """
+[service]
+calls = 1000
+artefact_month = 5
+"""
+
+
+def test_every_confirmed_system_has_a_row(write, climb) -> None:
+    """What was measured of it in words; what nobody told is said to be unknown."""
+    folder = write(local=True)
+    climb(folder, 0.3, 0.97, tuned={"a": 0.97, "b": 0.3})
+    found = Tournament(decision=workspace.load(folder).decision)
+    head, *rows = found.table
+    assert head[:3] == ("system", "a", "b")
+    of = {row[0].split()[0]: dict(zip(head, row, strict=True)) for row in rows}
+    assert list(of) == ["prompt", "examples", "lora", "mixture", "merge", "route"]
+    assert of["prompt"]["a"].endswith("below the bar")
+    assert of["lora"]["b"].endswith("regressed")
+    assert rows[-1][0] == "route (served)"
+    assert (of["route"]["models"], of["merge"]["artefacts"]) == ("2", "3")
+    assert of["route"]["training"] == "0.1 min"
+    assert {row[-1] for row in rows} == {"no [service]"}
+    assert {of[name]["$ per 1,000 calls"] for name in of} == {"unknown"}
+    text = str(found)
+    assert "What would reverse it" in text
+    assert found.decision.sentence in text
+
+
+def test_with_terms_a_month_is_told(write, climb, capsys) -> None:
+    """The command prints the table of a climb that has ended without asking anything."""
+    folder = write(local=True, extra=SERVICE)
+    climb(folder, 0.3, 0.97, tuned={"a": 0.97, "b": 0.3})
+    assert run(["combine", "--project", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split("  ")[-1].strip() == "a month"
+    route = next(line for line in lines if line.startswith("route"))
+    assert route.split()[-1] == "-5.00"
+    assert run(["combine", "--project", str(folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"]["served"] == "route"
+    month = next(c["clocks"]["month"] for c in told["candidates"] if c["label"] == "route")
+    assert (month["upkeep"], month["net"]) == (5.0, -5.0)
