@@ -17,7 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
 .PHONY: bench-prompts bench-data bench-data-need bench-diagnosis bench-training
-.PHONY: decisions base-model
+.PHONY: bench-combine decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
 
@@ -84,6 +84,9 @@ bench-training: $(BIN)/.dev  ## the training engine beside TRL, and a hundred ki
 	for engine in own trl bare; do \
 		OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.speed $$engine --steps 8; done
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.kills --kills 100 --into build/bench/kills
+
+bench-combine: $(BIN)/.dev  ## mixture, route or merge where the right one is known (ten minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.combine --output bench/results/combine.md
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'
