@@ -3,8 +3,8 @@
     python -m bench.combine --output bench/results/combine.md
 
 A shop with three query types, of which one fails under every prompt, and one needs worked examples.
-Variants differ in what is paid for: quality, time, traffic, and in how far tasks get in each other's
-way when they are trained together. The planner itself climbs in memory; each answer is right with
+Variants differ in what is paid for: quality, time, traffic, and in how far tasks spoil each other
+when they are trained together. The planner itself climbs in memory; each answer is right with
 the rate of its system, drawn anew by every seed, the same luck for all systems. The right decision
 follows from the true rates. The exit code is 1 where a variant is decided right in fewer than 95 %.
 """
