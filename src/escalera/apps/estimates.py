@@ -10,6 +10,7 @@ from escalera.core.evaluation import judge
 from escalera.core.finetuning import rates
 from escalera.core.ladder import (
     combining,
+    materials,
     pricing,
     race,
     rungs,
@@ -179,7 +180,8 @@ def _training_seconds(project: Project, probe: Probe) -> float:
     for task in project.tasks:
         prompt = operators.everything(task.parts)
         around = len(prompt.system) + len(prompt.template)
-        characters += sum(around + len(i.input) + len(i.target) for i in task.items("train"))
+        taught = materials.teachable(project, task)
+        characters += sum(around + len(i.input) + len(i.target) + len(i.rejected) for i in taught)
     tokens = characters * probe.tokens_per_character * project.levers.epochs
     if project.levers.learning_rate is None:
         tokens *= 1 + rates.COST

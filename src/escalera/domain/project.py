@@ -19,6 +19,8 @@ RungName = Literal[
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples", "structured")
 """The rungs that change what a model is asked, and nothing that has to be trained."""
+TRAINING: tuple[RungName, ...] = ("lora", "mixture", "merge", "route")
+"""The rungs that train."""
 Spending = Literal["obrien-fleming", "pocock"]
 QueryType = Literal["inferred", "declared"]
 

@@ -19,7 +19,8 @@ class Ingredient:
 
     `examples` is how many of the task's `train` items are taken: in the project's order, or, where
     `order` is a number, in the order that it seeds. Subsets of one order are nested. `data` is the
-    digest of exactly those items. `without` are ids of items that are left out of those.
+    digest of exactly those items. `without` are ids of items that are left out of those. Where
+    it is `paired`, only items with a rejected answer are taken.
     """
 
     task: str
@@ -28,6 +29,7 @@ class Ingredient:
     data: str
     order: int | None = field(default=None, metadata=LATER)
     without: tuple[str, ...] = field(default=(), metadata=LATER)
+    paired: bool = field(default=False, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,6 +156,7 @@ def training_pairs(
             TrainingPair(
                 messages=_taught(project, evidence, ingredient.prompt, item),
                 target=item.target,
+                rejected=item.rejected or None,
                 task=ingredient.task,
                 item=item.id,
                 cluster=item.cluster,

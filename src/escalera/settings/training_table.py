@@ -21,6 +21,7 @@ from escalera.domain.levers import (
     Precision,
     Schedule,
 )
+from escalera.domain.project import TRAINING, RungName
 from escalera.domain.task import Task
 from escalera.errors import ProjectError
 
@@ -126,6 +127,24 @@ def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[s
             remedy="Name them as `escalera diagnose` shows them: 'TASK/ID', the id as in the row",
         )
     return tuple(sorted(set(table.without)))
+
+
+def require_pairs(
+    file: Path, table: TrainingTable, tasks: Sequence[Task], rungs: Sequence[RungName]
+) -> None:
+    """Raise `ProjectError` where a preference is to be learned that the data do not have."""
+    if table.objective != "preference" or not any(name in TRAINING for name in rungs):
+        return
+    for task in tasks:
+        if not any(item.rejected for item in task.items("train")):
+            raise ProjectError(
+                file=str(file),
+                key="training.objective",
+                problem=f"is 'preference', and no `train` item of {task.name!r} has a `rejected` "
+                "answer beside its target",
+                remedy="Add pairs (`escalera label --pairs` collects them; rows with `chosen` and "
+                "`rejected` are read as they are), or train with objective = 'supervised'",
+            )
 
 
 # Below: private.

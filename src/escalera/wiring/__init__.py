@@ -249,6 +249,7 @@ def install(file: Path) -> Installation:
     settings = tables.training.settings()
     levers = effort.levers(settings, seed=tables.project.seed)
     policy = policies.policy(tables, model, tasks)
+    training_table.require_pairs(file, tables.training, tasks, policy.rungs)
     project = Project(
         name=tables.project.name,
         model=model,

@@ -221,3 +221,19 @@ def test_a_router_without_train_items_is_an_input_error(artifacts):
     bare = playbook.project(A, playbook.task("b", items={"search": 8, "confirm": 8}))
     with pytest.raises(InputError, match=r"no training items for \['b'\]"):
         making.fit_router(FitRouter(tasks=("a", "b")), project=bare, artifacts=artifacts)
+
+
+def test_pairs_carry_what_was_rejected():
+    """So that a preference can be learned from the project's own data."""
+    items = A.items("train")[:2]
+    examples = Examples(
+        replace(item, rejected="no") if item.id == items[1].id else item for item in A.examples
+    )
+    task = replace(A, examples=examples)
+    project = playbook.project(task, B)
+    taken = task.items("train")[1:2]
+    data = digest_of([item.digest for item in taken])
+    part = Ingredient(task="a", prompt=PROMPT, examples=1, data=data, paired=True)
+    recipe = replace(RECIPE, ingredients=(part,), objective="preference")
+    (pair,) = making.training_pairs(project, Evidence(), recipe)
+    assert (pair.target, pair.rejected) == (taken[0].target, "no")

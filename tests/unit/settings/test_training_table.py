@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from escalera.core.finetuning import effort
+from escalera.domain.dataset import Examples
 from escalera.errors import ProjectError
 from escalera.settings import training_table
 from escalera.settings.training_table import TrainingTable
@@ -40,3 +42,19 @@ def test_items_that_are_left_out_must_be_train_items() -> None:
     unknown = TrainingTable(without=[task.items("search")[0].id])
     with pytest.raises(ProjectError, match=r"training\.without"):
         training_table.left_out(Path("e.toml"), unknown, [task])
+
+
+def test_a_preference_needs_pairs_before_anything_is_spent() -> None:
+    """Of every task, where a rung trains."""
+    paired, bare = (playbook.task(name, items={"train": 2, "search": 2}) for name in "ab")
+    first, *others = paired.examples
+    examples = Examples([replace(first, split="train", rejected="no"), *others])
+    paired = replace(paired, examples=examples)
+    table = TrainingTable(objective="preference")
+    where = Path("e.toml")
+    training_table.require_pairs(where, table, [paired], ["lora"])
+    training_table.require_pairs(where, table, [bare], ["prompt"])
+    training_table.require_pairs(where, TrainingTable(), [bare], ["lora"])
+    with pytest.raises(ProjectError, match=r"no `train` item of 'b' has a `rejected`") as caught:
+        training_table.require_pairs(where, table, [paired, bare], ["prompt", "lora"])
+    assert "escalera label --pairs" in str(caught.value)

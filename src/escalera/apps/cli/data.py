@@ -52,9 +52,9 @@ def said_of_rows(command: Command) -> Command:
 def command() -> None:
     """Check, count, clean and convert files of items.
 
-    Items stand in JSON lines (our own form, prompt and completion, OpenAI chats), CSV, Parquet, or
-    a data set folder. PATHS are such files, or a project: then the files of its tasks. Without
-    any, the project in this folder.
+    Items stand in JSON lines (our own form, prompt and completion, OpenAI chats, chosen and
+    rejected answers), CSV, Parquet, or a data set folder. PATHS are such files, or a project: then
+    the files of its tasks. Without any, the project in this folder.
     """
 
 
@@ -263,7 +263,7 @@ def import_(  # noqa: PLR0913  one parameter per option
 @click.option(
     "--to",
     "output",
-    type=click.Choice(["items", "chat", "pairs", "label-studio", "argilla"]),
+    type=click.Choice(["items", "chat", "pairs", "preference", "label-studio", "argilla"]),
     required=True,
     help="Our own form, what finetuning services take, or what a tool for labelling imports.",
 )

@@ -57,7 +57,7 @@ def forecast(project: Project, evidence: Evidence, asking: Asking) -> Forecast:
     done = [plan for plan in _plans(case, task, asking) if _measured(case, task, plan)]
     clusters = [item.cluster for item in _scored(case, task, done)]
     return data_need.forecast(
-        _trainings(case, task, done), asking.question, pool=_pool(task), clusters=clusters
+        _trainings(case, task, done), asking.question, pool=_pool(case, task), clusters=clusters
     )
 
 
@@ -72,7 +72,7 @@ def measured(project: Project, evidence: Evidence, asking: Asking) -> tuple[Trai
 
 
 def _next(case: Case, task: Task, asking: Asking) -> Step | None:
-    whole = _recipe(case, task, Planned(examples=_pool(task), chain=0))
+    whole = _recipe(case, task, Planned(examples=_pool(case, task), chain=0))
     trial = rating.step(case.evidence, "lora", whole)
     if trial is not None:
         return trial
@@ -88,15 +88,15 @@ def _next(case: Case, task: Task, asking: Asking) -> Step | None:
 
 def _plans(case: Case, task: Task, asking: Asking) -> list[Planned]:
     """The trainings to do, in order: the opening, then what narrows the forecast, while it does."""
-    plans = list(data_plan.opening(_pool(task)))
+    plans = list(data_plan.opening(_pool(case, task)))
     while len(plans) < asking.trainings:
         if not all(_measured(case, task, plan) for plan in plans):
             return plans
         advice = data_plan.advise(
             _trainings(case, task, plans),
             Wish(target=asking.question.most, deviation=DEVIATION),
-            Prices(fixed=_AN_EVALUATION * _pool(task), per_example=1.0),
-            pool=_pool(task),
+            Prices(fixed=_AN_EVALUATION * _pool(case, task), per_example=1.0),
+            pool=_pool(case, task),
         )
         if advice.training is None:
             return plans
@@ -140,8 +140,8 @@ def _system(case: Case, task: Task, plan: Planned) -> System:
 
 def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
     """A training on the beginning of the order that a chain seeds, with a seed of its own."""
-    found = task.items("train").in_order(seed=plan.chain)[: plan.examples]
     project = case.project
+    found = materials.teachable(project, task).in_order(seed=plan.chain)[: plan.examples]
     without = tuple(item.id for item in found if item.id in project.without)
     made = TrainingRecipe(
         model=project.model.name,
@@ -154,6 +154,7 @@ def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
                 data=digest_of([item.digest for item in found if item.id not in without]),
                 order=plan.chain,
                 without=without,
+                paired=project.objective == "preference",
             ),
         ),
         trainable=project.trainable,
@@ -176,5 +177,5 @@ def _items(task: Task) -> Sequence[Example]:
     return task.items("search")
 
 
-def _pool(task: Task) -> int:
-    return len(task.items("train"))
+def _pool(case: Case, task: Task) -> int:
+    return len(materials.teachable(case.project, task))

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from escalera.core.evaluation import compare
-from escalera.core.ladder import confirm, deciding, pricing, rating, rungs, supervising, words
+from escalera.core.ladder import (
+    confirm,
+    deciding,
+    materials,
+    pricing,
+    rating,
+    rungs,
+    supervising,
+    words,
+)
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Price, Step
 from escalera.domain.identity import digest_of
@@ -31,7 +40,7 @@ def recipe(
     prompts = case.unprompted()
     ingredients = []
     for task, wanted in portions:
-        found = task.items("train")[:wanted]
+        found = materials.teachable(case.project, task)[:wanted]
         left_out = tuple(item.id for item in found if item.id in case.project.without)
         taken = [item for item in found if item.id not in left_out]
         ingredients.append(
@@ -41,6 +50,7 @@ def recipe(
                 examples=len(found),
                 data=digest_of([item.digest for item in taken]),
                 without=left_out,
+                paired=case.project.objective == "preference",
             )
         )
     policy, model = case.project.policy, case.project.model
