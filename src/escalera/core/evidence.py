@@ -35,6 +35,7 @@ from escalera.domain.event import (
     Screened,
     Stopped,
 )
+from escalera.domain.generation import Generated
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
@@ -65,7 +66,7 @@ class Spent:
     seconds: float = 0.0
     reserved: Reserved = NONE_RESERVED
 
-    def call(self, event: Observed | Judged | Drafted | Written) -> None:
+    def call(self, event: Observed | Judged | Drafted | Written | Generated) -> None:
         """Count a call that was bought."""
         usage, money = event.usage, event.micro_dollars
         prompt, completion = usage.prompt_tokens, usage.completion_tokens
@@ -124,6 +125,7 @@ class Evidence:
     drafted: dict[tuple[str, int], Drafted] = field(default_factory=dict)
     written: dict[str, Written] = field(default_factory=dict)
     rewritten: dict[str, Rewritten] = field(default_factory=dict)
+    generated: dict[str, Generated] = field(default_factory=dict)
     duelled: dict[tuple[str, int], Duelled] = field(default_factory=dict)
     raced: dict[str, list[Raced]] = field(default_factory=dict)
     priced: dict[RungName, Priced] = field(default_factory=dict)
@@ -164,7 +166,7 @@ class Evidence:
                 self.looks.append(event)
             case Stopped() | Promoted():
                 self._serve(event)
-            case Raced() | Drafted() | Duelled() | Written() | Rewritten():
+            case Raced() | Drafted() | Duelled() | Written() | Rewritten() | Generated():
                 self._search(event)
             case Selected() | Embedded():
                 self._choose(event)
@@ -270,7 +272,9 @@ class Evidence:
             self.promoted.append(event)
             self.serving = event.route.digest
 
-    def _search(self, event: Raced | Drafted | Duelled | Written | Rewritten) -> None:
+    def _search(
+        self, event: Raced | Drafted | Duelled | Written | Rewritten | Generated
+    ) -> None:
         match event:
             case Raced():
                 self.raced.setdefault(event.race, []).append(event)
@@ -279,6 +283,9 @@ class Evidence:
                 self.spent.call(event)
             case Written():
                 self.written[event.request] = event
+                self.spent.call(event)
+            case Generated():
+                self.generated[event.request] = event
                 self.spent.call(event)
             case Rewritten():
                 self.rewritten[event.task] = event

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from escalera.domain.dataset import Split
+from escalera.domain.generation import Generated
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
@@ -366,6 +367,7 @@ Event = (
     | Duelled
     | Embedded
     | Selected
+    | Generated
     | Observed
     | Judged
     | Reserved

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from escalera.apps.cli import options
+from escalera.apps.cli import generating, options
 
 if TYPE_CHECKING:
     from escalera.core.data.splitting import Shares
@@ -284,6 +284,10 @@ def export(  # noqa: PLR0913  one parameter per option
     found = converted.send(_source(path, columns, licence, source), into, output=output)
     click.echo(workspace.as_json(found.document) if json_ else found)
     return 0
+
+
+command.add_command(generating.generate)
+command.add_command(generating.effect)
 
 
 # Below: private.

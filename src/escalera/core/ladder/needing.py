@@ -14,7 +14,7 @@ from escalera.core.finetuning import data_need, data_plan, trainings
 from escalera.core.finetuning.data_need import Forecast, Question
 from escalera.core.finetuning.data_plan import Planned, Prices, Wish
 from escalera.core.finetuning.trainings import Training
-from escalera.core.ladder import materials, rating
+from escalera.core.ladder import materials, rating, training
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Evaluate, Step, Train
 from escalera.core.prompts import operators
@@ -66,6 +66,13 @@ def measured(project: Project, evidence: Evidence, asking: Asking) -> tuple[Trai
     case, task = Case(project=project, evidence=evidence), project.task(asking.task)
     done = [plan for plan in _plans(case, task, asking) if _measured(case, task, plan)]
     return tuple(_trainings(case, task, done))
+
+
+def prompted(case: Case, task: Task) -> System:
+    """The base model under the prompt that a climb has found, or else the one that tells all."""
+    if case.evidence.nominee("prompt") is not None:
+        return case.unprompted().system(task.name)
+    return case.system(task, operators.everything(task.parts))
 
 
 # Below: private.
@@ -135,7 +142,7 @@ def _scored(case: Case, task: Task, plans: Sequence[Planned]) -> list[Example]:
 
 def _system(case: Case, task: Task, plan: Planned) -> System:
     parts = case.evidence.trained[_recipe(case, task, plan).digest]
-    return replace(_prompted(case, task), adapter=parts[-1].adapter)
+    return replace(prompted(case, task), adapter=parts[-1].adapter)
 
 
 def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
@@ -143,34 +150,21 @@ def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
     project = case.project
     found = materials.teachable(project, task).in_order(seed=plan.chain)[: plan.examples]
     without = tuple(item.id for item in found if item.id in project.without)
-    made = TrainingRecipe(
-        model=project.model.name,
-        revision=project.model.revision,
-        ingredients=(
+    rated = training.of_ingredients(
+        case,
+        [
             Ingredient(
                 task=task.name,
-                prompt=_prompted(case, task).prompt,
+                prompt=prompted(case, task).prompt,
                 examples=plan.examples,
                 data=digest_of([item.digest for item in found if item.id not in without]),
                 order=plan.chain,
                 without=without,
                 paired=project.objective == "preference",
-            ),
-        ),
-        trainable=project.trainable,
-        levers=replace(project.levers, seed=project.policy.seed),
-        objective=project.objective,
-        engine=project.engine,
+            )
+        ],
     )
-    rated = rating.settled(case.evidence, made)
     return replace(rated, levers=replace(rated.levers, seed=project.policy.seed + plan.chain))
-
-
-def _prompted(case: Case, task: Task) -> System:
-    """The prompt that a climb has found, or else the one that tells all."""
-    if case.evidence.nominee("prompt") is not None:
-        return case.unprompted().system(task.name)
-    return case.system(task, operators.everything(task.parts))
 
 
 def _items(task: Task) -> Sequence[Example]:

@@ -20,9 +20,9 @@ from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Price, Step
 from escalera.domain.identity import digest_of
 from escalera.domain.levers import Trainable
-from escalera.domain.project import RungName
+from escalera.domain.project import Project, RungName
 from escalera.domain.recipe import Ingredient, TrainingRecipe
-from escalera.domain.system import Route
+from escalera.domain.system import Prompt, Route
 from escalera.domain.task import Task
 
 
@@ -34,36 +34,53 @@ def recipe(
     A portion is how many `train` items are taken; more than there are means all. With *whole* all
     weights learn, with the levers of that rung.
     """
-    levers = case.project.full if whole else case.project.levers
+    prompts = case.unprompted()
+    return of_ingredients(
+        case,
+        [
+            ingredient(case.project, task, wanted, prompts.system(task.name).prompt)
+            for task, wanted in portions
+        ],
+        whole=whole,
+    )
+
+
+def of_ingredients(
+    case: Case, ingredients: Sequence[Ingredient], *, whole: bool = False
+) -> TrainingRecipe:
+    """A training with the project's levers, and the learning rate that was found for them.
+
+    With *whole* all weights learn, with the levers of that rung.
+    """
+    project = case.project
+    levers = project.full if whole else project.levers
     if levers is None:
         raise AssertionError("the rung of full finetuning has no levers")
-    prompts = case.unprompted()
-    ingredients = []
-    for task, wanted in portions:
-        found = materials.teachable(case.project, task)[:wanted]
-        left_out = tuple(item.id for item in found if item.id in case.project.without)
-        taken = [item for item in found if item.id not in left_out]
-        ingredients.append(
-            Ingredient(
-                task=task.name,
-                prompt=prompts.system(task.name).prompt,
-                examples=len(found),
-                data=digest_of([item.digest for item in taken]),
-                without=left_out,
-                paired=case.project.objective == "preference",
-            )
-        )
-    policy, model = case.project.policy, case.project.model
     made = TrainingRecipe(
-        model=model.name,
-        revision=model.revision,
+        model=project.model.name,
+        revision=project.model.revision,
         ingredients=tuple(ingredients),
-        trainable=Trainable(method="full") if whole else case.project.trainable,
-        levers=replace(levers, seed=policy.seed),
-        objective=case.project.objective,
-        engine=case.project.engine,
+        trainable=Trainable(method="full") if whole else project.trainable,
+        levers=replace(levers, seed=project.policy.seed),
+        objective=project.objective,
+        engine=project.engine,
     )
     return rating.settled(case.evidence, made)
+
+
+def ingredient(project: Project, task: Task, wanted: int, prompt: Prompt) -> Ingredient:
+    """The first *wanted* items of a task that can be taught, less those that are left out."""
+    found = materials.teachable(project, task)[:wanted]
+    left_out = tuple(item.id for item in found if item.id in project.without)
+    taken = [item for item in found if item.id not in left_out]
+    return Ingredient(
+        task=task.name,
+        prompt=prompt,
+        examples=len(found),
+        data=digest_of([item.digest for item in taken]),
+        without=left_out,
+        paired=project.objective == "preference",
+    )
 
 
 def whole(task: Task) -> tuple[Task, int]:

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
+from escalera.domain.generation import Generated
 from escalera.domain.message import Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
@@ -55,6 +56,20 @@ WRITTEN = Written(
     reply="Answer in one word.",
     usage=Usage(prompt_tokens=90, completion_tokens=5),
     micro_dollars=3,
+    revision="w1",
+    seconds=0.5,
+)
+GENERATED = Generated(
+    task="a",
+    model="writer",
+    style="rows",
+    request="0" * 32,
+    shown=("a/1", "a/2"),
+    reply='{"input": "i", "target": "t"}',
+    finish="stop",
+    attempts=1,
+    usage=Usage(prompt_tokens=90, completion_tokens=9),
+    micro_dollars=None,
     revision="w1",
     seconds=0.5,
 )
@@ -115,6 +130,7 @@ def every_event():
         RESCORED,
         RESERVED,
         WRITTEN,
+        GENERATED,
         REWRITTEN,
         TRIED,
         DUELLED,
