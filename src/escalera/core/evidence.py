@@ -14,6 +14,7 @@ from typing import assert_never
 from escalera.core.answers import Answer, Answers
 from escalera.core.judgements import Judgements
 from escalera.domain.dataset import Example
+from escalera.domain.distillation import Distilled
 from escalera.domain.event import (
     Decided,
     Drafted,
@@ -132,6 +133,7 @@ class Evidence:
     routers: list[RouterFitted] = field(default_factory=list)
     trained: dict[str, list[Trained]] = field(default_factory=dict)
     rates: dict[str, list[RateTried]] = field(default_factory=dict)
+    distilled: dict[str, Distilled] = field(default_factory=dict)
     merged: dict[str, Merged] = field(default_factory=dict)
     nominated: list[Nominated] = field(default_factory=list)
     looked: dict[str, list[Looked]] = field(default_factory=dict)
@@ -159,7 +161,7 @@ class Evidence:
                 self._score(event)
             case Reserved():
                 self.spent.reserved = event
-            case Trained() | RateTried() | Merged() | RouterFitted():
+            case Trained() | RateTried() | Merged() | RouterFitted() | Distilled():
                 self._make(event)
             case Looked():
                 self.looked.setdefault(event.question.digest, []).append(event)
@@ -317,7 +319,7 @@ class Evidence:
         if event.bought:
             self.spent.call(event)
 
-    def _make(self, event: Trained | RateTried | Merged | RouterFitted) -> None:
+    def _make(self, event: Trained | RateTried | Merged | RouterFitted | Distilled) -> None:
         match event:
             case Trained():
                 self.trained.setdefault(event.recipe.digest, []).append(event)
@@ -325,6 +327,8 @@ class Evidence:
             case RateTried():
                 self.rates.setdefault(event.question, []).append(event)
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)
+            case Distilled():
+                self.distilled[event.question] = event
             case Merged():
                 self.merged[event.plan.digest] = event
                 self._spend(seconds=event.seconds)

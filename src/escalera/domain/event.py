@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from escalera.domain.dataset import Split
+from escalera.domain.distillation import Distilled
 from escalera.domain.generation import Generated
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Basis, Order
@@ -368,6 +369,7 @@ Event = (
     | Embedded
     | Selected
     | Generated
+    | Distilled
     | Observed
     | Judged
     | Reserved

@@ -287,6 +287,7 @@ def export(  # noqa: PLR0913  one parameter per option
 
 
 command.add_command(generating.generate)
+command.add_command(generating.answer)
 command.add_command(generating.effect)
 
 

@@ -1,5 +1,4 @@
-"""`escalera data generate` and `escalera data effect`: examples that a model writes, and what they
-are worth."""
+"""`escalera data generate`, `answer` and `effect`: examples that models make, and what they add."""
 
 from __future__ import annotations
 
@@ -137,6 +136,52 @@ def generate(  # noqa: PLR0913  one parameter per option
         return 0
     click.echo(workspace.as_json(found.document) if json_ else found)
     return 0 if found.written >= number else 3
+
+
+@click.command()
+@options.project
+@click.argument("task")
+@click.argument("inputs", type=click.Path(path_type=Path))
+@click.option("--by", required=True, help="Who answers, named as for `eval`.")
+@click.option(
+    "--into", type=click.Path(path_type=Path), required=True, help="The data file to write."
+)
+@click.option("--judge", help="A rubric judge of the project that grades the answers.")
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="The judge's grade, from 0 to 1, that is enough.",
+)
+@options.as_json
+def answer(  # noqa: PLR0913  one parameter per option
+    file: Path,
+    task: str,
+    inputs: Path,
+    by: str,
+    into: Path,
+    judge: str | None,
+    least: float,
+    json_: bool,  # noqa: FBT001
+) -> int:
+    """Let a system answer the INPUTS of TASK, and keep the answers that may be taught.
+
+    INPUTS are rows of a data file, in which `target` may be missing. What is like an item of any
+    split goes, and so do answers that do not fit the task's scorer and schema, or that the judge
+    thinks little of. For `train` items, whose targets tell which answers are right, name the system
+    under [training.teacher] instead.
+    """
+    from escalera.apps import workspace
+    from escalera.apps.cli.watching import watching
+    from escalera.apps.data import answered
+
+    wish = answered.Wish(task=task, file=inputs, by=by, judge=judge, least=least)
+    opened = workspace.load(file)
+    with watching(quiet=json_) as watcher:
+        found = answered.run(opened.installation, wish, into, progress=watcher.progressed)
+    click.echo(workspace.as_json(found.document) if json_ else found)
+    return 0
 
 
 @click.command()

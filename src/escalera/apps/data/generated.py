@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from escalera.apps.data import filters
 from escalera.core.data import diversity, generating, sifting, wording, writing
 from escalera.core.data.diversity import Diversity
 from escalera.core.data.generating import Draft
 from escalera.core.data.rows import Row
 from escalera.core.data.sifting import Sieve
-from escalera.core.evidence import Evidence, Spent, fold
-from escalera.core.ladder import naming
+from escalera.core.evidence import Spent, fold
 from escalera.core.ladder.caps import MILLION, Caps, Cost
 from escalera.domain.generation import Generated, Style
 from escalera.domain.judge import Panel
@@ -28,7 +28,6 @@ from escalera.engine.generating import Generator, Writer
 from escalera.errors import InputError, MissingExtra
 from escalera.ports import Progress
 from escalera.wiring import Installation, data_sets
-from escalera.wiring import labels as wired
 
 SPARE = 1.25
 """So many times the wanted rows are written, of which the least different go."""
@@ -144,7 +143,7 @@ def run(
     with closing(installation.journal()) as journal:
         evidence = fold(journal.events())
         systems = {
-            name: _system(installation, evidence, name, task)
+            name: filters.system(installation, evidence, name, task)
             for name in (wish.by, wish.answers)
             if name is not None
         }
@@ -154,7 +153,7 @@ def run(
             Route(branches=(Branch(task=task.name, system=system),)) for system in systems.values()
         ]
         means = installation.means(journal, evidence, routes, progress)
-        panel = _panel(installation, wish, task)
+        panel = filters.panel(installation, wish.judge, task)
         told(_estimate(writer, wish, means.caps, answers=wish.answers is not None, panel=panel))
         if only_estimate:
             return None
@@ -206,7 +205,7 @@ class _Work:
         sieve = Sieve(kept=[draft for one in read for draft in one.drafts])
         task, project = self.writer.task, self.installation.project
         if self.wish.style == "rows" and self.answering is None:
-            self._contract(sieve)
+            filters.contract(sieve, self.installation, task)
         language = data_sets.language()
         if language is not None:
             spoken = sifting.spoken(generating.showable(task), language)
@@ -216,37 +215,12 @@ class _Work:
         found = sifting.alike(sieve.kept, items, sketches=sketches, near=self.wish.near)
         sieve.sort("duplicate or leak", found)
         if self.answering is not None:
-            self._answer(sieve, self.answering)
-            self._contract(sieve)
+            self.capped |= filters.answers(sieve, self.generator, self.answering, task)
+            filters.contract(sieve, self.installation, task)
         if self.panel is not None:
-            self._judge(sieve, self.panel)
+            least = self.wish.least
+            self.capped |= filters.judge(sieve, self.generator, self.panel, task, least=least)
         return sieve
-
-    def _contract(self, sieve: Sieve) -> None:
-        """What scorer and schema do not take, and objects of another form than the examples'."""
-        unusable = wired.unusable(self.installation, self.writer.task.name)
-        forms = sifting.forms(generating.showable(self.writer.task))
-        sieve.keep(
-            "contract", lambda draft: unusable(draft.target) or sifting.formless(draft, forms)
-        )
-
-    def _answer(self, sieve: Sieve, system: System) -> None:
-        answers = self.generator.answers(system, sieve.kept, self.writer.task)
-        self.capped = self.capped or None in answers
-        sieve.sort("unanswered", [None if one else "has no answer" for one in answers])
-        said = [one for one in answers if one]
-        sieve.kept = [replace(d, target=t) for d, t in zip(sieve.kept, said, strict=True)]
-
-    def _judge(self, sieve: Sieve, panel: Panel) -> None:
-        grades = self.generator.grades(panel, sieve.kept, self.writer.task)
-        self.capped = self.capped or None in grades
-        found = []
-        for grade in grades:
-            value = None if grade is None else grade.value
-            poor = value is None or value < self.wish.least
-            shown = "no grade" if value is None else f"{value:.2f}"
-            found.append(f"{panel.name} gave {shown}" if poor else None)
-        sieve.sort("judge", found)
 
     def harvest(self, into: Path, cost: Mapping[str, Any]) -> Harvest:
         """Choose the rows, write them and what was left out."""
@@ -319,12 +293,6 @@ def _task(installation: Installation, wish: Wish) -> Task:
     return known[wish.task]
 
 
-def _system(installation: Installation, evidence: Evidence, name: str, task: Task) -> System:
-    models = naming.Models(names=tuple(installation.tables.models), find=installation.base_model)
-    route = naming.resolve(name, installation.project, evidence, models)
-    return route.system(task.name)
-
-
 def _writer(task: Task, system: System, wish: Wish) -> Writer:
     return Writer(
         task=task,
@@ -335,25 +303,6 @@ def _writer(task: Task, system: System, wish: Wish) -> Writer:
         temperature=wish.temperature,
         seed=wish.seed,
     )
-
-
-def _panel(installation: Installation, wish: Wish, task: Task) -> Panel | None:
-    """The judge that is named, or the task's own; one that compares has nothing to compare with."""
-    project = installation.project
-    panel = project.panel(task.scorer)
-    if wish.judge is not None:
-        panel = next((one for one in project.judges if one.name == wish.judge), None)
-        if panel is None:
-            names = sorted(one.name for one in project.judges)
-            raise InputError(f"there is no judge {wish.judge!r}: this project has {names!r}")
-    if panel is not None and panel.judges[0].kind == "pairwise":
-        if wish.judge is None:
-            return None
-        raise InputError(
-            f"the judge {panel.name!r} compares with a target, and a generated row has no other: "
-            "name a judge of the kind 'rubric'"
-        )
-    return panel
 
 
 def _estimate(

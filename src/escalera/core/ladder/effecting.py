@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import materials, needing, rating, training
+from escalera.core.ladder import distilling, materials, needing, rating, training
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call, Evaluate, Step, Train
 from escalera.core.stats import crossed
@@ -62,7 +62,7 @@ def recipe(case: Case, task: Task, number: int) -> TrainingRecipe:
     """A training on every item of the task that can be taught; the number moves its seed."""
     whole = len(task.items("train"))
     prompt = needing.prompted(case, task).prompt
-    found = training.of_ingredients(case, [training.ingredient(case.project, task, whole, prompt)])
+    found = training.of_ingredients(case, [training.ingredient(case, task, whole, prompt)])
     seed = case.project.policy.seed + number
     return replace(found, levers=replace(found.levers, seed=seed))
 
@@ -110,6 +110,9 @@ def effect(with_rows: Arm, without: Arm, evidence: Evidence, *, alpha: float) ->
 
 
 def _next(case: Case, task: Task, seeds: int) -> Step | None:
+    told = distilling.step(case, "lora", [task])
+    if told is not None:
+        return told
     trial = rating.step(case.evidence, "lora", recipe(case, task, 0))
     if trial is not None:
         return trial

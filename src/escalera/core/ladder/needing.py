@@ -14,7 +14,7 @@ from escalera.core.finetuning import data_need, data_plan, trainings
 from escalera.core.finetuning.data_need import Forecast, Question
 from escalera.core.finetuning.data_plan import Planned, Prices, Wish
 from escalera.core.finetuning.trainings import Training
-from escalera.core.ladder import materials, rating, training
+from escalera.core.ladder import distilling, materials, rating, training
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Evaluate, Step, Train
 from escalera.core.prompts import operators
@@ -79,6 +79,9 @@ def prompted(case: Case, task: Task) -> System:
 
 
 def _next(case: Case, task: Task, asking: Asking) -> Step | None:
+    told = distilling.step(case, "lora", [task])
+    if told is not None:
+        return told
     whole = _recipe(case, task, Planned(examples=_pool(case, task), chain=0))
     trial = rating.step(case.evidence, "lora", whole)
     if trial is not None:
@@ -153,14 +156,19 @@ def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
     rated = training.of_ingredients(
         case,
         [
-            Ingredient(
-                task=task.name,
-                prompt=prompted(case, task).prompt,
-                examples=plan.examples,
-                data=digest_of([item.digest for item in found if item.id not in without]),
-                order=plan.chain,
-                without=without,
-                paired=project.objective == "preference",
+            distilling.applied(
+                case,
+                task,
+                Ingredient(
+                    task=task.name,
+                    prompt=prompted(case, task).prompt,
+                    examples=plan.examples,
+                    data=digest_of([item.digest for item in found if item.id not in without]),
+                    order=plan.chain,
+                    without=without,
+                    paired=project.objective == "preference",
+                ),
+                found,
             )
         ],
     )

@@ -9,6 +9,7 @@ from escalera.core.evaluation import compare
 from escalera.core.ladder import (
     confirm,
     deciding,
+    distilling,
     materials,
     pricing,
     rating,
@@ -20,7 +21,7 @@ from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Price, Step
 from escalera.domain.identity import digest_of
 from escalera.domain.levers import Trainable
-from escalera.domain.project import Project, RungName
+from escalera.domain.project import RungName
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import Prompt, Route
 from escalera.domain.task import Task
@@ -38,7 +39,7 @@ def recipe(
     return of_ingredients(
         case,
         [
-            ingredient(case.project, task, wanted, prompts.system(task.name).prompt)
+            ingredient(case, task, wanted, prompts.system(task.name).prompt)
             for task, wanted in portions
         ],
         whole=whole,
@@ -64,16 +65,18 @@ def of_ingredients(
         levers=replace(levers, seed=project.policy.seed),
         objective=project.objective,
         engine=project.engine,
+        softened=project.softened,
     )
     return rating.settled(case.evidence, made)
 
 
-def ingredient(project: Project, task: Task, wanted: int, prompt: Prompt) -> Ingredient:
+def ingredient(case: Case, task: Task, wanted: int, prompt: Prompt) -> Ingredient:
     """The first *wanted* items of a task that can be taught, less those that are left out."""
+    project = case.project
     found = materials.teachable(project, task)[:wanted]
     left_out = tuple(item.id for item in found if item.id in project.without)
     taken = [item for item in found if item.id not in left_out]
-    return Ingredient(
+    made = Ingredient(
         task=task.name,
         prompt=prompt,
         examples=len(found),
@@ -81,6 +84,7 @@ def ingredient(project: Project, task: Task, wanted: int, prompt: Prompt) -> Ing
         without=left_out,
         paired=project.objective == "preference",
     )
+    return distilling.applied(case, task, made, found)
 
 
 def whole(task: Task) -> tuple[Task, int]:
@@ -111,10 +115,14 @@ def train(
         policy = case.project.policy
         tasks = case.project.tasks
         racing += sum(supervising.calls(task, policy, len(new)) for task in tasks)
+        racing += distilling.calls(case, taught(case, recipes))
         calls = racing + _confirming(case)
         first = sum(compare.cutoffs(task, policy)[0] for task in case.project.tasks)
         priced = pricing.price(case, rung, calls=calls, fewest=racing + first, recipes=new)
         return Price(event=priced)
+    told = distilling.step(case, rung, taught(case, recipes))
+    if told is not None:
+        return told
     for entry in recipes:
         trial = rating.step(case.evidence, rung, entry)
         if trial is not None:
@@ -123,6 +131,12 @@ def train(
         if found is not None:
             return found
     return None
+
+
+def taught(case: Case, recipes: Sequence[TrainingRecipe]) -> tuple[Task, ...]:
+    """The tasks that some of *recipes* teach, each once."""
+    names = dict.fromkeys(part.task for entry in recipes for part in entry.ingredients)
+    return tuple(case.project.task(name) for name in names)
 
 
 def judge(case: Case, rung: RungName, route: Route) -> Step:

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from escalera.domain.distillation import Distilled
 from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
 from escalera.domain.generation import Generated
 from escalera.domain.message import Usage
@@ -73,6 +74,17 @@ GENERATED = Generated(
     revision="w1",
     seconds=0.5,
 )
+DISTILLED = Distilled(
+    question="0" * 64,
+    task="a",
+    model="big",
+    system="1" * 64,
+    least=1.0,
+    asked=9,
+    kept=("a/1", "a/2"),
+    score=None,
+    answers="2" * 64,
+)
 TRIED = RateTried(question="0" * 64, rate=1e-3, share=0.03, loss=None, tokens=90, seconds=1.5)
 REWRITTEN = Rewritten(
     task="a", parent="0" * 64, optimiser="gepa", rewrites=("Answer in one word.",)
@@ -131,6 +143,7 @@ def every_event():
         RESERVED,
         WRITTEN,
         GENERATED,
+        DISTILLED,
         REWRITTEN,
         TRIED,
         DUELLED,
