@@ -19,9 +19,10 @@ from escalera.domain.identity import canonical, digest_of
 from escalera.domain.message import Message, Query
 
 Form = Literal["items", "preference", "pairs", "chat"]
+PAIRED = ("chosen", "prompt", "rejected")
 FORMS: Mapping[Form, tuple[str, ...]] = {
     "items": ("input", "target"),
-    "preference": ("chosen", "prompt", "rejected"),
+    "preference": PAIRED,
     "pairs": ("prompt", "completion"),
     "chat": ("messages",),
 }
@@ -192,14 +193,21 @@ def _renamed(raw: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str,
 def _unpacked(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row with lists and objects that stand in it as JSON text, as in the cells of a table."""
     found = {}
-    for key in ("messages", "history", "fields", *FORMS["preference"]):
+    for key in ("messages", "history", "fields", *(PAIRED if "chosen" in raw else ())):
         value = raw.get(key)
         if isinstance(value, str) and value[:1] in ("[", "{"):
             try:
                 found[key] = json.loads(value)
             except (ValueError, RecursionError):
                 continue  # told as the text that it is
+            if key in PAIRED and not _talk_of(found[key]):
+                del found[key]  # an answer may be JSON, too
     return {**raw, **found} if found else raw
+
+
+def _talk_of(value: Any) -> bool:
+    """Whether JSON is a list of messages."""
+    return isinstance(value, list) and all(isinstance(e, Mapping) and "role" in e for e in value)
 
 
 def _formless(raw: Mapping[str, Any], defaults: Defaults) -> Flaw:

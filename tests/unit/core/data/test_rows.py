@@ -155,3 +155,12 @@ def test_a_rejected_answer_is_part_of_the_item():
     cells = {"chosen": '[{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]'}
     cells["rejected"] = cells["chosen"].replace('"a"', '"b"')
     assert one(cells).rejected == "b"
+
+
+def test_answers_in_json_are_texts():
+    """Slots and labels are compared as they are written, not taken for messages."""
+    pair = {"chosen": '{"a":1}', "prompt": "p", "rejected": '["x"]'}
+    row = one(pair)
+    assert (row.target, row.rejected) == ('{"a":1}', '["x"]')
+    assert one(OWN | {"rejected": '{"a":1}'}).rejected == '{"a":1}'
+    assert one(OWN | {"rejected": '[{"role": "user"}]'}).rejected == '[{"role": "user"}]'
