@@ -19,7 +19,7 @@ RungName = Literal[
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples", "structured")
 """The rungs that change what a model is asked, and nothing that has to be trained."""
-TRAINING: tuple[RungName, ...] = ("lora", "mixture", "merge", "route")
+TRAINING: tuple[RungName, ...] = tuple(rung for rung in RUNGS if rung not in PROMPTING)
 """The rungs that train."""
 Spending = Literal["obrien-fleming", "pocock"]
 QueryType = Literal["inferred", "declared"]
@@ -110,9 +110,8 @@ class Project:
     embeddings examples and passages may be chosen by. `likenesses` are the scorers
     that compare embeddings, and `readers` the models that make those. `without` are ids of
     `train` items that are not taught. `full` are the levers of the rung on which all weights learn,
-    None where it is not allowed.
-    `teacher` is whose answers are taught, None where it is the
-    items' own targets; `softened` the model whose distribution is learned.
+    None where it is not allowed. `teacher` is whose answers are taught, None where it is the items'
+    own targets; `softened` the model whose distribution is learned.
     """
 
     name: str
