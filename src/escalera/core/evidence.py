@@ -274,9 +274,7 @@ class Evidence:
             self.promoted.append(event)
             self.serving = event.route.digest
 
-    def _search(
-        self, event: Raced | Drafted | Duelled | Written | Rewritten | Generated
-    ) -> None:
+    def _search(self, event: Raced | Drafted | Duelled | Written | Rewritten | Generated) -> None:
         match event:
             case Raced():
                 self.raced.setdefault(event.race, []).append(event)
