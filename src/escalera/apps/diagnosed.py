@@ -10,7 +10,7 @@ from escalera.apps.report import document as documents
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning.diagnosis import diagnose
 from escalera.core.finetuning.finding import Finding
-from escalera.core.ladder import combining, finetuning, recording
+from escalera.core.ladder import combining, distilling, finetuning, recording
 from escalera.core.ladder.case import Case
 from escalera.domain.identity import short
 from escalera.domain.project import RUNGS
@@ -36,6 +36,7 @@ class Diagnosis:
     steps: int
     planned: int
     findings: tuple[Finding, ...]
+    distilled: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -55,11 +56,14 @@ class Diagnosis:
             "recipe": self.recipe.digest,
             "steps": self.steps,
             "planned": self.planned,
+            "distilled": list(self.distilled),
             "findings": [finding(one) for one in self.findings],
         }
 
     def __str__(self) -> str:
-        return "\n".join([self.label, *(line for one in self.findings for line in _lines(one))])
+        taught = [f"  {said}" for said in self.distilled]
+        found = [line for one in self.findings for line in _lines(one)]
+        return "\n".join([self.label, *taught, *found])
 
 
 def run(installation: Installation, evidence: Evidence, training: str) -> tuple[Diagnosis, ...]:
@@ -82,6 +86,7 @@ def of(case: Case, artifacts: Artifacts, parts: Sequence[Trained]) -> Diagnosis:
         steps=parts[-1].steps,
         planned=parts[-1].planned,
         findings=diagnose(record),
+        distilled=distilling.words(case.evidence, parts[-1].recipe),
     )
 
 

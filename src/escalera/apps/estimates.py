@@ -10,6 +10,7 @@ from escalera.core.evaluation import judge
 from escalera.core.finetuning import rates
 from escalera.core.ladder import (
     combining,
+    materials,
     pricing,
     race,
     rungs,
@@ -137,10 +138,18 @@ def _calls(project: Project, task: Task, rung: RungName) -> int:
     if not arms:
         merges = len(plans.propose("", ())) if rung == "merge" else 0
         measured = supervising.calls(task, project.policy, _trainings(project, rung))
-        return 2 * confirm + merges * min(search, combining.MERGE_ITEMS) + measured
+        taught = _taught(project, task) if _trains(project, rung) else 0
+        return 2 * confirm + merges * min(search, combining.MERGE_ITEMS) + measured + taught
     racing = sum(entry.calls for entry in race.schedule(arms, task))
     screened = wording.calls(task, project.policy.operators) if rung == "prompt" else 0
     return asked * (confirm + screened + racing)
+
+
+def _taught(project: Project, task: Task) -> int:
+    """How often a teacher is asked at the most, until it is known what of its answers is taught."""
+    if project.teacher is None:
+        return 0
+    return project.teacher.samples * len(materials.teachable(project, task))
 
 
 def _entrants(project: Project, task: Task, rung: RungName) -> tuple[int, int]:
@@ -179,7 +188,8 @@ def _training_seconds(project: Project, probe: Probe) -> float:
     for task in project.tasks:
         prompt = operators.everything(task.parts)
         around = len(prompt.system) + len(prompt.template)
-        characters += sum(around + len(i.input) + len(i.target) for i in task.items("train"))
+        taught = materials.teachable(project, task)
+        characters += sum(around + len(i.input) + len(i.target) + len(i.rejected) for i in taught)
     tokens = characters * probe.tokens_per_character * project.levers.epochs
     if project.levers.learning_rate is None:
         tokens *= 1 + rates.COST

@@ -10,7 +10,7 @@ from escalera.core.evidence import Evidence
 from escalera.core.finetuning import data_need, data_words
 from escalera.core.finetuning.data_need import Forecast, Question
 from escalera.core.finetuning.trainings import Training
-from escalera.core.ladder import needing
+from escalera.core.ladder import materials, needing
 from escalera.core.ladder.needing import Asking
 from escalera.core.ladder.steps import Step
 from escalera.domain.project import Project
@@ -106,7 +106,7 @@ def need(
             f"the model {project.model.name!r} is served by an endpoint and cannot be trained "
             "here: name a local model under [climb]"
         )
-    asked = _asking(task, wish or NeedWish())
+    asked = _asking(project, task, wish or NeedWish())
 
     def plan(evidence: Evidence) -> Step | None:
         return needing.next_step(project, evidence, asked)
@@ -122,8 +122,8 @@ def need(
 # Below: private.
 
 
-def _asking(task: Task, wish: NeedWish) -> Asking:
-    at_hand = len(task.items("train"))
+def _asking(project: Project, task: Task, wish: NeedWish) -> Asking:
+    at_hand = len(materials.teachable(project, task))
     question = Question(
         bar=task.bar if wish.bar is None else wish.bar,
         most=16 * at_hand if wish.most is None else wish.most,

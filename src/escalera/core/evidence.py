@@ -14,6 +14,7 @@ from typing import assert_never
 from escalera.core.answers import Answer, Answers
 from escalera.core.judgements import Judgements
 from escalera.domain.dataset import Example
+from escalera.domain.distillation import Distilled
 from escalera.domain.event import (
     Decided,
     Drafted,
@@ -35,6 +36,7 @@ from escalera.domain.event import (
     Screened,
     Stopped,
 )
+from escalera.domain.generation import Generated
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
@@ -65,7 +67,7 @@ class Spent:
     seconds: float = 0.0
     reserved: Reserved = NONE_RESERVED
 
-    def call(self, event: Observed | Judged | Drafted | Written) -> None:
+    def call(self, event: Observed | Judged | Drafted | Written | Generated) -> None:
         """Count a call that was bought."""
         usage, money = event.usage, event.micro_dollars
         prompt, completion = usage.prompt_tokens, usage.completion_tokens
@@ -124,12 +126,14 @@ class Evidence:
     drafted: dict[tuple[str, int], Drafted] = field(default_factory=dict)
     written: dict[str, Written] = field(default_factory=dict)
     rewritten: dict[str, Rewritten] = field(default_factory=dict)
+    generated: dict[str, Generated] = field(default_factory=dict)
     duelled: dict[tuple[str, int], Duelled] = field(default_factory=dict)
     raced: dict[str, list[Raced]] = field(default_factory=dict)
     priced: dict[RungName, Priced] = field(default_factory=dict)
     routers: list[RouterFitted] = field(default_factory=list)
     trained: dict[str, list[Trained]] = field(default_factory=dict)
     rates: dict[str, list[RateTried]] = field(default_factory=dict)
+    distilled: dict[str, Distilled] = field(default_factory=dict)
     merged: dict[str, Merged] = field(default_factory=dict)
     nominated: list[Nominated] = field(default_factory=list)
     looked: dict[str, list[Looked]] = field(default_factory=dict)
@@ -157,14 +161,14 @@ class Evidence:
                 self._score(event)
             case Reserved():
                 self.spent.reserved = event
-            case Trained() | RateTried() | Merged() | RouterFitted():
+            case Trained() | RateTried() | Merged() | RouterFitted() | Distilled():
                 self._make(event)
             case Looked():
                 self.looked.setdefault(event.question.digest, []).append(event)
                 self.looks.append(event)
             case Stopped() | Promoted():
                 self._serve(event)
-            case Raced() | Drafted() | Duelled() | Written() | Rewritten():
+            case Raced() | Drafted() | Duelled() | Written() | Rewritten() | Generated():
                 self._search(event)
             case Selected() | Embedded():
                 self._choose(event)
@@ -270,7 +274,7 @@ class Evidence:
             self.promoted.append(event)
             self.serving = event.route.digest
 
-    def _search(self, event: Raced | Drafted | Duelled | Written | Rewritten) -> None:
+    def _search(self, event: Raced | Drafted | Duelled | Written | Rewritten | Generated) -> None:
         match event:
             case Raced():
                 self.raced.setdefault(event.race, []).append(event)
@@ -279,6 +283,9 @@ class Evidence:
                 self.spent.call(event)
             case Written():
                 self.written[event.request] = event
+                self.spent.call(event)
+            case Generated():
+                self.generated[event.request] = event
                 self.spent.call(event)
             case Rewritten():
                 self.rewritten[event.task] = event
@@ -310,7 +317,7 @@ class Evidence:
         if event.bought:
             self.spent.call(event)
 
-    def _make(self, event: Trained | RateTried | Merged | RouterFitted) -> None:
+    def _make(self, event: Trained | RateTried | Merged | RouterFitted | Distilled) -> None:
         match event:
             case Trained():
                 self.trained.setdefault(event.recipe.digest, []).append(event)
@@ -318,6 +325,8 @@ class Evidence:
             case RateTried():
                 self.rates.setdefault(event.question, []).append(event)
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)
+            case Distilled():
+                self.distilled[event.question] = event
             case Merged():
                 self.merged[event.plan.digest] = event
                 self._spend(seconds=event.seconds)

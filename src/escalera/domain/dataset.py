@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict, get_args, overload
 
-from escalera.domain.identity import canonical, forgotten_digest_of
+from escalera.domain.identity import LATER, canonical, forgotten_digest_of
 from escalera.domain.message import Message, Query
 
 Split = Literal["train", "search", "confirm", "golden"]
@@ -23,9 +23,10 @@ class Example:
     `split` says what the item may be used for: `train` teaches, `search` chooses, `confirm` gives
     verdicts, `golden` calibrates judges. `cluster` names a customer, conversation or document; an
     item without one is its own cluster. `history` are the turns before the input, `fields` the
-    facts that come with it, as in `Query`. `licence` and `source` say under which terms the item
-    may be used and where it comes from, as far as the data say so; they are no part of the digest:
-    what is known of an item's origin changes nothing that was measured on it.
+    facts that come with it, as in `Query`. `rejected` is an answer that was turned down in favour
+    of the target, or empty. `licence` and `source` say under which terms the item may be used and
+    where it comes from, as far as the data say so; they are no part of the digest: what is known of
+    an item's origin changes nothing that was measured on it.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Example:
     cluster: str
     history: tuple[Message, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
+    rejected: str = field(default="", metadata=LATER)
     licence: str = field(default="", compare=False)
     source: str = field(default="", compare=False)
     _digest: str | None = field(default=None, init=False, repr=False, compare=False)
@@ -232,30 +234,32 @@ class _Store:
 
 
 _TEXTS = 5
-"""Texts of an example: name, input, target, cluster, and history with fields."""
+"""Texts of an example: name, input, target, cluster, and what may come besides."""
 _DIGEST = 32
 """Bytes of a digest."""
 
 
 class _Context(TypedDict, total=False):
-    """What may come with an input; most examples have none of it."""
+    """What may come besides; most examples have none of it."""
 
     history: tuple[Message, ...]
     fields: tuple[tuple[str, str], ...]
+    rejected: str
 
 
 def _packed(example: Example) -> str:
-    """History and fields as JSON; empty where there are none."""
-    if not (example.history or example.fields):
+    """History, fields and what was rejected as JSON; empty where there is none of it."""
+    if not (example.history or example.fields or example.rejected):
         return ""
-    return canonical((example.history, example.fields)).decode()
+    return canonical((example.history, example.fields, example.rejected)).decode()
 
 
 def _unpacked(text: str) -> _Context:
     if not text:
         return {}
-    turns, fields = json.loads(text)
+    turns, fields, rejected = json.loads(text)
     return {
         "history": tuple(Message(**turn) for turn in turns),
         "fields": tuple((name, value) for name, value in fields),
+        "rejected": rejected,
     }

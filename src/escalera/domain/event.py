@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from escalera.domain.dataset import Split
+from escalera.domain.distillation import Distilled
+from escalera.domain.generation import Generated
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
@@ -366,6 +368,8 @@ Event = (
     | Duelled
     | Embedded
     | Selected
+    | Generated
+    | Distilled
     | Observed
     | Judged
     | Reserved

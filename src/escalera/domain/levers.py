@@ -13,7 +13,7 @@ ADAPTERS: tuple[Method, ...] = ("lora", "rslora", "dora")
 OptimizerName = Literal["adamw", "adafactor", "muon", "sgd"]
 Schedule = Literal["linear", "cosine", "constant"]
 Precision = Literal["float32", "bfloat16"]
-Objective = Literal["supervised", "preference"]
+Objective = Literal["supervised", "preference", "distillation"]
 Engine = Literal["own", "trl"]
 Effort = Literal["pilot", "normal", "thorough"]
 
@@ -57,6 +57,20 @@ class Trainable:
     def adapter(self) -> bool:
         """Whether matrices beside the model's own weights learn."""
         return self.method in ADAPTERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softened:
+    """A local model whose distribution over the next token is learned, with the same vocabulary.
+
+    The loss is `share` of the cross-entropy to it, both at `temperature`, and what is left of the
+    loss of the answers (Hinton, Vinyals and Dean 2015, arXiv 1503.02531, section 2).
+    """
+
+    model: str
+    revision: str
+    temperature: float = 2.0
+    share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

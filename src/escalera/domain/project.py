@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from escalera.domain.contract import OutputMode
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Panel
-from escalera.domain.levers import Engine, Levers, Objective, Trainable
+from escalera.domain.levers import Engine, Levers, Objective, Softened, Trainable
 from escalera.domain.likeness import Likeness
 from escalera.domain.optimiser import Optimiser
 from escalera.domain.service import Service
@@ -20,6 +20,8 @@ RungName = Literal[
 RUNGS: tuple[RungName, ...] = get_args(RungName)
 PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples", "structured")
 """The rungs that change what a model is asked, and nothing that has to be trained."""
+TRAINING: tuple[RungName, ...] = tuple(rung for rung in RUNGS if rung not in PROMPTING)
+"""The rungs that train."""
 Spending = Literal["obrien-fleming", "pocock"]
 QueryType = Literal["inferred", "declared"]
 
@@ -83,6 +85,23 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Teacher:
+    """Whose answers to the `train` items are taught instead of their targets.
+
+    `model` is told all that the project says of a task; where it is None, `rung` names what is
+    asked: the system that a prompting rung put forward for the task. An answer is good enough from
+    a score of `least` on (None: 1, or the task's bar where a judge scores); an item without such an
+    answer is asked again, with another seed, up to `samples` times, and then not taught.
+    """
+
+    model: BaseModel | None = None
+    rung: RungName | None = None
+    least: float | None = None
+    samples: int = 1
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """Tasks with bars, the base model, policy, budget and training levers.
 
@@ -93,7 +112,8 @@ class Project:
     that compare embeddings, and `readers` the models that make those. `without` are ids of
     `train` items that are not taught. `full` are the levers of the rung on which all weights learn,
     None where it is not allowed. `service` says what a system will be used for, None where systems
-    are weighed by counting what they take.
+    are weighed by counting what they take. `teacher` is whose answers are taught, None where it is
+    the items' own targets; `softened` the model whose distribution is learned.
     """
 
     name: str
@@ -115,6 +135,8 @@ class Project:
     likenesses: tuple[Likeness, ...] = field(default=(), metadata=LATER)
     readers: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
     without: tuple[str, ...] = field(default=(), metadata=LATER)
+    teacher: Teacher | None = field(default=None, metadata=LATER)
+    softened: Softened | None = field(default=None, metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escalera.domain.identity import LATER, digest_of
-from escalera.domain.levers import Engine, Levers, Objective, Trainable
+from escalera.domain.levers import Engine, Levers, Objective, Softened, Trainable
 from escalera.domain.message import Message
 from escalera.domain.system import Prompt
 
@@ -19,7 +19,9 @@ class Ingredient:
 
     `examples` is how many of the task's `train` items are taken: in the project's order, or, where
     `order` is a number, in the order that it seeds. Subsets of one order are nested. `data` is the
-    digest of exactly those items. `without` are ids of items that are left out of those.
+    digest of exactly those items. `without` are ids of items that are left out of those. Where
+    it is `paired`, only items with a rejected answer are taken. Where `answers` names an artifact,
+    what is taught are the answers in it, of a stronger system, and not the items' own.
     """
 
     task: str
@@ -28,6 +30,8 @@ class Ingredient:
     data: str
     order: int | None = field(default=None, metadata=LATER)
     without: tuple[str, ...] = field(default=(), metadata=LATER)
+    paired: bool = field(default=False, metadata=LATER)
+    answers: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +40,9 @@ class TrainingRecipe:
 
     The objective `supervised` teaches the answers; `preference` is direct preference optimisation
     (Rafailov et al. 2023, arXiv 2305.18290, equation 7), which needs a rejected answer beside each
-    right one and holds to the model before training with the strength `beta`. `engine` is what does
-    the steps.
+    right one and holds to the model before training with the strength `beta`; `distillation`
+    learns what another model would say at every token of an answer, `softened`. `engine` is what
+    does the steps.
     """
 
     model: str
@@ -48,6 +53,7 @@ class TrainingRecipe:
     objective: Objective = "supervised"
     beta: float = 0.1
     engine: Engine = field(default="own", metadata=LATER)
+    softened: Softened | None = field(default=None, metadata=LATER)
 
     @property
     def digest(self) -> str:

@@ -172,7 +172,13 @@ class _Performer:
                     self._purse.settle()
                 case steps.Optimise():
                     self._append([loop.run(self._optimised(step))])
-                case steps.FitRouter() | steps.Train() | steps.TryRate() | steps.Merge():
+                case (
+                    steps.FitRouter()
+                    | steps.Train()
+                    | steps.TryRate()
+                    | steps.Merge()
+                    | steps.Distil()
+                ):
                     self._append([self._make(step)])
                 case _:
                     self._append([step.event])
@@ -195,7 +201,7 @@ class _Performer:
         evaluator = evaluation.Evaluator(
             project=self._project,
             evidence=self.evidence,
-            provider=self._asked(),
+            provider=self._other(calls[0].system.model) if calls else self._asked(),
             scoring=self._ports.scoring,
             purse=self._purse,
             bought=self._ports.journal.bought,
@@ -251,7 +257,7 @@ class _Performer:
         return self._provider
 
     def _other(self, model: str) -> Provider:
-        """The provider of a model that grades or writes; the climb's own is made only once."""
+        """The provider of a model that grades, writes or teaches; the climb's own is made once."""
         if model == self._project.model.name:
             return self._asked()
         if model not in self._others:
@@ -263,7 +269,10 @@ class _Performer:
         journal = self._ports.journal.events()
         return await scoring.anew(self._project, self.evidence, journal, self._ports.scoring)
 
-    def _make(self, step: steps.FitRouter | steps.Train | steps.TryRate | steps.Merge) -> Event:
+    def _make(
+        self,
+        step: steps.FitRouter | steps.Train | steps.TryRate | steps.Merge | steps.Distil,
+    ) -> Event:
         ports = self._ports
         match step:
             case steps.FitRouter():
@@ -283,8 +292,11 @@ class _Performer:
                     project=self._project,
                     evidence=self.evidence,
                     trainer=self._taught_by(),
+                    artifacts=ports.artifacts,
                     clock=ports.clock,
                 )
+            case steps.Distil():
+                return making.distil(step, journal=ports.journal, artifacts=ports.artifacts)
             case steps.Merge():
                 return making.merge(
                     step, merger=ports.merger(), artifacts=ports.artifacts, clock=ports.clock

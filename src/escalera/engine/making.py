@@ -13,10 +13,11 @@ import msgspec
 from escalera.core import routing
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import materials, rating
-from escalera.core.ladder.steps import FitRouter, Merge, Train, TryRate
+from escalera.core.ladder.steps import Distil, FitRouter, Merge, Train, TryRate
 from escalera.core.prompts import rendering
 from escalera.core.stats import mean
 from escalera.domain.dataset import Example
+from escalera.domain.distillation import Distilled
 from escalera.domain.event import Merged, RouterFitted
 from escalera.domain.identity import digest_of
 from escalera.domain.message import Message
@@ -25,8 +26,12 @@ from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.system import Prompt
 from escalera.domain.training import RateTried, Trained
 from escalera.domain.verdict import Figure
+from escalera.engine.judging import submitted
 from escalera.errors import EvidenceMissing, InputError
-from escalera.ports import Artifacts, Clock, Merger, Progress, Trainer
+from escalera.ports import Artifacts, Clock, Journal, Merger, Progress, Trainer
+
+ANSWERS = "answers.json"
+"""The file of an artifact that holds answers to be taught."""
 
 
 def train(
@@ -39,7 +44,7 @@ def train(
     progress: Progress,
 ) -> Trained:
     """Train the recipe on to its next pause, and store what it has learned then."""
-    pairs = training_pairs(project, evidence, step.recipe)
+    pairs = training_pairs(project, evidence, step.recipe, artifacts)
     parts = evidence.trained.get(step.recipe.digest)
     before = parts[-1].steps if parts else 0
     folder = artifacts.scratch()
@@ -67,11 +72,17 @@ def train(
 
 
 def try_rate(
-    step: TryRate, *, project: Project, evidence: Evidence, trainer: Trainer, clock: Clock
+    step: TryRate,
+    *,
+    project: Project,
+    evidence: Evidence,
+    trainer: Trainer,
+    artifacts: Artifacts,
+    clock: Clock,
 ) -> RateTried:
     """See what a learning rate comes to."""
     began = clock.seconds()
-    pairs = training_pairs(project, evidence, step.recipe)
+    pairs = training_pairs(project, evidence, step.recipe, artifacts)
     trial = step.trial
     levers = replace(step.recipe.levers, learning_rate=trial.rate)
     run = trainer.trial(replace(step.recipe, levers=levers), pairs, share=trial.share)
@@ -82,6 +93,23 @@ def try_rate(
         loss=run.loss if math.isfinite(run.loss) else None,
         tokens=run.tokens,
         seconds=clock.seconds() - began,
+    )
+
+
+def distil(step: Distil, *, journal: Journal, artifacts: Artifacts) -> Distilled:
+    """Store the answers that are to be taught, by the ids of their items."""
+    said = {one.item.id: one.answer for one in submitted(journal, step.calls)}
+    asked = step.calls[0].system
+    return Distilled(
+        question=step.question,
+        task=step.task,
+        model=asked.model,
+        system=asked.digest,
+        least=step.least,
+        asked=step.asked,
+        kept=tuple(said),
+        score=step.score,
+        answers=_store({ANSWERS: msgspec.json.encode(said, order="sorted") + b"\n"}, artifacts),
     )
 
 
@@ -136,7 +164,7 @@ def load_router(artifacts: Artifacts, digest: str) -> Callable[[str], str]:
 
 
 def training_pairs(
-    project: Project, evidence: Evidence, recipe: TrainingRecipe
+    project: Project, evidence: Evidence, recipe: TrainingRecipe, artifacts: Artifacts
 ) -> list[TrainingPair]:
     """The conversations of a recipe. Raises `EvidenceMissing` when the data have changed since.
 
@@ -152,10 +180,12 @@ def training_pairs(
                 f"the train items of {ingredient.task!r} are not those of the recipe "
                 f"{recipe.digest[:12]}: restore the data file, or climb again"
             )
+        answers = _answers(artifacts, ingredient.answers)
         pairs.extend(
             TrainingPair(
                 messages=_taught(project, evidence, ingredient.prompt, item),
-                target=item.target,
+                target=answers.get(item.id, item.target),
+                rejected=item.rejected or None,
                 task=ingredient.task,
                 item=item.id,
                 cluster=item.cluster,
@@ -170,6 +200,14 @@ def _taught(
 ) -> tuple[Message, ...]:
     material = materials.of(project, evidence, prompt, item) or rendering.NO_MATERIAL
     return rendering.conversation(prompt, item.query, material)
+
+
+def _answers(artifacts: Artifacts, digest: str) -> Mapping[str, str]:
+    """What is taught instead of the targets, by item; nothing where targets are."""
+    if not digest:
+        return {}
+    found = (artifacts.path(digest) / ANSWERS).read_bytes()
+    return msgspec.json.decode(found, type=dict[str, str])
 
 
 def _store(files: Mapping[str, bytes], artifacts: Artifacts) -> str:

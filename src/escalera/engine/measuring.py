@@ -12,7 +12,7 @@ from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call, Select
 from escalera.domain.dataset import Split
-from escalera.domain.event import Event
+from escalera.domain.event import Event, Observed
 from escalera.domain.project import Project
 from escalera.domain.system import Route
 from escalera.domain.task import Task
@@ -176,6 +176,26 @@ class Measurement:
             for one in made.values():
                 await one.close()
 
+    def evaluator(
+        self,
+        provider: Provider,
+        *,
+        scoring: Scoring,
+        record: Callable[[Sequence[Observed]], None] | None = None,
+    ) -> Evaluator:
+        """What asks one model, from the same caps; with *record* nothing is taken for an answer."""
+        return Evaluator(
+            project=self._project,
+            evidence=self.evidence if record is None else Evidence(),
+            provider=provider,
+            scoring=scoring,
+            purse=self._purse,
+            bought=self._means.journal.bought if record is None else lambda _: {},
+            invalid=self._means.invalid,
+            record=self.record if record is None else record,
+            progress=self._means.progress,
+        )
+
     def judging(self, provider: Callable[[str], Provider]) -> Judging:
         """What asks judges, with the providers of their models by name."""
         return Judging(
@@ -190,19 +210,8 @@ class Measurement:
 
     async def _ask(self, name: str, calls: Iterable[Call], scorers: Scoring) -> None:
         provider = self._means.provider(name)
-        evaluator = Evaluator(
-            project=self._project,
-            evidence=self.evidence,
-            provider=provider,
-            scoring=scorers,
-            purse=self._purse,
-            bought=self._means.journal.bought,
-            invalid=self._means.invalid,
-            record=self.record,
-            progress=self._means.progress,
-        )
         try:
-            await evaluator.perform(calls, purpose=name)
+            await self.evaluator(provider, scoring=scorers).perform(calls, purpose=name)
         finally:
             await provider.close()
 

@@ -48,7 +48,9 @@ def problems(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:
     """
     own = [*_numbers(found), *_models(found)]
     data = [wrong for name, task in found.tasks.items() for wrong in _data(name, task)]
-    return [*own, *judge_checks.problems(found), *_tasks(found, scorers), *data]
+    local = {name: model.local for name, model in found.models.items()}
+    trained = training_table.problems(found.training, local)
+    return [*own, *judge_checks.problems(found), *_tasks(found, scorers), *data, *trained]
 
 
 # Below: private.

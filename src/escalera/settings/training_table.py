@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from escalera.domain.levers import (
     Precision,
     Schedule,
 )
+from escalera.domain.project import PROMPTING, TRAINING, RungName
 from escalera.domain.task import Task
 from escalera.errors import ProjectError
 
@@ -53,6 +54,23 @@ class FullTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     weight_decay: float = 0.01
 
 
+class TeacherTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[training.teacher]`: whose answers are taught instead of the targets."""
+
+    system: str
+    least: float | None = None
+    samples: int = 1
+    temperature: float = 0.0
+
+
+class SoftenedTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[training.softened]`: a local model whose distribution over the next token is learned."""
+
+    model: str
+    temperature: float = 2.0
+    share: float = 0.5
+
+
 class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[training]`: how the weights learn, and how often what they learned is measured."""
 
@@ -73,6 +91,8 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     weights: WeightsTable = WeightsTable()
     full: FullTable = FullTable()
     memory: MemoryTable = MemoryTable()
+    teacher: TeacherTable | None = None
+    softened: SoftenedTable | None = None
 
     def settings(self) -> tuple[Setting, ...]:
         """Every lever with its value and the reason for it."""
@@ -111,7 +131,36 @@ def ranges(table: TrainingTable) -> list[Check]:
         *_within(weights.dropout, 0.0, 0.9, "weights.dropout"),
         *_within(weights.share, 1e-6, 1.0, "weights.share"),
         *_within(memory.pass_tokens, 16, 2**24, "memory.pass_tokens"),
+        *_distilled(table),
     ]
+
+
+def problems(table: TrainingTable, models: Mapping[str, bool]) -> list[tuple[str, str, str]]:
+    """What is wrong with whom a training learns from; *models* says of each whether it is local.
+
+    Each with its key and the remedy.
+    """
+    found = []
+    teacher, softened = table.teacher, table.softened
+    if teacher is not None and teacher.system not in (*models, *PROMPTING):
+        known = ", ".join((*sorted(models), *PROMPTING))
+        said = f"{teacher.system!r} is no model of this file and no rung that prompts"
+        found.append(("training.teacher.system", said, f"Name one of {known}"))
+    if teacher is not None and teacher.samples > 1 and teacher.temperature == 0:
+        said = f"is {teacher.samples}, and at the temperature 0 all samples are one"
+        found.append(("training.teacher.samples", said, "Give training.teacher.temperature"))
+    if teacher is not None and table.objective == "preference":
+        said = "is 'preference', which learns from pairs of the data and not from a teacher"
+        found.append(("training.objective", said, "Leave out one of the two"))
+    if (softened is None) == (table.objective == "distillation"):
+        said = f"is {table.objective!r}, and training.softened is {_there(softened)}"
+        remedy = "Distillation needs [training.softened] with a model; other objectives take none"
+        found.append(("training.objective", said, remedy))
+    if softened is not None and not models.get(softened.model, False):
+        said = f"{softened.model!r} is no model of this file that lies on this machine"
+        remedy = "Name one with a path: its distribution is computed beside the training"
+        found.append(("training.softened.model", said, remedy))
+    return found
 
 
 def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[str, ...]:
@@ -128,7 +177,42 @@ def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[s
     return tuple(sorted(set(table.without)))
 
 
+def require_pairs(
+    file: Path, table: TrainingTable, tasks: Sequence[Task], rungs: Sequence[RungName]
+) -> None:
+    """Raise `ProjectError` where a preference is to be learned that the data do not have."""
+    if table.objective != "preference" or not any(name in TRAINING for name in rungs):
+        return
+    for task in tasks:
+        if not any(item.rejected for item in task.items("train")):
+            raise ProjectError(
+                file=str(file),
+                key="training.objective",
+                problem=f"is 'preference', and no `train` item of {task.name!r} has a `rejected` "
+                "answer beside its target",
+                remedy="Add pairs (`escalera label --pairs` collects them; rows with `chosen` and "
+                "`rejected` are read as they are), or train with objective = 'supervised'",
+            )
+
+
 # Below: private.
+
+
+def _there(softened: SoftenedTable | None) -> str:
+    return "missing" if softened is None else "there"
+
+
+def _distilled(table: TrainingTable) -> list[Check]:
+    teacher, softened = table.teacher, table.softened
+    found: list[Check] = []
+    if teacher is not None:
+        found += _within(teacher.least, 0.0, 1.0, "teacher.least")
+        found += _within(teacher.samples, 1, 100, "teacher.samples")
+        found += _within(teacher.temperature, 0.0, 2.0, "teacher.temperature")
+    if softened is not None:
+        found += _within(softened.temperature, 0.1, 100.0, "softened.temperature")
+        found += _within(softened.share, 0.0, 1.0, "softened.share")
+    return found
 
 
 def _above(value: float | str | None, key: str, rule: str) -> list[Check]:

@@ -18,6 +18,7 @@ from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Call, Step
 from escalera.core.prompts import choosing, overlap
 from escalera.domain.dataset import Example, Examples, Split
+from escalera.domain.distillation import Distilled
 from escalera.domain.event import Drafted, Event, Merged, Observed, RouterFitted
 from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Usage
@@ -208,7 +209,7 @@ def perform(
             return _asked(step, project, evidence, answers)
         case steps.Train() | steps.TryRate() | steps.Merge():
             return [_adapted(step, evidence)]
-        case steps.FitRouter() | steps.Select():
+        case steps.FitRouter() | steps.Select() | steps.Distil():
             return _learned(step, project, infer)
         case steps.Propose():
             return list(step.events)
@@ -292,11 +293,30 @@ def _adapted(step: steps.Train | steps.TryRate | steps.Merge, evidence: Evidence
     return training.trained(step.recipe, before, step.until)
 
 
+def _distilled(step: steps.Distil) -> Distilled:
+    asked = step.calls[0].system
+    return Distilled(
+        question=step.question,
+        task=step.task,
+        model=asked.model,
+        system=asked.digest,
+        least=step.least,
+        asked=step.asked,
+        kept=tuple(call.item.id for call in step.calls),
+        score=step.score,
+        answers=f"answers({step.task} {len(step.calls)})",
+    )
+
+
 def _learned(
-    step: steps.FitRouter | steps.Select, project: Project, infer: Callable[[Example], str]
+    step: steps.FitRouter | steps.Select | steps.Distil,
+    project: Project,
+    infer: Callable[[Example], str],
 ) -> list[Event]:
     if isinstance(step, steps.Select):
         return _selected(step, project)
+    if isinstance(step, steps.Distil):
+        return [_distilled(step)]
     return [_fitted(project, infer)]
 
 

@@ -237,7 +237,9 @@ def install(file: Path) -> Installation:
     embedder = _named(file, tables, tables.climb.embedding, chats=False)
     compared = scorers.likenesses(file, tables)
     readers = tuple({model.name: model for _, model in compared}.values())
-    for asked in (model, *graders.values(), *readers, proposer, embedder):
+    teacher = models.teacher(file, tables)
+    taught = None if teacher is None else teacher.model
+    for asked in (model, *graders.values(), *readers, proposer, embedder, taught):
         _affordable(file, tables, asked)
     judges = {name: panels.panel(name, table, graders) for name, table in tables.judges.items()}
     tasks = tuple(
@@ -249,6 +251,7 @@ def install(file: Path) -> Installation:
     settings = tables.training.settings()
     levers = effort.levers(settings, seed=tables.project.seed)
     policy = policies.policy(tables, model, tasks)
+    training_table.require_pairs(file, tables.training, tasks, policy.rungs)
     project = Project(
         name=tables.project.name,
         model=model,
@@ -261,6 +264,8 @@ def install(file: Path) -> Installation:
         objective=tables.training.objective,
         engine=tables.training.engine,
         without=training_table.left_out(file, tables.training, tasks),
+        teacher=teacher,
+        softened=models.softened(file, tables),
         judges=tuple(judges.values()),
         graders=tuple(graders.values()),
         proposer=proposer,

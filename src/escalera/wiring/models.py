@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from escalera.domain.identity import digest_of
-from escalera.domain.project import BaseModel, ModelPrice
+from escalera.domain.levers import Softened
+from escalera.domain.project import PROMPTING, BaseModel, ModelPrice, Teacher
 from escalera.edges.clock import SystemClock
 from escalera.edges.providers import model_files
 from escalera.edges.providers.endpoint import Endpoint
@@ -15,7 +16,7 @@ from escalera.edges.providers.openai_http import OpenAIHTTP
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Embedder, Provider
 from escalera.settings import project_file
-from escalera.settings.tables import ModelTable, PriceTable
+from escalera.settings.tables import ModelTable, PriceTable, ProjectFile
 
 TINY_BYTES = 64_000_000
 
@@ -70,6 +71,35 @@ def embedder(file: Path, model: BaseModel, table: ModelTable) -> Embedder:
         folder=folder(file, table),
         clock=SystemClock(),
         threads=table.threads or cores(),
+    )
+
+
+def teacher(file: Path, tables: ProjectFile) -> Teacher | None:
+    """Whose answers are taught: a model of the project, or what a rung put forward."""
+    table = tables.training.teacher
+    if table is None:
+        return None
+    named = tables.models.get(table.system)
+    return Teacher(
+        model=None if named is None else base_model(file, table.system, named),
+        rung=None if named is not None else next(r for r in PROMPTING if r == table.system),
+        least=table.least,
+        samples=table.samples,
+        temperature=table.temperature,
+    )
+
+
+def softened(file: Path, tables: ProjectFile) -> Softened | None:
+    """The model whose distribution is learned."""
+    table = tables.training.softened
+    if table is None:
+        return None
+    found = base_model(file, table.model, tables.models[table.model])
+    return Softened(
+        model=found.name,
+        revision=found.revision,
+        temperature=table.temperature,
+        share=table.share,
     )
 
 

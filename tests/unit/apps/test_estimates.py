@@ -16,7 +16,7 @@ from escalera.core.ladder import optimising, pricing, steps
 from escalera.domain.likeness import Likeness
 from escalera.domain.message import Message, Reply, Request, Usage
 from escalera.domain.optimiser import Optimiser
-from escalera.domain.project import RUNGS, BaseModel
+from escalera.domain.project import RUNGS, BaseModel, Teacher
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
 
@@ -176,3 +176,14 @@ def test_a_search_costs_no_more_calls_than_was_told(optimiser):
     assert meanwhile + len(asked) <= told
     if optimiser is not None:
         assert told == meanwhile + 160 + 2 * 400
+
+
+def test_what_a_teacher_is_asked_is_counted_where_something_is_trained():
+    """Every item of what may be taught, as often as it may be asked."""
+    task = playbook.task("a", items={"train": 20, "search": 20, "confirm": 40})
+    plain = playbook.project(task)
+    taught = replace(plain, teacher=Teacher(rung="prompt", samples=3, temperature=0.7))
+    both = [{e.rung: e.calls for e in estimates(one, None)} for one in (plain, taught)]
+    more = {rung: both[1][rung] - both[0][rung] for rung in both[0]}
+    assert more["lora"] == 3 * 20
+    assert more["prompt"] == 0

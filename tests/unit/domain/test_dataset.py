@@ -193,3 +193,17 @@ def test_every_example_may_have_a_source_of_its_own():
         f"s{2**16}",
         f"s{count - 1}",
     ]
+
+
+def test_a_rejected_answer_is_kept_and_counts():
+    """In the digest where there is one; without one the digest is that of before the field."""
+    plain = ITEM
+    pair = replace(plain, rejected="no")
+    (kept,) = Examples([pair])
+    assert (kept, kept.rejected) == (pair, "no")
+    assert pair.digest != plain.digest
+    said = {
+        name: getattr(plain, name)
+        for name in ("id", "task", "split", "input", "target", "cluster", "history", "fields")
+    }
+    assert plain.digest == digest_of(said)

@@ -8,23 +8,25 @@ import msgspec
 import pytest
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder.steps import FitRouter, Merge, Train
+from escalera.core.ladder.steps import Call, Distil, FitRouter, Merge, Train
 from escalera.core.prompts import rendering
 from escalera.domain.dataset import Examples
 from escalera.domain.identity import digest_of
 from escalera.domain.levers import Levers, Trainable
+from escalera.domain.message import Decoding
 from escalera.domain.recipe import (
     Ingredient,
     MergePlan,
     TrainingRecipe,
     WeightedAdapter,
 )
-from escalera.domain.system import Prompt
+from escalera.domain.system import Prompt, System
 from escalera.domain.training import Lesson, SampleLoss, StepSignal, Told, TrainingRun
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import making
 from escalera.errors import EvidenceMissing, InputError, TrainingError
 from escalera.testing import playbook
+from escalera.testing.memory import MemoryJournal
 
 A = playbook.task("a", items={"train": 6, "search": 8, "confirm": 8})
 B = playbook.task("b", items={"train": 6, "search": 8, "confirm": 8})
@@ -167,7 +169,7 @@ def test_changed_data_are_no_recipe(changed):
     """An adapter must be what its recipe says: other items are refused, with the remedy."""
     project = playbook.project(changed, B)
     with pytest.raises(EvidenceMissing, match="'a' are not those of the recipe"):
-        making.training_pairs(project, Evidence(), RECIPE)
+        making.training_pairs(project, Evidence(), RECIPE, artifacts)
 
 
 def test_items_that_a_recipe_leaves_out_are_not_taught():
@@ -176,7 +178,7 @@ def test_items_that_a_recipe_leaves_out_are_not_taught():
     data = digest_of([item.digest for item in others])
     part = replace(RECIPE.ingredients[0], without=(first.id,), data=data)
     recipe = replace(RECIPE, ingredients=(part,))
-    pairs = making.training_pairs(PROJECT, Evidence(), recipe)
+    pairs = making.training_pairs(PROJECT, Evidence(), recipe, artifacts)
     assert [pair.item for pair in pairs] == [item.id for item in others]
 
 
@@ -221,3 +223,42 @@ def test_a_router_without_train_items_is_an_input_error(artifacts):
     bare = playbook.project(A, playbook.task("b", items={"search": 8, "confirm": 8}))
     with pytest.raises(InputError, match=r"no training items for \['b'\]"):
         making.fit_router(FitRouter(tasks=("a", "b")), project=bare, artifacts=artifacts)
+
+
+def test_pairs_carry_what_was_rejected(artifacts):
+    """So that a preference can be learned from the project's own data."""
+    items = A.items("train")[:2]
+    examples = Examples(
+        replace(item, rejected="no") if item.id == items[1].id else item for item in A.examples
+    )
+    task = replace(A, examples=examples)
+    project = playbook.project(task, B)
+    taken = task.items("train")[1:2]
+    data = digest_of([item.digest for item in taken])
+    part = Ingredient(task="a", prompt=PROMPT, examples=1, data=data, paired=True)
+    recipe = replace(RECIPE, ingredients=(part,), objective="preference")
+    (pair,) = making.training_pairs(project, Evidence(), recipe, artifacts)
+    assert (pair.target, pair.rejected) == (taken[0].target, "no")
+
+
+def test_what_a_teacher_said_is_taught_instead_of_the_targets(artifacts):
+    """Stored by content: the same answers are the same artifact, and another recipe."""
+    items = A.items("train")[:2]
+    system = System(model="big", revision="r", prompt=PROMPT, decoding=Decoding(max_tokens=9))
+    calls = tuple(Call(system=system, item=item) for item in items)
+    journal = MemoryJournal()
+    journal.append(
+        [
+            replace(playbook.observed(PROJECT, call, 1.0), reply=f"said {n}")
+            for n, call in enumerate(calls)
+        ]
+    )
+    step = Distil(question="q", task="a", calls=calls, least=1.0, asked=6, score=0.5)
+    found = making.distil(step, journal=journal, artifacts=artifacts)
+    assert found == making.distil(step, journal=journal, artifacts=artifacts)
+    assert (found.kept, found.asked, found.model) == (tuple(i.id for i in items), 6, "big")
+    part = replace(ingredient(A, 2), answers=found.answers)
+    recipe = replace(RECIPE, ingredients=(part, ingredient(B, 1)))
+    pairs = making.training_pairs(PROJECT, Evidence(), recipe, artifacts)
+    assert [pair.target for pair in pairs] == ["said 0", "said 1", B.items("train")[0].target]
+    assert recipe.digest != replace(recipe, ingredients=(ingredient(A, 2), ingredient(B, 1))).digest

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from escalera.core.finetuning import effort
+from escalera.domain.dataset import Examples
 from escalera.errors import ProjectError
 from escalera.settings import training_table
-from escalera.settings.training_table import TrainingTable
+from escalera.settings.training_table import SoftenedTable, TeacherTable, TrainingTable
 from escalera.testing import playbook
 
 
@@ -40,3 +42,62 @@ def test_items_that_are_left_out_must_be_train_items() -> None:
     unknown = TrainingTable(without=[task.items("search")[0].id])
     with pytest.raises(ProjectError, match=r"training\.without"):
         training_table.left_out(Path("e.toml"), unknown, [task])
+
+
+def test_a_preference_needs_pairs_before_anything_is_spent() -> None:
+    """Of every task, where a rung trains."""
+    paired, bare = (playbook.task(name, items={"train": 2, "search": 2}) for name in "ab")
+    first, *others = paired.examples
+    examples = Examples([replace(first, split="train", rejected="no"), *others])
+    paired = replace(paired, examples=examples)
+    table = TrainingTable(objective="preference")
+    where = Path("e.toml")
+    training_table.require_pairs(where, table, [paired], ["lora"])
+    training_table.require_pairs(where, table, [bare], ["prompt"])
+    training_table.require_pairs(where, TrainingTable(), [bare], ["lora"])
+    with pytest.raises(ProjectError, match=r"no `train` item of 'b' has a `rejected`") as caught:
+        training_table.require_pairs(where, table, [paired, bare], ["prompt", "lora"])
+    assert "escalera label --pairs" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        (TrainingTable(teacher=TeacherTable(system="none")), "training.teacher.system"),
+        (TrainingTable(teacher=TeacherTable(system="lora")), "training.teacher.system"),
+        (TrainingTable(teacher=TeacherTable(system="big", samples=4)), "training.teacher.samples"),
+        (
+            TrainingTable(objective="preference", teacher=TeacherTable(system="big")),
+            "training.objective",
+        ),
+        (TrainingTable(objective="distillation"), "training.objective"),
+        (TrainingTable(softened=SoftenedTable(model="here")), "training.objective"),
+        (
+            TrainingTable(objective="distillation", softened=SoftenedTable(model="big")),
+            "training.softened.model",
+        ),
+    ],
+)
+def test_whom_a_training_learns_from_must_be_there(table, key) -> None:
+    """A model of the file or a rung that prompts; for distributions one on this machine."""
+    models = {"big": False, "here": True}
+    assert key in [found[0] for found in training_table.problems(table, models)]
+
+
+def test_teachers_that_are_there_are_fine() -> None:
+    """A model, a rung, and a local model for distributions."""
+    models = {"big": False, "here": True}
+    softened = SoftenedTable(model="here")
+    for table in (
+        TrainingTable(),
+        TrainingTable(teacher=TeacherTable(system="big", samples=4, temperature=0.7)),
+        TrainingTable(teacher=TeacherTable(system="examples")),
+        TrainingTable(objective="distillation", softened=softened),
+    ):
+        assert training_table.problems(table, models) == []
+    wrong = TrainingTable(
+        teacher=TeacherTable(system="big", least=2.0, samples=0, temperature=3.0),
+        softened=SoftenedTable(model="here", temperature=0.0, share=2.0),
+    )
+    outside = [key for right, key, *_ in training_table.ranges(wrong) if not right]
+    assert len(outside) == 5

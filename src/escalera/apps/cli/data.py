@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from escalera.apps.cli import options
+from escalera.apps.cli import generating, options
 
 if TYPE_CHECKING:
     from escalera.core.data.splitting import Shares
@@ -52,9 +52,9 @@ def said_of_rows(command: Command) -> Command:
 def command() -> None:
     """Check, count, clean and convert files of items.
 
-    Items stand in JSON lines (our own form, prompt and completion, OpenAI chats), CSV, Parquet, or
-    a data set folder. PATHS are such files, or a project: then the files of its tasks. Without
-    any, the project in this folder.
+    Items stand in JSON lines (our own form, prompt and completion, OpenAI chats, chosen and
+    rejected answers), CSV, Parquet, or a data set folder. PATHS are such files, or a project: then
+    the files of its tasks. Without any, the project in this folder.
     """
 
 
@@ -263,7 +263,7 @@ def import_(  # noqa: PLR0913  one parameter per option
 @click.option(
     "--to",
     "output",
-    type=click.Choice(["items", "chat", "pairs", "label-studio", "argilla"]),
+    type=click.Choice(["items", "chat", "pairs", "preference", "label-studio", "argilla"]),
     required=True,
     help="Our own form, what finetuning services take, or what a tool for labelling imports.",
 )
@@ -284,6 +284,11 @@ def export(  # noqa: PLR0913  one parameter per option
     found = converted.send(_source(path, columns, licence, source), into, output=output)
     click.echo(workspace.as_json(found.document) if json_ else found)
     return 0
+
+
+command.add_command(generating.generate)
+command.add_command(generating.answer)
+command.add_command(generating.effect)
 
 
 # Below: private.

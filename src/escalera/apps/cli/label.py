@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 @click.option(
     "--rows",
     type=click.Path(path_type=Path),
-    help="With --targets: write the inputs that have a target as a data file; no page.",
+    help="With --targets or --pairs: write what was decided as a data file; no page.",
 )
 def command(  # noqa: PLR0913  one parameter per option
     file: Path,
@@ -150,8 +150,8 @@ def _check(
         raise click.UsageError(f"{' and '.join(given)} exclude each other: one thing at a time")
     if json_ and not summary:
         raise click.UsageError("--json needs --summary: a page has no JSON")
-    if rows is not None and targets is None:
-        raise click.UsageError("--rows needs --targets: only inputs with a target make rows")
+    if rows is not None and targets is None and pairs is None:
+        raise click.UsageError("--rows needs --targets or --pairs: grades of answers make no rows")
 
 
 def _summary(project: Path, wanted: Wanted, overlap: int, *, json_: bool) -> None:

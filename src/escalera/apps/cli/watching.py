@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 
 from escalera.core.ladder import rungs, steps
+from escalera.domain.distillation import Distilled
 from escalera.domain.event import Decided, Duelled, Event, Merged, Priced, RouterFitted, Screened
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.training import RateTried, Trained
@@ -99,6 +100,7 @@ def _doing(step: steps.Step) -> str:
                 "duel": f"a duel of prompts for {step.task.replace('_', ' ')}",
                 "race": f"racing candidates for {step.task.replace('_', ' ')}",
                 "confirm": f"confirming {step.task.replace('_', ' ')} on fresh items",
+                "teach": f"a teacher answers train items of {step.task.replace('_', ' ')}",
                 "checkpoint": f"what was learned so far, on {step.task.replace('_', ' ')}",
                 "pilot": "a pilot that prices the rung",
             }[step.purpose]
@@ -106,7 +108,7 @@ def _doing(step: steps.Step) -> str:
         case steps.Rewrite() | steps.Optimise():
             who = step.optimiser if isinstance(step, steps.Optimise) else "the proposer"
             return f"search: {who} works on the prompt for {step.task.replace('_', ' ')}"
-        case steps.Train() | steps.TryRate():
+        case steps.Train() | steps.TryRate() | steps.Distil():
             return _training(step)
         case steps.Merge():
             return "merge: merging adapters"
@@ -115,7 +117,9 @@ def _doing(step: steps.Step) -> str:
     return ""
 
 
-def _training(step: steps.Train | steps.TryRate) -> str:
+def _training(step: steps.Train | steps.TryRate | steps.Distil) -> str:
+    if isinstance(step, steps.Distil):
+        return f"putting answers to {step.task.replace('_', ' ')} together"
     if isinstance(step, steps.TryRate):
         return f"{step.rung}: trying the learning rate {step.trial.rate:.1e}"
     taught = ", ".join(
@@ -136,7 +140,7 @@ def _concluded(event: Event) -> str:
             return f"router learned: right on {found.value:.3f} {interval} of the messages"
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
-        case RateTried() | Trained() | Merged():
+        case RateTried() | Trained() | Merged() | Distilled():
             return f"   {_made(event)}"
     return ""
 
@@ -169,8 +173,11 @@ def _duelled(event: Duelled) -> str:
     return f", round {event.round}: {found.value:+.2f} {interval}, {how}"
 
 
-def _made(event: RateTried | Trained | Merged) -> str:
+def _made(event: RateTried | Trained | Merged | Distilled) -> str:
     match event:
+        case Distilled():
+            said = f"{len(event.kept)} of {event.asked} answers of {event.model} are taught"
+            return f"{event.task.replace('_', ' ')}: {said}, those that score {event.least:g}"
         case RateTried():
             said = "diverges" if event.loss is None else f"leaves a loss of {event.loss:.4f}"
             return f"learning rate {event.rate:.1e} for {event.share:.0%} of the steps {said}"

@@ -17,7 +17,7 @@ from escalera.settings.data_file import Source
 from escalera.wiring import data_sets
 
 Tool = Literal["rows", "label-studio", "argilla"]
-Output = Literal["items", "chat", "pairs", "label-studio", "argilla"]
+Output = Literal["items", "chat", "pairs", "preference", "label-studio", "argilla"]
 SHOWN = 20
 """Rows that are left out and told one by one."""
 
@@ -78,10 +78,14 @@ def bring(
 
 
 def send(source: Source, into: Path, *, output: Output) -> Converted:
-    """Write items to *into* in the form of another tool, or of finetuning services."""
+    """Write items to *into* in the form of another tool, or of finetuning services.
+
+    As preferences, the rows that have a rejected answer; the others are counted as left out.
+    """
     _another(into, source)
+    left_out: list[str] = []
     names: dict[str, int] = {}
-    found = (
+    found: Iterator[tuple[str, Row]] = (
         (rows.name_of(row, names), row) for placed in loading.read(source) for row in placed.rows
     )
     if output == "label-studio":
@@ -94,8 +98,10 @@ def send(source: Source, into: Path, *, output: Output) -> Converted:
         records = (argilla.record(row, name=name) for name, row in found)
         written = data_sets.write_document(into, records)
     else:
+        if output == "preference":
+            found = _compared(found, left_out)
         written = data_sets.write_lines(into, (_form(row, name, output) for name, row in found))
-    return Converted(written=written, unread={})
+    return Converted(written=written, left_out=tuple(left_out), unread={})
 
 
 # Below: private.
@@ -143,6 +149,14 @@ def _documents(found: Iterable[Row], shares: Shares | None) -> Iterator[dict[str
         name = rows.name_of(row, names)
         split = row.split if shares is None else shares.of(row, name)
         yield writing.document(replace(row, split=split), name=name)
+
+
+def _compared(found: Iterable[tuple[str, Row]], left_out: list[str]) -> Iterator[tuple[str, Row]]:
+    for name, row in found:
+        if row.rejected:
+            yield name, row
+        else:
+            left_out.append(f"the row {name!r} has no rejected answer")
 
 
 def _form(row: Row, name: str, output: Form) -> dict[str, Any]:

@@ -18,8 +18,12 @@ from escalera.apps.label.app import application
 from escalera.apps.label.matter import Matter, Wanted
 from escalera.apps.label.sitting import Sitting
 from escalera.apps.label.summary import Labelled
+from escalera.core.data import writing
+from escalera.core.data.rows import Row
+from escalera.core.evaluation import labelling
 from escalera.core.evaluation.labelling import Book
 from escalera.errors import InputError
+from escalera.wiring import data_sets
 from escalera.wiring import labels as wired
 
 
@@ -70,9 +74,18 @@ def summary(project: Path, wanted: Wanted, *, shared: int) -> Labelled:
 def write_rows(project: Path, wanted: Wanted, into: Path) -> int:
     """Write the inputs that have a target as a data file, and return how many they are.
 
-    Of several people's targets the latest is taken. Raises `InputError` without one.
+    Of several people's targets the latest is taken. Of pairs: the items of which most people prefer
+    one answer, with it as the target and the other one as `rejected`. Raises `InputError` without
+    one, and where pairs are of items that must not be taught.
     """
+    if wanted.pairs is not None and wanted.split != "train":
+        raise InputError(
+            f"--rows makes rows that teach, and these pairs are of {wanted.split!r} items: let the "
+            "systems answer `train` items (`escalera eval A B --split train`) and label those"
+        )
     found, book = _read(project, wanted)
+    if wanted.pairs is not None:
+        return _write_pairs(found, book, into)
     targets = {
         unit.item.id: str(given[-1].value)
         for unit in found.units
@@ -85,6 +98,28 @@ def write_rows(project: Path, wanted: Wanted, into: Path) -> int:
 
 
 # Below: private.
+
+
+def _write_pairs(found: Matter, book: Book, into: Path) -> int:
+    prefix = f"{found.task.name}/"
+    rows = [
+        Row(
+            name=f"{unit.item.id.removeprefix(prefix)}-preferred",
+            split="train",
+            input=unit.item.input,
+            target=right,
+            rejected=wrong,
+            cluster=unit.item.cluster.removeprefix(prefix),
+            history=unit.item.history,
+            fields=unit.item.fields,
+            licence=unit.item.licence,
+            source=unit.item.source,
+        )
+        for unit, right, wrong in labelling.preferred(found.units, book)
+    ]
+    if not rows:
+        raise InputError(f"no pair was decided in {found.place.file}: label some first")
+    return data_sets.write_lines(into, (writing.document(row, name=row.name) for row in rows))
 
 
 def _read(project: Path, wanted: Wanted) -> tuple[Matter, Book]:

@@ -14,7 +14,7 @@ from typing import Any
 from escalera.apps.report import combined, contracts, ladder, lineage, promotions
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import accounting, choosing, supervising
+from escalera.core.ladder import accounting, choosing, distilling, supervising
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.choosing import Candidate
 from escalera.core.ladder.confirm import Standing
@@ -320,6 +320,7 @@ def _training(case: Case, parts: Sequence[Trained]) -> Document:
         "planned": entry.planned,
         "checkpoints": [found for found in measured if found["tasks"]],
         "examples": entry.examples,
+        "distilled": list(distilling.words(case.evidence, recipe)),
         "parameters": entry.parameters,
         "tokens": sum(part.tokens for part in parts),
         "adapter": entry.adapter,

@@ -23,12 +23,16 @@ UNKNOWN = "Escalera learns from text alone: write calls of tools as text, or lea
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """An answer with the message before it and the turns before that."""
+    """An answer with the message before it and the turns before that.
+
+    `rejected` is an answer that was turned down in favour of it.
+    """
 
     input: str
     target: str
     history: tuple[Message, ...] = ()
     system: str | None = None
+    rejected: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What a row of a data file says, whatever form it has: the one mapping from rows to items.
 
-Three forms are known by their keys: our own (`input` and `target`), a prompt with its completion,
-and a chat in OpenAI's form (`messages`). Tables of others say which of their columns is which.
+Four forms are known by their keys: our own (`input` and `target`), a preferred answer beside a
+rejected one (`chosen`), a prompt with its completion, and a chat in OpenAI's form (`messages`).
+Tables of others say which of their columns is which.
 """
 
 from __future__ import annotations
@@ -11,23 +12,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from escalera.core.data import chats
+from escalera.core.data import chats, preferences
 from escalera.core.data.flaws import Flaw, shown
 from escalera.domain.dataset import SPLITS, Example, Split
 from escalera.domain.identity import canonical, digest_of
 from escalera.domain.message import Message, Query
 
-Form = Literal["items", "pairs", "chat"]
+Form = Literal["items", "preference", "pairs", "chat"]
+PAIRED = ("chosen", "prompt", "rejected")
 FORMS: Mapping[Form, tuple[str, ...]] = {
     "items": ("input", "target"),
+    "preference": PAIRED,
     "pairs": ("prompt", "completion"),
     "chat": ("messages",),
 }
-"""Every form by the keys that make it."""
+"""Every form by the keys that make it; of a preference the first tells it."""
 
 SHARED = ("id", "split", "cluster", "licence", "license", "source", "fields")
 """Keys that a row of any form may have."""
-OWN = (*SHARED, "history")
+OWN = (*SHARED, "history", "rejected")
 """Keys that an item of our own form may have beside its texts."""
 MEANINGS = (*FORMS["items"], *OWN, "messages")
 """What a column of another's table may be said to be."""
@@ -71,6 +74,7 @@ class Row:
     cluster: str = ""
     history: tuple[Message, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
+    rejected: str = ""
     licence: str = ""
     source: str = ""
 
@@ -107,8 +111,9 @@ def read(raw: Mapping[str, Any], defaults: Defaults, *, asked_only: bool = False
         return Reading(form=None, flaws=(_formless(renamed, defaults),))
     flaws: list[Flaw] = []
     about = _about(renamed, defaults, flaws)
-    if form == "chat":
-        talk = chats.answers(renamed["messages"])
+    if form in ("chat", "preference"):
+        chat = form == "chat"
+        talk = chats.answers(renamed["messages"]) if chat else preferences.answers(renamed)
         flaws += talk.flaws
         parts = talk.turns
     else:
@@ -123,7 +128,7 @@ def read(raw: Mapping[str, Any], defaults: Defaults, *, asked_only: bool = False
 def form_of(raw: Mapping[str, Any]) -> Form | None:
     """The form of a row by its keys, or None."""
     for form, keys in FORMS.items():
-        if any(key in raw for key in keys):
+        if any(key in raw for key in (keys[:1] if form == "preference" else keys)):
             return form
     return None
 
@@ -155,6 +160,7 @@ def example(row: Row, *, name: str, task: str) -> Example:
         cluster=row.cluster or full,
         history=row.history,
         fields=row.fields,
+        rejected=row.rejected,
         licence=row.licence,
         source=row.source,
     )
@@ -187,14 +193,21 @@ def _renamed(raw: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str,
 def _unpacked(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row with lists and objects that stand in it as JSON text, as in the cells of a table."""
     found = {}
-    for key in ("messages", "history", "fields"):
+    for key in ("messages", "history", "fields", *(PAIRED if "chosen" in raw else ())):
         value = raw.get(key)
         if isinstance(value, str) and value[:1] in ("[", "{"):
             try:
                 found[key] = json.loads(value)
             except (ValueError, RecursionError):
                 continue  # told as the text that it is
+            if key in PAIRED and not _talk_of(found[key]):
+                del found[key]  # an answer may be JSON, too
     return {**raw, **found} if found else raw
+
+
+def _talk_of(value: Any) -> bool:
+    """Whether JSON is a list of messages."""
+    return isinstance(value, list) and all(isinstance(e, Mapping) and "role" in e for e in value)
 
 
 def _formless(raw: Mapping[str, Any], defaults: Defaults) -> Flaw:
@@ -204,7 +217,7 @@ def _formless(raw: Mapping[str, Any], defaults: Defaults) -> Flaw:
         return Flaw(f"has no column {missing[0]!r}: its columns are {keys}", "Correct the columns")
     return Flaw(
         f"is not an item: it has the keys {keys}, and neither `input` and `target`, nor `prompt` "
-        "and `completion`, nor `messages`",
+        "and `completion`, nor `chosen` and `rejected`, nor `messages`",
         "Say which columns are the input and the target (`columns`), or rename them",
     )
 
@@ -234,6 +247,7 @@ def _rows(parts: tuple[chats.Turn, ...], about: _About) -> Iterator[Row]:
             cluster=about.cluster or (_talk(parts, about) if several else ""),
             history=part.history,
             fields=tuple((key, canonical(fields[key]).decode()) for key in sorted(fields)),
+            rejected=part.rejected,
             licence=about.licence,
             source=about.source,
         )
@@ -247,8 +261,13 @@ def _talk(parts: tuple[chats.Turn, ...], about: _About) -> str:
 def _pair(raw: Mapping[str, Any], form: Form, flaws: list[Flaw]) -> tuple[chats.Turn, ...]:
     asked, answer = FORMS[form]
     texts = [_needed(raw, key, flaws) for key in (asked, answer)]
-    history = _history(raw, flaws) if form == "items" else ()
-    return (chats.Turn(input=texts[0], target=texts[1], history=history),)
+    if form == "pairs":
+        return (chats.Turn(input=texts[0], target=texts[1]),)
+    rejected = _text(raw, "rejected", flaws)
+    if rejected and rejected == texts[1]:
+        flaws.append(preferences.same("`rejected`", "`target`", rejected))
+    history = _history(raw, flaws)
+    return (chats.Turn(input=texts[0], target=texts[1], history=history, rejected=rejected),)
 
 
 def _needed(raw: Mapping[str, Any], key: str, flaws: list[Flaw]) -> str:

@@ -1,4 +1,5 @@
-"""Rows as they are written: in our own form, as a prompt with its completion, as a chat."""
+"""Rows as they are written: in our own form, as a prompt with its completion, as a chat, or as a
+preferred answer beside a rejected one."""
 
 from __future__ import annotations
 
@@ -13,8 +14,11 @@ from escalera.domain.identity import canonical
 def document(row: Row, *, name: str, form: Form = "items") -> dict[str, Any]:
     """A row in a form. Chats and pairs hold what finetuning services take, and nothing else.
 
-    A pair has no place for the turns before its prompt: such a row is refused with `ValueError`.
+    A pair has no place for the turns before its prompt, and a preference needs a rejected answer:
+    other rows are refused with `ValueError`.
     """
+    if form == "preference":
+        return _preference(row, name)
     if form == "chat":
         fields = dict(row.fields)
         return {"messages": chats.messages(row.history, row.input, row.target, fields)}
@@ -25,6 +29,7 @@ def document(row: Row, *, name: str, form: Form = "items") -> dict[str, Any]:
     said: dict[str, Any] = {"id": name}
     said |= {"split": row.split} if row.split else {}
     said |= {"input": row.input, "target": row.target}
+    said |= {"rejected": row.rejected} if row.rejected else {}
     said |= {"cluster": row.cluster} if row.cluster else {}
     if row.history:
         said["history"] = json.loads(canonical(row.history))
@@ -33,3 +38,20 @@ def document(row: Row, *, name: str, form: Form = "items") -> dict[str, Any]:
     said |= {"licence": row.licence} if row.licence else {}
     said |= {"source": row.source} if row.source else {}
     return said
+
+
+# Below: private.
+
+
+def _preference(row: Row, name: str) -> dict[str, Any]:
+    """As TRL takes it: texts, or messages where something is told before the prompt."""
+    if not row.rejected:
+        raise ValueError(f"the row {name!r} has no rejected answer")
+    *before, asked, answer = chats.messages(row.history, row.input, row.target, dict(row.fields))
+    if not before:
+        return {"prompt": row.input, "chosen": row.target, "rejected": row.rejected}
+    return {
+        "prompt": [*before, asked],
+        "chosen": [answer],
+        "rejected": [{**answer, "content": row.rejected}],
+    }

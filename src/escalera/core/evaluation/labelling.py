@@ -9,7 +9,7 @@ everybody, which shows how far people agree; each other unit by one person.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -255,7 +255,18 @@ def preference(units: Sequence[Unit], book: Book, *, alpha: float) -> Preference
     )
 
 
+def preferred(units: Sequence[Unit], book: Book) -> Iterator[tuple[Unit, str, str]]:
+    """Each unit that people decided, with the text that most of them prefer and the other one."""
+    for unit in units:
+        given = [value for _, value in _preferences(unit, book)]
+        if given and _mean(given) != EVEN:
+            one, other = unit.texts if _mean(given) > EVEN else unit.texts[::-1]
+            yield unit, one, other
+
+
 # Below: private.
+
+EVEN = 0.5
 
 
 def _preferences(unit: Unit, book: Book) -> list[tuple[Given, float]]:

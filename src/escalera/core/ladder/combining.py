@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from escalera.core.ladder import finetuning, race, training
+from escalera.core.ladder import finetuning, materials, race, training
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Evaluate, Halve, Merge, Step
 from escalera.core.merging import plans
@@ -75,7 +75,7 @@ def merge(case: Case) -> Step | None:
 def mixture_recipe(case: Case) -> TrainingRecipe:
     """All items of the failing tasks; of each other task a share `replay` of that number."""
     failing = case.failing()
-    taught = sum(len(task.items("train")) for task in failing)
+    taught = sum(len(materials.teachable(case.project, task)) for task in failing)
     replayed = max(1, round(case.project.policy.replay * taught))
     portions = [
         training.whole(task) if task in failing else (task, replayed) for task in case.project.tasks

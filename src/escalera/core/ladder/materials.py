@@ -8,7 +8,7 @@ from dataclasses import replace
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.steps import Call, Evaluate, Select, Step, Train, TryRate
 from escalera.core.prompts import choosing, overlap
-from escalera.domain.dataset import Example
+from escalera.domain.dataset import Example, Examples
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project
 from escalera.domain.recipe import Ingredient
@@ -63,9 +63,14 @@ def due(evidence: Evidence, calls: Iterable[Call]) -> Select | None:
     return _first(evidence, waiting)
 
 
+def teachable(project: Project, task: Task) -> Examples:
+    """The `train` items that the project's objective can be taught with, in its order."""
+    return _teachable(task, paired=project.objective == "preference")
+
+
 def taught(project: Project, ingredient: Ingredient) -> Sequence[Example]:
     """The items that an ingredient takes, in its order, without those that it leaves out."""
-    found = project.task(ingredient.task).items("train")
+    found = _teachable(project.task(ingredient.task), paired=ingredient.paired)
     ordered = found if ingredient.order is None else found.in_order(seed=ingredient.order)
     return [item for item in ordered[: ingredient.examples] if item.id not in ingredient.without]
 
@@ -111,6 +116,11 @@ def unread(project: Project, evidence: Evidence, step: Select) -> dict[str, str]
 
 
 # Below: private.
+
+
+def _teachable(task: Task, *, paired: bool) -> Examples:
+    found = task.items("train")
+    return Examples(item for item in found if item.rejected) if paired else found
 
 
 def _first(evidence: Evidence, waiting: Iterable[tuple[Selection, Example]]) -> Select | None:

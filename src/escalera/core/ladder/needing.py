@@ -14,7 +14,7 @@ from escalera.core.finetuning import data_need, data_plan, trainings
 from escalera.core.finetuning.data_need import Forecast, Question
 from escalera.core.finetuning.data_plan import Planned, Prices, Wish
 from escalera.core.finetuning.trainings import Training
-from escalera.core.ladder import materials, rating
+from escalera.core.ladder import distilling, materials, rating, training
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Evaluate, Step, Train
 from escalera.core.prompts import operators
@@ -57,7 +57,7 @@ def forecast(project: Project, evidence: Evidence, asking: Asking) -> Forecast:
     done = [plan for plan in _plans(case, task, asking) if _measured(case, task, plan)]
     clusters = [item.cluster for item in _scored(case, task, done)]
     return data_need.forecast(
-        _trainings(case, task, done), asking.question, pool=_pool(task), clusters=clusters
+        _trainings(case, task, done), asking.question, pool=_pool(case, task), clusters=clusters
     )
 
 
@@ -68,11 +68,21 @@ def measured(project: Project, evidence: Evidence, asking: Asking) -> tuple[Trai
     return tuple(_trainings(case, task, done))
 
 
+def prompted(case: Case, task: Task) -> System:
+    """The base model under the prompt that a climb has found, or else the one that tells all."""
+    if case.evidence.nominee("prompt") is not None:
+        return case.unprompted().system(task.name)
+    return case.system(task, operators.everything(task.parts))
+
+
 # Below: private.
 
 
 def _next(case: Case, task: Task, asking: Asking) -> Step | None:
-    whole = _recipe(case, task, Planned(examples=_pool(task), chain=0))
+    told = distilling.step(case, "lora", [task])
+    if told is not None:
+        return told
+    whole = _recipe(case, task, Planned(examples=_pool(case, task), chain=0))
     trial = rating.step(case.evidence, "lora", whole)
     if trial is not None:
         return trial
@@ -88,15 +98,15 @@ def _next(case: Case, task: Task, asking: Asking) -> Step | None:
 
 def _plans(case: Case, task: Task, asking: Asking) -> list[Planned]:
     """The trainings to do, in order: the opening, then what narrows the forecast, while it does."""
-    plans = list(data_plan.opening(_pool(task)))
+    plans = list(data_plan.opening(_pool(case, task)))
     while len(plans) < asking.trainings:
         if not all(_measured(case, task, plan) for plan in plans):
             return plans
         advice = data_plan.advise(
             _trainings(case, task, plans),
             Wish(target=asking.question.most, deviation=DEVIATION),
-            Prices(fixed=_AN_EVALUATION * _pool(task), per_example=1.0),
-            pool=_pool(task),
+            Prices(fixed=_AN_EVALUATION * _pool(case, task), per_example=1.0),
+            pool=_pool(case, task),
         )
         if advice.training is None:
             return plans
@@ -135,46 +145,39 @@ def _scored(case: Case, task: Task, plans: Sequence[Planned]) -> list[Example]:
 
 def _system(case: Case, task: Task, plan: Planned) -> System:
     parts = case.evidence.trained[_recipe(case, task, plan).digest]
-    return replace(_prompted(case, task), adapter=parts[-1].adapter)
+    return replace(prompted(case, task), adapter=parts[-1].adapter)
 
 
 def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
     """A training on the beginning of the order that a chain seeds, with a seed of its own."""
-    found = task.items("train").in_order(seed=plan.chain)[: plan.examples]
     project = case.project
+    found = materials.teachable(project, task).in_order(seed=plan.chain)[: plan.examples]
     without = tuple(item.id for item in found if item.id in project.without)
-    made = TrainingRecipe(
-        model=project.model.name,
-        revision=project.model.revision,
-        ingredients=(
-            Ingredient(
-                task=task.name,
-                prompt=_prompted(case, task).prompt,
-                examples=plan.examples,
-                data=digest_of([item.digest for item in found if item.id not in without]),
-                order=plan.chain,
-                without=without,
-            ),
-        ),
-        trainable=project.trainable,
-        levers=replace(project.levers, seed=project.policy.seed),
-        objective=project.objective,
-        engine=project.engine,
+    rated = training.of_ingredients(
+        case,
+        [
+            distilling.applied(
+                case,
+                task,
+                Ingredient(
+                    task=task.name,
+                    prompt=prompted(case, task).prompt,
+                    examples=plan.examples,
+                    data=digest_of([item.digest for item in found if item.id not in without]),
+                    order=plan.chain,
+                    without=without,
+                    paired=project.objective == "preference",
+                ),
+                found,
+            )
+        ],
     )
-    rated = rating.settled(case.evidence, made)
     return replace(rated, levers=replace(rated.levers, seed=project.policy.seed + plan.chain))
-
-
-def _prompted(case: Case, task: Task) -> System:
-    """The prompt that a climb has found, or else the one that tells all."""
-    if case.evidence.nominee("prompt") is not None:
-        return case.unprompted().system(task.name)
-    return case.system(task, operators.everything(task.parts))
 
 
 def _items(task: Task) -> Sequence[Example]:
     return task.items("search")
 
 
-def _pool(task: Task) -> int:
-    return len(task.items("train"))
+def _pool(case: Case, task: Task) -> int:
+    return len(materials.teachable(case.project, task))

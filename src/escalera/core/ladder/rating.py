@@ -19,9 +19,8 @@ from escalera.errors import TrainingError
 def question(recipe: TrainingRecipe) -> str:
     """What a rate is found for: all of a recipe but its data."""
     levers = replace(recipe.levers, learning_rate=None)
-    return digest_of(
-        [recipe.model, recipe.revision, recipe.trainable, levers, recipe.objective, recipe.beta]
-    )
+    asked = [recipe.model, recipe.revision, recipe.trainable, levers, recipe.objective, recipe.beta]
+    return digest_of([*asked, recipe.softened] if recipe.softened is not None else asked)
 
 
 def settled(evidence: Evidence, recipe: TrainingRecipe) -> TrainingRecipe:

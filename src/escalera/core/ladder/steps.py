@@ -31,7 +31,7 @@ from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.selection import Selection
 from escalera.domain.system import Material, System
 
-Purpose = Literal["pilot", "screen", "race", "duel", "checkpoint", "confirm"]
+Purpose = Literal["pilot", "screen", "race", "duel", "teach", "checkpoint", "confirm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +193,21 @@ class Train:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Distil:
+    """Put together what is taught: the answers to `calls`, which a stronger system gave.
+
+    `asked` items were asked in all, and `score` is the mean of the first answers.
+    """
+
+    question: str
+    task: str
+    calls: tuple[Call, ...]
+    least: float
+    asked: int
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
     """Make an adapter from adapters."""
 
@@ -241,6 +256,7 @@ Step = (
     | Duel
     | Halve
     | TryRate
+    | Distil
     | Train
     | Merge
     | Nominate

@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from escalera.core.evaluation import compare
-from escalera.core.ladder import confirm, deciding, pricing, rating, rungs, supervising, words
+from escalera.core.ladder import (
+    confirm,
+    deciding,
+    distilling,
+    materials,
+    pricing,
+    rating,
+    rungs,
+    supervising,
+    words,
+)
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Price, Step
 from escalera.domain.identity import digest_of
 from escalera.domain.levers import Trainable
 from escalera.domain.project import RungName
 from escalera.domain.recipe import Ingredient, TrainingRecipe
-from escalera.domain.system import Route
+from escalera.domain.system import Prompt, Route
 from escalera.domain.task import Task
 
 
@@ -25,35 +35,56 @@ def recipe(
     A portion is how many `train` items are taken; more than there are means all. With *whole* all
     weights learn, with the levers of that rung.
     """
-    levers = case.project.full if whole else case.project.levers
+    prompts = case.unprompted()
+    return of_ingredients(
+        case,
+        [
+            ingredient(case, task, wanted, prompts.system(task.name).prompt)
+            for task, wanted in portions
+        ],
+        whole=whole,
+    )
+
+
+def of_ingredients(
+    case: Case, ingredients: Sequence[Ingredient], *, whole: bool = False
+) -> TrainingRecipe:
+    """A training with the project's levers, and the learning rate that was found for them.
+
+    With *whole* all weights learn, with the levers of that rung.
+    """
+    project = case.project
+    levers = project.full if whole else project.levers
     if levers is None:
         raise AssertionError("the rung of full finetuning has no levers")
-    prompts = case.unprompted()
-    ingredients = []
-    for task, wanted in portions:
-        found = task.items("train")[:wanted]
-        left_out = tuple(item.id for item in found if item.id in case.project.without)
-        taken = [item for item in found if item.id not in left_out]
-        ingredients.append(
-            Ingredient(
-                task=task.name,
-                prompt=prompts.system(task.name).prompt,
-                examples=len(found),
-                data=digest_of([item.digest for item in taken]),
-                without=left_out,
-            )
-        )
-    policy, model = case.project.policy, case.project.model
     made = TrainingRecipe(
-        model=model.name,
-        revision=model.revision,
+        model=project.model.name,
+        revision=project.model.revision,
         ingredients=tuple(ingredients),
-        trainable=Trainable(method="full") if whole else case.project.trainable,
-        levers=replace(levers, seed=policy.seed),
-        objective=case.project.objective,
-        engine=case.project.engine,
+        trainable=Trainable(method="full") if whole else project.trainable,
+        levers=replace(levers, seed=project.policy.seed),
+        objective=project.objective,
+        engine=project.engine,
+        softened=project.softened,
     )
     return rating.settled(case.evidence, made)
+
+
+def ingredient(case: Case, task: Task, wanted: int, prompt: Prompt) -> Ingredient:
+    """The first *wanted* items of a task that can be taught, less those that are left out."""
+    project = case.project
+    found = materials.teachable(project, task)[:wanted]
+    left_out = tuple(item.id for item in found if item.id in project.without)
+    taken = [item for item in found if item.id not in left_out]
+    made = Ingredient(
+        task=task.name,
+        prompt=prompt,
+        examples=len(found),
+        data=digest_of([item.digest for item in taken]),
+        without=left_out,
+        paired=project.objective == "preference",
+    )
+    return distilling.applied(case, task, made, found)
 
 
 def whole(task: Task) -> tuple[Task, int]:
@@ -84,10 +115,14 @@ def train(
         policy = case.project.policy
         tasks = case.project.tasks
         racing += sum(supervising.calls(task, policy, len(new)) for task in tasks)
+        racing += distilling.calls(case, taught(case, recipes))
         calls = racing + _confirming(case)
         first = sum(compare.cutoffs(task, policy)[0] for task in case.project.tasks)
         priced = pricing.price(case, rung, calls=calls, fewest=racing + first, recipes=new)
         return Price(event=priced)
+    told = distilling.step(case, rung, taught(case, recipes))
+    if told is not None:
+        return told
     for entry in recipes:
         trial = rating.step(case.evidence, rung, entry)
         if trial is not None:
@@ -96,6 +131,12 @@ def train(
         if found is not None:
             return found
     return None
+
+
+def taught(case: Case, recipes: Sequence[TrainingRecipe]) -> tuple[Task, ...]:
+    """The tasks that some of *recipes* teach, each once."""
+    names = dict.fromkeys(part.task for entry in recipes for part in entry.ingredients)
+    return tuple(case.project.task(name) for name in names)
 
 
 def judge(case: Case, rung: RungName, route: Route) -> Step:

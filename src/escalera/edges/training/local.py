@@ -105,6 +105,7 @@ class LocalTrainer:
                 pairs,
                 folder=self._folder(recipe.model),
                 memory=self._memory,
+                teacher=self._taught_by(recipe),
             )
             self._trials = (shared.digest, Trials(session))
         with randomness.apart(recipe.levers.seed), remedied(self._memory):
@@ -121,7 +122,11 @@ class LocalTrainer:
             folder=self._folder(recipe.model),
             memory=self._memory,
             checkpoint=Checkpoint(self._checkpoints / recipe.digest),
+            teacher=self._taught_by(recipe),
         )
+
+    def _taught_by(self, recipe: TrainingRecipe) -> Path | None:
+        return None if recipe.softened is None else self._folder(recipe.softened.model)
 
     def _require_parity(self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair]) -> None:
         if recipe.model in self._asked:

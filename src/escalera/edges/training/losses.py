@@ -68,6 +68,11 @@ class AnswerLosses:
 
     def __call__(self, rows: Rows) -> torch.Tensor:
         """Cross-entropy of every answer token, in the order of `rows.wanted`, float32."""
+        wanted = self._on_device(rows.wanted)
+        return functional.cross_entropy(self.logits(rows), wanted, reduction="none")
+
+    def logits(self, rows: Rows) -> torch.Tensor:
+        """What every answer token is predicted by: (answer tokens, vocabulary), float32."""
         at = self._on_device(rows.at[0]), self._on_device(rows.at[1])
         self._at = at
         fed: dict[str, Any] = {"input_ids": self._on_device(rows.tokens), "use_cache": False}
@@ -79,9 +84,8 @@ class AnswerLosses:
         with self._computing():
             logits = self._model(**fed).logits
         self._at = None
-        return functional.cross_entropy(
-            logits[0].float(), self._on_device(rows.wanted), reduction="none"
-        )
+        found: torch.Tensor = logits[0].float()
+        return found
 
     # Private
 

@@ -1,4 +1,5 @@
-"""What a training makes smaller: the loss of the right answers, or of preferring them."""
+"""What a training makes smaller: the loss of the right answers, of preferring them, or of differing
+from another model."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
+from escalera.domain.levers import Softened
 from escalera.edges.training import losses
 from escalera.edges.training.lessons import Lesson
 from escalera.edges.training.losses import AnswerLosses
@@ -119,6 +121,60 @@ class Preference:
         right = unlikely[[at[2 * place] for place in places]]
         wrong = unlikely[[at[2 * place + 1] for place in places]]
         return wrong - right, places, rows.read
+
+
+class Distillation:
+    """What another model would say at every answer token, beside the right answer.
+
+    share * T^2 * KL(teacher || student) + (1 - share) * cross-entropy, both distributions at the
+    temperature T, per answer token of a step (Hinton, Vinyals and Dean 2015, arXiv 1503.02531,
+    section 2: T^2 keeps the gradient of the first part as large as that of the second). The
+    teacher reads the same tokens in the same layout, and learns nothing.
+    """
+
+    def __init__(self, student: AnswerLosses, teacher: AnswerLosses, softened: Softened) -> None:
+        if "padded" in (student.layout, teacher.layout):
+            student.layout = teacher.layout = "padded"
+        self._student = student
+        self._teacher = teacher
+        self._softened = softened
+
+    def parts(self, batch: Sequence[Lesson], *, tokens: int) -> Sequence[tuple[Lesson, ...]]:
+        """Whole rows."""
+        return self._student.parts(batch, tokens=tokens)
+
+    def loss(self, part: Sequence[Lesson], batch: Sequence[Lesson]) -> Part:
+        """The mixed loss, divided by the answer tokens of the whole step."""
+        rows = self._student.rows(part)
+        logits = self._student.logits(rows)
+        with torch.no_grad():
+            taught = self._teacher.logits(rows)
+        wanted = torch.from_numpy(rows.wanted).to(logits.device)
+        each = distilled(logits, taught.to(logits.device), wanted, self._softened)
+        answers = sum(len(lesson.tokens) - lesson.answer for lesson in batch)
+        with torch.no_grad():
+            means = losses.means(each, rows)
+        places = [lesson.place for lesson in rows.lessons]
+        return Part(
+            weighed=each.sum() / answers,
+            samples=list(zip(places, means, strict=True)),
+            tokens=rows.read,
+        )
+
+
+def distilled(
+    student: torch.Tensor, teacher: torch.Tensor, wanted: torch.Tensor, softened: Softened
+) -> torch.Tensor:
+    """The loss of every token from logits of both, (tokens, vocabulary), and the right tokens."""
+    heat, share = softened.temperature, softened.share
+    apart = functional.kl_div(
+        functional.log_softmax(student / heat, dim=-1),
+        functional.log_softmax(teacher / heat, dim=-1),
+        reduction="none",
+        log_target=True,
+    ).sum(-1)
+    hard = functional.cross_entropy(student, wanted, reduction="none")
+    return share * heat**2 * apart + (1 - share) * hard
 
 
 def _as(lesson: Lesson, family: str, side: int) -> Lesson:

@@ -11,13 +11,14 @@ from typing import Any
 import torch
 
 from escalera.core.prompts import chat_form
+from escalera.domain.levers import Softened, Trainable
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.edges.training import loading, randomness, saving, telling, weights
 from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.lessons import Lesson, prompt_tokens
 from escalera.edges.training.loop import Loop
 from escalera.edges.training.losses import AnswerLosses
-from escalera.edges.training.objectives import Objective, Preference, Supervised
+from escalera.edges.training.objectives import Distillation, Objective, Preference, Supervised
 from escalera.errors import TrainingError
 
 _SAMPLE = 64
@@ -47,9 +48,11 @@ class Session:
         folder: Path,
         memory: Memory,
         checkpoint: Checkpoint | None = None,
+        teacher: Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.memory = memory
+        self._teacher = teacher
         self._checkpoint = checkpoint
         with randomness.apart(recipe.levers.seed), remedied(memory):
             self._set_up(recipe, pairs, folder, memory)
@@ -96,12 +99,37 @@ class Session:
     def _objective(
         self, computed: AnswerLosses, pairs: Sequence[TrainingPair], memory: Memory
     ) -> Objective:
+        if self.recipe.softened is not None:
+            return self._distillation(computed, self.recipe.softened, memory)
         if self.recipe.objective == "supervised":
             return Supervised(computed)
         preferred = Preference(computed, self._told.rejected(pairs), beta=self.recipe.beta)
         self.model.eval()
         preferred.refer(self.lessons, tokens=memory.pass_tokens)
         return preferred
+
+    def _distillation(
+        self, computed: AnswerLosses, softened: Softened, memory: Memory
+    ) -> Distillation:
+        if self._teacher is None:
+            raise AssertionError("a distillation was begun without its teacher's folder")
+        frozen = Trainable(method="full")
+        loaded, tokenizer = loading.load(
+            self._teacher, frozen, self.recipe.levers, device=memory.device
+        )
+        sizes = [m.config.get_text_config().vocab_size for m in (self.model, loaded)]
+        if tokenizer.get_vocab() != self.tokenizer.get_vocab() or sizes[0] != sizes[1]:
+            raise TrainingError(
+                f"the model {softened.model!r} has another vocabulary than {self.recipe.model!r}, "
+                "so that their tokens cannot be compared. Learn its whole answers instead: "
+                "objective = 'supervised' with [training.teacher]."
+            )
+        loaded.eval().requires_grad_(requires_grad=False)
+        taught = AnswerLosses(loaded, precision=self.recipe.levers.precision)
+        taught.settle(self.lessons)
+        found = Distillation(computed, taught, softened)
+        self.layout = computed.layout
+        return found
 
     @contextmanager
     def running(self) -> Iterator[Loop]:

@@ -70,7 +70,7 @@ def test_help_lists_every_command_and_the_exit_codes(capsys):
         (["label", "--host", "0.0.0.0"], "--expose"),
         (["label", "--pairs", "a", "b", "--answers", "a"], "exclude each other"),
         (["label", "--json"], "--json needs --summary"),
-        (["label", "--rows", "x.jsonl"], "--rows needs --targets"),
+        (["label", "--rows", "x.jsonl"], "--rows needs --targets or --pairs"),
         (["label", "--project", "nowhere.toml"], "escalera init"),
     ],
 )

@@ -126,3 +126,15 @@ def test_what_cannot_be_read_is_told(tmp_path):
     (tmp_path / "x.json").write_text(json.dumps({"not": "a list"}))
     found = bring(data_sets.source(tmp_path / "x.json"), tmp_path / "y.jsonl", "argilla")
     assert (found.written, len(found.left_out)) == (0, 1)
+
+
+def test_preferences_there_and_back_again(tmp_path):
+    """Rows without a rejected answer are left out and told."""
+    there, back = tmp_path / "there.jsonl", tmp_path / "back.jsonl"
+    source = written(tmp_path, [row(1, rejected="y"), row(2)])
+    found = converted.send(source, there, output="preference")
+    assert (found.written, found.left_out) == (1, ("the row '2' has no rejected answer",))
+    assert read(there) == [{"prompt": "in 1", "chosen": "x", "rejected": "y"}]
+    assert bring(data_sets.source(there), back).written == 1
+    (row_back,) = read(back)
+    assert (row_back["input"], row_back["target"], row_back["rejected"]) == ("in 1", "x", "y")

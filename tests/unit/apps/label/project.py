@@ -58,9 +58,15 @@ EVIL = "<script>document.title = 'owned'</script>"
 
 
 def write(
-    folder: Path, *, items: int = 30, kind: str = "rubric", judge: str = "", labels: str = ""
+    folder: Path,
+    *,
+    items: int = 30,
+    train: int = 0,
+    kind: str = "rubric",
+    judge: str = "",
+    labels: str = "",
 ) -> Path:
-    """Write project and data, record the answers of both models to `confirm`, and return it."""
+    """Write project and data, record what both models say to `confirm` and `train`; the file."""
     file = folder / "escalera.toml"
     file.write_text(TEXT.format(kind=kind, judge=judge, labels=labels))
     for name, target in (("replies", "Dear {n}"), ("routing", "{n}")):
@@ -72,7 +78,7 @@ def write(
                 "target": target.format(n=n),
                 "cluster": f"{name} customer {n // 2}",
             }
-            for split, count in (("search", 4), ("confirm", items))
+            for split, count in (("search", 4), ("confirm", items), ("train", train))
             for n in range(count)
         ]
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
@@ -82,7 +88,7 @@ def write(
 
 
 def record(file: Path) -> None:
-    """Let both models have answered the `confirm` items of the judged task."""
+    """Let both models have answered the `confirm` and `train` items of the judged task."""
     installation = wiring.install(file)
     project, task = installation.project, installation.project.task("replies")
     models = naming.Models(names=("small", "large"), find=installation.base_model)
@@ -91,7 +97,7 @@ def record(file: Path) -> None:
             route = naming.resolve(name, project, Evidence(), models)
             calls = [
                 Call(system=Evidence().answering(route, item), item=item)
-                for item in task.items("confirm")
+                for item in (*task.items("confirm"), *task.items("train"))
             ]
             journal.append(
                 [

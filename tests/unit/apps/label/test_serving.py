@@ -9,11 +9,13 @@ import pytest
 from tests.unit.apps.label import project
 
 from escalera.apps.cli.main import run
-from escalera.apps.label import serving
+from escalera.apps.label import matter, serving
 from escalera.apps.label.matter import Wanted
 from escalera.apps.label.serving import Address
+from escalera.core.evaluation.labelling import Given
 from escalera.edges.lines import AppendedLines
 from escalera.errors import InputError, LinesError
+from escalera.wiring import data_sets
 
 GRADES = Wanted(answers=("small",), sample=5)
 HERE = Address(host="127.0.0.1", port=0)
@@ -123,3 +125,25 @@ def test_the_address_that_is_told_holds_a_new_token(tmp_path, monkeypatch, addre
     tokens = {url.split("/")[3] for url in urls}
     assert len(tokens) == 2
     assert {len(token) for token in tokens} == {32}
+
+
+def test_pairs_become_rows_that_teach(tmp_path, capsys):
+    """What most prefer with what they rejected, of `train` items only."""
+    file = project.write(tmp_path, train=6)
+    pairs = ["label", "-p", str(file), "--pairs", "small", "large", "-t", "replies"]
+    rows = ["--rows", str(tmp_path / "rows.jsonl")]
+    assert run([*pairs, *rows]) == 2
+    assert "pairs are of 'confirm' items" in capsys.readouterr().err
+    taught = [*pairs, "--split", "train"]
+    assert run([*taught, *rows]) == 2
+    assert "no pair was decided" in capsys.readouterr().err
+    wanted = Wanted(task="replies", pairs=("small", "large"), split="train")
+    found = matter.load(file, matter.place_of(file, wanted), wanted, ())
+    unit = found.units[0]
+    given = Given(unit=unit.key, by="Ana", value=0.0, first=0)
+    line = found.form.line(unit, given, at=1.0)
+    found.place.file.write_text(json.dumps(line) + "\n")
+    assert run([*taught, *rows]) == 0
+    assert "1 rows in" in capsys.readouterr().out
+    (row,) = data_sets.entries(data_sets.source(tmp_path / "rows.jsonl"))
+    assert (row[1]["target"], row[1]["rejected"], row[1]["split"]) == (*unit.texts[::-1], "train")

@@ -60,7 +60,7 @@ def _expected(document: dict[str, Any]) -> list[str]:
         told += [numerals.count(one["tokens"]), numerals.count(one["parameters"])]
         told += [numerals.plain(one["curve"][0][1]), numerals.plain(one["curve"][-1][1])]
         told.append(numerals.duration(one["clocks"]["seconds"]))
-        told += [one["diagnosis"]["unknown"] or ""]
+        told += [one["diagnosis"]["unknown"] or "", *one["distilled"]]
         told += [text for found in one["diagnosis"]["findings"] for text in found.values()]
     chosen = [one for prompt in document["prompts"] for one in prompt.get("chosen", [])]
     told += [f"{one['count']} {one['kind']} by {one['method']}" for one in chosen]

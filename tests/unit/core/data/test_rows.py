@@ -138,3 +138,29 @@ def test_a_row_without_a_split_is_no_item_of_a_task():
     """Whoever makes items asks for it before."""
     with pytest.raises(ValueError, match="has no split"):
         rows.example(one({"input": "i", "target": "t"}), name="1", task="t")
+
+
+def test_a_rejected_answer_is_part_of_the_item():
+    """In our own form and in that of preferences; what is the same as the target is refused."""
+    own = one(OWN | {"rejected": "no"})
+    other = one({"prompt": "in", "chosen": "out", "rejected": "no", "id": "1", "split": "train"})
+    assert own == other
+    item = rows.example(own, name="1", task="t")
+    assert item.rejected == "no"
+    bare = rows.example(one(OWN), name="1", task="t")
+    assert item.digest != bare.digest
+    (flaw,) = read(OWN | {"rejected": "out"}).flaws
+    assert "`rejected` is the same as `target`: 'out'" in flaw.problem
+    assert read({"prompt": "p", "chosen": "c", "rejected": "r"}).form == "preference"
+    cells = {"chosen": '[{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]'}
+    cells["rejected"] = cells["chosen"].replace('"a"', '"b"')
+    assert one(cells).rejected == "b"
+
+
+def test_answers_in_json_are_texts():
+    """Slots and labels are compared as they are written, not taken for messages."""
+    pair = {"chosen": '{"a":1}', "prompt": "p", "rejected": '["x"]'}
+    row = one(pair)
+    assert (row.target, row.rejected) == ('{"a":1}', '["x"]')
+    assert one(OWN | {"rejected": '{"a":1}'}).rejected == '{"a":1}'
+    assert one(OWN | {"rejected": '[{"role": "user"}]'}).rejected == '[{"role": "user"}]'

@@ -19,6 +19,7 @@ from escalera.core.evaluation.labelling import (
     key_of,
     levels,
     preference,
+    preferred,
     shown_first,
 )
 from escalera.core.stats import agreement, mean
@@ -261,3 +262,13 @@ def test_levels_are_the_grades_of_a_scale(lowest, highest, count):
     """Both ends belong to it."""
     found = levels(lowest, highest)
     assert (found[0], found[-1], len(found)) == (lowest, highest, count)
+
+
+def test_what_most_prefer_is_the_text_that_is_chosen():
+    """A tie decides nothing, and neither do two who differ."""
+    units = [replace(unit(n), texts=(f"a{n}", f"b{n}")) for n in range(4)]
+    keys = [one.key for one in units]
+    given = [(0, "Ana", 1.0), (0, "Bo", 0.5), (1, "Ana", 0.0), (2, "Ana", 1.0), (2, "Bo", 0.0)]
+    book = Book.of([label(keys[n], by, value, 0) for n, by, value in given])
+    found = [(one.item.id, right, wrong) for one, right, wrong in preferred(units, book)]
+    assert found == [("t/0", "a0", "b0"), ("t/1", "b1", "a1")]

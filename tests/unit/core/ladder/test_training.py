@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from escalera.core.ladder import training
+from escalera.core.ladder import materials, training
 from escalera.core.ladder.case import Case
+from escalera.domain.dataset import Examples
 from escalera.domain.identity import digest_of
 from escalera.testing import playbook
 
@@ -32,3 +33,21 @@ def test_a_recipe_that_leaves_nothing_out_says_nothing_of_it() -> None:
     assert (found.examples, found.without) == (6, ())
     said = {name: getattr(found, name) for name in ("task", "prompt", "examples", "data")}
     assert digest_of(found) == digest_of(said)
+
+
+def test_preferences_are_learned_from_the_items_that_have_pairs() -> None:
+    """A portion counts pairs, and the recipe says that it took no others."""
+    first, _, third, *_ = TASK.items("train")
+    compared = {first.id, third.id}
+    examples = Examples(
+        replace(item, rejected="no") if item.id in compared else item for item in TASK.examples
+    )
+    task = replace(TASK, examples=examples)
+    project = replace(playbook.project(task), objective="preference")
+    found = playbook.simulate(project, lambda _, item: float(playbook.luck(item) < 0.5))
+    case = Case(project=project, evidence=found.evidence)
+    (ingredient,) = training.recipe(case, [training.whole(task)]).ingredients
+    taken = materials.taught(project, ingredient)
+    assert (ingredient.examples, ingredient.paired) == (2, True)
+    assert {item.id for item in taken} == compared
+    assert ingredient.data == digest_of([item.digest for item in taken])

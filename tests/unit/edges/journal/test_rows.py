@@ -7,7 +7,9 @@ from typing import get_args
 
 import pytest
 
+from escalera.domain.distillation import Distilled
 from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
+from escalera.domain.generation import Generated
 from escalera.domain.message import Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
@@ -57,6 +59,31 @@ WRITTEN = Written(
     micro_dollars=3,
     revision="w1",
     seconds=0.5,
+)
+GENERATED = Generated(
+    task="a",
+    model="writer",
+    style="rows",
+    request="0" * 32,
+    shown=("a/1", "a/2"),
+    reply='{"input": "i", "target": "t"}',
+    finish="stop",
+    attempts=1,
+    usage=Usage(prompt_tokens=90, completion_tokens=9),
+    micro_dollars=None,
+    revision="w1",
+    seconds=0.5,
+)
+DISTILLED = Distilled(
+    question="0" * 64,
+    task="a",
+    model="big",
+    system="1" * 64,
+    least=1.0,
+    asked=9,
+    kept=("a/1", "a/2"),
+    score=None,
+    answers="2" * 64,
 )
 TRIED = RateTried(question="0" * 64, rate=1e-3, share=0.03, loss=None, tokens=90, seconds=1.5)
 REWRITTEN = Rewritten(
@@ -115,6 +142,8 @@ def every_event():
         RESCORED,
         RESERVED,
         WRITTEN,
+        GENERATED,
+        DISTILLED,
         REWRITTEN,
         TRIED,
         DUELLED,

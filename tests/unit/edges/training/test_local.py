@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from escalera.domain.levers import Levers, Trainable  # noqa: E402
+from escalera.domain.levers import Levers, Softened, Trainable  # noqa: E402
 from escalera.domain.message import Message  # noqa: E402
 from escalera.domain.recipe import TrainingPair, TrainingRecipe  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
@@ -35,6 +35,9 @@ METHODS = {
     "full": replace(RECIPE, trainable=Trainable(method="full")),
     "partial": replace(RECIPE, trainable=Trainable(method="partial")),
     "preference": replace(RECIPE, objective="preference"),
+    "distillation": replace(
+        RECIPE, objective="distillation", softened=Softened(model="tiny", revision="r1")
+    ),
 }
 FILES = {"prompt_tokens.json", "adapter_config.json", "adapter_model.safetensors"}
 TUNED = {"prompt_tokens.json", "tuned_config.json", "tuned_weights.safetensors"}
@@ -277,3 +280,32 @@ def test_a_memory_that_does_not_suffice_says_what_to_change(
     seen: list[int] = []
     trainer.train(RECIPE, PAIRS, into=tmp_path / "made", progress=lambda _, n, __: seen.append(n))
     assert seen[0] == 3  # the step behind the last checkpoint
+
+
+def test_a_student_comes_nearer_to_its_teacher(folder: Path, tmp_path: Path) -> None:
+    """The divergence falls, though no answer is taught; another vocabulary is refused."""
+    teacher = tiny_model(tmp_path / "teacher", seed=1)
+    folders = {"tiny": folder, "teacher": teacher}
+    softened = Softened(model="teacher", revision="r2", share=1.0)
+    recipe = replace(
+        RECIPE,
+        objective="distillation",
+        softened=softened,
+        trainable=Trainable(method="full"),
+        levers=replace(LEVERS, epochs=10, learning_rate=1e-2),
+    )
+
+    def train(name: str):
+        into = tmp_path / name
+        into.mkdir()
+        trainer = local.LocalTrainer(
+            folders=folders, checkpoints=tmp_path / "checkpoints", clock=SystemClock()
+        )
+        return trainer.train(recipe, PAIRS, into=into, progress=lambda *_: None)
+
+    losses = [signal.loss for signal in train("student").signals]
+    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
+    tokenizer = teacher / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace("<|user|>", "<|person|>"))
+    with pytest.raises(TrainingError, match="has another vocabulary"):
+        train("other")

@@ -9,12 +9,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from escalera.domain.levers import Levers, Trainable  # noqa: E402
+from escalera.domain.levers import Levers, Softened, Trainable  # noqa: E402
 from escalera.domain.message import Message  # noqa: E402
 from escalera.domain.recipe import TrainingPair  # noqa: E402
 from escalera.edges.training import loading  # noqa: E402
 from escalera.edges.training.losses import AnswerLosses  # noqa: E402
-from escalera.edges.training.objectives import Preference, Supervised  # noqa: E402
+from escalera.edges.training.objectives import (  # noqa: E402
+    Distillation,
+    Preference,
+    Supervised,
+    distilled,
+)
 from escalera.testing.tiny import tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
@@ -106,3 +111,48 @@ def test_preferences_are_learned(world: World) -> None:
         optimizer.zero_grad()
         first, last = (loss.item() if step == 0 else first), loss.item()
     assert last < 0.2 * first
+
+
+def test_distillation_is_the_published_loss_token_by_token():
+    """Against sums over the vocabulary in plain Python (Hinton et al. 2015, section 2)."""
+    generator = torch.Generator().manual_seed(3)
+    student, teacher = (torch.randn(4, 7, generator=generator).double() for _ in range(2))
+    wanted = torch.tensor([0, 6, 3, 3])
+
+    def chances(logits, heat):
+        powers = [math.exp(value / heat) for value in logits.tolist()]
+        return [power / sum(powers) for power in powers]
+
+    for heat, share in ((1.0, 1.0), (2.0, 0.5), (5.0, 0.2)):
+        softened = Softened(model="t", revision="r", temperature=heat, share=share)
+        found = distilled(student, teacher, wanted, softened)
+        for row in range(4):
+            soft, taught = chances(student[row], heat), chances(teacher[row], heat)
+            apart = sum(p * math.log(p / q) for p, q in zip(taught, soft, strict=True))
+            hard = -math.log(chances(student[row], 1.0)[wanted[row]])
+            expected = share * heat**2 * apart + (1 - share) * hard
+            assert found[row].item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("tokens", [1, 10_000])
+def test_who_says_the_same_as_the_teacher_learns_nothing_from_it(world, tmp_path, tokens):
+    """The divergence is 0 and its gradient, too; another teacher's is not."""
+    softened = Softened(model="t", revision="r", share=1.0)
+    same = World(tiny_model(tmp_path / "same"))
+    other = World(tiny_model(tmp_path / "other", seed=1))
+
+    def loss(teacher):
+        objective = Distillation(world.losses, teacher.losses, softened)
+        parts = objective.parts(world.right, tokens=tokens)
+        return sum(objective.loss(part, world.right).weighed for part in parts)
+
+    assert loss(same).item() == pytest.approx(0, abs=1e-5)
+    assert loss(other).item() > 0.01
+
+
+def test_both_read_in_the_layout_that_is_exact_for_both(world, tmp_path):
+    """A teacher that cannot be packed is read padded, and so is who learns."""
+    teacher = World(tiny_model(tmp_path / "teacher"))
+    teacher.losses.layout = "padded"
+    Distillation(world.losses, teacher.losses, Softened(model="t", revision="r"))
+    assert world.losses.layout == "padded"
