@@ -93,7 +93,8 @@ class Project:
     that compare embeddings, and `readers` the models that make those. `without` are ids of
     `train` items that are not taught. `full` are the levers of the rung on which all weights learn,
     None where it is not allowed. `service` says what a system will be used for, None where systems
-    are weighed by counting what they take.
+    are weighed by counting what they take. `bases` are other models that may be asked besides
+    `model`, as pilots do.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Project:
     likenesses: tuple[Likeness, ...] = field(default=(), metadata=LATER)
     readers: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
     without: tuple[str, ...] = field(default=(), metadata=LATER)
+    bases: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""

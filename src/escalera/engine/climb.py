@@ -192,10 +192,13 @@ class _Performer:
             await provider.close()
 
     async def _evaluate(self, calls: Sequence[steps.Call], purpose: str) -> None:
+        models = {call.system.model for call in calls}
+        if len(models) != 1:
+            raise AssertionError(f"one evaluation asks one model, not {sorted(models)!r}")
         evaluator = evaluation.Evaluator(
             project=self._project,
             evidence=self.evidence,
-            provider=self._asked(),
+            provider=self._other(*models),
             scoring=self._ports.scoring,
             purse=self._purse,
             bought=self._ports.journal.bought,
@@ -251,7 +254,7 @@ class _Performer:
         return self._provider
 
     def _other(self, model: str) -> Provider:
-        """The provider of a model that grades or writes; the climb's own is made only once."""
+        """The provider of a model by its name; the climb's own is made only once."""
         if model == self._project.model.name:
             return self._asked()
         if model not in self._others:
