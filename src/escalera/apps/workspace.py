@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from escalera.apps.diagnosed import Diagnosis
     from escalera.apps.measured import Evaluation
     from escalera.apps.needed import DataNeed, NeedWish
+    from escalera.apps.piloted import Piloted, PilotWish
     from escalera.apps.placebo import Trials
     from escalera.apps.prompts import PromptVersion
     from escalera.apps.trying import Trial
@@ -82,6 +83,18 @@ class Workspace:
         with closing(self._installation.journal()) as journal:
             ports = self._installation.ports(journal)
             return needed.need(self.project, found, wish, ports=ports, observer=observer)
+
+    def pilots(
+        self, task: str, wish: PilotWish | None = None, *, observer: Observer | None = None
+    ) -> Piloted:
+        """Finetune several bases on small parts of a task's examples, and say which to take."""
+        from escalera.apps import piloted
+
+        (found,), wish = self.tasks(task), wish or piloted.PilotWish()
+        bases = self._installation.bases(*wish.bases)
+        with closing(self._installation.journal()) as journal:
+            ports = self._installation.ports(journal)
+            return piloted.run(self.project, found, bases, wish, ports=ports, observer=observer)
 
     @property
     def decision(self) -> Decision:

@@ -193,12 +193,12 @@ class _Performer:
 
     async def _evaluate(self, calls: Sequence[steps.Call], purpose: str) -> None:
         models = {call.system.model for call in calls}
-        if len(models) != 1:
+        if len(models) > 1:
             raise AssertionError(f"one evaluation asks one model, not {sorted(models)!r}")
         evaluator = evaluation.Evaluator(
             project=self._project,
             evidence=self.evidence,
-            provider=self._other(*models),
+            provider=self._other(*models) if models else self._asked(),
             scoring=self._ports.scoring,
             purse=self._purse,
             bought=self._ports.journal.bought,

@@ -53,12 +53,12 @@ class Terms:
     """What the question is: examples at hand, and the worth of a score of 1 in money.
 
     `worth` None leaves money out: scores alone are compared, and `LEAST` stops the pilots. `share`
-    bounds what pilots read, but for the first three of every base.
+    bounds what pilots read, but for the first three of every base; None is no bound.
     """
 
     pool: int
     worth: float | None = None
-    share: float = SHARE
+    share: float | None = SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +164,8 @@ def following(bases: Sequence[Base], standing: Standing, terms: Terms) -> NextPi
     found = {option.name: option for option in options(bases, standing, terms)}
     candidates = [(base, plan) for base in bases for plan in _open(base, bases, found, terms)]
     read = sum(one.examples for base in bases for one in base.pilots)
-    left = terms.share * len(bases) * terms.pool - read
+    share = math.inf if terms.share is None else terms.share
+    left = share * len(bases) * terms.pool - read
     rated = [(base, plan, _gain(base, plan, found, terms)) for base, plan in candidates]
     useful = [one for one in rated if one[2] > _price(one[0], one[1], terms)]
     if not useful:
