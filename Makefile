@@ -17,7 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
 .PHONY: bench-prompts bench-data bench-data-need bench-diagnosis bench-training
-.PHONY: decisions base-model
+.PHONY: bench-pilots bench-rates bench-sweeps decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
 
@@ -84,6 +84,14 @@ bench-training: $(BIN)/.dev  ## the training engine beside TRL, and a hundred ki
 	for engine in own trl bare; do \
 		OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.speed $$engine --steps 8; done
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.kills --kills 100 --into build/bench/kills
+
+bench-rates: $(BIN)/.dev  ## the search for a learning rate beside its whole grid, in DATA (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.rates --data $(DATA) \
+		--into build/bench/training/rates --output bench/results/rates.md
+
+bench-pilots: $(BIN)/.dev  ## which base: choices from pilots, in DATA (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.pilots --data $(DATA) \
+		--output bench/results/pilots.md
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'

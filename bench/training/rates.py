@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.edges.training.trials import Trials
 
 TAUGHT, TESTED, SEEDS = 600, 500, (0, 1)
+HALF, NEAR = 0.5, 0.95
 WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "lora": ({}, {}),
     "full": ({"method": "full"}, {}),
@@ -45,11 +47,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.training.rates")
     parser.add_argument("--data", type=Path, required=True, help="folder of the text sets")
     parser.add_argument("--into", type=Path, required=True, help="folder for what was trained")
+    parser.add_argument("--bases", type=Path, default=Path("build/bench/bases"))
     parser.add_argument("--output", type=Path, help="file to write the table to")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     (base,) = (base for base in pretrained.BASES if base.name == "small")
-    folder = pretrained.folder(base, data=asked.data, into=asked.into.parent / "bases")
+    folder = pretrained.folder(base, data=asked.data, into=asked.bases)
     rows = []
     for way, task in itertools.product(WAYS, TASKS):
         rows.append(cell(task, way, data=asked.data, folder=folder, into=asked.into))
@@ -66,7 +69,11 @@ def cell(task: str, way: str, *, data: Path, folder: Path, into: Path) -> dict[s
     taught, tested = found[: min(TAUGHT, len(found) - TESTED)], found[-TESTED:]
     recipe = recipe_of(way)
     grid = rates.grid(recipe.trainable, recipe.levers)
-    shares = [_shares(at(recipe, rate), taught, tested, folder, into) for rate in grid]
+
+    def shares_at(rate: float, seeds: Sequence[int]) -> list[float]:
+        return _shares(at(recipe, rate), taught, tested, folder, into, seeds)
+
+    shares = _grid(grid, shares_at)
     session = finetuned.session(at(recipe, 1.0), taught, folder)
     whole = sum(session.losses.rows(batch).read for batch in session.loop.plan)
     trials, tried, spent = Trials(session), [], 0
@@ -82,11 +89,7 @@ def cell(task: str, way: str, *, data: Path, folder: Path, into: Path) -> dict[s
         "grid": list(grid),
         "shares": shares,
         "found": chosen,
-        "at_found": None
-        if chosen is None
-        else shares[grid.index(chosen)]
-        if chosen in grid
-        else _shares(at(recipe, chosen), taught, tested, folder, into),
+        "at_found": None if chosen is None else shares_at(chosen, SEEDS),
         "cost": spent / (len(grid) * whole),
         "trials": len(tried),
     }
@@ -112,16 +115,38 @@ def at(recipe: TrainingRecipe, rate: float) -> TrainingRecipe:
 # Private.
 
 
+def _grid(
+    grid: Sequence[float], shares_at: Callable[[float, Sequence[int]], list[float]]
+) -> list[list[float]]:
+    """The share of right answers of every rate, none of those that were not trained.
+
+    From the highest rate down, until one has less than half of the best: those below it have
+    learned even less. Those that are near the best are trained with every seed.
+    """
+    found: list[list[float]] = [[] for _ in grid]
+    best = 0.0
+    for place in range(len(grid) - 1, -1, -1):
+        found[place] = shares_at(grid[place], SEEDS[:1])
+        best = max(best, found[place][0])
+        if found[place][0] < HALF * best and best > HALF:
+            break
+    for place, shares in enumerate(found):
+        if shares and shares[0] >= NEAR * best:
+            found[place] = shares_at(grid[place], SEEDS)
+    return found
+
+
 def _shares(
     recipe: TrainingRecipe,
     taught: list[TrainingPair],
     tested: list[TrainingPair],
     folder: Path,
     into: Path,
+    seeds: Sequence[int],
 ) -> list[float]:
     """The share of right answers for each seed; trained once."""
     found = []
-    for seed in SEEDS:
+    for seed in seeds:
         seeded = replace(recipe, levers=replace(recipe.levers, seed=seed))
         name = digest_of([seeded.digest, [(pair.item, pair.task) for pair in (*taught, *tested)]])
         file = into / f"{name[:24]}.json"

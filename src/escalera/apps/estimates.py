@@ -182,5 +182,5 @@ def _training_seconds(project: Project, probe: Probe) -> float:
         characters += sum(around + len(i.input) + len(i.target) for i in task.items("train"))
     tokens = characters * probe.tokens_per_character * project.levers.epochs
     if project.levers.learning_rate is None:
-        tokens *= 1 + rates.COST
+        tokens *= 1 + rates.cost(math.ceil(tokens / project.levers.batch_tokens))
     return tokens * pricing.BACKWARD * probe.seconds_per_token

@@ -49,7 +49,14 @@ class Piloted:
     @property
     def table(self) -> tuple[tuple[str, ...], ...]:
         """A head and a row for each answer, the best first."""
-        head = ("answer", "largest pilot", "score with all (80 %)", "to finetune", "to serve", "best")
+        head = (
+            "answer",
+            "largest pilot",
+            "score with all (80 %)",
+            "to finetune",
+            "to serve",
+            "best",
+        )
         bases = {base.name: base for base in self.found.bases}
         return (head, *(self._row(option, bases.get(option.name)) for option in self.found.options))
 

@@ -37,11 +37,14 @@ HALVINGS = 7
 SHARE = 0.1
 """What all pilots may read, as a share of what finetuning every base on all examples would."""
 
-LEAST = 0.002
+LEAST = 0.0002
 """Expected gain in score below which a pilot is not run where money is no part of the question."""
 
 STAY = "stay"
 """The name of the answer that nothing is changed."""
+
+FREE = Prices(fixed=0.0, per_example=0.0)
+"""What pilots cost where money is left out."""
 
 Reason = Literal["nothing is worth its price", "budget"]
 _FIRST_CHAIN = 1
@@ -81,7 +84,7 @@ class Base:
     name: str
     pilots: tuple[Training, ...]
     price: float = 0.0
-    prices: Prices = Prices(fixed=0.0, per_example=0.0)
+    prices: Prices = FREE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +176,7 @@ def following(bases: Sequence[Base], standing: Standing, terms: Terms) -> NextPi
     paid = [one for one in useful if one[1].examples <= left]
     if not paid:
         return _stop("budget")
-    base, plan, gain = max(paid, key=lambda one: _over(*one, terms))
+    base, plan, gain = max(paid, key=lambda one: _over(one[0], one[1], one[2], terms))
     price = 0.0 if terms.worth is None else base.prices.of(plan.examples)
     return NextPilot(base=base.name, plan=plan, reason=None, worth=gain, price=price)
 
@@ -229,9 +232,7 @@ def _fitted(pilots: tuple[Training, ...], pool: int) -> Posterior:
 
 
 @functools.lru_cache(maxsize=512)
-def _outlook(
-    pilots: tuple[Training, ...], pool: int
-) -> tuple[float, float, tuple[float, float]]:
+def _outlook(pilots: tuple[Training, ...], pool: int) -> tuple[float, float, tuple[float, float]]:
     """Mean and deviation of the score with all examples, and its 80 % interval for all items."""
     drawn = futures.draw(_fitted(pilots, pool), [pool], item_error=futures.item_error(pilots))
     here, everywhere = drawn.expected[:, 0], drawn.population()[:, 0]
@@ -262,7 +263,7 @@ def _open(
 
 
 def _survivors(bases: int, stage: int) -> int:
-    return max(2, math.ceil(bases / 2**stage))
+    return max(2, -(-bases // (1 << stage)))
 
 
 def _gain(base: Base, plan: Planned, found: Mapping[str, Option], terms: Terms) -> float:

@@ -104,7 +104,7 @@ def next_step(project: Project, evidence: Evidence, asking: Asking) -> Step | No
 
 
 def found(project: Project, evidence: Evidence, asking: Asking) -> Found | None:
-    """What is known by now; None while a base has no pilots of three sizes, or nothing is scored."""
+    """What is known by now; None while a base has not three pilots, or nothing is scored."""
     return _Board(project, evidence, asking).found()
 
 
@@ -215,7 +215,7 @@ class _Board:
         price = self._serving(self._now())
         return Standing(
             score=estimate.value,
-            error=0.0 if len(scores) < 2 else estimate.standard_error,  # noqa: PLR2004
+            error=0.0 if len(scores) < 2 else estimate.standard_error,
             price=price or 0.0,
         )
 

@@ -39,20 +39,29 @@ def test_the_best_of_the_grid_is_found(place: int) -> None:
     best = GRID[place]
     tried = searched(lambda rate, share: abs(math.log10(rate / best)) - share)
     assert rates.chosen(tried) == best
-    assert len(tried) == 9 + 4 + 2
+    assert len(tried) <= 5 + 2 + 2
 
 
 def test_a_search_costs_less_than_one_training() -> None:
     """The shares of all trials: a tenth of what a grid of nine takes."""
-    tried = searched(lambda rate, share: rate * share)
-    assert sum(one.trial.share for one in tried) <= 0.9
+    tried = searched(lambda rate, share: abs(math.log10(rate) + 3) * share)
+    total = sum(one.trial.share for one in tried)
+    assert total <= 0.9
+    assert rates.cost(10_000) == pytest.approx(total, abs=1e-3)
+
+
+def test_short_trainings_pay_for_the_least_steps_of_a_trial() -> None:
+    """Nine trials of four steps are more than a training of twelve."""
+    assert rates.steps(rates.FIRST, 12) == rates.steps(rates.LAST, 12) == rates.LEAST_STEPS
+    assert rates.cost(12) == pytest.approx(9 * 4 / 12)
+    assert rates.steps(rates.LAST, 1000) == 180
 
 
 def test_longer_trials_overrule_shorter_ones() -> None:
     """What is best after a few steps and worse later is left behind."""
     tried = searched(
         lambda rate, share: (
-            -1.0 if rate == GRID[7] and share < 0.1 else abs(math.log10(rate / GRID[5]))
+            -1.0 if rate == GRID[6] and share < 0.1 else abs(math.log10(rate / GRID[5]))
         )
     )
     assert rates.chosen(tried) == GRID[5]
@@ -70,4 +79,4 @@ def test_rates_that_diverge_are_out(many: int) -> None:
 def test_of_equal_rates_the_lower_is_taken() -> None:
     """It is the safer one."""
     assert rates.chosen(searched(lambda rate, share: 1.0)) == GRID[0]
-    assert rates.following(GRID, []) == RateTrial(rate=GRID[0], share=0.03)
+    assert rates.following(GRID, []) == RateTrial(rate=GRID[0], share=rates.FIRST)
