@@ -34,6 +34,7 @@ from escalera.ports import (
     Provider,
     Retrieval,
     Scoring,
+    Suggester,
     Trainer,
 )
 
@@ -44,7 +45,7 @@ class Ports:
 
     `other` makes the provider of a model that grades answers or writes prompts, by its name.
     `invalid` checks answers of tasks with a schema; `optimiser` makes the tool of this name that
-    searches for prompts.
+    searches for prompts, and `suggester` the one that suggests levers.
     """
 
     journal: Journal
@@ -58,6 +59,7 @@ class Ports:
     other: Callable[[str], Provider] | None = None
     invalid: Invalid | None = None
     optimiser: Callable[[str], Optimiser] | None = None
+    suggester: Callable[[], Suggester] | None = None
 
 
 Plan = Callable[[Evidence], steps.Step | None]
@@ -172,7 +174,13 @@ class _Performer:
                     self._purse.settle()
                 case steps.Optimise():
                     self._append([loop.run(self._optimised(step))])
-                case steps.FitRouter() | steps.Train() | steps.TryRate() | steps.Merge():
+                case (
+                    steps.FitRouter()
+                    | steps.Train()
+                    | steps.TryRate()
+                    | steps.Suggest()
+                    | steps.Merge()
+                ):
                     self._append([self._make(step)])
                 case _:
                     self._append([step.event])
@@ -266,9 +274,15 @@ class _Performer:
         journal = self._ports.journal.events()
         return await scoring.anew(self._project, self.evidence, journal, self._ports.scoring)
 
-    def _make(self, step: steps.FitRouter | steps.Train | steps.TryRate | steps.Merge) -> Event:
+    def _make(
+        self,
+        step: steps.FitRouter | steps.Train | steps.TryRate | steps.Suggest | steps.Merge,
+    ) -> Event:
         ports = self._ports
         match step:
+            case steps.Suggest():
+                assert ports.suggester is not None  # noqa: S101  a sweep brings one
+                return making.suggest(step, ports.suggester())
             case steps.FitRouter():
                 return making.fit_router(step, project=self._project, artifacts=ports.artifacts)
             case steps.Train():

@@ -86,6 +86,7 @@ class Installation:
             invalid=_invalid,
             retrieval=self.retrieval(),
             optimiser=optimisers.of,
+            suggester=optimisers.suggester,
         )
 
     def retrieval(self) -> Retrieval:
