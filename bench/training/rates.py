@@ -81,7 +81,7 @@ def cell(task: str, way: str, *, data: Path, folder: Path, into: Path) -> dict[s
         run = trials.run(trial.rate, trial.share)
         spent += run.tokens
         tried.append(TriedRate(trial=trial, loss=run.loss))
-    chosen = rates.chosen(tried)
+    chosen = rates.chosen(grid, tried)
     return {
         "task": task,
         "way": way,

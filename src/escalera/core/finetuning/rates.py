@@ -1,8 +1,11 @@
 """Finding the learning rate: short trainings of a coarse grid, then of what lies beside the best.
 
 Every second rate of a grid over four decades trains for a small share of the steps, then those
-beside the best of them, and the two with the lowest loss on examples that were held out train anew
-for longer. A trial is the whole training made shorter, warm-up and decay with it: one that warms up
+beside the best of them, and the best with its neighbours trains anew for longer: the lowest loss on
+examples that were held out wins. Longer trainings want lower rates: where the lowest point of a
+parabola through the three moved down from the short trials to the longer ones, it is carried on to
+the whole training, in the logarithms of rate and share, and the rate one lower is taken where that
+is nearer. A trial is the whole training made shorter, warm-up and decay with it: one that warms up
 for as many steps as the training never reaches its rate, and favours rates that are too high. A
 rate that diverges is out. A ramp of rates within one training (Smith 2017, arXiv 1506.01186) is
 cheaper still, but shows where a training diverges, not where it learns best.
@@ -16,10 +19,10 @@ from dataclasses import dataclass
 
 from escalera.domain.levers import Levers, Trainable
 
-FIRST, LAST = 0.07, 0.18
+FIRST, LAST = 0.06, 0.15
 """The share of the steps of a trial, and of one of the last."""
 
-FINALISTS = 2
+FINALISTS = 3
 
 LEAST_STEPS = 4
 """A trial does no fewer steps, however short the training is."""
@@ -72,22 +75,50 @@ def following(rates: Sequence[float], tried: Sequence[TriedRate]) -> RateTrial |
     for rate in _beside(rates, _best(coarse, FIRST)[:1]):
         if not _was_tried(rate, FIRST, tried):
             return RateTrial(rate=rate, share=FIRST)
-    for rate in _best(tried, FIRST)[:FINALISTS]:
+    for rate in _around(rates, _best(tried, FIRST)[:1]):
         if not _was_tried(rate, LAST, tried):
             return RateTrial(rate=rate, share=LAST)
     return None
 
 
-def chosen(tried: Sequence[TriedRate]) -> float | None:
-    """The rate with the lowest loss of the longest trials; None when every rate diverged."""
-    for share in (LAST, FIRST):
-        best = _best(tried, share)
-        if best:
-            return best[0]
-    return None
+def chosen(rates: Sequence[float], tried: Sequence[TriedRate]) -> float | None:
+    """The rate for the whole training; None when every rate diverged."""
+    best = _best(tried, LAST)[:1]
+    if not best:
+        return None
+    window = _around(rates, _best(tried, FIRST)[:1])
+    if best[0] not in window[1:-1]:
+        return best[0]
+    first, last = (_lowest([_loss(rate, share, tried) for rate in window]) for share in _SHARES)
+    moving = (last - first) / math.log(LAST / FIRST) * math.log(1.0 / LAST)
+    return window[0] if round(moving) < 0 else best[0]
 
 
 # Below: private.
+
+
+_SHARES = (FIRST, LAST)
+
+
+def _around(rates: Sequence[float], best: Sequence[float]) -> list[float]:
+    """The best rate between two neighbours; three at the end of the grid where it lies there."""
+    middles = [min(max(rates.index(rate), 1), len(rates) - 2) for rate in best]
+    return [rates[middle + step] for middle in middles for step in (-1, 0, 1)]
+
+
+def _lowest(losses: Sequence[float]) -> float:
+    """Where a parabola through three losses is lowest: 0 in the middle, 1 at the last, at most."""
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    low, middle, high = (loss if math.isfinite(loss) else 2.0 * max(finite) for loss in losses)
+    bend = low - 2.0 * middle + high
+    if bend <= 0.0:
+        return -1.0 if low < high else 1.0
+    return max(-1.0, min(1.0, (low - high) / (2.0 * bend)))
+
+
+def _loss(rate: float, share: float, tried: Sequence[TriedRate]) -> float:
+    wanted = RateTrial(rate=rate, share=share)
+    return next(one.loss for one in tried if one.trial == wanted)
 
 
 def _was_tried(rate: float, share: float, tried: Sequence[TriedRate]) -> bool:
