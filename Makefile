@@ -93,6 +93,10 @@ bench-pilots: $(BIN)/.dev  ## which base: choices from pilots, in DATA (half an 
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.pilots --data $(DATA) \
 		--output bench/results/pilots.md
 
+bench-sweeps: $(BIN)/.dev  ## rules that stop the trials of a sweep, in DATA (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.sweeps --data $(DATA) \
+		--output bench/results/sweeps.md
+
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'
 	$(BIN)/python bench/runner/run.py --into build/bench/runner $(PEERS)

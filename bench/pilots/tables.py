@@ -54,7 +54,7 @@ def page(simulated: Sequence[Outcome], real: Sequence[Outcome], spread: float) -
         "## Real bases",
         "",
         "Five Llamas of 0.2 and 0.9 million parameters, pretrained differently (`bench/bases`);",
-        "all weights learn; up to 1,024 examples, 300 items asked, pilots on four orders of the",
+        "all weights learn; up to 1,024 examples, 300 items asked, pilots on three orders of the",
         "examples. Two seeds of a full training differ by a standard deviation of",
         f"{100 * spread:.1f} points.",
         "",

@@ -26,7 +26,7 @@ Rule = Callable[[LeverTrial, Sequence[LeverTrial]], bool]
 """Whether a trial goes on from its last pause, given those before it."""
 
 
-def in_full(trial: LeverTrial, before: Sequence[LeverTrial]) -> bool:
+def in_full(*_: object) -> bool:
     """Every trial to its end."""
     return True
 
@@ -102,13 +102,14 @@ def page(found: dict[str, list[list[list[float]]]]) -> str:
         "",
         "    make bench-sweeps",
         "",
-        "LoRA trainings of a small Llama (`bench/bases`) with drawn levers (rate over three decades,",
-        f"rank, batch, schedule, decay), scored at {', '.join(f'{p:.3g}' for p in PAUSES)} of their",
-        f"steps; {SWEEPS} sweeps of {TRIALS} of them in random orders for each rule. The first half",
-        "of 400 items chooses, the others judge the winner. `quality` is the winner's score less that",
-        "of the winner among the same trials in full, in points, with the 2.5 and 97.5 % quantiles",
-        "over sweeps; `as good` counts sweeps that are no more than a point below. Trials are drawn",
-        "at random: what an estimator suggests cannot be replayed.",
+        "LoRA trainings of a small Llama (`bench/bases`) with drawn levers (rate over three",
+        "decades, rank, batch, schedule, decay), scored at a set of pauses (in shares of their",
+        f"steps: {', '.join(f'{p:.3g}' for p in PAUSES)}); {SWEEPS} sweeps of {TRIALS} of them in",
+        "random orders for each rule. The first half of 400 items chooses, the others judge the",
+        "winner. `quality` is the winner's score less that of the winner among the same trials in",
+        "full, in points, with the 2.5 and 97.5 % quantiles over sweeps; `as good` counts sweeps",
+        "that are no more than a point below. Trials are drawn at random: what an estimator",
+        "suggests cannot be replayed.",
         "",
         "| task | trials drawn | rule | paid | quality, points | as good |",
         "|---|---|---|---|---|---|",

@@ -16,8 +16,8 @@ from escalera.domain.recipe import TrainingRecipe
 from escalera.edges.training import loading
 from escalera.errors import TrainingError
 
-TAUGHT, TESTED, DRAWN = 500, 400, 48
-TASKS = ("mtod_intent", "clinc_banking", "snips_rating")
+TAUGHT, TESTED, DRAWN = 500, 400, 26
+TASKS = ("mtod_intent",)
 
 
 def drawn(number: int) -> dict[str, object]:

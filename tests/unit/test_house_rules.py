@@ -38,6 +38,7 @@ WITHOUT_OWN_TEST = {
     "apps/cli/prompts.py": "in apps/test_prompts",
     "apps/cli/report.py": "exit codes and output in apps/cli/test_main",
     "apps/cli/serve.py": "argument checks in apps/cli/test_main, the server in end_to_end",
+    "apps/cli/sweep.py": "end_to_end/test_sweep",
     "apps/cli/trying.py": "end_to_end/test_try",
     "apps/data/laid.py": "in apps/data/test_described and test_cleaned",
     "apps/data/rephrased.py": "in end_to_end/test_context",

@@ -177,7 +177,7 @@ def _above(value: float | str | None, key: str, rule: str) -> list[Check]:
 
 
 _ENDS = {
-    "learning_rate": (1e-9, 1e3),
+    "learning_rate": (1e-30, 1e30),
     "warm_up": (0.0, 0.9),
     "weight_decay": (0.0, 10.0),
     "clip": (1e-9, 1e9),
