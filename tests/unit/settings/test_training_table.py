@@ -43,7 +43,7 @@ def test_items_that_are_left_out_must_be_train_items() -> None:
 
 
 def test_a_sweep_has_ends_and_choices() -> None:
-    """Ranges for what varies continuously, lists for the rest; each in order, each within bounds."""
+    """Ranges for what varies continuously, lists for the rest; each within its bounds."""
     table = msgspec.convert(
         {"sweep": {"learning_rate": [1e-4, 1e-2], "rank": [4, 16], "schedule": ["cosine"]}},
         TrainingTable,
