@@ -68,6 +68,8 @@ def page(cells: Sequence[dict[str, Any]]) -> str:
     noise = spread(cells)
     near = sum(loss(cell) <= WITHIN for cell in cells)
     lucky = sum(excused(cell, noise) for cell in cells)
+    new = [cell for cell in cells if cell["fresh"]]
+    fresh = f"{sum(loss(cell) <= WITHIN for cell in new)} of {len(new)}"
     cheap = sum(cell["cost"] <= COST for cell in cells)
     mean = sum(loss(cell) for cell in cells) / len(cells)
     cost = sum(cell["cost"] for cell in cells) / len(cells)
@@ -89,6 +91,7 @@ def page(cells: Sequence[dict[str, Any]]) -> str:
         "",
         f"- Within 2 % of the best of the grid: **{near} of {len(cells)}** cells; "
         f"on the mean {100 * mean:.1f} % are missed.",
+        f"- Of these, cells of ways that were added when the search was settled: **{fresh}**.",
         f"- Cost: {100 * cost:.1f} % of the grid on the mean, at most 10 % in "
         f"**{cheap} of {len(cells)}** cells.",
         f"- Two seeds at the best rate differ by a standard deviation of {100 * noise:.1f} points. "

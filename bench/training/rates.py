@@ -32,12 +32,17 @@ from escalera.edges.training.trials import Trials
 
 TAUGHT, TESTED, SEEDS = 600, 500, (0, 1)
 HALF, NEAR = 0.5, 0.95
+FRESH = ("dora", "full, adafactor")
+"""Ways that were added when the search was settled: nothing in it was chosen by them."""
+
 WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "lora": ({}, {}),
     "full": ({"method": "full"}, {}),
     "partial": ({"method": "partial"}, {}),
     "lora, muon, cosine": ({}, {"optimizer": "muon", "schedule": "cosine"}),
     "full, sgd": ({"method": "full"}, {"optimizer": "sgd"}),
+    "dora": ({"method": "dora"}, {}),
+    "full, adafactor": ({"method": "full"}, {"optimizer": "adafactor"}),
 }
 TASKS = ("mtod_intent", "clinc_banking", "snips_intent", "snips_rating")
 
@@ -85,6 +90,7 @@ def cell(task: str, way: str, *, data: Path, folder: Path, into: Path) -> dict[s
     return {
         "task": task,
         "way": way,
+        "fresh": way in FRESH,
         "steps": len(session.loop.plan),
         "grid": list(grid),
         "shares": shares,

@@ -1,8 +1,8 @@
 """Finding the learning rate: short trainings of a coarse grid, then of what lies beside the best.
 
 Every second rate of a grid over four decades trains for a small share of the steps, then those
-beside the best of them, and the best with its neighbours trains anew for longer: the lowest loss on
-examples that were held out wins. Longer trainings want lower rates: where the lowest point of a
+beside the best of them. The best trains anew for longer, and what lies beside the best by then: the
+lowest loss on examples that were held out wins, of nearly equal ones that of the lower rate. Longer trainings want lower rates: where the lowest point of a
 parabola through the three moved down from the short trials to the longer ones, it is carried on to
 the whole training, in the logarithms of rate and share, and the rate one lower is taken where that
 is nearer. A trial is the whole training made shorter, warm-up and decay with it: one that warms up
@@ -26,6 +26,9 @@ FINALISTS = 3
 
 LEAST_STEPS = 4
 """A trial does no fewer steps, however short the training is."""
+
+NEAR = 0.1
+"""Of rates whose losses are above the best one's by at most this share, the lowest is taken."""
 
 _GRID = 9
 
@@ -75,23 +78,23 @@ def following(rates: Sequence[float], tried: Sequence[TriedRate]) -> RateTrial |
     for rate in _beside(rates, _best(coarse, FIRST)[:1]):
         if not _was_tried(rate, FIRST, tried):
             return RateTrial(rate=rate, share=FIRST)
-    for rate in _around(rates, _best(tried, FIRST)[:1]):
-        if not _was_tried(rate, LAST, tried):
-            return RateTrial(rate=rate, share=LAST)
-    return None
+    return _longer(rates, tried)
 
 
 def chosen(rates: Sequence[float], tried: Sequence[TriedRate]) -> float | None:
     """The rate for the whole training; None when every rate diverged."""
-    best = _best(tried, LAST)[:1]
-    if not best:
+    best = _lower(tried)
+    if best is None:
         return None
-    window = _around(rates, _best(tried, FIRST)[:1])
-    if best[0] not in window[1:-1]:
-        return best[0]
+    place = rates.index(best)
+    window = rates[max(place - 1, 0) : place + 2]
+    if not all(_was_tried(rate, share, tried) for rate in window for share in _SHARES):
+        return best
+    if len(window) < 3 or _best(tried, LAST)[0] != best:
+        return best
     first, last = (_lowest([_loss(rate, share, tried) for rate in window]) for share in _SHARES)
     moving = (last - first) / math.log(LAST / FIRST) * math.log(1.0 / LAST)
-    return window[0] if round(moving) < 0 else best[0]
+    return window[0] if round(moving) < 0 else best
 
 
 # Below: private.
@@ -100,10 +103,29 @@ def chosen(rates: Sequence[float], tried: Sequence[TriedRate]) -> float | None:
 _SHARES = (FIRST, LAST)
 
 
-def _around(rates: Sequence[float], best: Sequence[float]) -> list[float]:
-    """The best rate between two neighbours; three at the end of the grid where it lies there."""
-    middles = [min(max(rates.index(rate), 1), len(rates) - 2) for rate in best]
-    return [rates[middle + step] for middle in middles for step in (-1, 0, 1)]
+def _longer(rates: Sequence[float], tried: Sequence[TriedRate]) -> RateTrial | None:
+    """The next of the longer trials: the best rate, then those beside the best of them."""
+    done = [one.trial.rate for one in tried if one.trial.share == LAST]
+    short = _best(tried, FIRST)
+    if len(done) >= FINALISTS or not short:
+        return None
+    around = _beside(rates, _best(tried, LAST)[:1]) if done else short[:1]
+    left = [rate for rate in around if rate not in done]
+    if not left:
+        return None
+    rank = {rate: place for place, rate in enumerate(short)}
+    nearest = min(left, key=lambda rate: rank.get(rate, len(rank)))
+    return RateTrial(rate=nearest, share=LAST)
+
+
+def _lower(tried: Sequence[TriedRate]) -> float | None:
+    """The lowest rate whose loss in the longest trials is near the best."""
+    best = _best(tried, LAST)
+    if not best:
+        return None
+    lowest = _loss(best[0], LAST, tried)
+    limit = lowest + NEAR * abs(lowest)
+    return min(rate for rate in best if _loss(rate, LAST, tried) <= limit)
 
 
 def _lowest(losses: Sequence[float]) -> float:

@@ -61,10 +61,27 @@ def test_longer_trials_overrule_shorter_ones() -> None:
     """What is best after a few steps and worse later is left behind."""
     tried = searched(
         lambda rate, share: (
-            -1.0 if rate == GRID[6] and share < 0.1 else abs(math.log10(rate / GRID[5]))
+            0.5 if rate == GRID[6] and share < 0.1 else 1.0 + abs(math.log10(rate / GRID[5]))
         )
     )
-    assert rates.chosen(GRID, tried) == GRID[5]
+    assert rates.chosen(GRID, tried) in GRID[:6]
+
+
+def test_of_nearly_equal_rates_the_lower_is_taken() -> None:
+    """A tenth of the loss is within the luck of a short training."""
+    near = {GRID[4]: 1.08, GRID[5]: 1.0}
+    assert rates.chosen(GRID, searched(lambda rate, _: near.get(rate, 3.0))) == GRID[4]
+    far = {GRID[4]: 1.2, GRID[5]: 1.0}
+    assert rates.chosen(GRID, searched(lambda rate, _: far.get(rate, 3.0))) == GRID[5]
+
+
+def test_longer_trials_follow_what_they_find() -> None:
+    """Where a neighbour is better later, what lies behind it is tried, too."""
+    tried = searched(
+        lambda rate, share: 2.0 + 0.3 * abs(GRID.index(rate) - (6.2 if share == rates.FIRST else 8))
+    )
+    assert [one.trial.rate for one in tried if one.trial.share == rates.LAST] == list(GRID[6:9])
+    assert rates.chosen(GRID, tried) == GRID[8]
 
 
 @given(st.integers(0, 9))
