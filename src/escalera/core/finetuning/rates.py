@@ -2,13 +2,15 @@
 
 Every second rate of a grid over four decades trains for a small share of the steps, then those
 beside the best of them. The best trains anew for longer, and what lies beside the best by then: the
-lowest loss on examples that were held out wins, of nearly equal ones that of the lower rate. Longer trainings want lower rates: where the lowest point of a
-parabola through the three moved down from the short trials to the longer ones, it is carried on to
-the whole training, in the logarithms of rate and share, and the rate one lower is taken where that
-is nearer. A trial is the whole training made shorter, warm-up and decay with it: one that warms up
-for as many steps as the training never reaches its rate, and favours rates that are too high. A
-rate that diverges is out. A ramp of rates within one training (Smith 2017, arXiv 1506.01186) is
-cheaper still, but shows where a training diverges, not where it learns best.
+lowest loss on examples that were held out wins, of nearly equal ones that of the lower rate.
+Longer trainings want lower rates: where the lowest point of a parabola through three rates moved
+down from the short trials to the longer ones, it is carried on to the whole training, in the
+logarithms of rate and share, and the rate below is taken where that is nearer.
+
+A trial is the whole training made shorter, warm-up and decay with it: one that warms up for as many
+steps as the training never reaches its rate, and favours rates that are too high. A rate that
+diverges is out. A ramp of rates within one training (Smith 2017, arXiv 1506.01186) is cheaper
+still, but shows where a training diverges, not where it learns best.
 """
 
 from __future__ import annotations
