@@ -31,10 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bases", type=Path, default=Path("build/bench/bases"))
     parser.add_argument("--cache", type=Path, default=Path("build/bench/pilots"))
     parser.add_argument("--fields", type=int, default=100, help="simulated projects")
+    parser.add_argument("--tasks", nargs="*", default=list(measured.TASKS), help="only these")
     parser.add_argument("--output", type=Path, help="file to write the table to")
     asked = parser.parse_args(arguments)
     place = Place(asked.data, asked.bases, asked.cache)
-    text = tables.page(simulations(asked.fields), real(place), spread(place))
+    text = tables.page(
+        simulations(asked.fields), real(place, asked.tasks), spread(place, asked.tasks)
+    )
     print(text)
     if asked.output is not None:
         asked.output.write_text(text, encoding="utf-8")
@@ -54,11 +57,11 @@ def simulations(count: int) -> list[Outcome]:
     return found
 
 
-def real(place: Place) -> list[Outcome]:
+def real(place: Place, asked: Sequence[str]) -> list[Outcome]:
     """Every way on every task, with pilots on several orders of the examples."""
     found = []
     names = [base.name for base in pretrained.BASES]
-    for task in measured.TASKS:
+    for task in asked:
         truths = {name: measured.truth(name, task, place) for name in names}
         for resample in range(measured.RESAMPLES):
 
@@ -72,12 +75,10 @@ def real(place: Place) -> list[Outcome]:
     return found
 
 
-def spread(place: Place) -> float:
+def spread(place: Place, asked: Sequence[str]) -> float:
     """Standard deviation of a full training's score between seeds, over tasks and bases."""
     found: Sequence[float] = [
-        measured.spread(base.name, task, place)
-        for base in pretrained.BASES
-        for task in measured.TASKS
+        measured.spread(base.name, task, place) for base in pretrained.BASES for task in asked
     ]
     return (sum(found) / len(found)) ** 0.5
 

@@ -18,7 +18,7 @@ from escalera.domain.recipe import TrainingRecipe
 
 POOL, TESTED, SEEDS, RESAMPLES = 1024, 300, (0, 1), 3
 TASKS = ("snips_intent", "mtod_intent", "clinc_oos")
-_LEVERS = {"epochs": 3, "batch_tokens": 128, "learning_rate": 2e-3, "schedule": "cosine"}
+_LEVERS = {"epochs": 3, "batch_tokens": 512, "learning_rate": 2e-3, "schedule": "cosine"}
 
 
 @dataclass(frozen=True, slots=True)

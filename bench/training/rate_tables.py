@@ -91,7 +91,7 @@ def page(cells: Sequence[dict[str, Any]]) -> str:
         "",
         f"- Within 2 % of the best of the grid: **{near} of {len(cells)}** cells; "
         f"on the mean {100 * mean:.1f} % are missed.",
-        f"- Of these, cells of ways that were added when the search was settled: **{fresh}**.",
+        *([f"- Of these, in ways added when the search was settled: **{fresh}**."] if new else []),
         f"- Cost: {100 * cost:.1f} % of the grid on the mean, at most 10 % in "
         f"**{cheap} of {len(cells)}** cells.",
         f"- Two seeds at the best rate differ by a standard deviation of {100 * noise:.1f} points. "

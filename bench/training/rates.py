@@ -53,13 +53,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the text sets")
     parser.add_argument("--into", type=Path, required=True, help="folder for what was trained")
     parser.add_argument("--bases", type=Path, default=Path("build/bench/bases"))
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), help="only these")
     parser.add_argument("--output", type=Path, help="file to write the table to")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     (base,) = (base for base in pretrained.BASES if base.name == "small")
     folder = pretrained.folder(base, data=asked.data, into=asked.bases)
     rows = []
-    for way, task in itertools.product(WAYS, TASKS):
+    for way, task in itertools.product(asked.ways, TASKS):
         rows.append(cell(task, way, data=asked.data, folder=folder, into=asked.into))
         print(rate_tables.row(rows[-1]), flush=True)
     text = rate_tables.page(rows)

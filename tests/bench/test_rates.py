@@ -37,6 +37,7 @@ def test_the_page_counts_cells_within_the_aim() -> None:
     text = rate_tables.page([CELL, MISSED])
     assert "**1 of 2** cells" in text
     assert "settled: **0 of 1**" in text
+    assert "settled" not in rate_tables.page([CELL])
     assert "at most 10 % in **1 of 2** cells" in text
     assert "| t | w | 100 | 0.001 | 0.810 | 0.001 | 0.810 | 0.0 % | 9.0 % |" in text
 
