@@ -1,12 +1,12 @@
 """The learning rate that is found by short trainings, beside the whole grid trained to the end.
 
-    python -m bench.training.rates --into build/bench/training/rates --cells 0/2 &
-    python -m bench.training.rates --into build/bench/training/rates --cells 1/2
+    python -m bench.training.rates --data ../shared/data --into build/bench/training/rates \
+        --output bench/results/rates.md
 
-A cell is a task of the running example and a way to train its base model. Every rate of the grid is
-trained in full; the score is the mean chance of the right answer on examples that were not taught
-(what drawing one answer would score). The search sees none of these trainings, and none of those
-examples.
+A cell is a task that the base model does not know and a way to train it. Every rate of the grid is
+trained in full with two seeds; the score is the share of right greedy answers to messages that were
+not taught. The search sees none of these trainings, and none of those messages. What was trained is
+kept under `--into`, so that the bench can be interrupted, and another search be judged in a minute.
 """
 
 from __future__ import annotations
@@ -14,140 +14,155 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from bench.bases import finetuned, pretrained, tasks
+from bench.training import rate_tables
 
-from escalera import wiring
 from escalera.core.finetuning import rates
 from escalera.core.finetuning.rates import TriedRate
-from escalera.core.prompts import operators, rendering
+from escalera.domain.identity import digest_of
 from escalera.domain.levers import Levers, Trainable
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
-from escalera.domain.task import Task
-from escalera.edges.training import losses
-from escalera.edges.training.session import Memory, Session
 from escalera.edges.training.trials import Trials
-from escalera.errors import TrainingError
 
-EXAMPLE = Path("examples/support")
-TAUGHT, TESTED = 72, 100
+TAUGHT, TESTED, SEEDS = 600, 500, (0, 1)
+HALF, NEAR = 0.5, 0.95
+FRESH = ("dora", "full, adafactor")
+"""Ways that were added when the search was settled: nothing in it was chosen by them."""
+
 WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "lora": ({}, {}),
-    "lora, rank 4": ({"rank": 4, "alpha": 8}, {}),
-    "lora, cosine": ({}, {"schedule": "cosine"}),
-    "lora, muon": ({}, {"optimizer": "muon"}),
-    "dora": ({"method": "dora"}, {}),
-    "partial": ({"method": "partial"}, {}),
     "full": ({"method": "full"}, {}),
+    "partial": ({"method": "partial"}, {}),
+    "lora, muon, cosine": ({}, {"optimizer": "muon", "schedule": "cosine"}),
+    "full, sgd": ({"method": "full"}, {"optimizer": "sgd"}),
+    "dora": ({"method": "dora"}, {}),
+    "full, adafactor": ({"method": "full"}, {"optimizer": "adafactor"}),
 }
+TASKS = ("mtod_intent", "clinc_banking", "snips_intent", "snips_rating")
 
 
-def pairs(task: Task, split: str, count: int) -> list[TrainingPair]:
-    """Conversations of a task under the prompt that tells all."""
-    prompt = operators.everything(task.parts)
-    return [
-        TrainingPair(
-            messages=rendering.conversation(prompt, item.query, rendering.NO_MATERIAL),
-            target=item.target,
-            task=task.name,
-        )
-        for item in task.items(split)[:count]
-    ]
+def main() -> None:
+    """Train what is missing, search in every cell, write the table."""
+    parser = argparse.ArgumentParser(prog="bench.training.rates")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the text sets")
+    parser.add_argument("--into", type=Path, required=True, help="folder for what was trained")
+    parser.add_argument("--bases", type=Path, default=Path("build/bench/bases"))
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), help="only these")
+    parser.add_argument("--output", type=Path, help="file to write the table to")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    (base,) = (base for base in pretrained.BASES if base.name == "small")
+    folder = pretrained.folder(base, data=asked.data, into=asked.bases)
+    rows = []
+    for way, task in itertools.product(asked.ways, TASKS):
+        rows.append(cell(task, way, data=asked.data, folder=folder, into=asked.into))
+        print(rate_tables.row(rows[-1]), flush=True)
+    text = rate_tables.page(rows)
+    print(text)
+    if asked.output is not None:
+        asked.output.write_text(text, encoding="utf-8")
 
 
-def session(recipe: TrainingRecipe, taught: list[TrainingPair]) -> Session:
-    """A training of the example's base model."""
-    return Session(recipe, taught, folder=EXAMPLE / "model", memory=Memory())
-
-
-def score(recipe: TrainingRecipe, taught: list[TrainingPair], tested: list[TrainingPair]) -> float:
-    """Train in full; the mean chance of the right answers that were not taught."""
-    made = session(recipe, [*taught, *tested])
-    held = made.lessons[len(taught) :]
-    short = session(recipe, taught)
-    try:
-        with short.running() as loop:
-            while not loop.finished:
-                loop.step()
-    except TrainingError:
-        return 0.0
-    short.model.eval()
-    with torch.no_grad():
-        rows = short.losses.rows(held)
-        chance = torch.exp(-losses.sums(short.losses(rows), rows))
-    return float(chance.mean())
-
-
-def cell(task: Task, way: str) -> dict[str, Any]:
-    """One row: the best of the grid, what the search chose, and what it cost."""
-    weights, levers = WAYS[way]
-    recipe = TrainingRecipe(
-        model="base",
-        revision="",
-        ingredients=(),
-        trainable=Trainable(targets=(), **weights),
-        levers=Levers(epochs=3, batch_tokens=768, learning_rate=1.0, **levers),
-    )
-    taught, tested = pairs(task, "train", TAUGHT), pairs(task, "search", TESTED)
+def cell(task: str, way: str, *, data: Path, folder: Path, into: Path) -> dict[str, Any]:
+    """What every rate comes to in full, what the search chose, and what it cost."""
+    found = tasks.examples(tasks.task(task), data, seed=1)
+    taught, tested = found[: min(TAUGHT, len(found) - TESTED)], found[-TESTED:]
+    recipe = recipe_of(way)
     grid = rates.grid(recipe.trainable, recipe.levers)
-    scores = {
-        rate: score(
-            replace(recipe, levers=replace(recipe.levers, learning_rate=rate)), taught, tested
-        )
-        for rate in grid
-    }
-    trials, tried, spent = Trials(session(recipe, taught)), [], 0
+
+    def shares_at(rate: float, seeds: Sequence[int]) -> list[float]:
+        return _shares(at(recipe, rate), taught, tested, folder, into, seeds)
+
+    shares = _grid(grid, shares_at)
+    session = finetuned.session(at(recipe, 1.0), taught, folder)
+    whole = sum(session.losses.rows(batch).read for batch in session.loop.plan)
+    trials, tried, spent = Trials(session), [], 0
     while (trial := rates.following(grid, tried)) is not None:
         run = trials.run(trial.rate, trial.share)
         spent += run.tokens
         tried.append(TriedRate(trial=trial, loss=run.loss))
-    found = rates.chosen(tried) or math.nan
-    best = max(scores, key=lambda rate: scores[rate])
-    whole = _read(recipe, taught)
+    chosen = rates.chosen(grid, tried)
     return {
-        "task": task.name,
+        "task": task,
         "way": way,
-        "best": best,
-        "found": found,
-        "best_score": scores[best],
-        "found_score": scores[found],
-        "scores": list(scores.values()),
-        "tried": [[one.trial.rate, one.trial.share, one.loss] for one in tried],
+        "fresh": way in FRESH,
+        "steps": len(session.loop.plan),
+        "grid": list(grid),
+        "shares": shares,
+        "found": chosen,
+        "at_found": None if chosen is None else shares_at(chosen, SEEDS),
         "cost": spent / (len(grid) * whole),
+        "trials": len(tried),
     }
 
 
-def _at(recipe: TrainingRecipe, rate: float) -> TrainingRecipe:
+def recipe_of(way: str) -> TrainingRecipe:
+    """A training whose rate is open."""
+    weights, levers = WAYS[way]
+    return TrainingRecipe(
+        model="small",
+        revision="",
+        ingredients=(),
+        trainable=Trainable(targets=(), **weights),
+        levers=Levers(epochs=4, batch_tokens=384, learning_rate=None, **levers),
+    )
+
+
+def at(recipe: TrainingRecipe, rate: float) -> TrainingRecipe:
+    """The recipe with a rate."""
     return replace(recipe, levers=replace(recipe.levers, learning_rate=rate))
 
 
-def _read(recipe: TrainingRecipe, taught: list[TrainingPair]) -> int:
-    """Tokens that one training in full reads."""
-    made = session(recipe, taught)
-    return sum(made.losses.rows(batch).read for batch in made.loop.plan)
+# Private.
 
 
-def main() -> None:
-    """Every cell of this part, one JSON line each."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--into", type=Path, required=True)
-    parser.add_argument("--cells", default="0/1")
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    part, parts = (int(number) for number in asked.cells.split("/"))
-    asked.into.mkdir(parents=True, exist_ok=True)
-    project = wiring.install(EXAMPLE / "escalera.toml").project
-    with (asked.into / f"cells-{part}.jsonl").open("w") as rows:
-        for number, (way, task) in enumerate(itertools.product(WAYS, project.tasks)):
-            if number % parts == part:
-                row = cell(task, way)
-                rows.write(json.dumps(row) + "\n")
-                rows.flush()
-                print(row, flush=True)
+def _grid(
+    grid: Sequence[float], shares_at: Callable[[float, Sequence[int]], list[float]]
+) -> list[list[float]]:
+    """The share of right answers of every rate, none of those that were not trained.
+
+    From the highest rate down, until one has less than half of the best: those below it have
+    learned even less. Those that are near the best are trained with every seed.
+    """
+    found: list[list[float]] = [[] for _ in grid]
+    best = 0.0
+    for place in range(len(grid) - 1, -1, -1):
+        found[place] = shares_at(grid[place], SEEDS[:1])
+        best = max(best, found[place][0])
+        if found[place][0] < HALF * best and best > HALF:
+            break
+    for place, shares in enumerate(found):
+        if shares and shares[0] >= NEAR * best:
+            found[place] = shares_at(grid[place], SEEDS)
+    return found
+
+
+def _shares(
+    recipe: TrainingRecipe,
+    taught: list[TrainingPair],
+    tested: list[TrainingPair],
+    folder: Path,
+    into: Path,
+    seeds: Sequence[int],
+) -> list[float]:
+    """The share of right answers for each seed; trained once."""
+    found = []
+    for seed in seeds:
+        seeded = replace(recipe, levers=replace(recipe.levers, seed=seed))
+        name = digest_of([seeded.digest, [(pair.item, pair.task) for pair in (*taught, *tested)]])
+        file = into / f"{name[:24]}.json"
+        if not file.exists():
+            into.mkdir(parents=True, exist_ok=True)
+            score = finetuned.score(seeded, taught, tested, folder)
+            file.write_text(json.dumps({"share": score.share}) + "\n", encoding="utf-8")
+        found.append(json.loads(file.read_text(encoding="utf-8"))["share"])
+    return found
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.message import Embeddings, Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
+from escalera.domain.sweep import LeverTrial, LeverValue, Sweep
 from escalera.domain.training import Scalar, TrainingRun, TrialRun
 from escalera.errors import ProviderError
 
@@ -115,6 +116,18 @@ class Optimiser(Protocol):
 
         The same seed and the same replies lead to the same questions: so a search that was cut off
         is taken up.
+        """
+
+
+class Suggester(Protocol):
+    """Suggests the levers of a sweep's next trial."""
+
+    def suggest(
+        self, sweep: Sweep, tried: Sequence[LeverTrial], *, pauses: int
+    ) -> tuple[LeverValue, ...]:
+        """Values in the order of the levers; a trial with *pauses* scores was not stopped.
+
+        The same history leads to the same values: a sweep that was cut off is taken up.
         """
 
 

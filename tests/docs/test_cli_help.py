@@ -70,6 +70,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[service]": tables.ServiceTable,
     "[training.full]": training_table.FullTable,
     "[training.memory]": training_table.MemoryTable,
+    "[training.sweep]": training_table.SweepTable,
     "[tasks.NAME]": tables.TaskTable,
     "[judges.NAME]": tables.JudgeTable,
     "[tasks.NAME.data]": tables.DataTable,

@@ -192,5 +192,5 @@ def _training_seconds(project: Project, probe: Probe) -> float:
         characters += sum(around + len(i.input) + len(i.target) + len(i.rejected) for i in taught)
     tokens = characters * probe.tokens_per_character * project.levers.epochs
     if project.levers.learning_rate is None:
-        tokens *= 1 + rates.COST
+        tokens *= 1 + rates.cost(math.ceil(tokens / project.levers.batch_tokens))
     return tokens * pricing.BACKWARD * probe.seconds_per_token

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from escalera.apps.diagnosed import Diagnosis
     from escalera.apps.measured import Evaluation
     from escalera.apps.needed import DataNeed, NeedWish
+    from escalera.apps.piloted import Piloted, PilotWish
     from escalera.apps.placebo import Trials
     from escalera.apps.prompts import PromptVersion
+    from escalera.apps.swept import Sweeping
     from escalera.apps.trying import Trial
     from escalera.core.evaluation.placebo import Settings
     from escalera.domain.scores import ScoreTable
@@ -83,6 +85,28 @@ class Workspace:
             ports = self._installation.ports(journal)
             return needed.need(self.project, found, wish, ports=ports, observer=observer)
 
+    def pilots(
+        self, task: str, wish: PilotWish | None = None, *, observer: Observer | None = None
+    ) -> Piloted:
+        """Finetune several bases on small parts of a task's examples, and say which to take."""
+        from escalera.apps import piloted
+
+        (found,), wish = self.tasks(task), wish or piloted.PilotWish()
+        bases = self._installation.bases(*wish.bases)
+        with closing(self._installation.journal()) as journal:
+            ports = self._installation.ports(journal)
+            return piloted.run(self.project, found, bases, wish, ports=ports, observer=observer)
+
+    def sweep(self, task: str, *, observer: Observer | None = None) -> Sweeping:
+        """Try the levers of `[training.sweep]` for a task, and confirm the best on fresh items."""
+        from escalera.apps import swept
+
+        (found,), made = self.tasks(task), self._installation
+        sweep = made.tables.training.sweep.sweep(seed=self.project.policy.seed)
+        with closing(made.journal()) as journal:
+            ports = made.ports(journal)
+            return swept.run(self.project, found, sweep, ports=ports, observer=observer)
+
     @property
     def decision(self) -> Decision:
         """The last decision. Raises `EvidenceMissing` when the climb has not stopped yet."""
@@ -126,15 +150,12 @@ class Workspace:
 
         wanted = wanted or measuring.Wanted(tasks=self.project.tasks, split="confirm")
         names = systems or (self.project.model.name,)
-        journal = self._installation.journal()
-        try:
+        with closing(self._installation.journal()) as journal:
             evidence = fold(journal.events())
             routes = {name: self.route(name, evidence) for name in names}
             asked, told = list(routes.values()), progress or Quiet().progressed
             means = self._installation.means(journal, evidence, asked, told)
             measuring.run(self.project, asked, wanted, means)
-        finally:
-            journal.close()
         return measured.gather(routes, wanted, evidence, alpha=self.project.policy.alpha)
 
     def attempt(
@@ -331,11 +352,8 @@ class Workspace:
 
     def _read(self) -> tuple[Evidence, str]:
         self._require_journal()
-        journal = self._installation.journal()
-        try:
+        with closing(self._installation.journal()) as journal:
             return fold(journal.events()), journal.head
-        finally:
-            journal.close()
 
     def _decision(self, evidence: Evidence, head: str) -> Decision:
         from escalera.apps import diagnosed
@@ -358,9 +376,7 @@ def load(path: str | Path = "escalera.toml") -> Workspace:
     Raises `InputError` kin for whatever is wrong with the file or the data that it names.
     """
     file = Path(path)
-    if file.is_dir():
-        file = file / "escalera.toml"
-    return Workspace(wiring.install(file))
+    return Workspace(wiring.install(file / "escalera.toml" if file.is_dir() else file))
 
 
 def write_text(file: Path, text: str) -> None:

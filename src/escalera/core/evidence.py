@@ -41,6 +41,7 @@ from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
 from escalera.domain.selection import Embedded, Selected, Selection
+from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route, System
 from escalera.domain.training import RateTried, Trained
 
@@ -134,6 +135,7 @@ class Evidence:
     trained: dict[str, list[Trained]] = field(default_factory=dict)
     rates: dict[str, list[RateTried]] = field(default_factory=dict)
     distilled: dict[str, Distilled] = field(default_factory=dict)
+    suggested: dict[str, dict[int, Suggested]] = field(default_factory=dict)
     merged: dict[str, Merged] = field(default_factory=dict)
     nominated: list[Nominated] = field(default_factory=list)
     looked: dict[str, list[Looked]] = field(default_factory=dict)
@@ -161,7 +163,7 @@ class Evidence:
                 self._score(event)
             case Reserved():
                 self.spent.reserved = event
-            case Trained() | RateTried() | Merged() | RouterFitted() | Distilled():
+            case Trained() | RateTried() | Suggested() | Merged() | RouterFitted() | Distilled():
                 self._make(event)
             case Looked():
                 self.looked.setdefault(event.question.digest, []).append(event)
@@ -317,7 +319,9 @@ class Evidence:
         if event.bought:
             self.spent.call(event)
 
-    def _make(self, event: Trained | RateTried | Merged | RouterFitted | Distilled) -> None:
+    def _make(
+        self, event: Trained | RateTried | Suggested | Merged | RouterFitted | Distilled
+    ) -> None:
         match event:
             case Trained():
                 self.trained.setdefault(event.recipe.digest, []).append(event)
@@ -327,6 +331,8 @@ class Evidence:
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)
             case Distilled():
                 self.distilled[event.question] = event
+            case Suggested():
+                self.suggested.setdefault(event.question, {})[event.number] = event
             case Merged():
                 self.merged[event.plan.digest] = event
                 self._spend(seconds=event.seconds)

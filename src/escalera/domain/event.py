@@ -20,6 +20,7 @@ from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
 from escalera.domain.recipe import MergePlan
 from escalera.domain.selection import Embedded, Selected
+from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route, System
 from escalera.domain.training import RateTried, Trained
 from escalera.domain.verdict import Figure, Question
@@ -377,6 +378,7 @@ Event = (
     | Raced
     | RouterFitted
     | RateTried
+    | Suggested
     | Trained
     | Merged
     | Nominated

@@ -113,7 +113,8 @@ class Project:
     `train` items that are not taught. `full` are the levers of the rung on which all weights learn,
     None where it is not allowed. `service` says what a system will be used for, None where systems
     are weighed by counting what they take. `teacher` is whose answers are taught, None where it is
-    the items' own targets; `softened` the model whose distribution is learned.
+    the items' own targets; `softened` the model whose distribution is learned. `bases` are other
+    models that may be asked besides `model`, as pilots do.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Project:
     without: tuple[str, ...] = field(default=(), metadata=LATER)
     teacher: Teacher | None = field(default=None, metadata=LATER)
     softened: Softened | None = field(default=None, metadata=LATER)
+    bases: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""

@@ -34,6 +34,7 @@ from escalera.ports import (
     Provider,
     Retrieval,
     Scoring,
+    Suggester,
     Trainer,
 )
 
@@ -44,7 +45,7 @@ class Ports:
 
     `other` makes the provider of a model that grades answers or writes prompts, by its name.
     `invalid` checks answers of tasks with a schema; `optimiser` makes the tool of this name that
-    searches for prompts.
+    searches for prompts, and `suggester` the one that suggests levers.
     """
 
     journal: Journal
@@ -58,6 +59,7 @@ class Ports:
     other: Callable[[str], Provider] | None = None
     invalid: Invalid | None = None
     optimiser: Callable[[str], Optimiser] | None = None
+    suggester: Callable[[], Suggester] | None = None
 
 
 Plan = Callable[[Evidence], steps.Step | None]
@@ -176,6 +178,7 @@ class _Performer:
                     steps.FitRouter()
                     | steps.Train()
                     | steps.TryRate()
+                    | steps.Suggest()
                     | steps.Merge()
                     | steps.Distil()
                 ):
@@ -198,10 +201,13 @@ class _Performer:
             await provider.close()
 
     async def _evaluate(self, calls: Sequence[steps.Call], purpose: str) -> None:
+        models = {call.system.model for call in calls}
+        if len(models) > 1:
+            raise AssertionError(f"one evaluation asks one model, not {sorted(models)!r}")
         evaluator = evaluation.Evaluator(
             project=self._project,
             evidence=self.evidence,
-            provider=self._other(calls[0].system.model) if calls else self._asked(),
+            provider=self._other(*models) if models else self._asked(),
             scoring=self._ports.scoring,
             purse=self._purse,
             bought=self._ports.journal.bought,
@@ -257,7 +263,7 @@ class _Performer:
         return self._provider
 
     def _other(self, model: str) -> Provider:
-        """The provider of a model that grades, writes or teaches; the climb's own is made once."""
+        """The provider of a model by its name; the climb's own is made only once."""
         if model == self._project.model.name:
             return self._asked()
         if model not in self._others:
@@ -271,10 +277,18 @@ class _Performer:
 
     def _make(
         self,
-        step: steps.FitRouter | steps.Train | steps.TryRate | steps.Merge | steps.Distil,
+        step: steps.FitRouter
+        | steps.Train
+        | steps.TryRate
+        | steps.Suggest
+        | steps.Merge
+        | steps.Distil,
     ) -> Event:
         ports = self._ports
         match step:
+            case steps.Suggest():
+                assert ports.suggester is not None  # noqa: S101  a sweep brings one
+                return making.suggest(step, ports.suggester())
             case steps.FitRouter():
                 return making.fit_router(step, project=self._project, artifacts=ports.artifacts)
             case steps.Train():

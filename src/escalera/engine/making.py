@@ -12,8 +12,9 @@ import msgspec
 
 from escalera.core import routing
 from escalera.core.evidence import Evidence
+from escalera.core.finetuning import sweeping
 from escalera.core.ladder import materials, rating
-from escalera.core.ladder.steps import Distil, FitRouter, Merge, Train, TryRate
+from escalera.core.ladder.steps import Distil, FitRouter, Merge, Suggest, Train, TryRate
 from escalera.core.prompts import rendering
 from escalera.core.stats import mean
 from escalera.domain.dataset import Example
@@ -23,12 +24,13 @@ from escalera.domain.identity import digest_of
 from escalera.domain.message import Message
 from escalera.domain.project import Project
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
+from escalera.domain.sweep import Suggested
 from escalera.domain.system import Prompt
 from escalera.domain.training import RateTried, Trained
 from escalera.domain.verdict import Figure
 from escalera.engine.judging import submitted
 from escalera.errors import EvidenceMissing, InputError
-from escalera.ports import Artifacts, Clock, Journal, Merger, Progress, Trainer
+from escalera.ports import Artifacts, Clock, Journal, Merger, Progress, Suggester, Trainer
 
 ANSWERS = "answers.json"
 """The file of an artifact that holds answers to be taught."""
@@ -111,6 +113,12 @@ def distil(step: Distil, *, journal: Journal, artifacts: Artifacts) -> Distilled
         score=step.score,
         answers=_store({ANSWERS: msgspec.json.encode(said, order="sorted") + b"\n"}, artifacts),
     )
+
+
+def suggest(step: Suggest, suggester: Suggester) -> Suggested:
+    """Ask for the levers of the next trial."""
+    values = suggester.suggest(step.sweep, step.tried, pauses=len(sweeping.PAUSES))
+    return Suggested(question=step.question, number=step.number, values=values)
 
 
 def merge(step: Merge, *, merger: Merger, artifacts: Artifacts, clock: Clock) -> Merged:

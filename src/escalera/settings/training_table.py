@@ -22,6 +22,7 @@ from escalera.domain.levers import (
     Schedule,
 )
 from escalera.domain.project import PROMPTING, TRAINING, RungName
+from escalera.domain.sweep import LeverRange, Sweep
 from escalera.domain.task import Task
 from escalera.errors import ProjectError
 
@@ -71,6 +72,42 @@ class SoftenedTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     share: float = 0.5
 
 
+class SweepTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[training.sweep]`: what levers may be: two ends of a range, or a list to choose from."""
+
+    trials: int = 20
+    learning_rate: list[float] | None = None
+    warm_up: list[float] | None = None
+    weight_decay: list[float] | None = None
+    clip: list[float] | None = None
+    dropout: list[float] | None = None
+    method: list[Method] | None = None
+    rank: list[int] | None = None
+    epochs: list[int] | None = None
+    batch_tokens: list[int] | None = None
+    optimizer: list[OptimizerName] | None = None
+    schedule: list[Schedule] | None = None
+
+    def sweep(self, *, seed: int) -> Sweep:
+        """The ranges as a value."""
+        said = [(name, getattr(self, name)) for name in (*RANGES, *CHOICES)]
+        return Sweep(
+            levers=tuple(
+                LeverRange(name=name, lowest=value[0], highest=value[1])
+                if name in RANGES
+                else LeverRange(name=name, choices=tuple(value))
+                for name, value in said
+                if value is not None
+            ),
+            trials=self.trials,
+            seed=seed,
+        )
+
+
+RANGES = ("learning_rate", "warm_up", "weight_decay", "clip", "dropout")
+CHOICES = ("method", "rank", "epochs", "batch_tokens", "optimizer", "schedule")
+
+
 class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[training]`: how the weights learn, and how often what they learned is measured."""
 
@@ -93,6 +130,7 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     memory: MemoryTable = MemoryTable()
     teacher: TeacherTable | None = None
     softened: SoftenedTable | None = None
+    sweep: SweepTable = SweepTable()
 
     def settings(self) -> tuple[Setting, ...]:
         """Every lever with its value and the reason for it."""
@@ -132,6 +170,7 @@ def ranges(table: TrainingTable) -> list[Check]:
         *_within(weights.share, 1e-6, 1.0, "weights.share"),
         *_within(memory.pass_tokens, 16, 2**24, "memory.pass_tokens"),
         *_distilled(table),
+        *_swept(table.sweep),
     ]
 
 
@@ -219,6 +258,36 @@ def _above(value: float | str | None, key: str, rule: str) -> list[Check]:
     if value is None or isinstance(value, str):
         return []
     return [(0 < value < float("inf"), f"training.{key}", value, rule)]
+
+
+_ENDS = {
+    "learning_rate": (1e-30, 1e30),
+    "warm_up": (0.0, 0.9),
+    "weight_decay": (0.0, 10.0),
+    "clip": (1e-9, 1e9),
+    "dropout": (0.0, 0.9),
+    "rank": (1, 4096),
+    "epochs": (1, 1000),
+    "batch_tokens": (16, 2**24),
+}
+
+
+def _swept(table: SweepTable) -> list[Check]:
+    found: list[Check] = [(table.trials > 1, "training.sweep.trials", table.trials, "above 1")]
+    for name in RANGES:
+        value, (lowest, highest) = getattr(table, name), _ENDS[name]
+        rule = f"two numbers from {lowest:g} to {highest:g}, the lower first"
+        right = value is None or (len(value) == 2 and lowest <= value[0] < value[1] <= highest)
+        found.append((right, f"training.sweep.{name}", value, rule))
+    for name in CHOICES:
+        value, (lowest, highest) = getattr(table, name), _ENDS.get(name, (0, 0))
+        inside = name not in _ENDS or all(lowest <= one <= highest for one in value or ())
+        rule = "a list of different values" + (
+            f" from {lowest:g} to {highest:g}" if name in _ENDS else ""
+        )
+        distinct = value is None or (bool(value) and len(set(value)) == len(value))
+        found.append((inside and distinct, f"training.sweep.{name}", value, rule))
+    return found
 
 
 def _within(value: float | None, lowest: float, highest: float, key: str) -> list[Check]:

@@ -207,7 +207,7 @@ def perform(
     match step:
         case steps.Evaluate():
             return _asked(step, project, evidence, answers)
-        case steps.Train() | steps.TryRate() | steps.Merge():
+        case steps.Train() | steps.TryRate() | steps.Suggest() | steps.Merge():
             return [_adapted(step, evidence)]
         case steps.FitRouter() | steps.Select() | steps.Distil():
             return _learned(step, project, infer)
@@ -283,7 +283,11 @@ def _asked(
     return found
 
 
-def _adapted(step: steps.Train | steps.TryRate | steps.Merge, evidence: Evidence) -> Event:
+def _adapted(
+    step: steps.Train | steps.TryRate | steps.Suggest | steps.Merge, evidence: Evidence
+) -> Event:
+    if isinstance(step, steps.Suggest):
+        return training.suggested(step)
     if isinstance(step, steps.TryRate):
         return training.rate_tried(step)
     if isinstance(step, steps.Merge):

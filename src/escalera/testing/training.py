@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from escalera.core.ladder import rating
-from escalera.core.ladder.steps import TryRate
+from escalera.core.ladder.steps import Suggest, TryRate
 from escalera.domain.recipe import TrainingRecipe
+from escalera.domain.sweep import Suggested
 from escalera.domain.training import RateTried, SampleLoss, StepSignal, Trained, TrainingRun
 
 
@@ -70,3 +71,15 @@ def trained(recipe: TrainingRecipe, before: float, until: float) -> Trained:
         parameters=1,
         seconds=2.0,
     )
+
+
+def suggested(step: Suggest) -> Suggested:
+    """Levers that walk through their ranges, the same for the same number."""
+    share = (step.number * 0.6180339887498949) % 1
+    values = tuple(
+        lever.choices[int(share * len(lever.choices))]
+        if lever.choices
+        else lever.lowest * (lever.highest / lever.lowest) ** share
+        for lever in step.sweep.levers
+    )
+    return Suggested(question=step.question, number=step.number, values=values)

@@ -26,7 +26,7 @@ from escalera.edges.artifacts import FolderArtifacts
 from escalera.edges.clock import SystemClock
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.edges.scoring.desk import OPTIONS
-from escalera.errors import MissingExtra, ProjectError
+from escalera.errors import InputError, MissingExtra, ProjectError
 from escalera.ports import Merger, Progress, Provider, Retrieval, Scoring, Trainer
 from escalera.settings import panels, policies, project_file, training_table
 from escalera.settings.tables import ModelTable, ProjectFile
@@ -86,6 +86,7 @@ class Installation:
             invalid=_invalid,
             retrieval=self.retrieval(),
             optimiser=optimisers.of,
+            suggester=optimisers.suggester,
         )
 
     def retrieval(self) -> Retrieval:
@@ -145,6 +146,25 @@ class Installation:
     def base_model(self, name: str) -> BaseModel:
         """A model of the project file, with what identifies its weights."""
         return models.base_model(self.file, name, self.tables.models[name])
+
+    def bases(self, *names: str) -> tuple[BaseModel, ...]:
+        """The models called *names*; without any, those here that could be finetuned.
+
+        These are the climb's own first, and every other local model that neither grades, nor
+        writes prompts, nor embeds. Raises `InputError` for a name that the file does not have.
+        """
+        tables, own = self.tables, self.project.model
+        for name in names:
+            if name not in tables.models:
+                raise InputError(f"there is no model {name!r}: there are {sorted(tables.models)!r}")
+        others = (*self.project.graders, *self.project.readers, self.project.proposer)
+        busy = {one.name for one in (*others, self.project.embedder) if one is not None}
+        local = [name for name, table in tables.models.items() if table.local and name not in busy]
+        asked = names or tuple(dict.fromkeys((own.name, *local)))
+        found = tuple(own if name == own.name else self.base_model(name) for name in asked)
+        for model in found:
+            _affordable(self.file, tables, model)
+        return found
 
     def provider(self, name: str) -> Provider:
         """The provider of a model of the project file."""

@@ -1,11 +1,11 @@
-"""Other tools that search for prompts, by name; each needs a package of its own."""
+"""Other tools that search for prompts or levers; each needs a package of its own."""
 
 from __future__ import annotations
 
 import importlib.util
 
 from escalera.errors import MissingExtra
-from escalera.ports import Optimiser
+from escalera.ports import Optimiser, Suggester
 
 NEEDS = {"gepa": ("gepa",), "miprov2": ("dspy", "optuna")}
 """The packages of each."""
@@ -21,6 +21,15 @@ def of(name: str) -> Optimiser:
     from escalera.edges.optimisers.miprov2 import MiproV2
 
     return MiproV2()
+
+
+def suggester() -> Suggester:
+    """What suggests the levers of a sweep. Raises `MissingExtra` where Optuna is not installed."""
+    if importlib.util.find_spec("optuna") is None:
+        raise MissingExtra(feature="A sweep", package="optuna", extra="sweep")
+    from escalera.edges.suggesting import Parzen
+
+    return Parzen()
 
 
 def require(name: str) -> None:

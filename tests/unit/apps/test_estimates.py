@@ -92,8 +92,9 @@ def test_trainings_are_told_for_the_rungs_that_train(write):
         for task in project.tasks
         for item in task.items("train")
     )
-    search = 1 + rates.COST  # the learning rate is open
-    least = search * characters * 0.25 * project.levers.epochs * 3 * 0.001 / 60
+    tokens = characters * 0.25 * project.levers.epochs
+    search = 1 + rates.cost(math.ceil(tokens / project.levers.batch_tokens))  # its rate is open
+    least = search * tokens * 3 * 0.001 / 60
     assert told["lora"] == told["mixture"] == told["merge"]
     assert 0.7 * least < told["lora"] < 1.3 * least
     unknown = {entry.rung: entry.training_minutes for entry in estimates(project, None)}

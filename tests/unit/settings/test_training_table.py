@@ -101,3 +101,37 @@ def test_teachers_that_are_there_are_fine() -> None:
     )
     outside = [key for right, key, *_ in training_table.ranges(wrong) if not right]
     assert len(outside) == 5
+
+
+def test_a_sweep_has_ends_and_choices() -> None:
+    """Ranges for what varies continuously, lists for the rest; each within its bounds."""
+    table = msgspec.convert(
+        {"sweep": {"learning_rate": [1e-4, 1e-2], "rank": [4, 16], "schedule": ["cosine"]}},
+        TrainingTable,
+    )
+    sweep = table.sweep.sweep(seed=3)
+    assert [lever.name for lever in sweep.levers] == ["learning_rate", "rank", "schedule"]
+    assert (sweep.levers[0].lowest, sweep.levers[0].highest) == (1e-4, 1e-2)
+    assert sweep.levers[1].choices == (4, 16)
+    assert (sweep.trials, sweep.seed) == (20, 3)
+    assert all(right for right, *_ in training_table.ranges(table))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("trials", 1),
+        ("learning_rate", [1e-2, 1e-4]),
+        ("learning_rate", [1e-2]),
+        ("warm_up", [0.0, 0.95]),
+        ("rank", []),
+        ("rank", [4, 4]),
+        ("rank", [0, 4]),
+        ("schedule", []),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_told_by_its_key(key: str, value: object) -> None:
+    """With the value and the rule."""
+    table = msgspec.convert({"sweep": {key: value}}, TrainingTable)
+    wrong = [name for right, name, *_ in training_table.ranges(table) if not right]
+    assert wrong == [f"training.sweep.{key}"]

@@ -27,6 +27,8 @@ COMMANDS: Mapping[str, str] = {
     "prompts": "List the versions of every prompt, show one, or what changed.",
     "judge": "Hold a judge against people's labels: can it be trusted?",
     "data-need": "Would more training examples help, how many, at what price?",
+    "pilots": "Which base is worth finetuning, or is it none?",
+    "sweep": "Which levers of a training do best, by trials that are cut short?",
     "label": "Open a page on which people label: by keyboard, nothing lost.",
     "diagnose": "Say what went wrong in a training, with figures, remedy and command.",
     "curves": "Show the curves of trainings, also live: a page, TensorBoard, MLflow.",

@@ -108,7 +108,7 @@ def _doing(step: steps.Step) -> str:
         case steps.Rewrite() | steps.Optimise():
             who = step.optimiser if isinstance(step, steps.Optimise) else "the proposer"
             return f"search: {who} works on the prompt for {step.task.replace('_', ' ')}"
-        case steps.Train() | steps.TryRate() | steps.Distil():
+        case steps.Train() | steps.TryRate() | steps.Distil() | steps.Suggest():
             return _training(step)
         case steps.Merge():
             return "merge: merging adapters"
@@ -117,9 +117,11 @@ def _doing(step: steps.Step) -> str:
     return ""
 
 
-def _training(step: steps.Train | steps.TryRate | steps.Distil) -> str:
+def _training(step: steps.Train | steps.TryRate | steps.Distil | steps.Suggest) -> str:
     if isinstance(step, steps.Distil):
         return f"putting answers to {step.task.replace('_', ' ')} together"
+    if isinstance(step, steps.Suggest):
+        return f"sweep: levers for trial {step.number} of {step.sweep.trials - 1}"
     if isinstance(step, steps.TryRate):
         return f"{step.rung}: trying the learning rate {step.trial.rate:.1e}"
     taught = ", ".join(

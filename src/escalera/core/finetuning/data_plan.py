@@ -122,7 +122,7 @@ def advise(
     if deviation <= wish.deviation:
         return _stop("narrow enough", deviation)
     options = [
-        (plan, _explained(found, plan, wish.target), prices.of(plan.examples))
+        (plan, explained(found, plan, wish.target), prices.of(plan.examples))
         for plan in _candidates(points)
     ]
     useful = [o for o in options if o[1] >= (1.0 - (1.0 - LEAST_GAIN) ** 2) * variance]
@@ -131,14 +131,25 @@ def advise(
     paid = [o for o in useful if wish.budget is None or o[2] <= wish.budget]
     if not paid:
         return _stop("budget", deviation)
-    plan, explained, price = max(paid, key=lambda o: o[1] / o[2] if o[2] > 0 else np.inf)
+    plan, lowered, price = max(paid, key=lambda o: o[1] / o[2] if o[2] > 0 else np.inf)
     return Advice(
         training=plan,
         reason=None,
         price=price,
         deviation=deviation,
-        afterwards=max(0.0, variance - explained) ** 0.5,
+        afterwards=max(0.0, variance - lowered) ** 0.5,
     )
+
+
+def explained(found: Posterior, plan: Planned, target: int) -> float:
+    """Return the variance of the forecast at *target* that a training is expected to explain."""
+    height = found.shapes.relative_error(np.array([float(target)]))[:, 0]
+    mean, variance, passed = _score(found, plan)
+    weight, goal = found.weight, np.clip(found.level * height, 0.0, 1.0)
+    middle, aim = float(weight @ mean), float(weight @ goal)
+    shared = float(weight @ (height * passed * found.spread**2 + (goal - aim) * (mean - middle)))
+    total = float(weight @ (variance + (mean - middle) ** 2))
+    return shared**2 / total
 
 
 # Private.
@@ -168,17 +179,6 @@ def _target(found: Posterior, target: int) -> tuple[Floats, Floats]:
     steps = max(0.0, float(np.log2(target / found.points.largest)))
     walk = (found.wander * error * (1.0 - error)) ** 2 * steps**3 / 3.0
     return error, (height * found.spread) ** 2 + walk
-
-
-def _explained(found: Posterior, plan: Planned, target: int) -> float:
-    """Variance of the forecast that the score of a training is expected to explain."""
-    height = found.shapes.relative_error(np.array([float(target)]))[:, 0]
-    mean, variance, passed = _score(found, plan)
-    weight, goal = found.weight, np.clip(found.level * height, 0.0, 1.0)
-    middle, aim = float(weight @ mean), float(weight @ goal)
-    shared = float(weight @ (height * passed * found.spread**2 + (goal - aim) * (mean - middle)))
-    total = float(weight @ (variance + (mean - middle) ** 2))
-    return shared**2 / total
 
 
 def _score(found: Posterior, plan: Planned) -> tuple[Floats, Floats, Floats]:

@@ -60,11 +60,11 @@ class Caps:
 
     @classmethod
     def of(cls, project: Project) -> Caps:
-        """The caps of a climb: one base model, judges, what writes prompts, what embeds texts."""
+        """The caps of a climb: base models, judges, what writes prompts, what embeds texts."""
         teacher = None if project.teacher is None else project.teacher.model
         named = (project.proposer, project.embedder, teacher)
         others = (model for model in named if model is not None)
-        asked = (*project.graders, *project.readers, *others, project.model)
+        asked = (*project.graders, *project.readers, *others, *project.bases, project.model)
         return cls(budget=project.budget, prices={model.name: model.price for model in asked})
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import distilling, materials, needing, rating, training
+from escalera.core.ladder import distilling, materials, rating, subsets, training
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Call, Evaluate, Step, Train
 from escalera.core.stats import crossed
@@ -55,13 +55,13 @@ def system(arm: Arm, evidence: Evidence, number: int) -> System:
     """What a training of this number left, behind the prompt that it was trained under."""
     case, task = Case(project=arm.project, evidence=evidence), arm.project.task(arm.task)
     parts = evidence.trained[recipe(case, task, number).digest]
-    return replace(needing.prompted(case, task), adapter=parts[-1].adapter)
+    return replace(subsets.prompted(case, task), adapter=parts[-1].adapter)
 
 
 def recipe(case: Case, task: Task, number: int) -> TrainingRecipe:
     """A training on every item of the task that can be taught; the number moves its seed."""
     whole = len(task.items("train"))
-    prompt = needing.prompted(case, task).prompt
+    prompt = subsets.prompted(case, task).prompt
     found = training.of_ingredients(case, [training.ingredient(case, task, whole, prompt)])
     seed = case.project.policy.seed + number
     return replace(found, levers=replace(found.levers, seed=seed))

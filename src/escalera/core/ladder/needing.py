@@ -7,22 +7,19 @@ whoever asks next, and a command that was interrupted goes on where it was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence
-from escalera.core.finetuning import data_need, data_plan, trainings
+from escalera.core.finetuning import data_need, data_plan
 from escalera.core.finetuning.data_need import Forecast, Question
 from escalera.core.finetuning.data_plan import Planned, Prices, Wish
 from escalera.core.finetuning.trainings import Training
-from escalera.core.ladder import distilling, materials, rating, training
+from escalera.core.ladder import materials, subsets
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Evaluate, Step, Train
-from escalera.core.prompts import operators
+from escalera.core.ladder.steps import Step
+from escalera.core.ladder.subsets import Subsets
 from escalera.domain.dataset import Example
-from escalera.domain.identity import digest_of
 from escalera.domain.project import Project
-from escalera.domain.recipe import Ingredient, TrainingRecipe
-from escalera.domain.system import System
 from escalera.domain.task import Task
 
 DEVIATION = 0.02
@@ -46,67 +43,59 @@ def next_step(project: Project, evidence: Evidence, asking: Asking) -> Step | No
 
     Raises `InputError` where there are too few examples for a curve.
     """
-    case = Case(project=project, evidence=evidence)
-    step = _next(case, project.task(asking.task), asking)
-    return step if step is None else materials.before(project, evidence, step)
+    nested = _subsets(project, evidence, asking)
+    for plan in _plans(nested, asking):
+        step = nested.step(plan)
+        if step is not None:
+            return materials.before(project, evidence, step)
+    return None
 
 
 def forecast(project: Project, evidence: Evidence, asking: Asking) -> Forecast:
     """What more data would do, from what was measured. Raises `InputError` for too little."""
-    case, task = Case(project=project, evidence=evidence), project.task(asking.task)
-    done = [plan for plan in _plans(case, task, asking) if _measured(case, task, plan)]
-    clusters = [item.cluster for item in _scored(case, task, done)]
+    nested = _subsets(project, evidence, asking)
+    done = [plan for plan in _plans(nested, asking) if nested.measured(plan)]
+    scored = _scored(nested, done)
     return data_need.forecast(
-        _trainings(case, task, done), asking.question, pool=_pool(case, task), clusters=clusters
+        nested.trainings(done, scored),
+        asking.question,
+        pool=_pool(nested.case.project, nested.task),
+        clusters=[item.cluster for item in scored],
     )
 
 
 def measured(project: Project, evidence: Evidence, asking: Asking) -> tuple[Training, ...]:
     """The trainings of the curve that were measured, in the order in which they were planned."""
-    case, task = Case(project=project, evidence=evidence), project.task(asking.task)
-    done = [plan for plan in _plans(case, task, asking) if _measured(case, task, plan)]
-    return tuple(_trainings(case, task, done))
-
-
-def prompted(case: Case, task: Task) -> System:
-    """The base model under the prompt that a climb has found, or else the one that tells all."""
-    if case.evidence.nominee("prompt") is not None:
-        return case.unprompted().system(task.name)
-    return case.system(task, operators.everything(task.parts))
+    nested = _subsets(project, evidence, asking)
+    done = [plan for plan in _plans(nested, asking) if nested.measured(plan)]
+    return tuple(nested.trainings(done, _scored(nested, done)))
 
 
 # Below: private.
 
 
-def _next(case: Case, task: Task, asking: Asking) -> Step | None:
-    told = distilling.step(case, "lora", [task])
-    if told is not None:
-        return told
-    whole = _recipe(case, task, Planned(examples=_pool(case, task), chain=0))
-    trial = rating.step(case.evidence, "lora", whole)
-    if trial is not None:
-        return trial
-    for plan in _plans(case, task, asking):
-        recipe = _recipe(case, task, plan)
-        if recipe.digest not in case.evidence.trained:
-            return Train(rung="lora", recipe=recipe)
-        calls = tuple(case.call(_system(case, task, plan), item) for item in _items(task))
-        if case.missing(calls):
-            return Evaluate(rung="lora", purpose="checkpoint", task=task.name, calls=calls)
-    return None
+def _subsets(project: Project, evidence: Evidence, asking: Asking) -> Subsets:
+    task = project.task(asking.task)
+    return Subsets(
+        case=Case(project=project, evidence=evidence),
+        task=task,
+        rated=Planned(examples=_pool(project, task), chain=0),
+        seed=project.policy.seed,
+    )
 
 
-def _plans(case: Case, task: Task, asking: Asking) -> list[Planned]:
+def _plans(nested: Subsets, asking: Asking) -> list[Planned]:
     """The trainings to do, in order: the opening, then what narrows the forecast, while it does."""
-    plans = list(data_plan.opening(_pool(case, task)))
+    pool = _pool(nested.case.project, nested.task)
+    plans = list(data_plan.opening(pool))
     while len(plans) < asking.trainings:
-        if not all(_measured(case, task, plan) for plan in plans):
+        if not all(nested.measured(plan) for plan in plans):
             return plans
         advice = data_plan.advise(
-            _trainings(case, task, plans),
+            nested.trainings(plans, _scored(nested, plans)),
             Wish(target=asking.question.most, deviation=DEVIATION),
-            Prices(fixed=_AN_EVALUATION * _pool(case, task), per_example=1.0),
-            pool=_pool(case, task),
+            Prices(fixed=_AN_EVALUATION * pool, per_example=1.0),
+            pool=pool,
         )
         if advice.training is None:
             return plans
@@ -114,70 +103,9 @@ def _plans(case: Case, task: Task, asking: Asking) -> list[Planned]:
     return plans
 
 
-def _measured(case: Case, task: Task, plan: Planned) -> bool:
-    if _recipe(case, task, plan).digest not in case.evidence.trained:
-        return False
-    system = _system(case, task, plan)
-    return not case.missing(tuple(case.call(system, item) for item in _items(task)))
+def _scored(nested: Subsets, plans: Sequence[Planned]) -> list[Example]:
+    return subsets.scored(nested.case, nested.task, [nested.system(plan) for plan in plans])
 
 
-def _trainings(case: Case, task: Task, plans: Sequence[Planned]) -> list[Training]:
-    """Scores on the items that every training has a score for."""
-    items = _scored(case, task, plans)
-    found = []
-    for plan in plans:
-        system = _system(case, task, plan)
-        answers = [case.evidence.sample(system, item) for item in items]
-        scores = [answer.score or 0.0 for answer in answers if answer is not None]
-        found.append(trainings.of_scores(plan.examples, plan.chain, scores))
-    return found
-
-
-def _scored(case: Case, task: Task, plans: Sequence[Planned]) -> list[Example]:
-    systems = [_system(case, task, plan) for plan in plans]
-    found = []
-    for item in _items(task):
-        answers = [case.evidence.sample(system, item) for system in systems]
-        if all(answer is not None and answer.score is not None for answer in answers):
-            found.append(item)
-    return found
-
-
-def _system(case: Case, task: Task, plan: Planned) -> System:
-    parts = case.evidence.trained[_recipe(case, task, plan).digest]
-    return replace(prompted(case, task), adapter=parts[-1].adapter)
-
-
-def _recipe(case: Case, task: Task, plan: Planned) -> TrainingRecipe:
-    """A training on the beginning of the order that a chain seeds, with a seed of its own."""
-    project = case.project
-    found = materials.teachable(project, task).in_order(seed=plan.chain)[: plan.examples]
-    without = tuple(item.id for item in found if item.id in project.without)
-    rated = training.of_ingredients(
-        case,
-        [
-            distilling.applied(
-                case,
-                task,
-                Ingredient(
-                    task=task.name,
-                    prompt=prompted(case, task).prompt,
-                    examples=plan.examples,
-                    data=digest_of([item.digest for item in found if item.id not in without]),
-                    order=plan.chain,
-                    without=without,
-                    paired=project.objective == "preference",
-                ),
-                found,
-            )
-        ],
-    )
-    return replace(rated, levers=replace(rated.levers, seed=project.policy.seed + plan.chain))
-
-
-def _items(task: Task) -> Sequence[Example]:
-    return task.items("search")
-
-
-def _pool(case: Case, task: Task) -> int:
-    return len(materials.teachable(case.project, task))
+def _pool(project: Project, task: Task) -> int:
+    return len(materials.teachable(project, task))

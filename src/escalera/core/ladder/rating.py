@@ -29,7 +29,8 @@ def settled(evidence: Evidence, recipe: TrainingRecipe) -> TrainingRecipe:
         return recipe
     if _following(evidence, recipe) is not None:
         return recipe
-    found = rates.chosen(_tried(evidence, recipe))
+    grid = rates.grid(recipe.trainable, recipe.levers)
+    found = rates.chosen(grid, _tried(evidence, recipe))
     return replace(recipe, levers=replace(recipe.levers, learning_rate=found))
 
 

@@ -29,6 +29,7 @@ from escalera.domain.message import Request
 from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.selection import Selection
+from escalera.domain.sweep import LeverTrial, Sweep
 from escalera.domain.system import Material, System
 
 Purpose = Literal["pilot", "screen", "race", "duel", "teach", "checkpoint", "confirm"]
@@ -184,6 +185,16 @@ class TryRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suggest:
+    """Ask the suggester for the levers of a sweep's next trial, after those that were tried."""
+
+    question: str
+    sweep: Sweep
+    number: int
+    tried: tuple[LeverTrial, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
     """Make an adapter from data, up to a share of the steps."""
 
@@ -257,6 +268,7 @@ Step = (
     | Halve
     | TryRate
     | Distil
+    | Suggest
     | Train
     | Merge
     | Nominate

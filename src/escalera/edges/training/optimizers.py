@@ -51,14 +51,18 @@ def set_rate(optimizers: Optimizers, rate: float) -> None:
 
 def share_of_rate(step: int, steps: int, levers: Levers) -> float:
     """The share of the learning rate at a step, counted from 1: up, and down to 0 at the end."""
-    rising = round(levers.warm_up * steps) or _WARM_UP
     done = (step - 1) / steps
     falling = {
         "linear": 1 - done,
         "cosine": (1 + math.cos(math.pi * done)) / 2,
         "constant": 1.0,
     }[levers.schedule]
-    return min(1.0, step / rising) * falling
+    return min(1.0, step / rising(steps, levers)) * falling
+
+
+def rising(steps: int, levers: Levers) -> int:
+    """In how many of the steps the rate rises to its height."""
+    return round(levers.warm_up * steps) or _WARM_UP
 
 
 # Below: private.

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import torch
 
+from escalera.core.finetuning import rates
+from escalera.domain.levers import Levers
 from escalera.domain.recipe import TrainingRecipe
 from escalera.domain.training import TrialRun
+from escalera.edges.training import optimizers
 from escalera.edges.training.loop import Loop
 from escalera.edges.training.session import Session
 from escalera.errors import TrainingError
 
-_LEAST_STEPS = 8
 _HELD_OUT = 10
 
 
@@ -33,20 +35,22 @@ class Trials:
         self._begin = {n: w.detach().clone() for n, w in session.loop.weights.items()}
 
     def run(self, rate: float, share: float) -> TrialRun:
-        """Train with *rate* for a share of the steps, with a schedule of that length."""
+        """Train with *rate* for a share of the steps: the whole schedule made shorter."""
         session = self._session
         levers = replace(session.recipe.levers, learning_rate=rate)
         with torch.no_grad():
             for name, weight in session.loop.weights.items():
                 weight.copy_(self._begin[name])
+        planned = len(session.loop.plan)
+        steps = rates.steps(share, planned)
         loop = Loop(
             lessons=self._taught,
             weights=session.loop.weights,
             objective=session.objective,
-            levers=levers,
+            levers=shortened(levers, planned, steps),
             pass_tokens=session.memory.pass_tokens,
         )
-        loop.plan = loop.plan[: max(_LEAST_STEPS, round(share * len(loop.plan)))]
+        loop.plan = loop.plan[:steps]
         session.model.train()
         try:
             while not loop.finished:
@@ -64,6 +68,15 @@ class Trials:
         for part in session.objective.parts(self._held, tokens=session.memory.pass_tokens):
             total += session.objective.loss(part, self._held).weighed.item()
         return total if math.isfinite(total) else math.inf
+
+
+def shortened(levers: Levers, planned: int, steps: int) -> Levers:
+    """The levers of a training of *planned* steps for one of *steps*: the rate rises as early.
+
+    A warm-up of as many steps as before would keep a short trial far below its rate.
+    """
+    rising = max(1, round(optimizers.rising(planned, levers) * steps / planned))
+    return replace(levers, warm_up=rising / steps)
 
 
 def without_rate(recipe: TrainingRecipe) -> TrainingRecipe:

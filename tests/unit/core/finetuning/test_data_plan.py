@@ -113,7 +113,7 @@ def test_repeating_a_training_tells_less_than_another_subset() -> None:
     """The same chain again shares all of its luck with the choice of examples."""
     some = measured(*data_plan.opening(400), noise=0.05)
     found = posterior.fit(trainings.points(some))
-    other = data_plan._explained(found, Planned(examples=100, chain=2), 1600)
-    again = data_plan._explained(found, Planned(examples=100, chain=0), 1600)
+    other = data_plan.explained(found, Planned(examples=100, chain=2), 1600)
+    again = data_plan.explained(found, Planned(examples=100, chain=0), 1600)
     assert other > again > 0.0
     assert replace(found, flips=0.0).flips == 0.0

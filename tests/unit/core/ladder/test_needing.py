@@ -94,8 +94,8 @@ def test_an_open_rate_is_found_first_and_once() -> None:
     project = replace(PROJECT, levers=Levers(learning_rate=None))
     done, _ = followed(project)
     kinds = [type(step) for step in done]
-    assert kinds[:15] == [steps.TryRate] * 15
-    assert steps.TryRate not in kinds[15:]
+    assert kinds[:10] == [steps.TryRate] * 10
+    assert steps.TryRate not in kinds[10:]
     rates = {s.recipe.levers.learning_rate for s in done if isinstance(s, steps.Train)}
     assert list(rates) == [pytest.approx(1e-3)]
 

@@ -36,10 +36,10 @@ def test_the_rate_is_found_before_the_first_training_and_only_once() -> None:
 
     found = playbook.simulate(project, answers)
     kinds = [type(step) for step in found.steps if isinstance(step, steps.TryRate | steps.Train)]
-    assert kinds == [steps.TryRate] * 15 + [steps.Train] * 2
+    assert kinds == [steps.TryRate] * 10 + [steps.Train] * 2
     trained = [step.recipe for step in found.steps if isinstance(step, steps.Train)]
     assert [recipe.levers.learning_rate for recipe in trained] == [pytest.approx(1e-3)] * 2
-    assert found.evidence.spent.training_tokens == 15 * 10 + sum(
+    assert found.evidence.spent.training_tokens == 10 * 10 + sum(
         part.tokens for parts in found.evidence.trained.values() for part in parts
     )
 

@@ -15,6 +15,7 @@ from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
 from escalera.domain.promotion import Gated, Promoted
 from escalera.domain.selection import Embedded
+from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route
 from escalera.domain.training import RateTried
 from escalera.domain.verdict import Figure
@@ -74,6 +75,7 @@ GENERATED = Generated(
     revision="w1",
     seconds=0.5,
 )
+SUGGESTED = Suggested(question="ab" * 32, number=2, values=(0.003, "cosine", 16))
 DISTILLED = Distilled(
     question="0" * 64,
     task="a",
@@ -144,6 +146,7 @@ def every_event():
         WRITTEN,
         GENERATED,
         DISTILLED,
+        SUGGESTED,
         REWRITTEN,
         TRIED,
         DUELLED,

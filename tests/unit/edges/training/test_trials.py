@@ -14,7 +14,9 @@ from escalera.domain.levers import Levers, Trainable  # noqa: E402
 from escalera.domain.message import Message  # noqa: E402
 from escalera.domain.recipe import TrainingPair, TrainingRecipe  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
+from escalera.edges.training import optimizers  # noqa: E402
 from escalera.edges.training.local import LocalTrainer  # noqa: E402
+from escalera.edges.training.trials import shortened  # noqa: E402
 from escalera.testing.tiny import tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
@@ -81,11 +83,21 @@ def test_a_rate_that_diverges_has_an_infinite_loss(trainer: LocalTrainer) -> Non
 
 
 def test_a_share_is_at_least_some_steps(trainer: LocalTrainer) -> None:
-    """Eight steps, however short the training is."""
+    """However short the training is."""
     levers = replace(RECIPE.levers, learning_rate=1e-2)
     long = replace(RECIPE, levers=replace(levers, batch_tokens=16))
     short = trainer.trial(long, PAIRS, share=1e-3)
     assert 0 < 4 * short.tokens < trainer.trial(long, PAIRS, share=1).tokens
+
+
+def test_a_trial_is_the_whole_schedule_made_shorter() -> None:
+    """At the same share of its steps it has the same share of the rate, however short it is."""
+    for levers in (Levers(), Levers(warm_up=0.2, schedule="cosine")):
+        short = shortened(levers, 100, 20)
+        for step in (5, 10, 50, 100):
+            whole = optimizers.share_of_rate(step, 100, levers)
+            assert optimizers.share_of_rate(step // 5, 20, short) == pytest.approx(whole, abs=0.07)
+    assert optimizers.share_of_rate(1, 4, shortened(Levers(), 100, 4)) == 1.0
 
 
 def test_a_training_after_trials_is_untouched_by_them(

@@ -1,0 +1,1 @@
+"""Small base models, pretrained here, and tasks that they do not know yet."""

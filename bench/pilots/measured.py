@@ -1,0 +1,85 @@
+"""Small bases finetuned on real tasks: pilots, and the full trainings that are the truth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from bench.bases import finetuned, pretrained, tasks
+
+from escalera.core.finetuning import trainings
+from escalera.core.finetuning.data_plan import Planned
+from escalera.core.finetuning.trainings import Training
+from escalera.domain.identity import digest_of
+from escalera.domain.levers import Levers, Trainable
+from escalera.domain.recipe import TrainingRecipe
+
+POOL, TESTED, SEEDS, RESAMPLES = 1024, 300, (0, 1), 3
+TASKS = ("snips_intent", "mtod_intent", "clinc_oos")
+_LEVERS = {"epochs": 3, "batch_tokens": 512, "learning_rate": 2e-3, "schedule": "cosine"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where data lie, bases are kept, and measurements too."""
+
+    data: Path
+    bases: Path
+    cache: Path
+
+
+def pool(task: str) -> int:
+    """The examples at hand: at most `POOL`, and what is not asked."""
+    return 512 if task == "clinc_oos" else POOL
+
+
+def pilot(base: str, task: str, plan: Planned, resample: int, place: Place) -> Training:
+    """A pilot on the beginning of an order that resample and chain seed."""
+    chain = 100 * (resample + 1) + plan.chain
+    scores = _scores(base, task, plan.examples, chain, chain, place)
+    return trainings.of_scores(plan.examples, plan.chain, scores)
+
+
+def truth(base: str, task: str, place: Place) -> float:
+    """The score with all examples, on the mean over seeds."""
+    found = [_scores(base, task, pool(task), seed, seed, place) for seed in SEEDS]
+    return sum(sum(one) / len(one) for one in found) / len(found)
+
+
+def spread(base: str, task: str, place: Place) -> float:
+    """The difference of two seeds, as a variance."""
+    first, second = (sum(_scores(base, task, pool(task), s, s, place)) / TESTED for s in SEEDS)
+    return (first - second) ** 2 / 2
+
+
+# Private.
+
+
+def _scores(base: str, task: str, count: int, order: int, seed: int, place: Place) -> list[float]:
+    name = digest_of([base, task, count, order, seed, _LEVERS, POOL, TESTED])
+    file = place.cache / f"{name[:24]}.json"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(_trained(base, task, count, order, seed, place)) + "\n")
+    found: list[float] = json.loads(file.read_text())
+    return found
+
+
+def _trained(base: str, task: str, count: int, order: int, seed: int, place: Place) -> list[float]:
+    torch.set_num_threads(1)
+    made = next(one for one in pretrained.BASES if one.name == base)
+    folder = pretrained.folder(made, data=place.data, into=place.bases)
+    found = tasks.examples(tasks.task(task), place.data, seed=2)
+    taught, tested = found[: pool(task)], found[-TESTED:]
+    mixed = torch.randperm(len(taught), generator=torch.Generator().manual_seed(order)).tolist()
+    recipe = TrainingRecipe(
+        model=base,
+        revision="",
+        ingredients=(),
+        trainable=Trainable(method="full", targets=()),
+        levers=Levers(seed=seed, **_LEVERS),
+    )
+    score = finetuned.score(recipe, [taught[place] for place in mixed[:count]], tested, folder)
+    return list(score.right)

@@ -1,0 +1,55 @@
+"""A sweep over levers: what they may be, and what was suggested for a trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LeverValue = float | int | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeverRange:
+    """What a lever may be: one of `choices`, or a number from `lowest` to `highest`.
+
+    Ranges of which both ends are above 0 and a tenfold apart are drawn by their logarithm.
+    """
+
+    name: str
+    lowest: float = 0.0
+    highest: float = 0.0
+    choices: tuple[LeverValue, ...] = ()
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether equal factors, and not equal steps, are equally likely."""
+        return not self.choices and self.lowest > 0.0 and self.highest >= 10.0 * self.lowest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """The levers of a sweep, in their order, how many trials, and the seed of suggestions."""
+
+    levers: tuple[LeverRange, ...]
+    trials: int
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggested:
+    """Values for the levers of a trial, in their order; those of number 0 are the project's own.
+
+    `question` is the digest of what is swept: recipe, ranges and items.
+    """
+
+    question: str
+    number: int
+    values: tuple[LeverValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeverTrial:
+    """A trial as far as it came: values in the order of the levers, a score for each pause."""
+
+    values: tuple[LeverValue, ...]
+    scores: tuple[float, ...] = ()
+    diverged: bool = False
