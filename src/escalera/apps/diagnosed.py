@@ -10,7 +10,7 @@ from escalera.apps.report import document as documents
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning.diagnosis import diagnose
 from escalera.core.finetuning.finding import Finding
-from escalera.core.ladder import combining, distilling, finetuning, recording
+from escalera.core.ladder import combining, distilling, finetuning, recording, replaying
 from escalera.core.ladder.case import Case
 from escalera.domain.identity import short
 from escalera.domain.project import RUNGS
@@ -167,7 +167,7 @@ def _of_rung(case: Case, rung: str) -> list[str]:
     made = {
         "lora": lambda: [finetuning.recipe(case)],
         "full": lambda: [finetuning.full_recipe(case)],
-        "mixture": lambda: [combining.mixture_recipe(case)],
+        "mixture": lambda: [replaying.recipe(case)],
         "merge": lambda: combining.specialist_recipes(case),
         "route": lambda: [finetuning.taught(case)],
     }

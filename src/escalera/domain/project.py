@@ -22,6 +22,8 @@ PROMPTING: tuple[RungName, ...] = ("prompt", "search", "examples", "structured")
 """The rungs that change what a model is asked, and nothing that has to be trained."""
 TRAINING: tuple[RungName, ...] = tuple(rung for rung in RUNGS if rung not in PROMPTING)
 """The rungs that train."""
+Replayed = Literal["targets", "own"]
+"""The items' targets, or those of the base model's own answers that are good enough."""
 Spending = Literal["obrien-fleming", "pocock"]
 QueryType = Literal["inferred", "declared"]
 
@@ -69,7 +71,8 @@ class Policy:
     caller declares the type of a query or a router infers it. `operators` names the prompt
     operators that may be tried, None all. Examples that are chosen for each query are at most
     `example_tokens` together. What a training has learned is measured `checkpoints` times, at even
-    distances and at its end.
+    distances and at its end. A mixture replays the other tasks' examples at the ratio `replay`,
+    None where pilots are to find it; `replayed` says which answers to them are taught.
     """
 
     alpha: float = 0.05
@@ -78,10 +81,11 @@ class Policy:
     query_type: QueryType = "inferred"
     rungs: tuple[RungName, ...] = RUNGS
     operators: tuple[str, ...] | None = None
-    replay: float = 0.25
+    replay: float | None = 0.25
     seed: int = 0
     example_tokens: int = field(default=4000, metadata=LATER)
     checkpoints: int = field(default=3, metadata=LATER)
+    replayed: Replayed = field(default="targets", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ def _climb(found: ProjectFile) -> list[_Check]:
     return [
         (0.5 < sure <= MOST_CONFIDENT, "project.confidence", sure, sure_rule),
         (0 <= seed <= LARGEST_SEED, "project.seed", seed, f"an integer from 0 to {LARGEST_SEED}"),
-        (0 < climb.replay <= 1, "climb.replay", climb.replay, "above 0 and at most 1"),
+        (_replays(found), "climb.replay", climb.replay, _REPLAY),
         (_rising(climb.looks), "climb.looks", climb.looks, "rising shares that end in 1.0"),
         (begins, "climb.rungs", climb.rungs, "a list beginning with 'prompt'"),
         (affordable, "budget.money", budget.money, f"above 0 and at most {MOST_MONEY:.0f}"),
@@ -109,6 +109,15 @@ def _service(service: ServiceTable | None) -> list[_Check]:
             for name in money
         ),
     ]
+
+
+_REPLAY = "above 0 and at most 1, or 'auto' where training.checkpoints is 2 or more"
+
+
+def _replays(found: ProjectFile) -> bool:
+    """Whether the ratio of replay is one, or can be found: pilots are read at a checkpoint."""
+    replay = found.climb.replay
+    return found.training.checkpoints > 1 if replay == "auto" else 0 < replay <= 1
 
 
 def _model(key: str, model: ModelTable) -> list[_Check]:

@@ -10,7 +10,7 @@ from escalera.domain.contract import OutputMode
 from escalera.domain.dataset import Split
 from escalera.domain.judge import JudgeKind
 from escalera.domain.optimiser import OptimiserName
-from escalera.domain.project import RungName, Spending
+from escalera.domain.project import Replayed, RungName, Spending
 from escalera.domain.selection import SearchMethod
 from escalera.domain.task import PromptParts
 from escalera.settings.training_table import TrainingTable
@@ -77,7 +77,8 @@ class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     rungs: list[RungName] = msgspec.field(default_factory=lambda: list(get_args(RungName)))
     looks: list[float] = msgspec.field(default_factory=lambda: [0.25, 0.5, 0.75, 1.0])
     spending: Spending = "obrien-fleming"
-    replay: float = 0.25
+    replay: float | Literal["auto"] = 0.25
+    replayed: Replayed = "targets"
     operators: list[str] | None = None
     proposer: str | None = None
     search: SearchTable | None = None

@@ -50,7 +50,7 @@ def test_a_good_file_has_no_problem():
             [0.51, 0.999, 0.9999],
         ),
         (("project", "seed"), [-1, 2**63], [0, 2**63 - 1]),
-        (("climb", "replay"), [0.0, 1.1], [0.01, 1.0]),
+        (("climb", "replay"), [0.0, 1.1], [0.01, 1.0, "auto"]),
         (("climb", "looks"), [[], [0.5], [0.5, 0.5, 1.0], [0.0, 1.0], [1.0, 0.5]], [[1.0]]),
         (("climb", "rungs"), [[], ["lora"], ["lora", "prompt"]], [["prompt"]]),
         (("budget", "money"), [0.0, -1.0, INF, NAN, 1e305], [0.01]),

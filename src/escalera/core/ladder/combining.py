@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from escalera.core.ladder import finetuning, materials, race, training
+from escalera.core.ladder import finetuning, race, replaying, training
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Evaluate, Halve, Merge, Step
 from escalera.core.merging import plans
@@ -24,7 +24,10 @@ def mixture(case: Case) -> Step | None:
     """Train on the failing tasks and a replay of the others, and judge the one adapter."""
     if _done(case, "mixture"):
         return None
-    made_from = mixture_recipe(case)
+    found = replaying.step(case)
+    if found is not None:
+        return found
+    made_from = replaying.recipe(case)
     found = training.train(case, "mixture", [made_from])
     if found is not None:
         return found
@@ -70,17 +73,6 @@ def merge(case: Case) -> Step | None:
             return Merge(plan=plan)
     chosen = _choose(case, candidates)
     return chosen if not isinstance(chosen, Route) else training.judge(case, "merge", chosen)
-
-
-def mixture_recipe(case: Case) -> TrainingRecipe:
-    """All items of the failing tasks; of each other task a share `replay` of that number."""
-    failing = case.failing()
-    taught = sum(len(materials.teachable(case.project, task)) for task in failing)
-    replayed = max(1, round(case.project.policy.replay * taught))
-    portions = [
-        training.whole(task) if task in failing else (task, replayed) for task in case.project.tasks
-    ]
-    return training.recipe(case, portions, whole=finetuning.whole(case))
 
 
 def specialist_recipes(case: Case) -> list[TrainingRecipe]:
