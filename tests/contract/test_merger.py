@@ -10,7 +10,7 @@ from peft import PeftModel  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
 from escalera.domain.recipe import MergePlan, WeightedAdapter  # noqa: E402
-from escalera.edges.merging import AdapterMerger  # noqa: E402
+from escalera.edges.merging.adapters import AdapterMerger  # noqa: E402
 from escalera.ports import Merger  # noqa: E402
 from escalera.testing.tiny import tiny_adapter, tiny_model  # noqa: E402
 

@@ -70,6 +70,7 @@ WITHOUT_OWN_TEST = {
     "testing/optimisers.py": "used by edges/optimisers",
     "wiring/labels.py": "in apps/label/test_matter",
     "wiring/data_sets.py": "in apps/data/test_described, test_cleaned and test_converted",
+    "wiring/merging.py": "in apps/cli/test_merge",
     "wiring/models.py": "in apps/test_workspace, apps/test_doctor and edges/providers/test_hub",
     "wiring/retrieval.py": "in end_to_end/test_context",
     "wiring/scorers.py": "in end_to_end/test_scorers",

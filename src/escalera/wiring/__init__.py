@@ -392,6 +392,6 @@ def _engines(engine: Engine) -> Mapping[str, Steps]:
 
 def _merger() -> Merger:
     require_local("merging")
-    from escalera.edges.merging import AdapterMerger
+    from escalera.edges.merging.adapters import AdapterMerger
 
     return AdapterMerger()

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from escalera.domain.recipe import MergeMethod, MergePlan, WeightedAdapter  # noqa: E402
-from escalera.edges.merging import AdapterMerger  # noqa: E402
+from escalera.edges.merging.adapters import AdapterMerger  # noqa: E402
 from escalera.errors import MergeError  # noqa: E402
 from escalera.testing.tiny import tiny_adapter, tiny_model  # noqa: E402
 

@@ -1,0 +1,1 @@
+"""Merging: adapters as factors, models as streams over mapped files. NumPy only."""

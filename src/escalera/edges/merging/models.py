@@ -1,0 +1,176 @@
+"""Folders with a model: its weights over all shards, its configuration and its tokenizer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from escalera.core.merging.fitting import Header, ModelHeader
+from escalera.core.merging.numbers import Raw
+from escalera.edges.merging.weights import Entry, OnDisk, WeightsFile
+from escalera.errors import MergeError
+
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+CONFIG = "config.json"
+
+
+@dataclass(slots=True, kw_only=True)
+class Model:
+    """A model whose files are mapped. `name` is what the recipe calls it."""
+
+    name: str
+    folder: Path
+    files: Sequence[WeightsFile]
+    config: Mapping[str, Any]
+    vocabulary: Mapping[str, int] | None
+    _where: dict[str, WeightsFile] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for file in self.files:
+            for name in file.entries:
+                if name in self._where:
+                    raise MergeError(
+                        f"the model {self.name!r} holds {name!r} in "
+                        f"{self._where[name].path.name!r} and in {file.path.name!r}. "
+                        "Remove the file that does not belong to it."
+                    )
+                self._where[name] = file
+
+    @property
+    def header(self) -> ModelHeader:
+        """What a plan needs to know."""
+        return ModelHeader(
+            name=self.name,
+            tensors={
+                name: Header(kind=entry.kind, shape=entry.shape)
+                for name, entry in self.entries().items()
+            },
+            config=self.config,
+            vocabulary=self.vocabulary,
+        )
+
+    def entry(self, tensor: str) -> Entry:
+        """Kind, shape and place of a tensor."""
+        return self._where[tensor].entries[tensor]
+
+    def entries(self) -> dict[str, Entry]:
+        """All tensors."""
+        return {name: file.entries[name] for name, file in self._where.items()}
+
+    def numbers(self, tensor: str) -> Raw:
+        """The numbers of a tensor, as they lie in its file."""
+        return self._where[tensor].numbers(tensor)
+
+    def tensor(self, tensor: str) -> OnDisk:
+        """A tensor that is read part by part."""
+        return self._where[tensor].tensor(tensor)
+
+    def forget(self, tensor: str) -> None:
+        """Let the system drop the pages of a tensor."""
+        self._where[tensor].forget(tensor)
+
+    def close(self) -> None:
+        """Unmap all files."""
+        for file in self.files:
+            file.close()
+
+
+@contextmanager
+def opened(folders: Mapping[str, Path]) -> Iterator[dict[str, Model]]:
+    """Models by the name that a recipe gives them, mapped as long as the context holds.
+
+    A search that tries many recipes on the same models opens them once.
+    """
+    models: dict[str, Model] = {}
+    try:
+        for name, folder in folders.items():
+            models[name] = _model(name, folder)
+        yield models
+    finally:
+        for model in models.values():
+            model.close()
+
+
+def vocabulary(folder: Path) -> dict[str, int] | None:
+    """Numbers of all tokens, from `tokenizer.json`; None where there is none."""
+    found = document(folder / "tokenizer.json")
+    if found is None:
+        return None
+    model = found.get("model") or {}
+    listed = model.get("vocab") or {}
+    if isinstance(listed, list):  # unigram: pieces with their scores, in order
+        listed = {piece[0]: number for number, piece in enumerate(listed)}
+    tokens = {str(token): int(number) for token, number in listed.items()}
+    tokens.update({str(t["content"]): int(t["id"]) for t in found.get("added_tokens") or ()})
+    return tokens
+
+
+def document(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where there is no such file. Raises `MergeError` for another thing."""
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise MergeError(f"{str(path)!r} cannot be read: {error}. Fetch the file again.") from error
+    if not isinstance(found, dict):
+        raise MergeError(f"{str(path)!r} holds no JSON object. Fetch the file again.")
+    return found
+
+
+# Below: private.
+
+
+def _model(name: str, folder: Path) -> Model:
+    if not folder.is_dir():
+        raise MergeError(
+            f"the model {name!r} is no folder ({str(folder)!r}). Models are folders with {CONFIG} "
+            "and weights as safetensors: fetch a model of a hub first."
+        )
+    config = document(folder / CONFIG)
+    if config is None:
+        raise MergeError(f"the model {name!r} has no {CONFIG}. Name a folder with a whole model.")
+    files: list[WeightsFile] = []
+    try:
+        for path in _shards(name, folder):
+            files.append(WeightsFile(path))  # noqa: PERF401  closed below when one of them fails
+        model = Model(
+            name=name, folder=folder, files=files, config=config, vocabulary=vocabulary(folder)
+        )
+        _require_listed(model)
+    except MergeError:
+        for file in files:
+            file.close()
+        raise
+    return model
+
+
+def _shards(name: str, folder: Path) -> list[Path]:
+    index = document(folder / INDEX)
+    if index is not None:
+        return [folder / shard for shard in sorted(set(index["weight_map"].values()))]
+    if (folder / SINGLE).is_file():
+        return [folder / SINGLE]
+    found = sorted(folder.glob("*.safetensors"))
+    if len(found) != 1:
+        held = f"{len(found)} safetensors files and no {INDEX}" if found else "no safetensors file"
+        raise MergeError(
+            f"the model {name!r} has {held}. Save it as safetensors, with the index that belongs "
+            "to the shards."
+        )
+    return found
+
+
+def _require_listed(model: Model) -> None:
+    index = document(model.folder / INDEX)
+    listed = set(index["weight_map"]) if index is not None else set()
+    if missing := sorted(listed - set(model.entries())):
+        raise MergeError(
+            f"the index of the model {model.name!r} lists {missing[0]!r}, which is in none of its "
+            "files. Fetch the model again."
+        )

@@ -1,0 +1,176 @@
+"""Tensors of safetensors files: read part by part, or mapped into memory.
+
+The format (safetensors 0.4 and later): eight bytes with the length of a JSON header, the header
+with each tensor's kind, shape and place, then the numbers. Whatever is wrong with a file is said
+before anything of it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import mmap
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+import numpy as np
+
+from escalera.core.merging import numbers
+from escalera.core.merging.numbers import STORED, Floats, Kind, Raw
+from escalera.errors import MergeError
+
+_WIDTHS: Mapping[str, int] = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2,
+    "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
+}  # fmt: skip
+_LONGEST = 100_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A tensor of a file: its kind, its shape, and where its bytes lie."""
+
+    kind: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """How many numbers."""
+        return math.prod(self.shape)
+
+
+class WeightsFile:
+    """One safetensors file, open until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.entries, self.metadata, self.digest = _header(path)
+        self._file = os.open(path, os.O_RDONLY)
+        self._map: mmap.mmap | None = None
+
+    def __enter__(self) -> WeightsFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def numbers(self, name: str) -> Raw:
+        """The numbers of a tensor in one dimension, mapped: read when they are touched."""
+        if self._map is None:
+            self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
+        entry = self.entries[name]
+        kind = STORED.get(entry.kind, np.dtype(np.uint8))
+        return np.frombuffer(
+            self._map, kind, (entry.end - entry.begin) // kind.itemsize, entry.begin
+        )
+
+    def tensor(self, name: str) -> OnDisk:
+        """A tensor that is read part by part. Its kind must be one that can be merged."""
+        return OnDisk(file=self._file, entry=self.entries[name])
+
+    def forget(self, name: str) -> None:
+        """Let the system drop the mapped pages of a tensor; they are read again when touched."""
+        if self._map is None:
+            return
+        entry = self.entries[name]
+        begin = -(-entry.begin // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = entry.end // mmap.PAGESIZE * mmap.PAGESIZE - begin
+        if length > 0:
+            self._map.madvise(mmap.MADV_DONTNEED, begin, length)
+
+    def close(self) -> None:
+        """Close the file; arrays that are still held keep what they map."""
+        os.close(self._file)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnDisk:
+    """A tensor of an open file. Reading it into a small buffer is faster than mapping it.
+
+    A page of a mapped file costs a fault when it is first touched, and its numbers come from main
+    memory; what is read into a buffer that is used again lies in the processor's cache.
+    """
+
+    file: int
+    entry: Entry
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return self.entry.size
+
+    def read(self, start: int, stop: int, out: Floats, work: Floats) -> None:
+        """Write those from *start* to *stop* as float32 to *out*, by way of *work*."""
+        kind = cast("Kind", self.entry.kind)
+        width = STORED[kind].itemsize
+        raw = work.view(STORED[kind])[: stop - start]
+        view = memoryview(raw.data).cast("B")
+        place = self.entry.begin + start * width
+        while view:
+            count = os.preadv(self.file, [view], place)
+            if not count:
+                raise MergeError("a file of weights was cut off while it was read. Save it again.")
+            place, view = place + count, view[count:]
+        numbers.decode(raw, kind, out)
+
+
+# Below: private.
+
+
+def _header(path: Path) -> tuple[dict[str, Entry], dict[str, str], str]:
+    """Entries, metadata and digest of a file's header. Raises `MergeError` for a broken file."""
+    try:
+        length = path.stat().st_size
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if length < 8 or size > min(length - 8, _LONGEST):
+                raise _broken(path, f"its header of {size} bytes does not fit into {length} bytes")
+            text = file.read(size)
+    except OSError as error:
+        raise _broken(path, f"it cannot be read: {error}") from error
+    try:
+        header = json.loads(text)
+        metadata = header.pop("__metadata__", {})
+        entries = {name: _entry(value, 8 + size) for name, value in header.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _broken(path, f"its header is not understood: {error}") from error
+    for name, entry in entries.items():
+        _check(path, name, entry, length)
+    return entries, metadata, hashlib.sha256(text).hexdigest()
+
+
+def _entry(value: Mapping[str, Any], after: int) -> Entry:
+    begin, end = value["data_offsets"]
+    shape = tuple(int(side) for side in value["shape"])
+    return Entry(kind=str(value["dtype"]), shape=shape, begin=after + begin, end=after + end)
+
+
+def _check(path: Path, name: str, entry: Entry, length: int) -> None:
+    if entry.end > length:
+        raise _broken(
+            path,
+            f"it ends at byte {length}, and {name!r} would reach to {entry.end}: it is cut off",
+        )
+    width = _WIDTHS.get(entry.kind)
+    if width is not None and entry.size * width != entry.end - entry.begin:
+        raise _broken(
+            path,
+            f"{name!r} has the shape {entry.shape} of {entry.kind} and "
+            f"{entry.end - entry.begin} bytes",
+        )
+
+
+def _broken(path: Path, problem: str) -> MergeError:
+    return MergeError(f"{str(path)!r}: {problem}. Fetch or save the file again.")
