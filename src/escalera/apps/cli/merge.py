@@ -41,7 +41,7 @@ def command(
     shard_size: float,
     json_: bool,  # noqa: FBT001
 ) -> None:
-    """Merge models as RECIPE says: a TOML file, or one of mergekit (YAML) as it is.
+    """Merge models, or LoRA adapters, as RECIPE says: a TOML file, or one of mergekit as it is.
 
     Weights are read and written as a stream, on the CPU, in little memory. A merge that was killed
     goes on when the same command is given again; one that fails leaves nothing behind.
@@ -89,6 +89,7 @@ def _merged(found: MergedModel) -> dict[str, object]:
         "bytes": found.bytes,
         "resumed": found.resumed,
         "rounding": found.rounding,
+        "error": found.error,
         "notes": list(found.notes),
     }
 
@@ -111,4 +112,6 @@ def _said(found: MergedModel) -> str:
         lines.append(f"{found.resumed} tensors were there from an earlier run")
     if found.rounding is not None:
         lines.append(f"rounding took {found.rounding:.1%} of what was changed in the base")
+    if found.error is not None:
+        lines.append(f"the rank cuts off {found.error:.1%} of the merged change")
     return "\n".join([*lines, *(f"note: {note}" for note in found.notes)])

@@ -24,7 +24,6 @@ from escalera.errors import MergeError
 COPY = "copy"
 """What is done with tensors that hold no floats: they must be alike, and are copied."""
 
-_LAYER = re.compile(r"^(|.*?\.)(layers|h|blocks|block|layer)\.(\d+)\.(.+)$")
 _FIRST = re.compile(r"embed|wte|wpe")
 _WHOLE_NUMBERS = frozenset({"BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"})
 
@@ -109,15 +108,20 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedModel:
-    """What a merge wrote. `rounding` is what rounding took, as a share of what was changed."""
+    """What a merge wrote.
+
+    `rounding` is what rounding took, as a share of what was changed in the base; `error` what the
+    rank of an adapter cut off, as a share of the merged change.
+    """
 
     folder: str
     digest: str
     tensors: int
     bytes: int
     resumed: int
-    rounding: float | None
-    notes: tuple[str, ...]
+    rounding: float | None = None
+    error: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def compile_plan(
@@ -177,7 +181,7 @@ class _Compiler:
 
     def tasks(self, parts: Sequence[Slice]) -> Iterator[TensorTask]:
         """Tensors before the layers, the layers in their new order, then those after them."""
-        outside = [name for name in sorted(self.owner.tensors) if not _LAYER.match(name)]
+        outside = [name for name in sorted(self.owner.tensors) if recipe.layer_of(name) is None]
         for name in (name for name in outside if _FIRST.search(name)):
             yield self._task(parts[0], name, lambda _, name=name: name, 0.0)
         yield from self._layers(parts)
@@ -334,17 +338,12 @@ class _Compiler:
 
 def _stacks(model: ModelHeader) -> list[str]:
     """What stands before the number of a layer in the names of its tensors."""
-    found = {f"{m[1]}{m[2]}." for name in model.tensors if (m := _LAYER.match(name))}
-    return sorted(found)
+    return sorted({found[0] for name in model.tensors if (found := recipe.layer_of(name))})
 
 
 def _depth(model: ModelHeader, stack: str) -> int:
-    numbers = [
-        int(m[3])
-        for name in model.tensors
-        if (m := _LAYER.match(name)) and f"{m[1]}{m[2]}." == stack
-    ]
-    return max(numbers) + 1 if numbers else 0
+    places = [found for name in model.tensors if (found := recipe.layer_of(name))]
+    return max((number + 1 for before, number, _ in places if before == stack), default=0)
 
 
 def _kinds(inputs: Sequence[Input], headers: Sequence[Header]) -> MergeError:

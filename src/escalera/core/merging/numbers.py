@@ -30,7 +30,9 @@ _ROUND = np.uint32(0x7FFF)
 def decode(raw: Raw, kind: Kind, out: Floats) -> None:
     """Write the numbers of *raw* to *out* as float32, exactly."""
     if kind == "BF16":
-        np.left_shift(raw, 16, out=out.view(np.uint32), dtype=np.uint32)
+        bits = out.view(np.uint32)
+        np.copyto(bits, raw)
+        np.left_shift(bits, 16, out=bits)
     else:
         np.copyto(out, raw)
         _tidy(out)

@@ -5,16 +5,16 @@ The words are those of mergekit's configuration, so that its files can be read a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from escalera.core.merging.numbers import Kind
 from escalera.domain.identity import digest_of
 from escalera.errors import MergeError
 
 Scalar = float | bool
-Tokens = Literal["base", "union"]
+_LAYER = re.compile(r"^(|.*?\.)(layers|h|blocks|block|layer)\.(\d+)\.(.+)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +105,12 @@ def value_of(
             "Give it to every model, or to all of them under parameters."
         )
     return default
+
+
+def layer_of(name: str) -> tuple[str, int, str] | None:
+    """What stands before a layer's number in a name, the number, and what comes after it."""
+    found = _LAYER.match(name)
+    return None if found is None else (f"{found[1]}{found[2]}.", int(found[3]), found[4])
 
 
 def names_of(settings: Settings) -> Iterator[str]:

@@ -1,63 +1,56 @@
-"""LoRA adapters merged as files: the model is not loaded.
+"""LoRA adapters merged as files: the model is not loaded, and neither is torch.
 
 An adapter changes a weight W to W + s B A with s = alpha / r. All methods are defined on these
 products, never on A and B apart, whose average is not the average of the products:
 
 concatenate  the weighted sum of the products, exactly: [w1 s1 B1 ... wk sk Bk] [A1; ...; Ak].
-linear       the best approximation of that sum (Frobenius norm) whose rank is the largest rank
-             of the inputs: QR of both factors, then the SVD of a small matrix, so that no full
-             matrix is formed.
-ties         TIES (Yadav et al. 2023, arXiv 2306.01708) on the weighted products of each module:
-             keep the `density` largest entries by magnitude, elect the sign of their sum, average
-             the kept entries that agree with it; then the best approximation of the largest rank.
-             With equal weights, these are the paper's lambda.
+linear       the best approximation of that sum at the rank that is asked, by default the largest of
+             the inputs; no full matrix is formed.
+knots_ties   TIES on the right sides of the products in a common basis (Stoica et al. 2024).
+others       methods on changes of whole models, on the products; then the best approximation.
+
+One adapter of weight 1 is itself, bit by bit, whatever its kind. What is not a sum of products
+(DoRA, trained biases, layers saved whole) can take part in no other merge and is refused by name.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch.nn import functional
+import numpy as np
 
+from escalera.core.merging import chance, low_rank, methods
+from escalera.core.merging.low_rank import Approximated, Matrix
+from escalera.core.merging.methods import Values
+from escalera.core.merging.numbers import Floats
+from escalera.core.merging.streams import Held, Stream
 from escalera.domain.recipe import MergePlan
+from escalera.edges.merging import adapter_folders
+from escalera.edges.merging.adapter_folders import Adapter
 from escalera.errors import MergeError
 
-Factors = tuple[torch.Tensor, torch.Tensor]
-"""B (outputs x rank) and A (rank x inputs)."""
+EXACT = frozenset({"concatenate", "linear"})
+ON_PRODUCTS = (
+    "ties", "dare_linear", "dare_ties", "della_linear", "della", "breadcrumbs", "breadcrumbs_ties",
+    "sce", "ram", "nuslerp", "multislerp", "knots_ties",
+)  # fmt: skip
+"""Methods of whole models that mean something on the changes of adapters."""
 
-_WEIGHTS = "adapter_model.safetensors"
-_CONFIG = "adapter_config.json"
-_KEPT = frozenset({"target_modules", "r", "lora_alpha", "base_model_name_or_path", "peft_type"})
-_HARMLESS = frozenset(
-    {
-        "auto_mapping",
-        "ensure_weight_tying",
-        "exclude_modules",
-        "fan_in_fan_out",
-        "inference_mode",
-        "layers_pattern",
-        "layers_to_transform",
-        "lora_dropout",
-        "megatron_core",
-        "peft_version",
-        "qalora_group_size",
-        "revision",
-        "runtime_config",
-        "task_type",
-    }
-)
-"""Keys that do not change what B and A mean; any other key must say "off"."""
-_OFF: tuple[Any, ...] = (None, False, {}, [], "none")
-_PLAIN_START: tuple[Any, ...] = (None, True, False, "gaussian")
-"""Other ways to initialise LoRA change the base weights."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterMerge:
+    """What to do: a method, and for every adapter the weight and its other parameters."""
+
+    method: str
+    weights: tuple[float, ...]
+    each: tuple[Mapping[str, float | bool], ...] = ()
+    shared: Mapping[str, float | bool] | None = None
+    rank: int | None = None
+    seed: int = 0
 
 
 class AdapterMerger:
@@ -66,103 +59,96 @@ class AdapterMerger:
     def merge(self, plan: MergePlan, adapters: Sequence[Path], *, into: Path) -> None:
         """Merge the adapters of *plan* (folders in its order) into the empty folder *into*."""
         _require_usable(plan, adapters)
-        inputs = [
-            _read(folder, weight=entry.weight)
-            for folder, entry in zip(adapters, plan.adapters, strict=True)
-        ]
-        _require_alike(inputs)
-        combine = _METHODS[plan.method]
-        merged = {
-            module: combine([item.weighted(module, to=inputs[0]) for item in inputs], plan.density)
-            for module in inputs[0].modules
-        }
-        _write(merged, inputs[0], into)
+        weights = tuple(entry.weight for entry in plan.adapters)
+        # The weights of a plan belong to the products: TIES averages the weighted ones.
+        each = tuple({"weight": 1.0, "density": plan.density} for _ in weights)
+        merge(AdapterMerge(method=plan.method, weights=weights, each=each), adapters, into=into)
 
 
-# The methods: weighted factors of one module in, factors out
+def merge(asked: AdapterMerge, folders: Sequence[Path], *, into: Path) -> float:
+    """Merge into the empty folder *into*; the relative error of the sum of all products.
+
+    The error is the Frobenius norm of what the rank cuts off, as a share of the whole; 0 where the
+    merge is exact. Raises `MergeError` for what cannot be merged as asked.
+    """
+    if asked.method in EXACT and asked.weights == (1.0,) and asked.rank is None:
+        adapter_folders.copy(folders[0], into)
+        return 0.0
+    return merge_each(folders, lambda modules: dict.fromkeys(modules, asked), into)
 
 
-def _concatenate(factors: Sequence[Factors], _density: float) -> Factors:
-    return torch.cat([b for b, _ in factors], 1), torch.cat([a for _, a in factors], 0)
+def unknown(method: str) -> str:
+    """What is said of a method that adapters cannot be merged by."""
+    possible = ", ".join(sorted((*EXACT, *ON_PRODUCTS)))
+    return f"adapters cannot be merged by {method!r}. Possible are {possible}."
 
 
-def _linear(factors: Sequence[Factors], density: float) -> Factors:
-    left, right = _concatenate(factors, density)
-    left_basis, left_small = torch.linalg.qr(left.double())
-    right_basis, right_small = torch.linalg.qr(right.double().T)
-    outer, values, inner = torch.linalg.svd(left_small @ right_small.T)
-    rank = min(_largest_rank(factors), len(values))
-    roots = values[:rank].sqrt()
-    return left_basis @ outer[:, :rank] * roots, (inner[:rank] * roots[:, None]) @ right_basis.T
+def merge_each(
+    folders: Sequence[Path],
+    asked: Callable[[Sequence[str]], Mapping[str, AdapterMerge]],
+    into: Path,
+) -> float:
+    """Merge as *asked* for each layer by its name into an empty folder; the relative error."""
+    inputs = [adapter_folders.read(folder) for folder in folders]
+    adapter_folders.require_alike(inputs)
+    merged = {}
+    for module, wanted in asked(inputs[0].modules).items():
+        if wanted.method not in (*EXACT, *ON_PRODUCTS):
+            raise MergeError(unknown(wanted.method))
+        rank = wanted.rank or max(item.rank for item in inputs)
+        merged[module] = _module(wanted, inputs, module, rank)
+    factors = {module: found.factors for module, found in merged.items()}
+    adapter_folders.write(factors, inputs[0], into)
+    whole = sum(found.whole for found in merged.values())
+    return sqrt(sum(found.lost for found in merged.values()) / whole) if whole else 0.0
 
 
-def _ties(factors: Sequence[Factors], density: float) -> Factors:
-    kept = torch.stack([_trimmed(b.double() @ a.double(), density) for b, a in factors])
-    sign = kept.sum(0).sign()
-    agree = (kept.sign() == sign) & (kept != 0)
-    merged = (kept * agree).sum(0) / agree.sum(0).clamp(min=1)
-    return _best_approximation(merged, _largest_rank(factors))
+# Below: private.
 
 
-_METHODS: Mapping[str, Callable[[Sequence[Factors], float], Factors]] = {
-    "concatenate": _concatenate,
-    "linear": _linear,
-    "ties": _ties,
-}
+def _module(asked: AdapterMerge, inputs: Sequence[Adapter], module: str, rank: int) -> Approximated:
+    """The merged factors of one layer, for the scale of the first input.
+
+    Scales and weights go into B, so that an adapter of that scale with weight 1 stays as it is.
+    """
+    parts = [
+        item.factors(module, weight * (item.scale / inputs[0].scale))
+        for item, weight in zip(inputs, asked.weights, strict=True)
+    ]
+    if asked.method == "concatenate":
+        return Approximated(factors=low_rank.concatenated(parts), whole=0.0)
+    if asked.method == "linear":
+        return low_rank.best_sum(parts, rank)
+    if asked.method == "knots_ties":
+        common, rights = low_rank.aligned(parts)
+        merged = _by("ties", asked, rights, module)
+        return low_rank.best_sum([(common, merged)], rank)
+    products = [b @ a for b, a in parts]
+    return low_rank.best_approximation(_by(asked.method, asked, products, module), rank)
 
 
-def _trimmed(product: torch.Tensor, density: float) -> torch.Tensor:
-    """Zero all but the largest entries by magnitude; entries equal to the smallest kept stay."""
-    keep = math.ceil(density * product.numel())
-    sizes = product.abs()
-    threshold = sizes.flatten().kthvalue(product.numel() - keep + 1).values
-    return product * (sizes >= threshold)
+def _by(method: str, asked: AdapterMerge, changes: Sequence[Matrix], module: str) -> Matrix:
+    """A method of whole models on changes: the base is nothing."""
+    shape = changes[0].shape
+    row = methods.named(method)
+    flat = [np.zeros(changes[0].size, np.float32)] if row.base == "needed" else []
+    flat += [change.astype(np.float32).reshape(-1) for change in changes]
+    shared = {p.name: p.default for p in row.parameters if not p.each and p.default is not None}
+    keys = [chance.key(asked.seed, str(place), module) for place in range(len(changes))]
+    parts = row.run(
+        Stream([Held(raw=values, kind="F32") for values in flat], shape=shape),
+        Values(shared=shared | dict(asked.shared or {}), each=asked.each, keys=keys),
+        (),
+    )
+    return _gathered(parts, shape).astype(np.float64)
 
 
-def _best_approximation(matrix: torch.Tensor, rank: int) -> Factors:
-    """Project on the leading singular vectors of the shorter side (Eckart and Young 1936)."""
-    wide = matrix.shape[0] <= matrix.shape[1]
-    short = matrix if wide else matrix.T
-    _, vectors = torch.linalg.eigh(short @ short.T)  # ascending
-    basis = vectors[:, -rank:].flip(1)
-    rest = basis.T @ short
-    return (basis, rest) if wide else (rest.T, basis.T)
-
-
-def _largest_rank(factors: Sequence[Factors]) -> int:
-    return max(a.shape[0] for _, a in factors)
-
-
-# Reading, refusing, writing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Adapter:
-    name: str
-    config: Mapping[str, Any]
-    tensors: Mapping[str, torch.Tensor]
-    weight: float
-
-    @property
-    def scale(self) -> float:
-        return float(self.config["lora_alpha"]) / float(self.config["r"])
-
-    @property
-    def modules(self) -> tuple[str, ...]:
-        ends = ".lora_A.weight"
-        return tuple(sorted(key.removesuffix(ends) for key in self.tensors if key.endswith(ends)))
-
-    def factors(self, module: str) -> Factors:
-        b = self.tensors[f"{module}.lora_B.weight"]
-        return b, self.tensors[f"{module}.lora_A.weight"]
-
-    def weighted(self, module: str, *, to: _Adapter) -> Factors:
-        """Weight and scale folded into B, so that the scale of *to* gives the right product.
-
-        An adapter of that scale with weight 1 passes through bit by bit.
-        """
-        b, a = self.factors(module)
-        return b.float() * (self.weight * (self.scale / to.scale)), a.float()
+def _gathered(parts: Iterable[Floats], shape: tuple[int, ...]) -> Floats:
+    out, place = np.empty(math.prod(shape), np.float32), 0
+    for part in parts:
+        out[place : place + len(part)] = part
+        place += len(part)
+    return out.reshape(shape)
 
 
 def _require_usable(plan: MergePlan, adapters: Sequence[Path]) -> None:
@@ -176,89 +162,3 @@ def _require_usable(plan: MergePlan, adapters: Sequence[Path]) -> None:
     for entry in plan.adapters:
         if not math.isfinite(entry.weight):
             raise MergeError(f"a weight is {entry.weight!r}. Weights are finite numbers.")
-
-
-def _read(folder: Path, *, weight: float) -> _Adapter:
-    try:
-        config = json.loads((folder / _CONFIG).read_bytes())
-        tensors = load_file(folder / _WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise MergeError(
-            f"the adapter {folder.name!r} cannot be read: {error}. "
-            f"A LoRA adapter of PEFT is a folder with {_CONFIG} and {_WEIGHTS}."
-        ) from error
-    _require_plain(folder.name, config, tensors)
-    return _Adapter(name=folder.name, config=config, tensors=tensors, weight=weight)
-
-
-def _require_plain(name: str, config: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
-    """Refuse by name what makes the change of a weight something else than s B A."""
-    if config.get("peft_type") != "LORA":
-        raise MergeError(
-            f"the adapter {name!r} is of type {config.get('peft_type')!r}. "
-            "Only LoRA adapters can be merged."
-        )
-    for key in sorted(set(config) - _KEPT - _HARMLESS):
-        if config[key] not in (_PLAIN_START if key == "init_lora_weights" else _OFF):
-            raise MergeError(
-                f"the adapter {name!r} uses {key}={config[key]!r}, which cannot be merged exactly. "
-                "Train it as plain LoRA."
-            )
-    parts = (".lora_A.weight", ".lora_B.weight")
-    if strange := sorted(key for key in tensors if not key.endswith(parts)):
-        raise MergeError(
-            f"the adapter {name!r} holds {strange[0]!r}, which is no LoRA factor of a linear "
-            "layer. Train it without modules_to_save, bias and embeddings."
-        )
-
-
-def _require_alike(inputs: Sequence[_Adapter]) -> None:
-    first = inputs[0]
-    for other in inputs[1:]:
-        if other.config.get("base_model_name_or_path") != first.config.get(
-            "base_model_name_or_path"
-        ):
-            raise MergeError(
-                f"{first.name!r} was trained for {first.config.get('base_model_name_or_path')!r}, "
-                f"{other.name!r} for {other.config.get('base_model_name_or_path')!r}. "
-                "Merge adapters of one base model."
-            )
-        if set(other.tensors) != set(first.tensors):
-            odd = sorted(set(other.tensors) ^ set(first.tensors))[0]
-            raise MergeError(
-                f"{first.name!r} and {other.name!r} change different modules: only one of them "
-                f"has {odd!r}. Train both with the same targets."
-            )
-        for module in first.modules:
-            if _shape(other, module) != _shape(first, module):
-                raise MergeError(
-                    f"{module!r} is {_shape(first, module)} in {first.name!r} and "
-                    f"{_shape(other, module)} in {other.name!r}. Merge adapters of one base model."
-                )
-
-
-def _shape(adapter: _Adapter, module: str) -> tuple[int, int]:
-    b, a = adapter.factors(module)
-    return b.shape[0], a.shape[1]
-
-
-def _write(merged: Mapping[str, Factors], like: _Adapter, into: Path) -> None:
-    """Write the factors with the scale of the first input."""
-    rank = max(a.shape[0] for _, a in merged.values())
-    tensors = {}
-    for module, (b, a) in merged.items():
-        missing = rank - a.shape[0]  # PEFT expects one rank everywhere: zeros change nothing
-        tensors[f"{module}.lora_A.weight"] = functional.pad(a.float(), (0, 0, 0, missing))
-        tensors[f"{module}.lora_B.weight"] = functional.pad(b.float(), (0, missing))
-    tensors = {key: tensor.contiguous() for key, tensor in tensors.items()}
-    save_file(tensors, into / _WEIGHTS, metadata={"format": "pt"})
-    alpha = like.config["lora_alpha"] * rank / like.config["r"]
-    config = dict(like.config)
-    config |= {"r": rank, "lora_alpha": int(alpha) if alpha == int(alpha) else alpha}
-    config["target_modules"] = _sorted(config.get("target_modules"))
-    text = json.dumps(config, indent=2, sort_keys=True)
-    (into / _CONFIG).write_text(text + "\n", encoding="utf-8")
-
-
-def _sorted(targets: Any) -> Any:
-    return sorted(targets) if isinstance(targets, list) else targets

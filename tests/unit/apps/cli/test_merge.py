@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.unit.edges.merging.folders import loaded, model
+from tests.unit.edges.merging.folders import adapter, loaded, model
 
 from escalera.apps.cli.main import run
 
@@ -71,3 +71,18 @@ def test_no_model_library_is_loaded(recipe, tmp_path):
         "assert not {'torch', 'safetensors', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_adapters_are_known_by_their_folders(tmp_path, capsys):
+    """Merged at a rank with the error told; not together with models."""
+    for seed, name in enumerate("ab"):
+        adapter(tmp_path / name, seed)
+    sources = '[[models]]\nmodel = "a"\n[[models]]\nmodel = "b"\n'
+    text = 'merge_method = "linear"\nrank = 2\nparameters = { weight = 0.5 }\n' + sources
+    (tmp_path / "recipe.toml").write_text(text)
+    assert run(["merge", str(tmp_path / "recipe.toml"), "--into", str(tmp_path / "out")]) == 0
+    assert "% of the merged change" in capsys.readouterr().out
+    model(tmp_path / "c", 0)
+    (tmp_path / "mixed.toml").write_text(text + '[[models]]\nmodel = "c"\n')
+    assert run(["merge", str(tmp_path / "mixed.toml"), "--into", str(tmp_path / "no")]) == 1
+    assert "'a' is an adapter and others are models" in capsys.readouterr().err

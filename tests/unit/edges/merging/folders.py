@@ -106,3 +106,29 @@ def loaded(folder: Path) -> dict[str, np.ndarray]:
             raw = np.frombuffer(data[begin:end], STORED[entry["dtype"]])
             found[name] = numbers.as_floats(raw, entry["dtype"]).reshape(entry["shape"])
     return found
+
+
+def adapter(folder: Path, seed: int, *, rank: int = 4, alpha: float = 8, **config: Any) -> Path:
+    """A LoRA adapter with one layer in each of two blocks."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(seed)
+    held: dict[str, tuple[str, np.ndarray]] = {}
+    for layer in range(2):
+        name = f"base_model.model.model.layers.{layer}.mlp.up_proj"
+        for key, shape in (("lora_A", (rank, 8)), ("lora_B", (12, rank))):
+            values = generator.standard_normal(shape).astype(np.float32)
+            held[f"{name}.{key}.weight"] = ("F32", values)
+    save(folder / "adapter_model.safetensors", held)
+    keys = {"peft_type": "LORA", "r": rank, "lora_alpha": alpha, "target_modules": ["up_proj"]}
+    (folder / "adapter_config.json").write_text(json.dumps(keys | config))
+    return folder
+
+
+def change(folder: Path, layer: int) -> np.ndarray:
+    """What an adapter adds to the weight of a block."""
+    config = json.loads((folder / "adapter_config.json").read_text())
+    held = loaded(folder)
+    name = f"base_model.model.model.layers.{layer}.mlp.up_proj"
+    by = config["r"] ** (0.5 if config.get("use_rslora") else 1)
+    product = held[f"{name}.lora_B.weight"] @ held[f"{name}.lora_A.weight"]
+    return config["lora_alpha"] / by * product.astype(np.float64)

@@ -12,7 +12,12 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from escalera.domain.recipe import MergeMethod, MergePlan, WeightedAdapter  # noqa: E402
-from escalera.edges.merging.adapters import AdapterMerger  # noqa: E402
+from escalera.edges.merging.adapters import (  # noqa: E402
+    ON_PRODUCTS,
+    AdapterMerge,
+    AdapterMerger,
+    merge,
+)
 from escalera.errors import MergeError  # noqa: E402
 from escalera.testing.tiny import tiny_adapter, tiny_model  # noqa: E402
 
@@ -127,7 +132,7 @@ def test_ties_follows_its_definition(made, tmp_path: Path, density: float) -> No
     for module in found:
         deltas = [weight * inputs[path][module] for path, weight in weights.items()]
         wanted = torch.zeros_like(deltas[0])
-        keep = -int(-density * wanted.numel() // 1)
+        keep = int(density * wanted.numel())
         limits = [float(delta.abs().flatten().sort().values[-keep]) for delta in deltas]
         for place in range(wanted.numel()):
             entries = [float(delta.flatten()[place]) for delta in deltas]
@@ -160,7 +165,6 @@ def test_a_rank_above_the_width_is_padded_with_nothing(tmp_path: Path, method) -
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"use_rslora": True}, "use_rslora=True"),
         ({"use_dora": True}, "use_dora=True"),
         ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
         ({"bias": "all"}, "bias='all'"),
@@ -179,6 +183,98 @@ def test_what_cannot_be_merged_exactly_is_refused_by_name(
     odd = configured(made[1], tmp_path / "odd", **keys)
     with pytest.raises(MergeError, match=words):
         merged({made[0]: 0.5, odd: 0.5}, tmp_path / "out", "concatenate")
+
+
+def rank_stabilised(source: Path, copy: Path, **keys: Any) -> Path:
+    """A copy whose scale is alpha / sqrt(r)."""
+    return configured(source, copy, use_rslora=True, **keys)
+
+
+def true_products(folder: Path) -> dict[str, Any]:
+    """The change of every weight as PEFT computes it, for either scale."""
+    config = json.loads((folder / "adapter_config.json").read_text())
+    by = config["r"] if config.get("use_rslora") else 1
+    return {module: product * by**0.5 for module, product in products(folder).items()}
+
+
+def test_adapters_of_either_scale_are_merged_with_their_own(made, tmp_path: Path) -> None:
+    """rsLoRA beside LoRA, in either order: PEFT's own "linear" scales such an adapter twice."""
+    stable = rank_stabilised(made[0], tmp_path / "stable", lora_alpha=3)
+    one, two = true_products(stable), true_products(made[2])
+    for place, order in enumerate(((stable, made[2]), (made[2], stable))):
+        shares = {stable: 0.7, made[2]: 0.5}
+        weights = {folder: shares[folder] for folder in order}
+        for method in ("concatenate", "linear"):
+            found = true_products(merged(weights, tmp_path / f"{method}{place}", method))
+            for module in one:
+                wanted = 0.7 * one[module] + 0.5 * two[module]
+                wanted = wanted if method == "concatenate" else best(wanted, 6)
+                torch.testing.assert_close(found[module], wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["concatenate", "linear"])
+@pytest.mark.parametrize("keys", [{"use_rslora": True}, {"use_dora": True}, {"bias": "all"}])
+def test_one_adapter_of_weight_one_is_itself_whatever_its_kind(
+    made, tmp_path: Path, keys: dict[str, Any], method: MergeMethod
+) -> None:
+    """rsLoRA, DoRA with its magnitudes, trained biases: the same bytes."""
+    odd = configured(made[0], tmp_path / "odd", **keys)
+    tensors = load_file(odd / "adapter_model.safetensors")
+    tensors["base_model.model.x.lora_magnitude_vector"] = torch.rand(8)
+    save_file(tensors, odd / "adapter_model.safetensors")
+    out = merged({odd: 1.0}, tmp_path / "out", method)
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        assert (odd / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_what_the_rank_cuts_off_is_told(made, tmp_path: Path) -> None:
+    """The relative Frobenius norm, against full matrices; nothing is lost at full rank."""
+    for rank in (3, 6, 10):
+        into = tmp_path / f"out{rank}"
+        into.mkdir()
+        asked = AdapterMerge(method="linear", weights=(0.6, 0.4), rank=rank)
+        error = merge(asked, [made[0], made[2]], into=into)
+        one, three, found = (products(path) for path in (made[0], made[2], into))
+        whole = {module: 0.6 * one[module] + 0.4 * three[module] for module in one}
+        lost = sum(float(((whole[m] - found[m]) ** 2).sum()) for m in whole)
+        wanted = (lost / sum(float((whole[m] ** 2).sum()) for m in whole)) ** 0.5
+        assert error == pytest.approx(wanted, rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", ON_PRODUCTS)
+def test_methods_of_whole_models_work_on_the_changes(made, tmp_path: Path, method: str) -> None:
+    """Two copies of one adapter are that adapter, by every method that keeps all."""
+    (tmp_path / "out").mkdir()
+    asked = AdapterMerge(
+        method=method,
+        weights=(1.0, 1.0),
+        each=({"weight": 0.5, "density": 1.0, "gamma": 0.0, "epsilon": 0.1},) * 2,
+    )
+    merge(asked, [made[0], made[0]], into=tmp_path / "out")
+    for module, wanted in products(made[0]).items():
+        torch.testing.assert_close(products(tmp_path / "out")[module], wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_knots_compares_in_a_common_basis(made, tmp_path: Path) -> None:
+    """Against the decomposition of the full matrices side by side."""
+    (tmp_path / "out").mkdir()
+    each = ({"weight": 1.0, "density": 0.5},) * 2
+    asked = AdapterMerge(method="knots_ties", weights=(1.0, 1.0), each=each, rank=8)
+    merge(asked, [made[0], made[1]], into=tmp_path / "out")
+    one, two, found = (products(path) for path in (made[0], made[1], tmp_path / "out"))
+    for module in one:
+        outer, values, inner = torch.linalg.svd(
+            torch.cat([one[module], two[module]], 1), full_matrices=False
+        )
+        rights = [part[:8] for part in inner.split(one[module].shape[1], dim=1)]
+        kept = []
+        for part in rights:
+            limit = part.abs().flatten().sort().values[-(part.numel() // 2)]
+            kept.append(part * (part.abs() >= limit))
+        agree = [part * (part * sum(kept) > 0) for part in kept]
+        count = sum((part != 0).double() for part in agree).clamp(min=1)
+        wanted = outer[:, :8] * values[:8] @ (sum(agree) / count)
+        torch.testing.assert_close(found[module], wanted, rtol=2e-3, atol=2e-3)
 
 
 def test_other_tensors_and_other_shapes_are_refused(made, tmp_path: Path) -> None:

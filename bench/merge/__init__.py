@@ -1,0 +1,1 @@
+"""Merging beside mergekit and PEFT: `python -m bench.merge`."""

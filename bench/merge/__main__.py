@@ -1,0 +1,213 @@
+"""Merge by Escalera and by mergekit, on the same models, and write what was measured.
+
+    python -m bench.merge --peer PYTHON --into FOLDER --output bench/results/merge.md
+
+PYTHON is the interpreter of an environment that has mergekit 0.1.5. Random models are written below
+FOLDER and removed at the end, unless `--keep`. Each part leaves its figures as JSON in FOLDER;
+`--parts` runs some, `--parts table` none. Times are of the processor (one thread), so that a busy
+machine counts little; rounds alternate between the tools.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.merge import adapters, equality, kills, recipes, tables
+from bench.merge.measuring import merge, seconds
+from bench.merge.synthetic import SIZES, make
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to run, and where."""
+
+    into: Path
+    peer: str
+    rounds: int
+    size: str
+
+    def models(self, size: str) -> Path:
+        """Three models of a size, written when they are needed."""
+        root = self.into / "models" / size
+        make(root, SIZES[size], 3)
+        return root
+
+    def recipe(self, method: str, size: str, dtype: str = "float32") -> Path:
+        """A recipe on them."""
+        file = self.into / "recipes" / f"{method}-{size}-{dtype}.yaml"
+        return recipes.write(file, method, self.models(size), dtype=dtype)
+
+    def out(self, name: str) -> Path:
+        """Where a merge goes."""
+        return self.into / "out" / name
+
+    def keep(self, part: str, found: Any) -> None:
+        """Note the figures of a part."""
+        (self.into / f"{part}.json").write_text(json.dumps(found, indent=1))
+
+
+OFTEN = ("linear", "slerp", "task_arithmetic")
+ONCE = ("ties", "karcher", "dare_ties", "nuslerp", "model_stock", "breadcrumbs", "sce", "della")
+
+
+def speed(asked: Asked) -> None:
+    """Processor time and memory of both tools on the large models."""
+    rows: list[dict[str, Any]] = []
+    for method in (*OFTEN, *ONCE):
+        for dtype in ("float32", "bfloat16"):
+            if dtype == "bfloat16" and method in ONCE[2:]:
+                continue
+            recipe = asked.recipe(method, asked.size, dtype)
+            for _ in range(asked.rounds if method in OFTEN else 1):
+                row: dict[str, Any] = {"method": method, "dtype": dtype}
+                for tool in ("ours", "theirs"):
+                    row[tool] = merge(tool, recipe, asked.out(tool), peer=asked.peer)
+                rows.append(row)
+                print(row, flush=True)
+                asked.keep("speed", rows)
+    shutil.rmtree(asked.into / "out", ignore_errors=True)
+
+
+def equal(asked: Asked) -> None:
+    """Differences in the numbers, on the small models, where mergekit computes in float32."""
+    models, found = asked.models("7M"), {}
+    for method in recipes.METHODS:
+        if method.startswith(("dare", "della")):
+            continue
+        recipe = asked.recipe(method, "7M")
+        for tool in ("ours", "theirs"):
+            merge(tool, recipe, asked.out(f"{method}-{tool}"), peer=asked.peer)
+        pair = (asked.out(f"{method}-ours"), asked.out(f"{method}-theirs"))
+        found[method] = equality.differences(*pair)
+        if method == "ties":
+            found[method] |= equality.at_thresholds(*pair, models, 0.3)
+        print(method, found[method], flush=True)
+    asked.keep("equal", found)
+
+
+def chance(asked: Asked) -> None:
+    """Five seeds of each random method by both tools: how far apart they are."""
+    models, found = asked.models("7M"), {}
+    for method in ("dare_linear", "dare_ties", "della"):
+        recipe = asked.recipe(method, "7M")
+        folders: dict[str, list[Path]] = {"ours": [], "theirs": []}
+        for seed in range(5):
+            for tool, held in folders.items():
+                held.append(asked.out(f"{method}-{tool}-{seed}"))
+                merge(tool, recipe, held[-1], "--seed", str(seed), peer=asked.peer)
+        found[method] = equality.distances(folders["ours"], folders["theirs"], models / "m0")
+        print(method, found[method], flush=True)
+    asked.keep("chance", found)
+
+
+def memory(asked: Asked) -> None:
+    """Own memory of a merge, by the size of the models and the number of threads."""
+    rows = []
+    for size in ("7M", asked.size, "1.2B"):
+        for method in ("linear", "ties", "karcher", "della"):
+            for threads in (1, 4):
+                recipe = asked.recipe(method, size)
+                found = merge(
+                    "ours", recipe, asked.out("m"), "--threads", str(threads), peer=asked.peer
+                )
+                length = SIZES[size].bytes
+                rows.append({"bytes": length, "method": method, "threads": threads} | found)
+                print(rows[-1], flush=True)
+                asked.keep("memory", rows)
+    shutil.rmtree(asked.into / "models" / "1.2B", ignore_errors=True)
+
+
+def same(asked: Asked) -> None:
+    """Digests of all tensors for every number of threads, block length and shard size."""
+    found = {}
+    for method in ("linear", "slerp", "ties", "dare_ties", "della", "sce"):
+        recipe, seen = asked.recipe(method, "7M"), set()
+        for threads in (1, 2, 3, 4):
+            for chunk in (1 << 15, 1 << 16, 1 << 18):
+                for shard in ("5e9", "2e6"):
+                    more = ("--threads", str(threads), "--chunk", str(chunk), "--shard", shard)
+                    merge("ours", recipe, asked.out("s"), *more, peer=asked.peer)
+                    lineage = json.loads((asked.out("s") / "merge_lineage.json").read_text())
+                    seen.add(json.dumps(lineage["tensors"], sort_keys=True))
+        found[method] = {"ways": 24, "results": len(seen)}
+        print(method, found[method], flush=True)
+    asked.keep("same", found)
+
+
+def killed(asked: Asked) -> None:
+    """SIGKILL at random moments."""
+    found = kills.run(asked.recipe("dare_ties", "60M"), asked.out("kills"), 20)
+    print(found, flush=True)
+    asked.keep("killed", found)
+
+
+def start(asked: Asked) -> None:
+    """From the command line to the first answer, five times each."""
+    recipe = str(asked.recipe("linear", "7M"))
+    ours = [sys.executable, "-m", "escalera", "merge"]
+    theirs = str(Path(asked.peer).parent / "mergekit-yaml")
+    commands = {
+        "escalera merge --help": [*ours, "--help"],
+        "escalera merge --plan": [*ours, recipe, "--plan"],
+        "mergekit-yaml --help": [theirs, "--help"],
+    }
+    found: dict[str, Any] = {}
+    for name, command in commands.items():
+        runs = [seconds(command) for _ in range(5)]
+        found[name] = {"wall": min(wall for wall, _ in runs), "cpu": min(cpu for _, cpu in runs)}
+        print(name, found[name], flush=True)
+    asked.keep("start", found)
+
+
+def factors(asked: Asked) -> None:
+    """Adapters of width 2048: one module by PEFT's way and by ours."""
+    found = adapters.run(asked.peer)
+    print(found, flush=True)
+    asked.keep("factors", found)
+
+
+PARTS: Mapping[str, Callable[[Asked], None]] = {
+    "start": start,
+    "equal": equal,
+    "chance": chance,
+    "same": same,
+    "killed": killed,
+    "factors": factors,
+    "speed": speed,
+    "memory": memory,
+}
+
+
+def main() -> None:
+    """Run the parts that are asked for, and write the table of all that is known."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--peer", required=True)
+    parser.add_argument("--into", type=Path, default=Path("build/bench/merge"))
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--size", choices=tuple(SIZES), default="290M")
+    parser.add_argument("--parts", nargs="*", default=list(PARTS))
+    parser.add_argument("--date", default="")
+    parser.add_argument("--keep", action="store_true")
+    given = parser.parse_args()
+    given.into.mkdir(parents=True, exist_ok=True)
+    asked = Asked(given.into.resolve(), given.peer, given.rounds, given.size)
+    for part in given.parts:
+        if part in PARTS:
+            PARTS[part](asked)
+    if given.output:
+        given.output.write_text(tables.page(asked.into, date=given.date), encoding="utf-8")
+    if not given.keep:
+        shutil.rmtree(asked.into / "models", ignore_errors=True)
+        shutil.rmtree(asked.into / "out", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

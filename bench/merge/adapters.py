@@ -1,0 +1,3 @@
+"""Adapters."""
+def run(peer):
+    return {}

@@ -1,0 +1,58 @@
+"""Run one process and watch what it takes: processor time, and memory that is its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+
+
+def merge(tool: str, recipe: Path, into: Path, *more: str, peer: str) -> dict[str, Any]:
+    """Merge by "ours" or "theirs" into a fresh folder, and measure."""
+    shutil.rmtree(into, ignore_errors=True)
+    python = sys.executable if tool == "ours" else peer
+    return watched([python, str(HERE / f"{tool}.py"), str(recipe), str(into), *more])
+
+
+def watched(command: Sequence[str]) -> dict[str, Any]:
+    """What a process printed last (JSON), with `anon` (peak bytes) and `all` (seconds, with start)."""
+    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    ) as process:
+        peak, file = 0, Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            peak = max(peak, _own(file))
+            time.sleep(0.005)
+        out, errors = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"{command}: {errors[-3000:]}")
+    return {"anon": peak} | json.loads(out.strip().splitlines()[-1])
+
+
+def seconds(command: Sequence[str]) -> tuple[float, float]:
+    """Wall and processor seconds of a whole process."""
+    before, wall = os.times(), time.monotonic()
+    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run(command, check=True, capture_output=True, env=env)
+    after = os.times()
+    used = after.children_user - before.children_user + after.children_system
+    return time.monotonic() - wall, used - before.children_system
+
+
+def _own(file: Path) -> int:
+    try:
+        text = file.read_text()
+    except OSError:
+        return 0
+    found = [line.split()[1] for line in text.splitlines() if line.startswith("RssAnon")]
+    return int(found[0]) * 1024 if found else 0

@@ -1,0 +1,3 @@
+"""Tables."""
+def page(*a, **k):
+    return ""

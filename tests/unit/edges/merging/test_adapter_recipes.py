@@ -1,0 +1,100 @@
+"""Adapters merged as a recipe says."""
+
+import json
+
+import numpy as np
+import pytest
+from tests.unit.edges.merging.folders import adapter, change
+
+from escalera.core.merging.recipe import Conditional, Recipe, Slice, Source
+from escalera.edges.merging import adapter_recipes
+from escalera.errors import MergeError
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two adapters, one of each scale."""
+    return {
+        "a": adapter(tmp_path / "a", 0),
+        "b": adapter(tmp_path / "b", 1, rank=2, use_rslora=True),
+    }
+
+
+def recipe(method, **settings):
+    """Both adapters with the same parameters, or with those of their name."""
+    sources = tuple(
+        Source(model=name, settings=tuple(settings.get(name, {}).items())) for name in "ab"
+    )
+    common = tuple((key, value) for key, value in settings.items() if key not in "ab")
+    return Recipe(method=method, slices=(Slice(sources=sources),), settings=common)
+
+
+def merge(asked, folders, into, rank=None):
+    """Merge into a folder."""
+    return adapter_recipes.merge_recipe(asked, folders, rank=rank, into=into)
+
+
+def test_weights_differ_by_layer_and_by_filter(folders, tmp_path):
+    """Gradients go from the first layer to the last, filters look at the layer's name."""
+    asked = recipe(
+        "concatenate",
+        a={"weight": (1.0, 0.5)},
+        b={"weight": (Conditional(filter="layers.1", value=0.3), Conditional(value=2.0))},
+    )
+    found = merge(asked, folders, tmp_path / "out")
+    for layer, (one, two) in enumerate([(1.0, 2.0), (0.5, 0.3)]):
+        wanted = one * change(folders["a"], layer) + two * change(folders["b"], layer)
+        np.testing.assert_allclose(change(tmp_path / "out", layer), wanted, rtol=1e-5, atol=1e-5)
+    assert found.error == 0
+    assert found.tensors == 4
+
+
+def test_a_lower_rank_has_its_error_told_and_noted(folders, tmp_path):
+    """In the outcome and in the lineage beside the weights."""
+    found = merge(recipe("linear", weight=0.5), folders, tmp_path / "out", rank=1)
+    assert 0.1 < found.error < 1
+    lineage = json.loads((tmp_path / "out" / "merge_lineage.json").read_text())
+    assert lineage["error"] == found.error
+    assert [entry["model"] for entry in lineage["inputs"]] == ["a", "b"]
+    assert merge(recipe("linear", weight=0.5), folders, tmp_path / "again", rank=1).digest == (
+        found.digest
+    )
+
+
+def test_random_methods_follow_the_seed(folders, tmp_path):
+    """Another seed is another merge."""
+    asked = recipe("dare_ties", weight=1.0, density=0.5)
+    merge(asked, folders, tmp_path / "one")
+    merge(asked, folders, tmp_path / "two")
+    other = Recipe(method=asked.method, slices=asked.slices, settings=asked.settings, seed=1)
+    merge(other, folders, tmp_path / "three")
+    found = [change(tmp_path / name, 0) for name in ("one", "two", "three")]
+    assert (found[0] == found[1]).all()
+    assert (found[0] != found[2]).any()
+
+
+def test_one_adapter_of_weight_one_is_copied(folders, tmp_path):
+    """DoRA too, which can take part in nothing else."""
+    dora = adapter(tmp_path / "dora", 2, use_dora=True)
+    one = Recipe(
+        method="linear",
+        slices=(Slice(sources=(Source(model="d", settings=(("weight", 1.0),)),)),),
+    )
+    merge(one, {"d": dora}, tmp_path / "out")
+    name = "adapter_model.safetensors"
+    assert (tmp_path / "out" / name).read_bytes() == (dora / name).read_bytes()
+    with pytest.raises(MergeError, match="use_dora=True, which cannot be merged exactly"):
+        merge(recipe("linear", weight=1.0), folders | {"b": dora}, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    assert not list(tmp_path.glob(".other*"))
+
+
+def test_what_adapters_cannot_do_is_refused(folders, tmp_path):
+    """Methods of whole models, slices, a base, a folder that is taken."""
+    with pytest.raises(MergeError, match="adapters cannot be merged by 'model_stock'"):
+        merge(recipe("model_stock"), folders, tmp_path / "out")
+    based = Recipe(method="ties", slices=recipe("ties").slices, base="a")
+    with pytest.raises(MergeError, match="their base is that of their training"):
+        merge(based, folders, tmp_path / "out")
+    with pytest.raises(MergeError, match="is there already"):
+        merge(recipe("linear", weight=1.0), folders, folders["a"])
