@@ -18,6 +18,9 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
 .PHONY: bench-prompts bench-data bench-data-need bench-diagnosis bench-training
 .PHONY: bench-combine bench-pilots bench-rates bench-sweeps decisions base-model
+.PHONY: bench-combine decisions base-model
+.PHONY: bench-merge bench-prompts bench-data bench-data-need bench-diagnosis bench-training
+.PHONY: decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
 
@@ -87,6 +90,10 @@ bench-training: $(BIN)/.dev  ## the training engine beside TRL, and a hundred ki
 
 bench-combine: $(BIN)/.dev  ## mixture, route or merge where the right one is known (ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.combine --output bench/results/combine.md
+# MERGE_PEER is an interpreter of an environment with mergekit 0.1.5 and PEFT.
+bench-merge: $(BIN)/.dev  ## merging beside mergekit and PEFT (an hour); MERGE_PEER=PYTHON
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.merge --peer $(MERGE_PEER) \
+		--date $$(date +%F) --output bench/results/merge.md
 
 bench-rates: $(BIN)/.dev  ## the search for a learning rate beside its whole grid, in DATA (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.rates --data $(DATA) \

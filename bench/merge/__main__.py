@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.merge import adapters, equality, kills, recipes, tables
-from bench.merge.measuring import merge, seconds
+from bench.merge.measuring import HERE, merge, seconds
 from bench.merge.synthetic import SIZES, make
 
 
@@ -111,7 +111,8 @@ def memory(asked: Asked) -> None:
     """Own memory of a merge, by the size of the models and the number of threads."""
     rows = []
     for size in ("7M", asked.size, "1.2B"):
-        for method in ("linear", "ties", "karcher", "della"):
+        methods = ("linear", "ties", "karcher", "sce", "della")
+        for method in methods if size != "1.2B" else methods[:2]:
             for threads in (1, 4):
                 recipe = asked.recipe(method, size)
                 found = merge(
@@ -157,6 +158,8 @@ def start(asked: Asked) -> None:
         "escalera merge --help": [*ours, "--help"],
         "escalera merge --plan": [*ours, recipe, "--plan"],
         "mergekit-yaml --help": [theirs, "--help"],
+        "ours: start and imports of a merge": [sys.executable, str(HERE / "ours.py"), "--help"],
+        "mergekit: start and imports of a merge": [asked.peer, str(HERE / "theirs.py"), "--help"],
     }
     found: dict[str, Any] = {}
     for name, command in commands.items():

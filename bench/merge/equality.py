@@ -62,7 +62,9 @@ def distances(ours: list[Path], theirs: list[Path], base: Path) -> dict[str, flo
         "theirs": list(combinations(held["theirs"], 2)),
         "between": [(a, b) for a in held["ours"] for b in held["theirs"]],
     }
-    found = {key: float(np.mean([_far(a, b) for a, b in both])) / unit for key, both in pairs.items()}
+    found = {
+        key: float(np.mean([_far(a, b) for a, b in both])) / unit for key, both in pairs.items()
+    }
     means = {key: _mean(models) for key, models in held.items()}
     found["means"] = _far_floats(means["ours"], means["theirs"]) / unit
     return found
@@ -73,7 +75,9 @@ def _floats(bits: Any) -> Any:
 
 
 def _far(one: dict[str, Any], other: dict[str, Any]) -> float:
-    return _far_floats({n: _floats(v) for n, v in one.items()}, {n: _floats(v) for n, v in other.items()})
+    return _far_floats(
+        {n: _floats(v) for n, v in one.items()}, {n: _floats(v) for n, v in other.items()}
+    )
 
 
 def _far_floats(one: dict[str, Any], other: dict[str, Any]) -> float:

@@ -1,3 +1,213 @@
-"""Tables."""
-def page(*a, **k):
-    return ""
+"""The page of results, from the figures that the parts left."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.merge.synthetic import SIZES
+
+GOALS = {"linear": 5, "slerp": 5, "task_arithmetic": 5, "ties": 10, "karcher": 40}
+
+
+def page(folder: Path, *, date: str) -> str:
+    """All parts that were run."""
+    parts = [
+        _HEAD.format(date=date),
+        *(make(_read(folder, name)) for name, make in _PARTS.items() if _read(folder, name)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_HEAD = """# Merging beside mergekit and PEFT
+
+    make bench-merge MERGE_PEER=PYTHON
+
+mergekit 0.1.5 and PEFT 0.21.2 in an environment of their own, PyTorch 2.13.0 (CPU). Random models in
+the shape of Llama, bfloat16, changes a tenth of the weights' size; {date}. Two shared cores under other
+load, one thread, so seconds are of the processor, and tools take turns. Outputs are bfloat16;
+mergekit computes in float32 or, as it does by default, in bfloat16, Escalera always in float32."""
+
+
+def _read(folder: Path, name: str) -> Any:
+    file = folder / f"{name}.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def _speed(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "## Processor time and memory",
+        "",
+        f"Models of {SIZES['290M'].bytes / 1e6:.0f} MB each; a base and two models, without start and "
+        "imports, reading, writing and (ours) a digest of every tensor included. The ratio is the "
+        "median of the rounds; own memory is the peak of what is not shared with files.",
+        "",
+        "| method | mergekit computes in | rounds | ours, s | mergekit, s | ratio | lowest, highest "
+        "| goal | ours, MB | mergekit, MB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for key in dict.fromkeys((row["method"], row["dtype"]) for row in rows):
+        held = [row for row in rows if (row["method"], row["dtype"]) == key]
+        ratios = sorted(row["theirs"]["cpu"] / row["ours"]["cpu"] for row in held)
+        goal = GOALS.get(key[0])
+        lines.append(
+            f"| {key[0]} | {key[1]} | {len(held)} | {_middle(held, 'ours', 'cpu'):.2f} "
+            f"| {_middle(held, 'theirs', 'cpu'):.2f} | **{median(ratios):.1f}** "
+            f"| {ratios[0]:.1f}, {ratios[-1]:.1f} | {goal or ''} "
+            f"| {_middle(held, 'ours', 'anon') / 1e6:.0f} "
+            f"| {_middle(held, 'theirs', 'anon') / 1e6:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _middle(rows: list[dict[str, Any]], tool: str, key: str) -> float:
+    return median(row[tool][key] for row in rows)
+
+
+def _start(found: dict[str, Any]) -> str:
+    lines = [
+        "## Start",
+        "",
+        "Best of five, of the whole process.",
+        "",
+        "| command | wall, s | processor, s |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| `{name}` | {took['wall']:.2f} | {took['cpu']:.2f} |" for name, took in found.items()
+    ]
+    return "\n".join(lines)
+
+
+def _equal(found: dict[str, Any]) -> str:
+    lines = [
+        "## Equality",
+        "",
+        "Models of 7 million parameters, mergekit in float32: numbers of the output (bfloat16) that "
+        "differ, and those that differ by more than the last bit.",
+        "",
+        "| method | differ | share | by more than the last bit |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {row['differ']:,} | {row['differ'] / row['numbers']:.1e} | {row['more']:,} |"
+        for name, row in found.items()
+    ]
+    ties = found.get("ties")
+    if ties:
+        lines += [
+            "",
+            f"TIES: {ties['at ties']:,} of {ties['differ']:,} differences are where a change is "
+            "exactly as large as the threshold. We keep all such, mergekit some of them, as its "
+            "sorting happens to leave them. Breadcrumbs cuts by the same thresholds.",
+        ]
+    return "\n".join(lines)
+
+
+def _chance(found: dict[str, Any]) -> str:
+    lines = [
+        "## Random methods",
+        "",
+        "Five seeds each: the distance of two merges, in units of how far a merge is from the base. "
+        "One seed is a lottery; what can agree is the distance between seeds, and the means.",
+        "",
+        "| method | two of ours | two of mergekit's | one of each | means of five |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {row['ours']:.3f} | {row['theirs']:.3f} | {row['between']:.3f} "
+        f"| {row['means']:.3f} |"
+        for name, row in found.items()
+    ]
+    lines += [
+        "",
+        "Means of five unrelated merges each would be sqrt(2/5)/sqrt(2) = .447 of that apart.",
+    ]
+    return "\n".join(lines)
+
+
+def _memory(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "## Memory by size",
+        "",
+        "Peak of own memory, MB; the interpreter and NumPy are included.",
+        "",
+        "| method | threads | " + " | ".join(f"{b / 1e6:,.0f} MB" for b in _sizes(rows)) + " |",
+        "|---|---|" + "---|" * len(_sizes(rows)),
+    ]
+    for key in dict.fromkeys((row["method"], row["threads"]) for row in rows):
+        held = {row["bytes"]: row for row in rows if (row["method"], row["threads"]) == key}
+        cells = [f"{held[b]['anon'] / 1e6:.0f}" if b in held else "" for b in _sizes(rows)]
+        lines.append(f"| {key[0]} | {key[1]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _sizes(rows: list[dict[str, Any]]) -> list[int]:
+    return sorted({row["bytes"] for row in rows})
+
+
+def _same(found: dict[str, Any]) -> str:
+    lines = [
+        "## The same numbers in any way",
+        "",
+        "Digests of all tensors for 1 to 4 threads, blocks of 32, 64 and 256 thousand numbers, and one "
+        "file or many.",
+        "",
+        "| method | ways | different results |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | {row['ways']} | {row['results'] - 1} |" for name, row in found.items()]
+    return "\n".join(lines)
+
+
+def _killed(found: dict[str, Any]) -> str:
+    return (
+        "## Kills\n\n"
+        f"{found['kills']} SIGKILLs at random moments over {found['merges']} merges (DARE-TIES, 120 MB "
+        f"models, two threads); {found['continued']} runs went on from tensors that were there; "
+        f"**{found['different']}** merges ended in other bytes than an undisturbed one, or left "
+        "something behind."
+    )
+
+
+def _factors(found: dict[str, Any]) -> str:
+    ours, svd = found["ours"], found["svd"]
+    lines = [
+        "## Adapters",
+        "",
+        "One layer of 2048 x 2048, two adapters of rank 16 with weights .6 and .4, merged at rank 16. "
+        "The error is the relative Frobenius distance to the sum of the products.",
+        "",
+        "| way | processor, s | error |",
+        "|---|---|---|",
+        f"| PEFT, `svd` | {svd['cpu']:.3f} | {svd['error']:.4f} |",
+        f"| PEFT, `linear` | | {found['linear']['error']:.4f} |",
+        f"| ours, `linear` | {ours['cpu']:.5f} | {ours['error']:.4f} (told: {ours['told']:.4f}) |",
+        "",
+        f"Ratio of times: **{svd['cpu'] / ours['cpu']:.0f}** (goal 500). One adapter of weight 1 "
+        "comes out of PEFT with this relative error, and out of ours bit by bit:",
+        "",
+        "| kind | PEFT `linear` | PEFT `svd` | PEFT `cat` | ours |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, ways in found["identity"].items():
+        cells = [
+            f"{value:.1e}" if isinstance(value := ways[way], float) else "refused"
+            for way in ("linear", "svd", "cat")
+        ]
+        lines.append(f"| {kind} | " + " | ".join(cells) + " | 0 |")
+    return "\n".join(lines)
+
+
+_PARTS = {
+    "speed": _speed,
+    "start": _start,
+    "equal": _equal,
+    "chance": _chance,
+    "memory": _memory,
+    "same": _same,
+    "killed": _killed,
+    "factors": _factors,
+}
