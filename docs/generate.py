@@ -16,6 +16,7 @@ import click
 
 from escalera.apps.cli.main import COMMANDS, cli
 from escalera.core.ladder import rungs
+from escalera.core.merging.methods import METHODS
 from escalera.domain import event
 from escalera.domain.event import Outcome
 
@@ -86,7 +87,29 @@ def events_reference() -> str:
     return "\n\n".join(_event(kind) for kind in get_args(event.Event))
 
 
+def merge_methods() -> str:
+    """Every merge method with its parameters."""
+    lines = [
+        "| method | what it makes | base | models | parameters | source |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in METHODS.values():
+        count = f"{row.fewest}" if row.fewest == row.most else f"{row.fewest} or more"
+        given = ", ".join(
+            f"`{p.name}`" + ("" if p.default is None else f" = {_toml(p.default)}")
+            for p in row.parameters
+        )
+        lines.append(
+            f"| `{row.name}` | {row.title} | {row.base} | {count} | {given} | {row.source} |"
+        )
+    return "\n".join(lines)
+
+
 # Below: private.
+
+
+def _toml(value: float | bool) -> str:  # noqa: FBT001
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 
 def _command(name: str, command: click.Command) -> str:
@@ -129,6 +152,7 @@ def _event(kind: type) -> str:
 PARTS: Mapping[str, tuple[str, Callable[[], str]]] = {
     "commands": ("reference/cli.md", cli_reference),
     "events": ("reference/events.md", events_reference),
+    "methods": ("reference/merge-recipe.md", merge_methods),
     "rungs": ("explanation/the-ladder.md", ladder_table),
     "moves": ("explanation/the-ladder.md", ladder_diagram),
 }

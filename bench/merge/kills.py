@@ -24,7 +24,7 @@ def digest(folder: Path) -> str:
 
 
 def run(recipe: Path, root: Path, kills: int) -> dict[str, int]:
-    """Merge until there were as many kills as asked; merges, those that went on, those that differ."""
+    """Merge until there were as many kills as asked for; what came of it."""
     whole = _merged(recipe, root / "undisturbed", None)
     wanted = digest(root / "undisturbed")
     generator = random.Random(0)

@@ -24,7 +24,7 @@ def merge(tool: str, recipe: Path, into: Path, *more: str, peer: str) -> dict[st
 
 
 def watched(command: Sequence[str]) -> dict[str, Any]:
-    """What a process printed last (JSON), with `anon` (peak bytes) and `all` (seconds, with start)."""
+    """What a process printed last (JSON), with `anon`: the peak of its own memory in bytes."""
     env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env

@@ -1,7 +1,7 @@
 """Two adapters of one layer merged by PEFT, in an environment that has it; prints JSON.
 
-Processor seconds of its SVD path, how far its ways are from the sum of the products, and whether one
-adapter of weight 1 comes out as itself.
+Processor seconds of its SVD path, how far its ways are from the sum of the products, and whether
+one adapter of weight 1 comes out as itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Random models in the shape of Llama, as folders of bfloat16; models after the first lie near it."""
+"""Random models in the shape of Llama, in bfloat16; those after the first lie near it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ SIZES = {
 
 
 def make(root: Path, size: Size, count: int) -> None:
-    """Write *count* models below *root*, unless they are there: deviations of .02, changes of .002."""
+    """Write *count* models below *root*, unless they are there.
+
+    Weights deviate by .02, changes by .002.
+    """
     if (root / "made").exists():
         return
     files = []

@@ -25,10 +25,11 @@ _HEAD = """# Merging beside mergekit and PEFT
 
     make bench-merge MERGE_PEER=PYTHON
 
-mergekit 0.1.5 and PEFT 0.21.2 in an environment of their own, PyTorch 2.13.0 (CPU). Random models in
-the shape of Llama, bfloat16, changes a tenth of the weights' size; {date}. Two shared cores under other
-load, one thread, so seconds are of the processor, and tools take turns. Outputs are bfloat16;
-mergekit computes in float32 or, as it does by default, in bfloat16, Escalera always in float32."""
+mergekit 0.1.5 and PEFT 0.21.2 in an environment of their own, PyTorch 2.13.0 (CPU). Random models
+in the shape of Llama, bfloat16, changes a tenth of the weights' size; {date}. Two shared cores
+under other load, one thread, so seconds are of the processor, and tools take turns. Outputs are
+bfloat16; mergekit computes in float32 or, as it does by default, in bfloat16, Escalera always in
+float32."""
 
 
 def _read(folder: Path, name: str) -> Any:
@@ -40,12 +41,12 @@ def _speed(rows: list[dict[str, Any]]) -> str:
     lines = [
         "## Processor time and memory",
         "",
-        f"Models of {SIZES['290M'].bytes / 1e6:.0f} MB each; a base and two models, without start and "
-        "imports, reading, writing and (ours) a digest of every tensor included. The ratio is the "
+        f"Models of {SIZES['290M'].bytes / 1e6:.0f} MB each; a base and two models, without start "
+        "and imports, reading, writing and (ours) a digest of every tensor included. The ratio is the "
         "median of the rounds; own memory is the peak of what is not shared with files.",
         "",
-        "| method | mergekit computes in | rounds | ours, s | mergekit, s | ratio | lowest, highest "
-        "| goal | ours, MB | mergekit, MB |",
+        "| method | mergekit computes in | rounds | ours, s | mergekit, s | ratio "
+        "| lowest, highest | goal | ours, MB | mergekit, MB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for key in dict.fromkeys((row["method"], row["dtype"]) for row in rows):
@@ -85,8 +86,8 @@ def _equal(found: dict[str, Any]) -> str:
     lines = [
         "## Equality",
         "",
-        "Models of 7 million parameters, mergekit in float32: numbers of the output (bfloat16) that "
-        "differ, and those that differ by more than the last bit.",
+        "Models of 7 million parameters, mergekit in float32: numbers of the output (bfloat16) "
+        "that differ, and those that differ by more than the last bit.",
         "",
         "| method | differ | share | by more than the last bit |",
         "|---|---|---|---|",
@@ -110,8 +111,8 @@ def _chance(found: dict[str, Any]) -> str:
     lines = [
         "## Random methods",
         "",
-        "Five seeds each: the distance of two merges, in units of how far a merge is from the base. "
-        "One seed is a lottery; what can agree is the distance between seeds, and the means.",
+        "Five seeds each: the distance of two merges, in units of how far a merge is from the "
+        "base. One seed is a lottery; what can agree is the distance between seeds, and the means.",
         "",
         "| method | two of ours | two of mergekit's | one of each | means of five |",
         "|---|---|---|---|---|",
@@ -152,8 +153,8 @@ def _same(found: dict[str, Any]) -> str:
     lines = [
         "## The same numbers in any way",
         "",
-        "Digests of all tensors for 1 to 4 threads, blocks of 32, 64 and 256 thousand numbers, and one "
-        "file or many.",
+        "Digests of all tensors for 1 to 4 threads, blocks of 32, 64 and 256 thousand numbers, and "
+        "one file or many.",
         "",
         "| method | ways | different results |",
         "|---|---|---|",
@@ -165,8 +166,8 @@ def _same(found: dict[str, Any]) -> str:
 def _killed(found: dict[str, Any]) -> str:
     return (
         "## Kills\n\n"
-        f"{found['kills']} SIGKILLs at random moments over {found['merges']} merges (DARE-TIES, 120 MB "
-        f"models, two threads); {found['continued']} runs went on from tensors that were there; "
+        f"{found['kills']} SIGKILLs at random moments over {found['merges']} merges (DARE-TIES, "
+        f"120 MB models, two threads); {found['continued']} runs went on from tensors that were there; "
         f"**{found['different']}** merges ended in other bytes than an undisturbed one, or left "
         "something behind."
     )
@@ -177,8 +178,8 @@ def _factors(found: dict[str, Any]) -> str:
     lines = [
         "## Adapters",
         "",
-        "One layer of 2048 x 2048, two adapters of rank 16 with weights .6 and .4, merged at rank 16. "
-        "The error is the relative Frobenius distance to the sum of the products.",
+        "One layer of 2048 x 2048, two adapters of rank 16 with weights .6 and .4, merged at rank "
+        "16. The error is the relative Frobenius distance to the sum of the products.",
         "",
         "| way | processor, s | error |",
         "|---|---|---|",

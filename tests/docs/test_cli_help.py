@@ -27,7 +27,7 @@ from escalera.edges.scores.columns import COLUMNS
 from escalera.edges.scores.reading import READERS
 from escalera.edges.scores.writing import WRITERS
 from escalera.edges.scoring.desk import OPTIONS
-from escalera.settings import tables, training_table
+from escalera.settings import merge_recipe, tables, training_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -77,6 +77,24 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[tasks.NAME.prompt]": tables.PromptTable,
     "[tasks.NAME.context]": tables.ContextTable,
 }
+MERGE_TABLES: dict[str, type[msgspec.Struct]] = {
+    "Keys": merge_recipe.MergeTable,
+    "Keys of a model": merge_recipe.SourceTable,
+}
+
+
+@pytest.mark.parametrize("section", list(MERGE_TABLES))
+def test_every_key_of_a_merge_recipe_is_explained(section: str) -> None:
+    """Keys and defaults of the page are those of the reader, and no others."""
+    page = (DOCS / "reference" / "merge-recipe.md").read_text(encoding="utf-8")
+    part = page.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    written = dict(re.findall(r"^\| `(\w+)` \| \w+ \| (.+?) \| .+ \|$", part, re.MULTILINE))
+    fields = {field.name: field for field in msgspec.structs.fields(MERGE_TABLES[section])}
+    assert set(written) == set(fields)
+    for key, default in written.items():
+        assert default == "empty" or _agrees(default, fields[key]), key
+
+
 NO_DEFAULT = {"no cap", "none", "empty"}
 
 

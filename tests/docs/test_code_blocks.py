@@ -27,6 +27,7 @@ from escalera.domain.judge import PREFIX
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.engine.serve import Desk, Served
 from escalera.settings import scorer_table
+from escalera.settings.merge_recipe import MergeTable
 from escalera.settings.prompt_file import PromptFile
 from escalera.settings.tables import ProjectFile
 from escalera.testing.loopback import serving
@@ -166,6 +167,9 @@ COMMANDS: Mapping[str, Callable[[list[str]], None]] = {
 def test_project_files_hold_known_keys(block: Block) -> None:
     """A part of a project file, or a prompt file, has the keys and types that the reader knows."""
     fields = {field.name: field.type for field in msgspec.structs.fields(ProjectFile)}
+    if "merge_method" in tomllib.loads(block.text):
+        msgspec.convert(tomllib.loads(block.text), MergeTable)
+        return
     if "messages" in tomllib.loads(block.text):
         msgspec.convert(tomllib.loads(block.text), PromptFile)
         return

@@ -46,7 +46,7 @@ def command(
     Weights are read and written as a stream, on the CPU, in little memory. A merge that was killed
     goes on when the same command is given again; one that fails leaves nothing behind.
     """
-    from escalera.wiring import merging
+    from escalera import merging
 
     if (into is None) is not plan_only:
         raise click.UsageError("Give either --into DIR or --plan.")

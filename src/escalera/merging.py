@@ -1,0 +1,60 @@
+"""Merging from files to files: what `escalera merge` does, and what a search over merges asks.
+
+A composition root of its own, beside `wiring`: a merge needs neither engine nor providers, and
+starts in a fraction of the time without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from escalera.core.merging.compiling import MergedModel, Plan
+from escalera.edges.merging import adapter_folders, adapter_recipes, whole_models
+from escalera.edges.merging.whole_models import Means, Opened
+from escalera.errors import MergeError
+from escalera.ports import Progress
+from escalera.settings import merge_recipe
+
+
+@contextmanager
+def opened(
+    folders: Mapping[str, Path], statistics: Mapping[str, Path] | None = None
+) -> Iterator[Opened]:
+    """Models by the names that recipes give them, open for as many merges as wanted.
+
+    `plan` compiles a recipe for them, `shop(plan).blocks(task, spare)` computes a tensor into
+    memory, and `merge` writes a folder. Raises `MergeError` for what is no whole model.
+    """
+    with whole_models.opened(folders, statistics or {}) as models:
+        yield models
+
+
+def plan(file: Path) -> Plan:
+    """What a merge of models would do; nothing is written."""
+    found = merge_recipe.read(file)
+    with opened(found.folders, found.statistics) as models:
+        return models.plan(found.recipe)
+
+
+def merge(
+    file: Path, *, into: Path, threads: int | None, shard: int, progress: Progress
+) -> MergedModel:
+    """Merge as a file says, into a folder: models, or adapters where all of them are.
+
+    Raises `DataError` for the file and `MergeError` for what cannot be merged.
+    """
+    found = merge_recipe.read(file)
+    folders = found.folders
+    adapters = {name for name in folders if adapter_folders.is_adapter(folders[name])}
+    if adapters == set(folders):
+        return adapter_recipes.merge_recipe(found.recipe, folders, rank=found.rank, into=into)
+    if adapters:
+        raise MergeError(
+            f"{min(adapters)!r} is an adapter and others are models. "
+            "Merge models with models, and adapters with adapters."
+        )
+    means = Means(threads=threads or whole_models.threads(), shard=shard)
+    with opened(folders, found.statistics) as models:
+        return models.merge(models.plan(found.recipe), into=into, means=means, progress=progress)
