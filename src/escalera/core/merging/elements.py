@@ -26,8 +26,8 @@ def sce(stream: Stream, *, density: float) -> Iterator[Floats]:
         padded = stream.spare("padded", CELL)
         for place, change in enumerate(_selected(stream, block, limit)):
             np.multiply(change, change, out=change)
-            for start in range(0, block.size, CELL):
-                squares[place] += numbers.add_up(change[start : start + CELL], padded)
+            for found in numbers.sums(change, CELL, padded):
+                squares[place] += found
     total = sum(squares)
     shares = [value / total if total else 1 / len(squares) for value in squares]
     weights = [np.float32(share) for share in shares]

@@ -73,20 +73,23 @@ def as_stored(values: Floats, kind: Kind) -> Raw:
     return out
 
 
-def add_up(values: Floats, spare: Floats) -> float:
-    """Sum of one cell of numbers, the same on every machine; *spare* is overwritten.
+def sums(values: Floats, cell: int, spare: Floats) -> list[float]:
+    """Sums of cells of numbers, the same on every machine; *spare* (a cell) is overwritten.
 
-    Columns of 512 are added row by row in float32, and their sums in double precision, so that the
-    order of additions is fixed by the place of a number and by nothing else.
+    Within a cell, columns of 512 are added row by row in float32, and their sums in double
+    precision, so that the order of additions is fixed by the place of a number and nothing else.
     """
-    whole, rest = divmod(len(values), 512)
-    padded = values
-    if rest:
-        padded = spare[: 512 * (whole + 1)]
-        padded[: len(values)] = values
-        padded[len(values) :] = 0
-    columns = np.add.reduce(padded.reshape(-1, 512), axis=0)
-    return float(np.add.reduce(columns, dtype=np.float64))
+    whole = len(values) // cell
+    columns = np.add.reduce(values[: whole * cell].reshape(whole, cell // 512, 512), axis=1)
+    found = [float(np.add.reduce(row, dtype=np.float64)) for row in columns]
+    if rest := len(values) - whole * cell:
+        rows = -(-rest // 512)
+        padded = spare[: 512 * rows]
+        padded[:rest] = values[whole * cell :]
+        padded[rest:] = 0
+        column = np.add.reduce(padded.reshape(1, rows, 512), axis=1)[0]
+        found.append(float(np.add.reduce(column, dtype=np.float64)))
+    return found
 
 
 _EXPONENTS: Mapping[Kind, tuple[Any, Any]] = {

@@ -92,13 +92,18 @@ class Spare:
 
     def __init__(self) -> None:
         self._arrays: dict[str, Floats] = {}
+        self._last: dict[str, Floats] = {}
 
     def floats(self, name: str, size: int) -> Floats:
-        """*size* numbers of any value."""
+        """*size* numbers of any value; the same object as long as the size is the same."""
+        last = self._last.get(name)
+        if last is not None and last.size == size:
+            return last
         found = self._arrays.get(name)
         if found is None or found.size < size:
             found = self._arrays[name] = np.empty(size, np.float32)
-        return found[:size]
+        self._last[name] = found[:size]
+        return self._last[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +185,8 @@ class Stream:
             padded = self.spare("padded", CELL)
             for place, product in enumerate(products):
                 product(block, written)
-                for start in range(0, block.size, CELL):
-                    totals[place] += numbers.add_up(written[start : start + CELL], padded)
+                for found in numbers.sums(written, CELL, padded):
+                    totals[place] += found
         return totals
 
     # Below: private.

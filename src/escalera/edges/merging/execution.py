@@ -71,13 +71,16 @@ class Shop:
         width = STORED[kind].itemsize
         whole, place, strange = blake3(), 0, 0
         sums = np.zeros(2)
+        raw = np.empty(0, STORED[kind])
+        view = memoryview(b"")
         for block in self.blocks(task, spare):
             size = len(block)
-            raw = spare.floats("output", size).view(STORED[kind])[:size]
+            if size != raw.size:
+                raw = spare.floats("output", size).view(STORED[kind])[:size]
+                view = memoryview(raw.data).cast("B")
             strange += numbers.encode(block, kind, raw, spare.floats("rounding", size))
             if base is not None:
                 sums += _costs(base, kind, block, raw, place, spare)
-            view = memoryview(raw.data).cast("B")
             whole.update(view)
             put(place * width, view)
             place += size

@@ -78,7 +78,7 @@ class WeightsFile:
 
     def tensor(self, name: str) -> OnDisk:
         """A tensor that is read part by part. Its kind must be one that can be merged."""
-        return OnDisk(file=self._file, entry=self.entries[name])
+        return OnDisk(self._file, self.entries[name])
 
     def forget(self, name: str) -> None:
         """Let the system drop the mapped pages of a tensor; they are read again when touched."""
@@ -95,7 +95,6 @@ class WeightsFile:
         os.close(self._file)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OnDisk:
     """A tensor of an open file. Reading it into a small buffer is faster than mapping it.
 
@@ -103,27 +102,32 @@ class OnDisk:
     memory; what is read into a buffer that is used again lies in the processor's cache.
     """
 
-    file: int
-    entry: Entry
-
-    @property
-    def size(self) -> int:
-        """How many numbers there are."""
-        return self.entry.size
+    def __init__(self, file: int, entry: Entry) -> None:
+        self.size = entry.size
+        self._file, self._begin = file, entry.begin
+        self._kind = cast("Kind", entry.kind)
+        self._stored = STORED[self._kind]
+        self._work: Floats | None = None
+        self._raw: Raw = np.empty(0, self._stored)
 
     def read(self, start: int, stop: int, out: Floats, work: Floats) -> None:
         """Write those from *start* to *stop* as float32 to *out*, by way of *work*."""
-        kind = cast("Kind", self.entry.kind)
-        width = STORED[kind].itemsize
-        raw = work.view(STORED[kind])[: stop - start]
+        if work is not self._work:
+            self._work, self._raw = work, work.view(self._stored)
+        raw = self._raw[: stop - start]
+        place = self._begin + start * self._stored.itemsize
+        count = os.preadv(self._file, [raw.data], place)
+        if count < raw.nbytes:
+            self._read_on(raw, place, count)
+        numbers.decode(raw, self._kind, out)
+
+    def _read_on(self, raw: Raw, place: int, count: int) -> None:
         view = memoryview(raw.data).cast("B")
-        place = self.entry.begin + start * width
-        while view:
-            count = os.preadv(self.file, [view], place)
-            if not count:
+        while count < raw.nbytes:
+            more = os.preadv(self._file, [view[count:]], place + count)
+            if not more:
                 raise MergeError("a file of weights was cut off while it was read. Save it again.")
-            place, view = place + count, view[count:]
-        numbers.decode(raw, kind, out)
+            count += more
 
 
 # Below: private.
