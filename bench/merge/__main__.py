@@ -32,6 +32,7 @@ class Asked:
     peer: str
     rounds: int
     size: str
+    methods: tuple[str, ...]
 
     def models(self, size: str) -> Path:
         """Three models of a size, written when they are needed."""
@@ -59,8 +60,10 @@ ONCE = ("ties", "karcher", "dare_ties", "nuslerp", "model_stock", "breadcrumbs",
 
 def speed(asked: Asked) -> None:
     """Processor time and memory of both tools on the large models."""
-    rows: list[dict[str, Any]] = []
-    for method in (*OFTEN, *ONCE):
+    file = asked.into / "speed.json"
+    rows: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    rows = [row for row in rows if row["method"] not in asked.methods]
+    for method in asked.methods:
         for dtype in ("float32", "bfloat16"):
             if dtype == "bfloat16" and method in ONCE[2:]:
                 continue
@@ -128,7 +131,7 @@ def memory(asked: Asked) -> None:
 def same(asked: Asked) -> None:
     """Digests of all tensors for every number of threads, block length and shard size."""
     found = {}
-    for method in ("linear", "slerp", "ties", "dare_ties", "della", "sce"):
+    for method in ("linear", "slerp", "ties", "dare_ties", "della"):
         recipe, seen = asked.recipe(method, "7M"), set()
         for threads in (1, 2, 3, 4):
             for chunk in (1 << 15, 1 << 16, 1 << 18):
@@ -196,12 +199,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", choices=tuple(SIZES), default="290M")
+    parser.add_argument("--methods", nargs="*", default=[*OFTEN, *ONCE], help="of the part speed")
     parser.add_argument("--parts", nargs="*", default=list(PARTS))
     parser.add_argument("--date", default="")
     parser.add_argument("--keep", action="store_true")
     given = parser.parse_args()
     given.into.mkdir(parents=True, exist_ok=True)
-    asked = Asked(given.into.resolve(), given.peer, given.rounds, given.size)
+    asked = Asked(given.into.resolve(), given.peer, given.rounds, given.size, tuple(given.methods))
     for part in given.parts:
         if part in PARTS:
             PARTS[part](asked)

@@ -42,8 +42,8 @@ def _speed(rows: list[dict[str, Any]]) -> str:
         "## Processor time and memory",
         "",
         f"Models of {SIZES['290M'].bytes / 1e6:.0f} MB each; a base and two models, without start "
-        "and imports, reading, writing and (ours) a digest of every tensor included. The ratio is the "
-        "median of the rounds; own memory is the peak of what is not shared with files.",
+        "and imports, reading, writing and (ours) a digest of every tensor included. The ratio is "
+        "the median of the rounds; own memory is the peak of what is not shared with files.",
         "",
         "| method | mergekit computes in | rounds | ours, s | mergekit, s | ratio "
         "| lowest, highest | goal | ours, MB | mergekit, MB |",
@@ -167,7 +167,7 @@ def _killed(found: dict[str, Any]) -> str:
     return (
         "## Kills\n\n"
         f"{found['kills']} SIGKILLs at random moments over {found['merges']} merges (DARE-TIES, "
-        f"120 MB models, two threads); {found['continued']} runs went on from tensors that were there; "
+        f"120 MB models, two threads); {found['continued']} runs went on from what was there; "
         f"**{found['different']}** merges ended in other bytes than an undisturbed one, or left "
         "something behind."
     )

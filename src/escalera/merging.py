@@ -32,8 +32,13 @@ def opened(
 
 
 def plan(file: Path) -> Plan:
-    """What a merge of models would do; nothing is written."""
+    """What a merge of models would do; nothing is written. Raises as `merge` does."""
     found = merge_recipe.read(file)
+    if any(adapter_folders.is_adapter(folder) for folder in found.folders.values()):
+        raise MergeError(
+            "a plan is made for models, and this recipe names adapters. They are checked and merged "
+            "in one go: give --into."
+        )
     with opened(found.folders, found.statistics) as models:
         return models.plan(found.recipe)
 

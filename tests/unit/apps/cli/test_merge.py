@@ -82,6 +82,8 @@ def test_adapters_are_known_by_their_folders(tmp_path, capsys):
     (tmp_path / "recipe.toml").write_text(text)
     assert run(["merge", str(tmp_path / "recipe.toml"), "--into", str(tmp_path / "out")]) == 0
     assert "% of the merged change" in capsys.readouterr().out
+    assert run(["merge", str(tmp_path / "recipe.toml"), "--plan"]) == 1
+    assert "this recipe names adapters" in capsys.readouterr().err
     model(tmp_path / "c", 0)
     (tmp_path / "mixed.toml").write_text(text + '[[models]]\nmodel = "c"\n')
     assert run(["merge", str(tmp_path / "mixed.toml"), "--into", str(tmp_path / "no")]) == 1
