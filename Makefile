@@ -21,6 +21,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .PHONY: bench-combine decisions base-model
 .PHONY: bench-merge bench-prompts bench-data bench-data-need bench-diagnosis bench-training
 .PHONY: decisions base-model
+.PHONY: bench-combine bench-merge decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
 

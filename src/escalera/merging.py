@@ -36,8 +36,8 @@ def plan(file: Path) -> Plan:
     found = merge_recipe.read(file)
     if any(adapter_folders.is_adapter(folder) for folder in found.folders.values()):
         raise MergeError(
-            "a plan is made for models, and this recipe names adapters. They are checked and merged "
-            "in one go: give --into."
+            "a plan is made for models, and this recipe names adapters. They are checked and "
+            "merged in one go: give --into."
         )
     with opened(found.folders, found.statistics) as models:
         return models.plan(found.recipe)
