@@ -148,7 +148,9 @@ def opened(folders: Mapping[str, Path], statistics: Mapping[str, Path]) -> Itera
 
 def threads() -> int:
     """How many threads this machine serves well."""
-    return min(16, len(os.sched_getaffinity(0)))
+    if hasattr(os, "sched_getaffinity"):
+        return min(16, len(os.sched_getaffinity(0)))
+    return min(16, os.cpu_count() or 1)
 
 
 # Below: private.
