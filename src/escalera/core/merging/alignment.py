@@ -48,11 +48,17 @@ def of(
 ) -> Alignment | None:
     """How to read (name, tokens, rows) of models in the owner's order; None where all are alike.
 
+    A model without tokens is taken to have the owner's, if its tables have as many rows.
+
     Raises `MergeError` where they differ and nothing was *asked*, or what was cannot be done.
     """
     name, tokens, rows = next(model for model in models if model[0] == owner)
     others = [model for model in models if model[0] != owner]
-    different = [other for other in others if other[1:] != (tokens, rows)]
+    different = [
+        other
+        for other in others
+        if other[2] != rows or (None not in (tokens, other[1]) and other[1] != tokens)
+    ]
     if not different:
         return None
     other, theirs, count = different[0]

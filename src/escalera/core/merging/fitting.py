@@ -52,7 +52,13 @@ def require_alike(models: Sequence[ModelHeader], *, whole: bool) -> None:
 def differences(models: Sequence[ModelHeader]) -> list[str]:
     """Differences that are allowed, in words."""
     first = models[0]
-    return [
+    lacking = [model.name for model in models if model.vocabulary is None]
+    said = [
+        f"{name} has no tokenizer.json; its tokens are taken to be those of the others"
+        for name in lacking
+        if len(lacking) < len(models)
+    ]
+    return said + [
         f"{key} is {first.config.get(key)!r} in {first.name} and {other.config.get(key)!r} in "
         f"{other.name}; the output takes that of its configuration"
         for other in models[1:]

@@ -34,12 +34,17 @@ _CARRIED = (
 """Files that the output takes from one of its models as they are."""
 
 
+def work_of(into: Path) -> Path:
+    """Where a merge into a folder is in the making."""
+    return into.parent / f".{into.name}.merging"
+
+
 class Output:
     """A folder in the making. `done` holds what an earlier, killed run of the same plan wrote."""
 
     def __init__(self, into: Path, plan: Plan, layout: Sequence[Shard], key: str) -> None:
         self.into, self._plan, self._layout = into, plan, layout
-        self._work = into.parent / f".{into.name}.merging"
+        self._work = work_of(into)
         self._key = key
         self._held: list[int] = []
         self._begin()

@@ -22,7 +22,7 @@ from escalera.domain.identity import digest_of
 from escalera.edges.merging import models
 from escalera.edges.merging.execution import Shop, Written
 from escalera.edges.merging.models import Model
-from escalera.edges.merging.output import LINEAGE, Output
+from escalera.edges.merging.output import LINEAGE, Output, work_of
 from escalera.edges.merging.weights import WeightsFile
 from escalera.errors import MergeError
 
@@ -77,7 +77,7 @@ class Opened:
         held = _HELD // max(1, means.threads)
         shop = self.shop(plan, chunk=means.chunk, held=held)
         shop.check_copies()
-        _require_room(into, plan)
+        _require_room(into, plan.bytes)
         output = Output(into, plan, layout, key)
         try:
             written = _work(shop, output, means.threads, progress)
@@ -184,12 +184,15 @@ def _there(into: Path, key: str) -> MergedModel | None:
     )
 
 
-def _require_room(into: Path, plan: Plan) -> None:
+def _require_room(into: Path, wanted: int) -> None:
+    """What an earlier, killed run has taken already counts as free."""
     standing = next(path for path in into.absolute().parents if path.exists())
     free = shutil.disk_usage(standing).free
-    if free < plan.bytes:
+    if work_of(into).is_dir():
+        free += sum(512 * file.stat().st_blocks for file in work_of(into).iterdir())
+    if free < wanted:
         raise MergeError(
-            f"the merge writes {plan.bytes:,} bytes and {str(standing)!r} has {free:,} left. "
+            f"the merge writes {wanted:,} bytes and {str(standing)!r} has {free:,} left. "
             "Make room, or name a folder on another disk."
         )
 

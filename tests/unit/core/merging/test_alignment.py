@@ -13,6 +13,7 @@ def test_alike_needs_no_alignment():
     """The same tokens with the same numbers, or no tokenizers and as many rows."""
     assert alignment.of([("m", ONE, 4), ("n", dict(ONE), 4)], owner="m", asked=None) is None
     assert alignment.of([("m", None, 4), ("n", None, 4)], owner="m", asked="base") is None
+    assert alignment.of([("m", ONE, 4), ("n", None, 4)], owner="m", asked=None) is None
 
 
 def test_rows_are_found_by_their_tokens():

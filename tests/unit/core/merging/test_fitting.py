@@ -27,6 +27,8 @@ def test_differences_that_are_allowed_are_said():
     """Positions that are encoded in another way, for example."""
     found = fitting.differences([model("a", rope_theta=1), model("b", rope_theta=2)])
     assert found == ["rope_theta is 1 in a and 2 in b; the output takes that of its configuration"]
+    (said,) = fitting.differences([model("a", vocabulary={"x": 0}), model("b")])
+    assert said.startswith("b has no tokenizer.json")
 
 
 def test_the_configuration_says_what_the_weights_are():

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import time
 
 import numpy as np
@@ -265,3 +266,16 @@ def test_numbers_that_are_not_finite_are_told(tmp_path):
         "select_topk has no effect on linear",
         "3 numbers of lm_head.weight are not finite",
     )
+
+
+def test_a_disk_that_is_too_small_is_noticed_before(folders, tmp_path, monkeypatch):
+    """What a killed run holds already counts as free."""
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(MergeError, match="has 1,000 left"):
+        merge(folders, recipe("linear"), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / ".out.merging").mkdir()
+    (tmp_path / ".out.merging" / "rest").write_bytes(bytes(1 << 20))
+    merge(folders, recipe("linear"), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
