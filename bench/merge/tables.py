@@ -18,6 +18,9 @@ def page(folder: Path, *, date: str) -> str:
         _HEAD.format(date=date),
         *(make(_read(folder, name)) for name, make in _PARTS.items() if _read(folder, name)),
     ]
+    rows, start = _read(folder, "speed"), _read(folder, "start")
+    if rows and start:
+        parts.insert(2, _whole(rows, start))
     return "\n\n".join(parts) + "\n"
 
 
@@ -60,7 +63,37 @@ def _speed(rows: list[dict[str, Any]]) -> str:
             f"| {_middle(held, 'ours', 'anon') / 1e6:.0f} "
             f"| {_middle(held, 'theirs', 'anon') / 1e6:.0f} |"
         )
+    missed = [
+        f"{method} ({dtype})"
+        for method, dtype in dict.fromkeys((row["method"], row["dtype"]) for row in rows)
+        if _ratio(rows, method, dtype) < GOALS.get(method, 0)
+    ]
+    if missed:
+        lines += ["", f"Below the goal: {', '.join(missed)}."]
     return "\n".join(lines)
+
+
+def _ratio(rows: list[dict[str, Any]], method: str, dtype: str) -> float:
+    held = [row for row in rows if (row["method"], row["dtype"]) == (method, dtype)]
+    return median(row["theirs"]["cpu"] / row["ours"]["cpu"] for row in held)
+
+
+def _whole(rows: list[dict[str, Any]], start: dict[str, Any]) -> str:
+    """Ratios of whole commands: a merge and what comes before it."""
+    before = [
+        start[f"{tool}: start and imports of a merge"]["cpu"] for tool in ("ours", "mergekit")
+    ]
+    told = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        held = [row for row in rows if row["method"] == method and row["dtype"] == "float32"]
+        ratios = [
+            (row["theirs"]["cpu"] + before[1]) / (row["ours"]["cpu"] + before[0]) for row in held
+        ]
+        told.append(f"{method} {median(ratios):.1f}")
+    return (
+        f"With start and imports ({before[0]:.2f} s and {before[1]:.2f} s) the ratios are, in "
+        f"float32: {', '.join(told)}."
+    )
 
 
 def _middle(rows: list[dict[str, Any]], tool: str, key: str) -> float:
