@@ -17,11 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
 .PHONY: bench-prompts bench-data bench-data-need bench-diagnosis bench-training
-.PHONY: bench-combine bench-pilots bench-rates bench-sweeps decisions base-model
-.PHONY: bench-combine decisions base-model
-.PHONY: bench-merge bench-prompts bench-data bench-data-need bench-diagnosis bench-training
-.PHONY: decisions base-model
-.PHONY: bench-combine bench-merge decisions base-model
+.PHONY: bench-combine bench-merge bench-pilots bench-rates bench-sweeps decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
 
@@ -91,10 +87,6 @@ bench-training: $(BIN)/.dev  ## the training engine beside TRL, and a hundred ki
 
 bench-combine: $(BIN)/.dev  ## mixture, route or merge where the right one is known (ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.combine --output bench/results/combine.md
-# MERGE_PEER is an interpreter of an environment with mergekit 0.1.5 and PEFT.
-bench-merge: $(BIN)/.dev  ## merging beside mergekit and PEFT (an hour); MERGE_PEER=PYTHON
-	OMP_NUM_THREADS=1 $(BIN)/python -m bench.merge --peer $(MERGE_PEER) \
-		--date $$(date +%F) --output bench/results/merge.md
 
 bench-rates: $(BIN)/.dev  ## the search for a learning rate beside its whole grid, in DATA (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.rates --data $(DATA) \
@@ -107,6 +99,11 @@ bench-pilots: $(BIN)/.dev  ## which base: choices from pilots, in DATA (half an 
 bench-sweeps: $(BIN)/.dev  ## rules that stop the trials of a sweep, in DATA (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.sweeps --data $(DATA) \
 		--output bench/results/sweeps.md
+
+# MERGE_PEER is an interpreter of an environment with mergekit 0.1.5 and PEFT.
+bench-merge: $(BIN)/.dev  ## merging beside mergekit and PEFT (an hour); MERGE_PEER=PYTHON
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.merge --peer $(MERGE_PEER) \
+		--date $$(date +%F) --output bench/results/merge.md
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'
