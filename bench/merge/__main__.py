@@ -91,6 +91,8 @@ def equal(asked: Asked) -> None:
         found[method] = equality.differences(*pair)
         if method == "ties":
             found[method] |= equality.at_thresholds(*pair, models, 0.3)
+        if method == "sce":
+            found[method] |= equality.at_variances(*pair, models, 0.3)
         print(method, found[method], flush=True)
     asked.keep("equal", found)
 

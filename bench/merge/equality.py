@@ -52,6 +52,25 @@ def at_thresholds(one: Path, other: Path, models: Path, density: float) -> dict[
     return {"differ": differ, "at ties": ties}
 
 
+def at_variances(one: Path, other: Path, models: Path, density: float) -> dict[str, Any]:
+    """Differences of two SCE merges by more than the last bit, and those at the threshold."""
+    first, second = loaded(one), loaded(other)
+    base, *changed = (loaded(models / f"m{number}") for number in range(3))
+    differ = ties = 0
+    for name, values in first.items():
+        changes = [_floats(model[name]) - _floats(base[name]) for model in changed]
+        mean = (changes[0] + changes[1]) / np.float32(2)
+        variance = sum((change - mean) ** 2 for change in changes) / np.float32(2)
+        kept = int(np.count_nonzero(variance) * density)
+        if not kept:
+            continue
+        limit = np.partition(variance, variance.size - kept)[variance.size - kept]
+        apart = np.abs(values.astype(np.int64) - second[name]) > 1
+        differ += int(np.count_nonzero(apart))
+        ties += int(np.count_nonzero(apart & (variance == limit)))
+    return {"compared": differ, "at ties": ties}
+
+
 def distances(ours: list[Path], theirs: list[Path], base: Path) -> dict[str, float]:
     """Mean distances between merges of different seeds, in units of what a merge changes."""
     start = loaded(base)

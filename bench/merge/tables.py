@@ -137,6 +137,12 @@ def _equal(found: dict[str, Any]) -> str:
             "exactly as large as the threshold. We keep all such, mergekit some of them, as its "
             "sorting happens to leave them. Breadcrumbs cuts by the same thresholds.",
         ]
+    if sce := found.get("sce"):
+        lines += [
+            "",
+            f"SCE: {sce['at ties']:,} of {sce['compared']:,} differences by more than the last bit "
+            "are where a variance is exactly as large as the threshold, kept in the same way.",
+        ]
     return "\n".join(lines)
 
 
