@@ -227,7 +227,7 @@ def _factors(found: dict[str, Any]) -> str:
         f"| ours, `linear` | {ours['cpu']:.5f} | {ours['error']:.4f} (told: {ours['told']:.4f}) |",
         "",
         f"Ratio of times: **{svd['cpu'] / ours['cpu']:.0f}** (goal 500). One adapter of weight 1 "
-        "comes out of PEFT with this relative error, and out of ours bit by bit:",
+        "comes out with this relative error:",
         "",
         "| kind | PEFT `linear` | PEFT `svd` | PEFT `cat` | ours |",
         "|---|---|---|---|---|",
@@ -237,7 +237,8 @@ def _factors(found: dict[str, Any]) -> str:
             f"{value:.1e}" if isinstance(value := ways[way], float) else "refused"
             for way in ("linear", "svd", "cat")
         ]
-        lines.append(f"| {kind} | " + " | ".join(cells) + " | 0 |")
+        ours_is = "0, the same bytes" if found["same bytes"][kind] else "other bytes"
+        lines.append(f"| {kind} | " + " | ".join(cells) + f" | {ours_is} |")
     return "\n".join(lines)
 
 
