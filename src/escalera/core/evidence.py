@@ -150,6 +150,7 @@ class Evidence:
     embedded: dict[tuple[str, str], Row] = field(default_factory=dict)
     events: int = 0
     _choices: dict[str, dict[str, str]] = field(default_factory=dict)
+    _unsure: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
         """Fold one event in."""
@@ -203,8 +204,10 @@ class Evidence:
 
     def answering(self, route: Route, item: Example) -> System:
         """The system of *route* that answers *item*: by the router, or by the item's own type."""
-        task = self._choices[route.router][item.id] if route.router is not None else item.task
-        return route.system(task)
+        if route.router is None:
+            return route.system(item.task)
+        task = self._choices[route.router][item.id]
+        return route.system(task, sure=item.id not in self._unsure[route.router])
 
     def answer(self, route: Route, item: Example) -> Answer | None:
         """What *route* answered to *item*, or None when it was not asked."""
@@ -339,6 +342,7 @@ class Evidence:
             case RouterFitted():
                 self.routers.append(event)
                 self._choices[event.router] = dict(zip(event.items, event.choices, strict=True))
+                self._unsure[event.router] = frozenset(event.unsure)
 
     def _choose(self, event: Selected | Embedded) -> None:
         if isinstance(event, Selected):

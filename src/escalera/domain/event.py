@@ -270,13 +270,18 @@ class RouterFitted:
 
     `router` is the digest of its artifact. `choices` says for every one of `items` (all of the
     project's) which query type the router infers; `accuracy` is the share of `search` items that
-    it sends to the right type.
+    it sends to the right type. `unsure` are the items on which it abstains. It was set to keep a
+    share `coverage` of messages like the `search` items, and of such messages it keeps at least
+    `assured` (at level 0.95, whatever their distribution); both None where there were too few.
     """
 
     router: str
     items: tuple[str, ...]
     choices: tuple[str, ...]
     accuracy: Figure
+    unsure: tuple[str, ...] = field(default=(), metadata=LATER)
+    coverage: float | None = field(default=None, metadata=LATER)
+    assured: float | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,24 +102,30 @@ class Route:
     """One system per query type, and the router that tells the type.
 
     `router` is the digest of a fitted router; None means that the caller declares the query type.
+    `unsure` has the systems that answer where the router abstains, by the type that it finds most
+    probable; a type without one there is answered by its branch all the same.
     """
 
     branches: tuple[Branch, ...]
     router: str | None = None
+    unsure: tuple[Branch, ...] = field(default=(), metadata=LATER)
 
     @property
     def digest(self) -> str:
         """Content hash of the route."""
         return digest_of(self)
 
-    def system(self, task: str) -> System:
-        """The system that answers *task*; KeyError when the route has no such branch."""
-        for branch in self.branches:
+    def system(self, task: str, *, sure: bool = True) -> System:
+        """The system that answers *task*; KeyError when the route has no such branch.
+
+        Without *sure* it is the one that answers where the router abstains.
+        """
+        for branch in self.branches if sure else (*self.unsure, *self.branches):
             if branch.task == task:
                 return branch.system
         raise KeyError(task)
 
     def adapters(self) -> tuple[str, ...]:
         """Digests of the adapters in use, each once, in the order of the branches."""
-        found = (branch.system.adapter for branch in self.branches)
+        found = (branch.system.adapter for branch in (*self.branches, *self.unsure))
         return tuple(dict.fromkeys(adapter for adapter in found if adapter is not None))

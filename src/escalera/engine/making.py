@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from escalera.core import routing
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning import sweeping
 from escalera.core.ladder import materials, rating
 from escalera.core.ladder.steps import Distil, FitRouter, Merge, Suggest, Train, TryRate
 from escalera.core.prompts import rendering
+from escalera.core.routing import abstention, fitting, storing
+from escalera.core.routing.abstention import Rule
+from escalera.core.routing.router import Router
 from escalera.core.stats import mean
 from escalera.domain.dataset import Example
 from escalera.domain.distillation import Distilled
@@ -134,6 +136,12 @@ def merge(step: Merge, *, merger: Merger, artifacts: Artifacts, clock: Clock) ->
     return Merged(plan=step.plan, adapter=adapter, seconds=clock.seconds() - began)
 
 
+COVERAGE = 0.99
+"""The share of messages like the `search` items that a router keeps."""
+REFUSAL = 0.5
+"""What it costs to abstain: half of what the average mistake costs."""
+
+
 def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> RouterFitted:
     """Learn a router from `train` items, store it, and infer every item's type once.
 
@@ -142,19 +150,28 @@ def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> Ro
     tasks = [project.task(name) for name in step.tasks]
     taught = [item for task in tasks for item in task.items("train")]
     try:
-        router = routing.fit(step.tasks, [i.input for i in taught], [i.task for i in taught])
+        learned = fitting.fit(step.tasks, [i.input for i in taught], [i.task for i in taught])
     except ValueError as error:
         raise InputError(str(error)) from error
-    digest = _store(routing.to_files(router), artifacts)
     items = [item for task in tasks for item in task.examples]
     tested = [item for item in items if item.split == "search"]
-    right = [float(router.infer(item.input) == item.task) for item in tested]
+    kept = abstention.threshold(
+        [learned.choose(item.input).familiarity for item in tested], coverage=COVERAGE
+    )
+    costs = abstention.costs([task.value_per_point for task in tasks])
+    router = replace(learned, rule=Rule(familiarity=kept.value, refusal=REFUSAL, errors=costs))
+    digest = _store(storing.to_files(router), artifacts)
+    choices = {item.id: router.choose(item.input) for item in items}
+    right = [float(choices[item.id].type == item.task) for item in tested]
     clusters = [item.cluster for item in tested]
     found = mean.interval(right, clusters, alpha=project.policy.alpha)
     return RouterFitted(
         router=digest,
         items=tuple(item.id for item in items),
-        choices=tuple(router.infer(item.input) for item in items),
+        choices=tuple(choices[item.id].type for item in items),
+        unsure=tuple(item.id for item in items if not choices[item.id].sure),
+        coverage=kept.coverage if kept.assured < 1 else None,
+        assured=kept.assured if kept.assured < 1 else None,
         accuracy=Figure(
             value=found.estimate,
             lower=found.lower,
@@ -165,10 +182,10 @@ def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> Ro
     )
 
 
-def load_router(artifacts: Artifacts, digest: str) -> Callable[[str], str]:
-    """The stored router as a function from a message to its query type."""
+def load_router(artifacts: Artifacts, digest: str) -> Router:
+    """The stored router."""
     folder = artifacts.path(digest)
-    return routing.from_files({f.name: f.read_bytes() for f in folder.iterdir()}).infer
+    return storing.from_files({f.name: f.read_bytes() for f in folder.iterdir()})
 
 
 def training_pairs(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from escalera.core.prompts import rendering
+from escalera.core.routing.router import Choice, Refusal
 from escalera.domain.message import Decoding, Message, Query, Reply, Request
 from escalera.domain.system import Material, Prompt, Route, System
 from escalera.errors import InputError
@@ -60,6 +61,7 @@ class Answering:
 
     `system` is the digest of what answers; `task` is None for a base model. `prompt` says which
     part of the reply is the answer. `sources` are the ids of the passages that the model was shown.
+    `refusal` is why the router abstained, where it did: then `task` is its best guess.
     """
 
     system: str
@@ -68,6 +70,7 @@ class Answering:
     request: Request
     provider: Provider
     sources: tuple[str, ...] = ()
+    refusal: Refusal = ""
 
     def answer(self, reply: str) -> str:
         """The part of a whole reply that answers."""
@@ -97,9 +100,9 @@ class Desk:
     """Everything that can be asked by name.
 
     The route answers as *label*, and each of its tasks as `label/task`; every base model answers
-    raw, by its name. `infer` tells the query type of a message; None when the caller declares it,
-    and then a route of several tasks has no name of its own. `chooser` finds the material of a
-    prompt that chooses some for every query.
+    raw, by its name. `infer` tells the query type of a message, and whether it is sure; None when
+    the caller declares it, and then a route of several tasks has no name of its own. `chooser`
+    finds the material of a prompt that chooses some for every query.
     """
 
     def __init__(
@@ -108,7 +111,7 @@ class Desk:
         label: str,
         route: Route | None,
         models: Mapping[str, Served],
-        infer: Callable[[str], str] | None,
+        infer: Callable[[str], Choice] | None,
         chooser: Chooser | None = None,
     ) -> None:
         self._label = label
@@ -116,8 +119,10 @@ class Desk:
         self._infer = infer
         self._chooser = chooser
         self._systems: dict[str, System] = {}
+        self._unsure: dict[str, System] = {}
         if route is not None:
             self._systems = {branch.task: branch.system for branch in route.branches}
+            self._unsure = {branch.task: branch.system for branch in route.unsure}
         self._check()
 
     def names(self) -> tuple[str, ...]:
@@ -141,8 +146,10 @@ class Desk:
             return self._raw(model, messages, overrides)
         self._check_turns(messages)
         task = model.removeprefix(self._label).removeprefix("/")
-        task = task or self._type_of(messages[-1].content)
-        return await self._branch(task, messages, overrides)
+        refusal: Refusal = ""
+        if not task:
+            task, refusal = self._type_of(messages[-1].content)
+        return await self._branch(task, messages, overrides, refusal=refusal)
 
     async def close(self) -> None:
         """Close every provider and the chooser; called once, when serving ends."""
@@ -163,7 +170,7 @@ class Desk:
         return len(self._systems) == 1 or (bool(self._systems) and self._infer is not None)
 
     def _check(self) -> None:
-        for task, system in self._systems.items():
+        for task, system in (*self._systems.items(), *self._unsure.items()):
             if system.model not in self._models:
                 raise InputError(
                     f"The route's system for {task!r} needs the model {system.model!r}, "
@@ -195,10 +202,12 @@ class Desk:
                 "because that is what gets an answer."
             )
 
-    def _type_of(self, text: str) -> str:
+    def _type_of(self, text: str) -> tuple[str, Refusal]:
+        """The query type, and why the router does not stand by it, if it does not."""
         if len(self._systems) == 1 or self._infer is None:
-            return next(iter(self._systems))
-        return self._infer(text)
+            return next(iter(self._systems)), ""
+        found = self._infer(text)
+        return found.type, found.refusal
 
     def _raw(self, model: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
         served = self._models[model]
@@ -213,9 +222,11 @@ class Desk:
         )
 
     async def _branch(
-        self, task: str, messages: Sequence[Message], overrides: Overrides
+        self, task: str, messages: Sequence[Message], overrides: Overrides, *, refusal: Refusal
     ) -> Answering:
         measured = self._systems[task]
+        if refusal:
+            measured = self._unsure.get(task, measured)
         system = replace(measured, decoding=overrides.on(measured.decoding))
         query = Query(input=messages[-1].content, history=tuple(messages[:-1]))
         material = rendering.NO_MATERIAL
@@ -228,4 +239,5 @@ class Desk:
             request=rendering.request(system, query, material=material),
             provider=self._models[system.model].provider,
             sources=tuple(passage.id for passage in material.passages),
+            refusal=refusal,
         )

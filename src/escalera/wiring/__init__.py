@@ -34,6 +34,7 @@ from escalera.wiring import models, optimisers, retrieval, scorers, task_tables
 from escalera.wiring.models import cores, require_local
 
 if TYPE_CHECKING:
+    from escalera.core.routing.router import Choice
     from escalera.edges.training.local import Steps
     from escalera.engine.climb import Ports
     from escalera.engine.library import Library
@@ -114,7 +115,9 @@ class Installation:
         """What a measurement of *routes* works with; `evidence` is that of the journal."""
         from escalera.engine.measuring import Means
 
-        names = {branch.system.model for route in routes for branch in route.branches}
+        names = {
+            branch.system.model for route in routes for branch in (*route.branches, *route.unsure)
+        }
         asked = [*self.project.graders, *self.project.readers, *map(self.base_model, names)]
         for model in asked:
             _affordable(self.file, self.tables, model)
@@ -185,7 +188,7 @@ class Installation:
         """
         from escalera.engine.serve import Served
 
-        needed = {branch.system.model for branch in route.branches}
+        needed = {branch.system.model for branch in (*route.branches, *route.unsure)}
         usable = {
             name: table
             for name, table in self.tables.models.items()
@@ -199,13 +202,13 @@ class Installation:
             for name, table in usable.items()
         }
 
-    def infer(self, route: Route) -> Callable[[str], str] | None:
+    def infer(self, route: Route) -> Callable[[str], Choice] | None:
         """The router of *route* as a function, or None where the caller declares the type."""
         if route.router is None:
             return None
         from escalera.engine import making
 
-        return making.load_router(self.artifacts(), route.router)
+        return making.load_router(self.artifacts(), route.router).choose
 
     def _local(self, name: str, table: ModelTable) -> Provider:
         require_local(f"the local model {name!r}")

@@ -132,6 +132,10 @@ def test_the_router_decides_who_answers():
     evidence = fold([fitted])
     routed = Route(branches=branches, router="r")
     assert [evidence.answering(routed, item) for item in items] == [other, SYSTEM]
+    aside = Branch(task="b", system=replace(SYSTEM, revision="r3"))
+    shy = fold([replace(fitted, unsure=(items[0].id,))])
+    held = replace(routed, unsure=(aside,))
+    assert [shy.answering(held, item) for item in items] == [aside.system, SYSTEM]
     declared = Route(branches=branches)
     assert [evidence.answering(declared, item) for item in items] == [SYSTEM, SYSTEM]
 

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from escalera.domain.contract import OutputContract
+from escalera.domain.identity import canonical
 from escalera.domain.message import Decoding, Message
 from escalera.domain.selection import Selection
 from escalera.domain.system import Branch, Prompt, Route, Shot, System
@@ -78,7 +79,7 @@ def test_no_field_is_left_out_of_this_test():
     ]
     assert [f.name for f in fields(Shot)] == ["input", "target", "history", "fields"]
     assert [f.name for f in fields(Decoding)] == ["max_tokens", "temperature", "top_p", "seed"]
-    assert [f.name for f in fields(Route)] == ["branches", "router"]
+    assert [f.name for f in fields(Route)] == ["branches", "router", "unsure"]
 
 
 def test_a_route_is_its_branches_and_its_router():
@@ -88,6 +89,7 @@ def test_a_route_is_its_branches_and_its_router():
         ROUTE,
         replace(ROUTE, router=None),
         replace(ROUTE, router="other"),
+        replace(ROUTE, unsure=ROUTE.branches[:1]),
         replace(ROUTE, branches=ROUTE.branches[::-1]),
         replace(ROUTE, branches=ROUTE.branches[:1]),
         replace(ROUTE, branches=swapped),
@@ -101,6 +103,19 @@ def test_a_route_finds_the_system_of_a_type():
     assert ROUTE.system("rest") == PLAIN
     with pytest.raises(KeyError, match="weather"):
         ROUTE.system("weather")
+
+
+def test_a_route_finds_the_system_for_what_it_is_not_sure_of():
+    """By the most probable type; where none is named, the branch answers."""
+    route = replace(ROUTE, unsure=(Branch(task="orders", system=PLAIN),))
+    assert (route.system("orders"), route.system("orders", sure=False)) == (SYSTEM, PLAIN)
+    assert ROUTE.system("orders", sure=False) == SYSTEM
+
+
+def test_a_route_without_such_systems_has_the_digest_it_always_had():
+    """Evidence of before is found again: the field is written only where it says something."""
+    assert b"unsure" not in canonical(ROUTE)
+    assert b"unsure" in canonical(replace(ROUTE, unsure=ROUTE.branches[:1]))
 
 
 def test_adapters_are_listed_once():

@@ -204,9 +204,15 @@ def test_a_router_is_learned_stored_and_asked_once_for_every_item(artifacts):
     event = making.fit_router(step, project=PROJECT, artifacts=artifacts)
     assert sorted(event.items) == sorted(i.id for t in (A, B) for i in t.examples)
     assert len(event.choices) == len(event.items)
-    infer = making.load_router(artifacts, event.router)
+    router = making.load_router(artifacts, event.router)
+    infer = router.infer
     known = {item.id: item for task in (A, B) for item in task.examples}
+
+    def choose(name):
+        return router.choose(known[name].input)
+
     assert [infer(known[name].input) for name in event.items] == list(event.choices)
+    assert event.unsure == tuple(name for name in event.items if not choose(name).sure)
     searched = [
         known[name].task == choice
         for name, choice in zip(event.items, event.choices, strict=True)
@@ -216,6 +222,20 @@ def test_a_router_is_learned_stored_and_asked_once_for_every_item(artifacts):
     assert event.accuracy.value == sum(searched) / 16
     again = making.fit_router(step, project=PROJECT, artifacts=artifacts)
     assert again == event
+
+
+def test_a_router_keeps_what_search_items_look_like(artifacts):
+    """Enough of them, and one in a hundred may be strange; the promise is in the event."""
+    tasks = [playbook.task(n, items={"train": 12, "search": 100, "confirm": 8}) for n in "ab"]
+    event = making.fit_router(
+        FitRouter(tasks=("a", "b")), project=playbook.project(*tasks), artifacts=artifacts
+    )
+    assert event.coverage == 0.99
+    assert 0.95 < event.assured < 0.99
+    router = making.load_router(artifacts, event.router)
+    searched = [router.choose(i.input) for task in tasks for i in task.items("search")]
+    assert sum(found.refusal == "stranger" for found in searched) <= 2
+    assert router.choose("What is the distance to the moon?").refusal == "stranger"
 
 
 def test_a_router_without_train_items_is_an_input_error(artifacts):

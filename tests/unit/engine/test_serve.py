@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from escalera.core.prompts import rendering
+from escalera.core.routing.router import Choice
 from escalera.domain.message import Decoding, Message, Query
 from escalera.domain.system import Branch, Prompt, Route, Shot, System
 from escalera.engine.serve import Desk, Overrides, Served
@@ -35,8 +37,13 @@ BOTH = Route(
 )
 
 
-def infer(text: str) -> str:
-    return "orders" if "order" in text else "feedback"
+def infer(text: str) -> Choice:
+    return Choice(
+        type="orders" if "order" in text else "feedback",
+        probability=0.9,
+        familiarity=2.0,
+        refusal="stranger" if "moon" in text else "",
+    )
 
 
 def desk(route: Route | None = BOTH, *, infers: bool = True) -> Desk:
@@ -74,6 +81,20 @@ def test_the_route_infers_the_type_from_the_last_message() -> None:
     assert resolved(desk(), "support", (user("change my order"), user("nice")), NONE).task == (
         "feedback"
     )
+
+
+def test_where_the_router_abstains_the_named_system_answers() -> None:
+    """The best guess stays the task, and the refusal is told; without such a system as ever."""
+    plain = replace(ORDERS, adapter=None)
+    route = replace(BOTH, unsure=(Branch(task="orders", system=plain),))
+    found = resolved(desk(route), "support", (user("order the moon"),), NONE)
+    assert (found.task, found.refusal, found.system) == ("orders", "stranger", plain.digest)
+    sure = resolved(desk(route), "support", (user("order a lamp"),), NONE)
+    assert (sure.refusal, sure.system) == ("", ORDERS.digest)
+    other = resolved(desk(route), "support", (user("nice moon"),), NONE)
+    assert (other.refusal, other.system) == ("stranger", FEEDBACK.digest)
+    named = resolved(desk(route), "support/orders", (user("order the moon"),), NONE)
+    assert (named.refusal, named.system) == ("", ORDERS.digest)
 
 
 def test_a_lone_message_gets_exactly_the_measured_request() -> None:

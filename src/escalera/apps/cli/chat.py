@@ -38,7 +38,8 @@ def command(file: Path, model: str | None, message: str | None) -> int:
 async def _answer(desk: Desk, name: str, text: str) -> None:
     found = await desk.resolve(name, [Message(role="user", content=text)], Overrides())
     if found.task is not None:
-        click.echo(f"[{found.task}] ", nl=False, err=True)
+        about = f"{found.task}?" if found.refusal else found.task
+        click.echo(f"[{about}] ", nl=False, err=True)
     async for piece in found.stream():
         if not isinstance(piece, Reply):
             click.echo(piece, nl=False)

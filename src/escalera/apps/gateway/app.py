@@ -163,6 +163,8 @@ def _headers(answering: Answering) -> dict[str, str]:
     headers = {"X-Escalera-System": answering.system}
     if answering.task is not None:
         headers["X-Escalera-Task"] = quote(answering.task)
+    if answering.refusal:
+        headers["X-Escalera-Refusal"] = answering.refusal
     if answering.sources:
         headers["X-Escalera-Sources"] = ",".join(quote(source) for source in answering.sources)
     return headers

@@ -112,7 +112,8 @@ class Case:
     def calls(self, route: Route, items: Sequence[Example]) -> tuple[Call, ...]:
         """The calls that *route* needs for *items*, system by system."""
         found = [self.call(self.evidence.answering(route, item), item) for item in items]
-        order = {branch.system.digest: n for n, branch in reversed([*enumerate(route.branches)])}
+        branches = (*route.branches, *route.unsure)
+        order = {branch.system.digest: n for n, branch in reversed([*enumerate(branches)])}
         return tuple(sorted(found, key=lambda call: order[call.system.digest]))
 
     def call(self, system: System, item: Example) -> Call:

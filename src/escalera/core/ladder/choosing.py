@@ -90,7 +90,9 @@ def stop(case: Case) -> Stopped:
 
 def _candidate(case: Case, rung: RungName, route: Route, found: tuple[Standing, ...]) -> Candidate:
     shares = {task.name: task.share for task in case.project.tasks}
-    models = {(branch.system.model, branch.system.adapter) for branch in route.branches}
+    models = {
+        (branch.system.model, branch.system.adapter) for branch in (*route.branches, *route.unsure)
+    }
     specialists = len(case.project.tasks) if rung == "merge" else 0
     money, kept = _money(case, route), len(route.adapters()) + specialists
     weighed = case.project.service is not None

@@ -48,14 +48,22 @@ def route(case: Case) -> Step | None:
 
 
 def separate(case: Case, adapter: str) -> Route:
-    """The incumbent, with *adapter* behind the failing tasks only."""
+    """The incumbent, with *adapter* behind the failing tasks only.
+
+    Where the router abstains, the incumbent answers: a message that may be of another type, or of
+    none, is not what the adapter was taught.
+    """
     incumbent, short = case.incumbent(), case.unprompted()
     if incumbent is None:
         raise AssertionError("the route rung needs an incumbent")
     systems = {branch.task: branch.system for branch in incumbent.branches}
     for task in case.failing():
         systems[task.name] = replace(short.system(task.name), adapter=adapter)
-    return case.route(systems)
+    route = case.route(systems)
+    if case.router is None:
+        return route
+    failing = {task.name for task in case.failing()}
+    return replace(route, unsure=tuple(b for b in incumbent.branches if b.task in failing))
 
 
 def merge(case: Case) -> Step | None:

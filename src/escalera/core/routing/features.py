@@ -1,0 +1,112 @@
+"""What a message is made of: hashed words and character n-grams, in a few dozen microseconds.
+
+A polynomial hash over the UTF-8 bytes has all n-grams of one length from one subtraction of
+prefix sums (Karp and Rabin 1987), so that nothing is done per n-gram in Python. Sums wrap around
+at 2^32; the multipliers are odd, hence invertible there.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+BITS = 18
+BUCKETS = 1 << BITS
+NGRAMS = (3, 4, 5)
+LONGEST = 2000
+"""Bytes of a message that are read: the cost of a choice is bounded."""
+NAME = f"rolling{BITS}-char{NGRAMS[0]}to{NGRAMS[-1]}-word"
+"""What weights were learned on: with other features they mean nothing."""
+
+Floats: TypeAlias = NDArray[np.float32]
+Places: TypeAlias = NDArray[np.intp]
+
+
+def folded(text: str) -> bytes:
+    """The bytes that are hashed: lower case, words apart by one space, no ASCII punctuation."""
+    words = text[:LONGEST].casefold().encode("utf-8", "replace")[:LONGEST].translate(_SPACED)
+    return b" " + b" ".join(words.split()) + b" "
+
+
+def hashed(text: str) -> tuple[Places, Floats]:
+    """The buckets of a message, ascending, and 1 + log count of each; empty for no words."""
+    places = _buckets(np.frombuffer(folded(text), np.uint8))
+    places.sort()
+    edges = np.ones(len(places) + 1, np.bool_)
+    np.not_equal(places[1:], places[:-1], out=edges[1:-1])
+    bounds = edges.nonzero()[0]
+    if not len(places):
+        return bounds[:0], _LOGS[:0]
+    return places[bounds[:-1]].astype(np.intp), _LOGS[bounds[1:] - bounds[:-1]]
+
+
+def named(text: str) -> dict[int, list[str]]:
+    """The n-grams and words of a message by bucket, for people; words before pieces of words."""
+    raw = folded(text)
+    data = np.frombuffer(raw, np.uint8)
+    spans = [(start, stop) for start, stop in zip(*_words(data), strict=True)]
+    for length in NGRAMS:
+        spans += [(start, start + length) for start in range(len(data) - length + 1)]
+    found: dict[int, list[str]] = {}
+    for bucket, (start, stop) in zip(_buckets(data).tolist(), spans, strict=True):
+        said = raw[start:stop].decode("utf-8", "replace")
+        known = found.setdefault(bucket, [])
+        if said not in known:
+            known.append(said)
+    return found
+
+
+def slots(buckets: Places) -> NDArray[np.int32]:
+    """The row of every bucket: 1 and up for *buckets*, in their order, 0 for all others."""
+    found = np.zeros(BUCKETS, np.int32)
+    found[buckets] = np.arange(1, len(buckets) + 1)
+    return found
+
+
+# Below: private.
+
+_SPACED = bytes(code if code >= 128 or chr(code).isalnum() else 32 for code in range(256))
+_BASE = 0x9E3779B1
+_LOGS = np.concatenate(([0.0], 1 + np.log(np.arange(1, LONGEST + 8)))).astype(np.float32)
+
+
+def _powers(base: int) -> NDArray[np.uint32]:
+    found, power = [], 1
+    for _ in range(LONGEST + 8):
+        found.append(power)
+        power = power * base & 0xFFFFFFFF
+    return np.array(found, dtype=np.uint32)
+
+
+_UP, _DOWN = _powers(_BASE), _powers(pow(_BASE, -1, 1 << 32))
+_SALTS = _powers(0x85EBCA6B)[1:]
+_MIX = np.uint32(0xC2B2AE35)
+_HALF, _REST = np.uint32(15), np.uint32(32 - BITS)
+
+
+def _words(data: NDArray[np.uint8]) -> tuple[Places, Places]:
+    """Where words begin and end."""
+    spaces = np.flatnonzero(data == 32)
+    if len(data) == 2:
+        return spaces[:0], spaces[:0]
+    return spaces[:-1] + 1, spaces[1:]
+
+
+def _buckets(data: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """The bucket of every word, then of every n-gram by length."""
+    size = len(data)
+    sums = np.zeros(size + 1, np.uint32)
+    np.cumsum(data * _UP[:size], dtype=np.uint32, out=sums[1:])
+    begins, ends = _words(data)
+    found = [(sums[ends] - sums[begins]) * _DOWN[begins] ^ _SALTS[0]]
+    for length in NGRAMS:
+        many = size - length + 1
+        if many > 0:
+            found.append((sums[length:] - sums[:many]) * _DOWN[:many] ^ _SALTS[length])
+    mixed = np.concatenate(found)
+    mixed ^= mixed >> _HALF
+    mixed *= _MIX
+    mixed >>= _REST
+    return mixed

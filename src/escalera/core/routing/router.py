@@ -1,0 +1,90 @@
+"""The router: which query type a message is, how sure that is, and whether it is any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from escalera.core.routing import features
+from escalera.core.routing.abstention import NEVER, Rule
+from escalera.core.routing.calibration import Scale
+from escalera.core.routing.features import Floats
+
+Refusal: TypeAlias = Literal["", "stranger", "unsure"]
+"""Why a router abstains: the message is like none of the types, or like several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a router says of a message.
+
+    `type` is the most probable query type even where it abstains, `probability` how probable, given
+    that it is one of the types. `familiarity` is high for messages like those it was taught.
+    """
+
+    type: str
+    probability: float
+    familiarity: float
+    refusal: Refusal
+
+    @property
+    def sure(self) -> bool:
+        """Whether the router stands by its choice."""
+        return not self.refusal
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Router:
+    """What was learned of the types, over the hashed features of a message.
+
+    `slots` (BUCKETS) is the row of each bucket in `rarity` (rows) and `weights` (rows x 2 types):
+    first the margins of each type against the others, then the cosines with its mean. Row 0 stands
+    for all that no taught message has. `biases` (types) belong to the margins.
+    """
+
+    types: tuple[str, ...]
+    slots: NDArray[np.int32]
+    rarity: Floats
+    weights: NDArray[np.float32]
+    biases: Floats
+    scale: Scale
+    rule: Rule = NEVER
+
+    def infer(self, text: str) -> str:
+        """The most probable query type of *text*."""
+        return self.choose(text).type
+
+    def choose(self, text: str) -> Choice:
+        """The most probable type of *text*, and whether to stand by it."""
+        margins, likeness = self.scores(text)
+        best = int(margins.argmax())
+        odds = self.scale.probabilities(margins)
+        familiarity = self.scale.familiarity(float(margins[best]), float(likeness[best]))
+        refusal: Refusal = ""
+        if self.rule.too_strange(familiarity):
+            refusal = "stranger"
+        elif self.rule.too_risky(odds, best):
+            refusal = "unsure"
+        return Choice(
+            type=self.types[best],
+            probability=float(odds[best]),
+            familiarity=familiarity,
+            refusal=refusal,
+        )
+
+    def probabilities(self, text: str) -> Floats:
+        """One probability per type, in the order of `types`, given that it is one of them."""
+        return self.scale.probabilities(self.scores(text)[0])
+
+    def scores(self, text: str) -> tuple[Floats, Floats]:
+        """Margins and cosines of *text*, one per type."""
+        places, values = features.hashed(text)
+        rows = self.slots.take(places)
+        values = values * self.rarity.take(rows)
+        length = float(values @ values) ** 0.5 or 1.0
+        both = (values @ self.weights.take(rows, axis=0)) / np.float32(length)
+        many = len(self.types)
+        return both[:many] + self.biases, both[many:]

@@ -1,0 +1,77 @@
+"""A router as files: plain arrays and JSON, no pickle, the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from escalera.core.routing import features
+from escalera.core.routing.abstention import Rule
+from escalera.core.routing.calibration import Scale
+from escalera.core.routing.features import Places
+from escalera.core.routing.router import Router
+from escalera.core.routing.rows import Table
+
+_ARRAYS = ("buckets", "rarity", "weights", "biases")
+
+
+def to_files(router: Router) -> dict[str, bytes]:
+    """The router by file name."""
+    told = {
+        "types": router.types,
+        "features": features.NAME,
+        "scale": asdict(router.scale),
+        "rule": asdict(router.rule),
+    }
+    arrays = {
+        "buckets": known_buckets(router),
+        "rarity": router.rarity,
+        "weights": router.weights,
+        "biases": router.biases,
+    }
+    return {
+        "router.json": json.dumps(told).encode(),
+        **{f"{name}.npy": _array_bytes(arrays[name]) for name in _ARRAYS},
+    }
+
+
+def from_files(files: Mapping[str, bytes]) -> Router:
+    """The router that `to_files` wrote. Raises ValueError for files of other features."""
+    told = json.loads(files["router.json"])
+    if told["features"] != features.NAME:
+        raise ValueError(
+            f"the router was learned on features {told['features']!r}, this version computes "
+            f"{features.NAME!r}: climb again to learn it anew"
+        )
+    arrays = {
+        name: np.load(io.BytesIO(files[f"{name}.npy"]), allow_pickle=False) for name in _ARRAYS
+    }
+    rule = Rule(**told["rule"])
+    return Router(
+        types=tuple(told["types"]),
+        slots=features.slots(arrays["buckets"]),
+        rarity=arrays["rarity"],
+        weights=arrays["weights"],
+        biases=arrays["biases"],
+        scale=Scale(**told["scale"]),
+        rule=replace(rule, errors=tuple(rule.errors)),
+    )
+
+
+def known_buckets(router: Router) -> np.ndarray:
+    """The buckets that have a row of their own, in the order of the rows."""
+    places = np.flatnonzero(router.slots)
+    return places[np.argsort(router.slots[places])].astype(np.uint32)
+
+
+# Below: private.
+
+
+def _array_bytes(array: Table | Places) -> bytes:
+    held = io.BytesIO()
+    np.save(held, array, allow_pickle=False)
+    return held.getvalue()

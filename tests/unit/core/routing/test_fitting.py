@@ -1,0 +1,68 @@
+"""Learning a router."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.svm import LinearSVC
+from tests.unit.core.routing.messages import LABELS, ORDERS, TEXTS, TYPES, learned, many
+
+from escalera.core.routing import fitting, rows, storing
+
+
+def test_it_learns_what_it_was_taught_and_a_little_more():
+    """Taught messages, and new ones with the same words."""
+    router = learned()
+    assert [router.infer(text) for text in TEXTS] == LABELS
+    assert router.infer("please add two chairs to my order") == "orders"
+    assert router.infer("wonderful app, thank you") == "praise"
+
+
+def test_the_same_items_give_the_same_bytes():
+    """No random source: a router is known by the hash of its files."""
+    assert storing.to_files(learned()) == storing.to_files(learned())
+
+
+def test_a_type_without_items_is_named():
+    """And the remedy is told."""
+    with pytest.raises(ValueError, match=r"\['praise'\].*query_type = 'declared'"):
+        fitting.fit(TYPES, ORDERS, ["orders"] * 3)
+
+
+def test_a_large_type_does_not_drown_a_small_one():
+    """One message of a type is enough to be known again."""
+    texts = [f"lamp number {n}" for n in range(60)] + ["thank you all"]
+    found = fitting.fit(TYPES, texts, ["orders"] * 60 + ["praise"])
+    assert found.infer("thank you all") == "praise"
+    assert found.infer("lamp number 7") == "orders"
+
+
+def test_margins_are_those_of_another_solver():
+    """The minimum is scikit-learn's for the same rows; its intercept is penalised, ours is not."""
+    texts, labels = many(40)
+    router = fitting.fit(TYPES, texts, labels)
+    held = rows.read(texts)
+    dense = np.zeros((len(held), len(held.buckets)))
+    dense[held.row_of_values(), held.places] = held.values
+    other = LinearSVC(C=1.0, dual=False, intercept_scaling=30, tol=1e-8)
+    other.fit(dense, np.array(labels) == "praise")
+    ours = np.array([router.scores(text)[0][1] for text in texts])
+    assert ours == pytest.approx(other.decision_function(dense), abs=0.02)
+
+
+def test_only_the_first_items_of_a_type_are_used(monkeypatch):
+    """The cost of a fit is bounded."""
+    monkeypatch.setattr(fitting, "ITEMS_PER_TYPE", 3)
+    longer = fitting.fit(TYPES, [*TEXTS, "and more"], [*LABELS, "orders"])
+    assert storing.to_files(longer) == storing.to_files(learned())
+
+
+def test_messages_are_left_out_to_learn_the_scale(monkeypatch):
+    """In one fold or in five: what was learned from a message says nothing of new ones."""
+    texts, labels = many(30)
+    five = fitting.fit(TYPES, texts, labels).scale
+    monkeypatch.setattr(fitting, "_FOLDED", 0)
+    one = fitting.fit(TYPES, texts, labels).scale
+    assert five != one
+    assert five.sharpness == pytest.approx(one.sharpness, rel=0.5)
+    assert five.likeness_spread == pytest.approx(one.likeness_spread, rel=0.5)
