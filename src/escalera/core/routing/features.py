@@ -42,20 +42,15 @@ def hashed(text: str) -> tuple[Places, Floats]:
     return places[bounds[:-1]].astype(np.intp), _LOGS[bounds[1:] - bounds[:-1]]
 
 
-def named(text: str) -> dict[int, list[str]]:
-    """The n-grams and words of a message by bucket, for people; words before pieces of words."""
+def pieces(text: str) -> tuple[bytes, list[tuple[int, int]], Places]:
+    """The folded bytes of a message, where its words and n-grams begin and end, their buckets."""
     raw = folded(text)
     data = np.frombuffer(raw, np.uint8)
-    spans = [(start, stop) for start, stop in zip(*_words(data), strict=True)]
+    begins, ends = _words(data)
+    spans = list(zip(begins.tolist(), ends.tolist(), strict=True))
     for length in NGRAMS:
         spans += [(start, start + length) for start in range(len(data) - length + 1)]
-    found: dict[int, list[str]] = {}
-    for bucket, (start, stop) in zip(_buckets(data).tolist(), spans, strict=True):
-        said = raw[start:stop].decode("utf-8", "replace")
-        known = found.setdefault(bucket, [])
-        if said not in known:
-            known.append(said)
-    return found
+    return raw, spans, _buckets(data).astype(np.intp)
 
 
 def slots(buckets: Places) -> NDArray[np.int32]:

@@ -25,13 +25,19 @@ _FOLDED = 30_000
 """Items x types up to which all folds are learned; beyond, one fold tells enough."""
 
 
-def fit(types: tuple[str, ...], texts: Sequence[str], labels: Sequence[str]) -> Router:
+def fit(
+    types: tuple[str, ...],
+    texts: Sequence[str],
+    labels: Sequence[str],
+    *,
+    most: int = ITEMS_PER_TYPE,
+) -> Router:
     """Learn a router from texts and their query types.
 
-    The first `ITEMS_PER_TYPE` texts of each type are used. Probabilities are calibrated on scores
+    The first `most` texts of each type are used. Probabilities are calibrated on scores
     of items that were left out in turn. Raises ValueError when a type has no texts.
     """
-    chosen = _chosen(types, texts, labels)
+    chosen = _chosen(types, texts, labels, most)
     held = rows.read([text for text, _ in chosen])
     wanted = np.array([[label == name for name in types] for _, label in chosen])
     gram = rows.gram(held)
@@ -68,7 +74,7 @@ class _Parted:
 
 
 def _chosen(
-    types: tuple[str, ...], texts: Sequence[str], labels: Sequence[str]
+    types: tuple[str, ...], texts: Sequence[str], labels: Sequence[str], most: int
 ) -> list[tuple[str, str]]:
     missing = set(types) - set(labels)
     if missing:
@@ -78,7 +84,7 @@ def _chosen(
         )
     of_type: dict[str, list[tuple[str, str]]] = {name: [] for name in types}
     for text, label in zip(texts, labels, strict=True):
-        if label in of_type and len(of_type[label]) < ITEMS_PER_TYPE:
+        if label in of_type and len(of_type[label]) < most:
             of_type[label].append((text, label))
     return [pair for pairs in of_type.values() for pair in pairs]
 

@@ -41,7 +41,7 @@ def test_calibration_error_of_three_messages_by_hand():
 def test_familiarity_adds_what_each_says_in_its_own_spread():
     """So neither outweighs the other by its unit alone."""
     scale = Scale(sharpness=1, margin_spread=0.5, likeness_spread=0.1)
-    assert scale.familiarity(1.0, 0.3) == pytest.approx(5.0)
+    assert scale.familiarity(1.0, 0.3) == pytest.approx(2.0 + 3.0 * calibration.LIKENESS)
 
 
 def test_without_left_out_messages_nothing_is_scaled():

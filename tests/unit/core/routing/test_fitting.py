@@ -50,10 +50,9 @@ def test_margins_are_those_of_another_solver():
     assert ours == pytest.approx(other.decision_function(dense), abs=0.02)
 
 
-def test_only_the_first_items_of_a_type_are_used(monkeypatch):
+def test_only_the_first_items_of_a_type_are_used():
     """The cost of a fit is bounded."""
-    monkeypatch.setattr(fitting, "ITEMS_PER_TYPE", 3)
-    longer = fitting.fit(TYPES, [*TEXTS, "and more"], [*LABELS, "orders"])
+    longer = fitting.fit(TYPES, [*TEXTS, "and more"], [*LABELS, "orders"], most=3)
     assert storing.to_files(longer) == storing.to_files(learned())
 
 

@@ -1,0 +1,1 @@
+"""Routers on real messages and real outcomes, beside linear classifiers of scikit-learn."""

@@ -1,0 +1,38 @@
+"""How well does the router choose, reject and save, beside linear classifiers of scikit-learn?
+
+    python -m bench.routing --data ../shared/data --output bench/results/routing.md
+
+What is learned is kept under `--kept` and read from there the next time.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bench.routing import data, deciding, rejecting
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--kept", type=Path, default=Path("build/bench/routing"))
+    given = parser.parse_args()
+    found = [
+        "# The router on real messages",
+        "",
+        "`make bench-routing`. One thread; scikit-learn learns from the same messages.",
+        "",
+    ]
+    for messages in (data.curekart(given.data), data.clinc(given.data)):
+        found += rejecting.lines(messages, given.kept)
+        print("\n".join(found), flush=True)
+    found += deciding.lines(data.outcomes(given.data))
+    given.output.write_text("\n".join(found).rstrip() + "\n", encoding="utf-8")
+    print("\n".join(found))
+
+
+if __name__ == "__main__":
+    main()

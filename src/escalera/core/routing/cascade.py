@@ -1,0 +1,85 @@
+"""From which signal on the weak model may answer, so that a stated loss is not exceeded.
+
+The signal may be anything that is high where the weak model is right: a router's probability
+before it is asked (`quality`), or a confidence in its answer after it.
+
+Learn then Test (Angelopoulos, Bates, Candès, Jordan and Lei 2021, arXiv 2110.01052): each threshold
+is a null hypothesis "the expected loss exceeds the bound", and thresholds are tested in a fixed
+order, from the one that asks the weak model least, until the first that is not rejected (their
+fixed-sequence testing). The last one rejected keeps the bound with probability 1 - risk, whatever
+the distribution, for any model and any signal, as long as neither was fitted on these items.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from escalera.core.stats import distributions
+from escalera.domain.quality import Bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The lowest threshold that keeps the bound, None where none does."""
+
+    threshold: float | None
+    bound: Bound
+
+
+def calibrate(
+    signals: Sequence[float],
+    weak: Sequence[float],
+    strong: Sequence[float],
+    *,
+    most_lost: float,
+    risk: float = 0.05,
+) -> Found:
+    """The threshold for items with these *signals* and scores in [0, 1] of both models.
+
+    The loss of an item is max(0, strong - weak) where the weak model answers, else 0: what the weak
+    model does better is not set off against it. ValueError unless 0 < `most_lost` < 1.
+    """
+    if not 0 < most_lost < 1:
+        raise ValueError(f"most_lost must lie strictly between 0 and 1, not {most_lost!r}")
+    signal = np.asarray(signals, dtype=np.float64)
+    losses = np.maximum(0, np.asarray(strong, dtype=np.float64) - np.asarray(weak))
+    n = len(signal)
+    order = np.argsort(-signal, kind="stable")
+    lost = np.cumsum(losses[order])
+    binary = bool(np.isin(losses, (0.0, 1.0)).all())
+    ends = np.flatnonzero(np.append(np.diff(signal[order]) != 0, values=True))
+    taken = -1
+    for end in ends:
+        if p_value(float(lost[end]), n, most_lost, binary=binary) > risk:
+            break
+        taken = int(end)
+    bound = Bound(
+        most_lost=most_lost,
+        risk=risk,
+        lost=float(lost[taken]) / n if taken >= 0 else 0.0,
+        strong=1 - (taken + 1) / n,
+        n=n,
+    )
+    threshold = float(signal[order[taken]]) if taken >= 0 else None
+    return Found(threshold=threshold, bound=bound)
+
+
+def p_value(lost: float, n: int, bound: float, *, binary: bool) -> float:
+    """Of "the expected loss exceeds *bound*", after a sum of *lost* in *n* items.
+
+    Exact for losses of 0 and 1: P(Binomial(n, bound) <= lost). Between, Hoeffding and Bentkus
+    (Bates et al. 2021, arXiv 2101.02703, theorems 3 and 4; used so by Learn then Test): the smaller
+    of exp(-n h(min(lost / n, bound), bound)) and e P(Binomial(n, bound) <= ceil(lost)), with h the
+    Bernoulli relative entropy.
+    """
+    below = distributions.binomial_cdf(min(n, math.ceil(lost - 1e-9)), n, bound)
+    if binary:
+        return below
+    mean = min(lost / n, bound)
+    entropy = (1 - mean) * math.log((1 - mean) / (1 - bound))
+    entropy += mean * math.log(mean / bound) if mean > 0 else 0.0
+    return min(1.0, math.exp(-n * entropy), math.e * below)
