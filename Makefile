@@ -17,7 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
 .PHONY: bench-prompts bench-data bench-data-need bench-diagnosis bench-training
-.PHONY: bench-combine bench-merge bench-pilots bench-rates bench-sweeps decisions base-model
+.PHONY: bench-combine bench-merge bench-pilots bench-rates bench-routing bench-sweeps decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
 
@@ -79,6 +79,10 @@ bench-data-need: $(BIN)/.dev  ## forecasts of data need on real curves, in DATA 
 
 bench-diagnosis: $(BIN)/.dev  ## trainings with a planted cause, and what is found (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.diagnosis --output bench/results/diagnosis.md
+
+bench-routing: $(BIN)/.dev  ## the router on real messages and outcomes, in DATA (ten minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.routing --data $(DATA) \
+		--output bench/results/routing.md
 
 bench-training: $(BIN)/.dev  ## the training engine beside TRL, and a hundred kills
 	for engine in own trl bare; do \

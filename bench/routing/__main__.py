@@ -2,7 +2,8 @@
 
     python -m bench.routing --data ../shared/data --output bench/results/routing.md
 
-What is learned is kept under `--kept` and read from there the next time.
+The router of CLINC150 takes some minutes to learn; what is learned is kept under `--kept` and read
+from there the next time.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Messages:
     """Texts to learn from with their types, and texts to judge on; `stranger` marks no type."""
 

@@ -26,7 +26,8 @@ def lines(every: list[Outcomes]) -> list[str]:
         [*HEAD],
         [
             "| data | most that may be lost | threshold | lost on the calibration part "
-            "| lost on the test part | strong asked | beside blind choice of the same price | verdict |",
+            "| lost on the test part | strong asked | beside blind choice of the same price "
+            "| verdict |",
             "|---|---|---|---|---|---|---|---|",
         ],
     )
@@ -36,8 +37,8 @@ def lines(every: list[Outcomes]) -> list[str]:
             weak, strong = one.weak[test], one.strong[test]
             curves.append(
                 f"| {one.name} | {int(test.sum())} | {weak.mean():.3f} | {strong.mean():.3f} "
-                f"| {name} | {_recovered(signal[test], weak, strong):.3f} "
-                f"| {_half(signal[test], weak, strong):.2f} |"
+                f"| {name} | {recovered(signal[test], weak, strong):.3f} "
+                f"| {half(signal[test], weak, strong):.2f} |"
             )
             asked = signal[test] < np.median(signal[test])
             found = gain.at_equal_price(asked, weak, strong)
@@ -53,8 +54,8 @@ def lines(every: list[Outcomes]) -> list[str]:
         "",
         "Half of the items is learned from, a quarter calibrates thresholds, a quarter judges. The "
         "signal is the probability that the weak model is right, from the question alone. Blind "
-        "choice, of any share, recovers 0.5 of the gap on the mean over prices, and half of it with "
-        "half of the calls; no measured figures of RouteLLM's own routers come with these data.",
+        "choice, of any share, recovers 0.5 of the gap on the mean over prices, and half of it "
+        "with half of the calls; figures of RouteLLM's own routers do not come with these data.",
         "",
         *curves,
         "",
@@ -110,10 +111,12 @@ def _curve(signal: np.ndarray, weak: np.ndarray, strong: np.ndarray) -> np.ndarr
     return gained / gained[-1]
 
 
-def _recovered(signal: np.ndarray, weak: np.ndarray, strong: np.ndarray) -> float:
+def recovered(signal: np.ndarray, weak: np.ndarray, strong: np.ndarray) -> float:
+    """The share of the gap recovered, on the mean over all shares of strong calls."""
     return float(_curve(signal, weak, strong).mean())
 
 
-def _half(signal: np.ndarray, weak: np.ndarray, strong: np.ndarray) -> float:
+def half(signal: np.ndarray, weak: np.ndarray, strong: np.ndarray) -> float:
+    """The share of strong calls that recovers half of the gap."""
     found = _curve(signal, weak, strong)
     return float(np.flatnonzero(found >= 0.5)[0] / (len(found) - 1))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning import sweeping
@@ -155,11 +156,14 @@ def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> Ro
         raise InputError(str(error)) from error
     items = [item for task in tasks for item in task.examples]
     tested = [item for item in items if item.split == "search"]
-    kept = abstention.threshold(
-        [learned.choose(item.input).familiarity for item in tested], coverage=COVERAGE
-    )
+    reference = sorted(learned.choose(item.input).familiarity for item in tested)
+    kept = abstention.threshold(reference, coverage=COVERAGE)
     costs = abstention.costs([task.value_per_point for task in tasks])
-    router = replace(learned, rule=Rule(familiarity=kept.value, refusal=REFUSAL, errors=costs))
+    router = replace(
+        learned,
+        rule=Rule(familiarity=kept.value, refusal=REFUSAL, errors=costs),
+        reference=np.array(reference, dtype=np.float32),
+    )
     digest = _store(storing.to_files(router), artifacts)
     choices = {item.id: router.choose(item.input) for item in items}
     right = [float(choices[item.id].type == item.task) for item in tested]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 
 from escalera.core.evidence import Evidence
@@ -233,6 +234,8 @@ def test_a_router_keeps_what_search_items_look_like(artifacts):
     assert event.coverage == 0.99
     assert 0.95 < event.assured < 0.99
     router = making.load_router(artifacts, event.router)
+    assert len(router.reference) == 200
+    assert (np.diff(router.reference) >= 0).all()
     searched = [router.choose(i.input) for task in tasks for i in task.items("search")]
     assert sum(found.refusal == "stranger" for found in searched) <= 2
     assert router.choose("What is the distance to the moon?").refusal == "stranger"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -42,7 +42,8 @@ class Router:
 
     `slots` (BUCKETS) is the row of each bucket in `rarity` (rows) and `weights` (rows x 2 types):
     first the margins of each type against the others, then the cosines with its mean. Row 0 stands
-    for all that no taught message has. `biases` (types) belong to the margins.
+    for all that no taught message has. `biases` (types) belong to the margins. `reference` has the
+    familiarity of messages that were held out, ascending, for `drift`.
     """
 
     types: tuple[str, ...]
@@ -52,6 +53,7 @@ class Router:
     biases: Floats
     scale: Scale
     rule: Rule = NEVER
+    reference: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def infer(self, text: str) -> str:
         """The most probable query type of *text*."""

@@ -16,7 +16,7 @@ from escalera.core.routing.features import Places
 from escalera.core.routing.router import Router
 from escalera.core.routing.rows import Table
 
-_ARRAYS = ("buckets", "rarity", "weights", "biases")
+_ARRAYS = ("buckets", "rarity", "weights", "biases", "reference")
 
 
 def to_files(router: Router) -> dict[str, bytes]:
@@ -32,6 +32,7 @@ def to_files(router: Router) -> dict[str, bytes]:
         "rarity": router.rarity,
         "weights": router.weights,
         "biases": router.biases,
+        "reference": router.reference,
     }
     return {
         "router.json": json.dumps(told).encode(),
@@ -57,6 +58,7 @@ def from_files(files: Mapping[str, bytes]) -> Router:
         rarity=arrays["rarity"],
         weights=arrays["weights"],
         biases=arrays["biases"],
+        reference=arrays["reference"],
         scale=Scale(**told["scale"]),
         rule=replace(rule, errors=tuple(rule.errors)),
     )

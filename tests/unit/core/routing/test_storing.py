@@ -13,7 +13,11 @@ from tests.unit.core.routing.messages import TEXTS, TYPES, learned
 from escalera.core.routing import storing
 from escalera.core.routing.abstention import Rule
 
-ROUTER = replace(learned(), rule=Rule(familiarity=0.25, refusal=0.5, errors=(1.5, 0.5)))
+ROUTER = replace(
+    learned(),
+    rule=Rule(familiarity=0.25, refusal=0.5, errors=(1.5, 0.5)),
+    reference=np.array([0.5, 1.5], np.float32),
+)
 
 
 def test_files_are_read_back_as_they_were_without_pickle():
@@ -22,6 +26,7 @@ def test_files_are_read_back_as_they_were_without_pickle():
     read = storing.from_files(files)
     assert [read.choose(text) for text in TEXTS] == [ROUTER.choose(text) for text in TEXTS]
     assert (read.types, read.scale, read.rule) == (TYPES, ROUTER.scale, ROUTER.rule)
+    assert read.reference.tolist() == [0.5, 1.5]
     assert storing.to_files(read) == files
     assert all(name.endswith((".npy", ".json")) for name in files)
 
