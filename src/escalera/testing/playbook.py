@@ -167,8 +167,9 @@ def simulate(
     Answers may be cut off anywhere; what one step concludes is appended as a whole, as by the
     engine, so that a few more events than *at_most* may be there.
 
-    `answers` stands for the model, `infer` for the router and `writes` for what writes
-    prompts; trainings and merges leave adapters named by `adapter_of` and `merge_of`.
+    `answers` stands for the model, `infer` for the router (a type with a question mark behind it
+    is one that the router does not stand by) and `writes` for what writes prompts; trainings and
+    merges leave adapters named by `adapter_of` and `merge_of`.
     """
     book, journal, asked = Playbook(project, events), list(events), []
     while (step := book.next()) is not None:
@@ -379,10 +380,13 @@ def _wrote(step: steps.Rewrite | steps.Optimise, writes: Writes) -> Event:
 
 def _fitted(project: Project, infer: Callable[[Example], str]) -> RouterFitted:
     items = [item for entry in project.tasks for item in entry.examples]
-    choices = tuple(infer(item) for item in items)
+    told = [infer(item) for item in items]
     return RouterFitted(
         router="router",
         items=tuple(item.id for item in items),
-        choices=choices,
+        choices=tuple(choice.removesuffix("?") for choice in told),
+        unsure=tuple(
+            item.id for item, choice in zip(items, told, strict=True) if choice.endswith("?")
+        ),
         accuracy=Figure(value=1.0, lower=0.9, upper=1.0, n=len(items), clusters=len(items)),
     )

@@ -27,7 +27,7 @@ def running(
     return Running(
         value=sum(s.task.value_per_point * s.adequacy.figure.value / POINT for s in standings),
         micro_dollars_per_call=money,
-        models=len({branch.system.model for branch in route.branches} | whole),
+        models=len({one.system.model for one in (*route.branches, *route.unsure)} | whole),
         artefacts=kept,
         training_hours=sum(seconds.values()) / 3600,
     )

@@ -375,6 +375,27 @@ def test_the_route_rung_uses_what_was_trained():
     assert route.system("b") == climbed.evidence.nominee("examples").system("b")
 
 
+def test_what_the_router_is_not_sure_of_is_left_to_the_incumbent():
+    """On the route rung, and there only: the adapter was not taught such messages."""
+    project = playbook.project(A, B, policy=replace(DECLARED, query_type="inferred"))
+    shy = A.items("confirm")[0]
+
+    def infer(item):
+        return f"{item.task}?" if item == shy else item.task
+
+    climbed = simulate(
+        project,
+        model(rates(POOR, GOOD), mixture=rates(GOOD, POOR), merged=rates(GOOD, POOR), **BREAKS),
+        infer=infer,
+    )
+    evidence = climbed.evidence
+    route, incumbent = evidence.nominee("route"), evidence.nominee("examples")
+    assert [branch.task for branch in route.unsure] == ["a"]
+    assert evidence.answering(route, shy) == incumbent.system("a")
+    assert evidence.answering(route, A.items("confirm")[1]).adapter == LORA
+    assert [evidence.nominee(rung).unsure for rung in ("lora", "mixture", "merge")] == [(), (), ()]
+
+
 def test_a_router_is_learned_once_and_misrouted_items_are_judged_as_they_are_answered():
     """An item that is sent to the wrong system counts for its own type."""
     project = playbook.project(A, B, policy=replace(DECLARED, query_type="inferred"))
