@@ -27,9 +27,10 @@ def main() -> None:
         "`make bench-routing`. One thread; scikit-learn learns from the same messages.",
         "",
     ]
-    for messages in (data.curekart(given.data), data.clinc(given.data)):
-        found += rejecting.lines(messages, given.kept)
-        print("\n".join(found), flush=True)
+    clinc = data.clinc(given.data)
+    generic = [text for text, _ in clinc.train[::25]]
+    found += rejecting.lines(data.curekart(given.data), given.kept, generic)
+    found += rejecting.lines(clinc, given.kept)
     found += deciding.lines(data.outcomes(given.data))
     given.output.write_text("\n".join(found).rstrip() + "\n", encoding="utf-8")
     print("\n".join(found))

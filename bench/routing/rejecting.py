@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,16 +44,13 @@ def learned(messages: Messages, kept: Path) -> Router:
     return storing.from_files({file.name: file.read_bytes() for file in folder.iterdir()})
 
 
-def lines(messages: Messages, kept: Path) -> list[str]:
-    """The section of a data set."""
+def lines(messages: Messages, kept: Path, generic: Sequence[str] = ()) -> list[str]:
+    """The section of a data set; *generic* messages are taught as strangers to a second router."""
     router = learned(messages, kept)
     labels = np.array([label for _, label in messages.test])
     familiar = labels != messages.stranger
     choices = [router.choose(text) for text, _ in messages.test]
-    ours = Told(
-        right=np.array([one.type for one in choices]) == labels,
-        familiarity=np.array([one.familiarity for one in choices]),
-    )
+    ours = _told(router, messages)
     found = [
         f"## {messages.name}",
         "",
@@ -68,6 +65,11 @@ def lines(messages: Messages, kept: Path) -> list[str]:
         "|---|---|---|---|---|---|",
         _row("Escalera", ours, familiar, None),
     ]
+    if generic:
+        texts, types = zip(*messages.train, strict=True)
+        wary = fitting.fit(messages.types, texts, types, strangers=generic)
+        name = f"Escalera, {len(generic)} messages of another data set as strangers"
+        found.append(_row(name, _told(wary, messages), familiar, None))
     for name, features in peers.PEERS.items():
         types, margins = peers.told(messages, features)
         found.append(_row(name, Told(types == labels, margins), familiar, ours))
@@ -82,6 +84,16 @@ def lines(messages: Messages, kept: Path) -> list[str]:
     if messages.valid:
         found += ["", _promised(router, messages, ours, familiar)]
     return [*found, "", _timed(router, messages), ""]
+
+
+def _told(router: Router, messages: Messages) -> Told:
+    choices = [router.choose(text) for text, _ in messages.test]
+    return Told(
+        right=np.array(
+            [one.type == label for one, (_, label) in zip(choices, messages.test, strict=True)]
+        ),
+        familiarity=np.array([one.familiarity for one in choices]),
+    )
 
 
 def _row(name: str, told: Told, familiar: np.ndarray, ours: Told | None) -> str:

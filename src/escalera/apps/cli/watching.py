@@ -139,7 +139,8 @@ def _concluded(event: Event) -> str:
         case RouterFitted():
             found = event.accuracy
             interval = f"[{found.lower:.3f}, {found.upper:.3f}]"
-            return f"router learned: right on {found.value:.3f} {interval} of the messages"
+            kept = "" if event.assured is None else f", refuses at most {1 - event.assured:.3f}"
+            return f"router learned: right on {found.value:.3f} {interval} of the messages{kept}"
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
         case RateTried() | Trained() | Merged() | Distilled():

@@ -30,16 +30,20 @@ def fit(
     texts: Sequence[str],
     labels: Sequence[str],
     *,
+    strangers: Sequence[str] = (),
     most: int = ITEMS_PER_TYPE,
 ) -> Router:
     """Learn a router from texts and their query types.
 
-    The first `most` texts of each type are used. Probabilities are calibrated on scores
-    of items that were left out in turn. Raises ValueError when a type has no texts.
+    The first `most` texts of each type are used. `strangers` are messages of no type, if any are
+    known: other tasks' messages, or generic ones. They speak against every type. Probabilities are
+    calibrated on scores of items that were left out in turn. Raises ValueError when a type has no
+    texts.
     """
     chosen = _chosen(types, texts, labels, most)
-    held = rows.read([text for text, _ in chosen])
-    wanted = np.array([[label == name for name in types] for _, label in chosen])
+    held = rows.read([text for text, _ in chosen] + list(strangers))
+    labelled = [label for _, label in chosen] + [""] * len(strangers)
+    wanted = np.array([[label == name for name in types] for label in labelled])
     gram = rows.gram(held)
     learned = _learned(gram, wanted, np.ones((1, len(wanted)), np.bool_))[0]
     parted = _out_of_fold(gram, wanted)
@@ -145,12 +149,13 @@ def _both(held: Rows, wanted: NDArray[np.bool_], duals: Table) -> Table:
 def _out_of_fold(gram: Table, wanted: NDArray[np.bool_]) -> _Parted:
     """Every FOLDS-th item of each type is scored by what was learned from the others.
 
-    A type with a single item is never left out: nothing else could teach it.
+    A type with a single item is never left out: nothing else could teach it. Nor are strangers,
+    which have no type to be told.
     """
-    rank = np.cumsum(wanted, axis=0)[wanted] - 1
-    alone = (wanted.sum(axis=0) == 1)[np.argmax(wanted, axis=1)]
+    rank = (np.cumsum(wanted, axis=0) * wanted).sum(axis=1) - 1
+    fit_to_leave = wanted[:, wanted.sum(axis=0) > 1].any(axis=1)
     folds = FOLDS if wanted.size <= _FOLDED else 1
-    left = np.array([(rank % FOLDS == fold) & ~alone for fold in range(folds)])
+    left = np.array([(rank % FOLDS == fold) & fit_to_leave for fold in range(folds)])
     left = left[left.any(axis=1)]
     if not len(left):
         empty = np.zeros((0, wanted.shape[1]), np.float32)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from escalera.apps.cli.watching import watching
-from escalera.domain.event import Decided, Priced
+from escalera.domain.event import Decided, Priced, RouterFitted
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.project import Policy
+from escalera.domain.verdict import Figure
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
 
@@ -63,3 +66,15 @@ def test_what_another_tool_brings_is_told(capsys):
         "   a b: gepa proposes 1 prompt",
         "   a b: gepa proposes 2 prompts",
     ]
+
+
+def test_what_a_router_refuses_is_told_where_it_is_promised(capsys):
+    """Too few `search` items promise nothing, and then nothing is said."""
+    figure = Figure(value=0.9, lower=0.8, upper=0.95, n=200, clusters=200)
+    fitted = RouterFitted(router="r", items=(), choices=(), accuracy=figure)
+    with watching(quiet=False) as watcher:
+        watcher.appended(fitted)
+        watcher.appended(replace(fitted, coverage=0.99, assured=0.978))
+    first, second = capsys.readouterr().err.strip().splitlines()
+    assert first.endswith("of the messages")
+    assert second.endswith("of the messages, refuses at most 0.022")

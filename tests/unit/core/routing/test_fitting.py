@@ -7,7 +7,7 @@ import pytest
 from sklearn.svm import LinearSVC
 from tests.unit.core.routing.messages import LABELS, ORDERS, TEXTS, TYPES, learned, many
 
-from escalera.core.routing import fitting, rows, storing
+from escalera.core.routing import calibration, fitting, rows, storing
 
 
 def test_it_learns_what_it_was_taught_and_a_little_more():
@@ -65,3 +65,20 @@ def test_messages_are_left_out_to_learn_the_scale(monkeypatch):
     assert five != one
     assert five.sharpness == pytest.approx(one.sharpness, rel=0.5)
     assert five.likeness_spread == pytest.approx(one.likeness_spread, rel=0.5)
+
+
+def test_known_strangers_speak_against_every_type():
+    """Others like them are less familiar than without, and the types are told as before."""
+    texts, labels = many(30)
+    strangers = [f"how far is the moon from star {n}" for n in range(20)]
+    plain = fitting.fit(TYPES, texts, labels)
+    wary = fitting.fit(TYPES, texts, labels, strangers=strangers)
+    asked = "how far is the desk from star 99"
+    assert max(wary.scores(asked)[0]) < max(plain.scores(asked)[0]) - 0.1
+    assert [wary.infer(text) for text in texts] == labels
+
+
+def test_strangers_are_not_left_out_to_learn_the_scale():
+    """One message of each type and any strangers: no scale can be learned."""
+    found = fitting.fit(TYPES, [TEXTS[0], TEXTS[3]], list(TYPES), strangers=["how far is the moon"])
+    assert found.scale == calibration.UNSCALED
