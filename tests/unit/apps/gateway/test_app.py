@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
 import pytest
 
 from escalera.apps.gateway.app import MAX_BODY, application
+from escalera.core.routing.router import Choice, Refusal
 from escalera.domain.message import Decoding, Reply, Request
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.engine.serve import Desk, Served
@@ -32,12 +33,19 @@ def echo(request: Request) -> str:
 class Call:
     """One call of the gateway over a provider."""
 
-    def __init__(self, provider: Any = None, *, api_key: str | None = None) -> None:
+    def __init__(
+        self,
+        provider: Any = None,
+        *,
+        api_key: str | None = None,
+        tasks: tuple[str, ...] = ("orders",),
+        infer: Callable[[str], Choice] | None = None,
+    ) -> None:
         desk = Desk(
             label="support",
-            route=Route(branches=(Branch(task="orders", system=ORDERS),)),
+            route=Route(branches=tuple(Branch(task=task, system=ORDERS) for task in tasks)),
             models={"small": Served(revision="r1", provider=provider or ScriptedProvider(echo))},
-            infer=None,
+            infer=infer,
         )
         self.app = application(desk, api_key=api_key, now=lambda: 1_000.5)
 
@@ -70,6 +78,19 @@ def error_of(response: httpx2.Response) -> dict[str, Any]:
     assert found.keys() == {"error"}
     assert found["error"].keys() == {"message", "type", "param", "code"}
     return dict(found["error"])
+
+
+@pytest.mark.parametrize(("refusal", "told"), [("", None), ("stranger", "stranger")])
+def test_what_the_router_does_not_stand_by_is_told(refusal: Refusal, told: str | None) -> None:
+    """The answer comes all the same; the caller may do without it."""
+
+    def infer(text: str) -> Choice:
+        return Choice(type="orders", probability=0.6, familiarity=0.1, refusal=refusal)
+
+    response = Call(tasks=("orders", "praise"), infer=infer).chat()
+    assert response.status_code == 200
+    assert response.headers["x-escalera-task"] == "orders"
+    assert response.headers.get("x-escalera-refusal") == told
 
 
 def test_a_chat_completion() -> None:
