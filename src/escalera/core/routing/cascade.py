@@ -7,7 +7,10 @@ Learn then Test (Angelopoulos, Bates, Candès, Jordan and Lei 2021, arXiv 2110.0
 is a null hypothesis "the expected loss exceeds the bound", and thresholds are tested in a fixed
 order, from the one that asks the weak model least, until the first that is not rejected (their
 fixed-sequence testing). The last one rejected keeps the bound with probability 1 - risk, whatever
-the distribution, for any model and any signal, as long as neither was fitted on these items.
+the distribution, for any model and any signal, as long as neither was fitted on these items. That
+thresholds are values of the sample does no harm, because the loss only falls as they rise: one of
+them can err only where a fixed one at the edge of the bound errs (Bates, Angelopoulos, Lei, Malik
+and Jordan 2021, arXiv 2101.02703, theorem 1).
 """
 
 from __future__ import annotations
@@ -71,10 +74,9 @@ def calibrate(
 def p_value(lost: float, n: int, bound: float, *, binary: bool) -> float:
     """Of "the expected loss exceeds *bound*", after a sum of *lost* in *n* items.
 
-    Exact for losses of 0 and 1: P(Binomial(n, bound) <= lost). Between, Hoeffding and Bentkus
-    (Bates et al. 2021, arXiv 2101.02703, theorems 3 and 4; used so by Learn then Test): the smaller
-    of exp(-n h(min(lost / n, bound), bound)) and e P(Binomial(n, bound) <= ceil(lost)), with h the
-    Bernoulli relative entropy.
+    Exact for losses of 0 and 1: P(Binomial(n, bound) <= lost). Between, the Hoeffding-Bentkus p
+    value of Learn then Test: the smaller of exp(-n h(min(lost / n, bound), bound)) and
+    e P(Binomial(n, bound) <= ceil(lost)), with h the Bernoulli relative entropy.
     """
     below = distributions.binomial_cdf(min(n, math.ceil(lost - 1e-9)), n, bound)
     if binary:
