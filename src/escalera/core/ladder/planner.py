@@ -23,6 +23,7 @@ from escalera.core.ladder import (
 )
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import FitRouter, Open, Rescore, Step, Stop
+from escalera.core.routing import features
 from escalera.domain.event import Opened
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
@@ -53,8 +54,13 @@ def unaffordable(project: Project, evidence: Evidence, step: Step) -> Step:
 
 
 def project_digest(project: Project) -> str:
-    """What a journal commits to: tasks with items and order, bars, policy, model and levers."""
-    return digest_of(project)
+    """What a journal commits to: tasks with items and order, bars, policy, model and levers.
+
+    Where a router tells the query type, so are its features: a router of others cannot be read any
+    more, and climbing again learns it anew.
+    """
+    found = digest_of(project)
+    return digest_of([found, features.NAME]) if _inferred(project) else found
 
 
 # Below: private.
@@ -80,10 +86,14 @@ def _opening(case: Case, version: str) -> Step | None:
         return Open(event=Opened(project=digest, name=project.name, version=version))
     if rescoring.due(case):
         return Rescore(tasks=tuple((task.name, task.scorer) for task in project.tasks))
-    inferred = project.policy.query_type == "inferred" and len(project.tasks) > 1
-    if inferred and not case.evidence.routers:
+    if _inferred(project) and not case.evidence.routers:
         return FitRouter(tasks=tuple(task.name for task in project.tasks))
     return None
+
+
+def _inferred(project: Project) -> bool:
+    """Whether a router tells the query type."""
+    return project.policy.query_type == "inferred" and len(project.tasks) > 1
 
 
 def _climb(case: Case) -> Step:

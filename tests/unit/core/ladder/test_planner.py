@@ -9,6 +9,7 @@ import pytest
 from escalera.core.ladder import steps
 from escalera.core.ladder.planner import project_digest
 from escalera.core.prompts import operators
+from escalera.core.routing import features
 from escalera.domain.contract import LOCAL_MODES, OutputContract
 from escalera.domain.event import Observed
 from escalera.domain.project import RUNGS, Budget, ModelPrice
@@ -394,6 +395,21 @@ def test_what_the_router_is_not_sure_of_is_left_to_the_incumbent():
     assert evidence.answering(route, shy) == incumbent.system("a")
     assert evidence.answering(route, A.items("confirm")[1]).adapter == LORA
     assert [evidence.nominee(rung).unsure for rung in ("lora", "mixture", "merge")] == [(), (), ()]
+
+
+def test_a_router_of_other_features_is_learned_anew(monkeypatch):
+    """A climb that goes on with a later version opens its project again, and fits first."""
+    project = playbook.project(A, B, policy=replace(DECLARED, query_type="inferred"))
+    before = simulate(project, model(rates(GOOD, GOOD)))
+    assert Playbook(project, before.events).next() is None
+    monkeypatch.setattr(features, "NAME", "of another version")
+    book = Playbook(project, before.events)
+    book.feed(book.expect(steps.Open).event)
+    book.expect(steps.FitRouter)
+    declared = replace(project, policy=DECLARED)
+    known = project_digest(declared)
+    monkeypatch.undo()
+    assert project_digest(declared) == known
 
 
 def test_a_router_is_learned_once_and_misrouted_items_are_judged_as_they_are_answered():
