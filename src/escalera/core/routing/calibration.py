@@ -9,7 +9,7 @@ import numpy as np
 from escalera.core.routing.features import Floats
 
 LIKENESS = 0.5
-"""The weight of the cosine beside the margin: measured on CLINC150 and Curekart (`dev/LOG.md`)."""
+"""The weight of the cosine beside the margin, from CLINC150 and Curekart (`dev/LOG.md`)."""
 _SHARPEST, _BLUNTEST = 50.0, 0.1
 
 
