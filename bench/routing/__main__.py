@@ -25,8 +25,8 @@ def main() -> None:
         "# The router on real messages",
         "",
         "`make bench-routing`. One thread; scikit-learn learns from the same messages.",
-        "Features and loss were compared on these test parts (`dev/LOG.md`); intervals do not allow "
-        "for that.",
+        "Features and loss were compared on these test parts (`dev/LOG.md`); intervals do not "
+        "allow for that.",
         "",
     ]
     clinc = data.clinc(given.data)
