@@ -87,7 +87,7 @@ def _table(found: Sequence[Outcome], *, by_place: bool) -> list[str]:
     ]
     ways = list(dict.fromkeys(one.way for one in found))
     places = list(dict.fromkeys(one.where for one in found))
-    groups = [(place,) for place in places] if by_place else []
+    groups = [(place,) for place in places] if by_place and len(places) > 1 else []
     for group in [*groups, tuple(places)]:
         for way in ways:
             some = [one for one in found if one.way == way and one.where in group]
