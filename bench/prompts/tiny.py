@@ -110,9 +110,9 @@ begins with the instruction alone; the sentences that the proposer may write are
 and sentences that do nothing. The proposer, the items (160 and 240) and the settings of the tools
 are those of `python -m bench.prompts`; the truth is the mean score on 500 messages that no search
 sees. MIPROv2's model sees the instruction and the message, without DSPy's fields, which a model of
-this size does not understand; it first looks for right answers under the seed prompt, of which there
-are none, and that takes most of its calls. Each run draws its messages anew; "ours minus theirs" is
-paired by run, with its standard error."""
+this size does not understand; it first looks for right answers under the seed prompt, of which
+there are none, and that takes most of its calls. Each run draws its messages anew; "ours minus
+theirs" is paired by run, with its standard error."""
 
 
 def _differences(found: Found, name: str, task: str) -> list[float]:
