@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from escalera.core.prompts import rendering
-from escalera.core.routing.router import Choice, Refusal
 from escalera.domain.message import Decoding, Message, Query, Reply, Request
 from escalera.domain.system import Material, Prompt, Route, System
 from escalera.errors import InputError
 from escalera.ports import Provider
+
+if TYPE_CHECKING:  # NumPy is not needed to say what `chat` does
+    from escalera.core.routing.router import Choice, Refusal
 
 
 class Chooser(Protocol):
