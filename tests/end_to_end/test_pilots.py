@@ -9,10 +9,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+from tests.end_to_end.cut import Cut, Interrupted
+
 from escalera.apps import workspace
 from escalera.apps.cli.main import run
 from escalera.apps.piloted import PilotWish
-from escalera.engine.observer import Quiet
 from escalera.errors import InputError
 from escalera.testing.tiny import tiny_model
 
@@ -46,22 +47,6 @@ max_tokens = 4
 [tasks.a.prompt]
 instruction = "Say the number."
 """
-
-
-class Cut(Exception):
-    """The process ends here."""
-
-
-class Interrupted(Quiet):
-    """Cuts a command off when so many events were appended."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def appended(self, event: object) -> None:
-        self.left -= 1
-        if not self.left:
-            raise Cut
 
 
 @pytest.fixture
