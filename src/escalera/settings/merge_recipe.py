@@ -5,6 +5,8 @@ Both have the same keys. What mergekit knows and is not done here is refused by 
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +78,9 @@ class MergeFile:
     rank: int | None = None
 
 
+_TABLES: tuple[type[msgspec.Struct], ...] = (MergeTable, SourceTable, SliceTable, TokenizerTable)
+_UNKNOWN = re.compile("unknown field `([^`]+)`")
+
 _NOT_DONE: Mapping[str, str] = {
     "modules": "Merge models of one stack of layers, or each part by itself.",
     "chat_template": "Put the template into the tokenizer's files after the merge.",
@@ -145,8 +150,17 @@ def _decoded(file: Path) -> MergeTable:
         raise DataError(
             file=str(file),
             problem=str(error),
-            remedy="Its keys are in docs/reference/merge-recipe.md.",
+            remedy=_remedy(str(error)),
         ) from error
+
+
+def _remedy(problem: str) -> str:
+    """The key that may have been meant, or all there are; of a model and a slice, too."""
+    known = sorted({key for table in _TABLES for key in table.__struct_fields__})
+    unknown = _UNKNOWN.search(problem)
+    close = [] if unknown is None else difflib.get_close_matches(unknown[1], known, n=1, cutoff=0.5)
+    said = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{said}Known keys are {', '.join(known)}."
 
 
 def _refuse(file: Path, document: Any) -> None:

@@ -82,7 +82,8 @@ MODELS = '[[models]]\nmodel = "a"\n'
     [
         ('merge_method = "linear"', "either models or slices"),
         ("merge_method = 1\n" + MODELS, r"\$\.merge_method"),
-        ('merge_method = "linear"\nmagic = 1\n' + MODELS, "unknown field `magic`"),
+        ('merge_method = "linear"\nmagic = 1\n' + MODELS, "unknown field `magic`.*Known keys are"),
+        ('method = "linear"\n' + MODELS, "unknown field `method`.*Did you mean 'merge_method'"),
         ('merge_method = "linear"\ndtype = "int8"\n' + MODELS, "Invalid enum value 'int8'"),
         (
             'merge_method = "linear"\nchat_template = "auto"\n' + MODELS,
