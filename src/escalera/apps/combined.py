@@ -31,7 +31,10 @@ class Tournament:
         titles = tuple(task["title"] for task in document["tasks"])
         head = ("system", *titles, "$ per 1,000 calls", "s per call", "models", "artefacts",
                 "training", "a month")  # fmt: skip
-        return (head, *(_row(one, document["tasks"]) for one in document["candidates"]))
+        by_hand = [one["route"] for one in document["promotions"] if one["in_service"]]
+        decided = [one["route"] for one in document["candidates"] if one["served"]]
+        serving = (by_hand or decided or [None])[-1]
+        return (head, *(_row(one, document["tasks"], serving) for one in document["candidates"]))
 
     @property
     def document(self) -> dict[str, Any]:
@@ -56,11 +59,11 @@ class Tournament:
 # Below: private.
 
 
-def _row(one: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> Row:
+def _row(one: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]], serving: str | None) -> Row:
     clocks, cells = one["clocks"], {cell["task"]: cell for cell in one["cells"]}
     seconds, month = clocks["seconds_per_call"], clocks["month"]
     return (
-        f"{one['label']}{' (served)' if one['served'] else ''}",
+        f"{one['label']}{' (in service)' if one['route'] == serving else ''}",
         *(_quality(cells[task["name"]]) for task in tasks),
         _price(one["cells"], tasks),
         "not measured" if seconds is None else f"{seconds:.3g}",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 from escalera.apps import workspace
 from escalera.apps.cli.main import run
 from escalera.apps.combined import Tournament
+from escalera.domain.promotion import Promoted
 
 SERVICE = """
 [service]
@@ -26,7 +28,7 @@ def test_every_confirmed_system_has_a_row(write, climb) -> None:
     assert list(of) == ["prompt", "examples", "lora", "mixture", "merge", "route"]
     assert of["prompt"]["a"].endswith("below the bar")
     assert of["lora"]["b"].endswith("regressed")
-    assert rows[-1][0] == "route (served)"
+    assert rows[-1][0] == "route (in service)"
     assert (of["route"]["models"], of["merge"]["artefacts"]) == ("2", "3")
     assert of["route"]["training"] == "0.1 min"
     assert {row[-1] for row in rows} == {"no [service]"}
@@ -50,3 +52,19 @@ def test_with_terms_a_month_is_told(write, climb, capsys) -> None:
     assert told["verdict"]["served"] == "route"
     month = next(c["clocks"]["month"] for c in told["candidates"] if c["label"] == "route")
     assert (month["upkeep"], month["net"]) == (5.0, -5.0)
+
+
+def test_what_was_promoted_by_hand_is_what_is_in_service(write, climb) -> None:
+    """Whatever the climb decided."""
+    folder = write(local=True)
+    climbed = climb(folder, 0.3, 0.97, tuned={"a": 0.97, "b": 0.3})
+    lora = climbed.evidence.nominee("lora")
+    event = Promoted(
+        name="lora", route=lora, incumbent="0" * 64, gate="regressed", tasks=(), override="a day"
+    )
+    opened = workspace.load(folder)
+    with closing(opened.installation.journal()) as journal:
+        journal.append([event])
+    rows = [row[0] for row in Tournament(decision=opened.decision).table]
+    assert "lora (in service)" in rows
+    assert "route" in rows

@@ -8,13 +8,21 @@ it again and again while items arrive wants the looks of `compare`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from escalera.core.evaluation import correction
 from escalera.core.evaluation.sample import Sample, Scores
-from escalera.core.stats import distributions, mean, multiplicity, noninferiority, paired
+from escalera.core.stats import (
+    distributions,
+    mean,
+    multiplicity,
+    noninferiority,
+    paired,
+    proportion,
+)
 from escalera.core.stats.clustering import Interval
 from escalera.domain.judge import Basis
 from escalera.domain.verdict import Comparison, Figure, Gate, GateWord
@@ -173,7 +181,14 @@ EXIT_CODES: Mapping[Gate, int] = {"passed": 0, "undecided": 3, "regressed": 4}
 
 
 def _share(scores: Scores, turned: Sequence[bool], *, alpha: float) -> Figure:
-    found = mean.interval([float(one) for one in turned], scores.clusters, alpha=alpha)
+    """The share of items that turned, with Wilson's interval.
+
+    Turned items are rare, too rare to see how alike those of a cluster are; so they are taken to be
+    copies of each other, and the items count as Kish's effective number (1965, section 8.2).
+    """
+    items, sizes = len(turned), Counter(scores.clusters).values()
+    effective = items**2 / sum(size**2 for size in sizes)
+    found = proportion.wilson(sum(turned) / items * effective, effective, alpha=alpha)
     return scores.figure(found)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from escalera.core.evaluation.contrast import EXIT_CODES, Asked, contrast, overall
 from escalera.core.evaluation.sample import Row, Sample
-from escalera.core.stats import mean, multiplicity, paired
+from escalera.core.stats import mean, multiplicity, paired, proportion
 
 N = 60
 
@@ -71,6 +71,18 @@ def test_each_task_gets_a_word(new, old, margin, word):
     (row,) = table(asked("a", new, old, margin=margin))
     assert row.word == word
     assert (row.word in ("improved", "equivalent", "not worse")) == (row.gate == "passed")
+
+
+def test_what_turned_is_counted_by_clusters():
+    """Items of a cluster count as one, however few turned; without clusters each counts."""
+    (apart,) = table(asked("a", 0.68, 0.7))
+    (together,) = table(asked("a", 0.68, 0.7, clusters=20))
+    assert apart.lost.value == together.lost.value > 0
+    assert apart.lost.upper < together.lost.upper < 0.35
+    wilson = proportion.wilson(apart.lost.value * N, N, alpha=0.05)
+    assert (apart.lost.lower, apart.lost.upper) == (wilson.lower, wilson.upper)
+    wilson = proportion.wilson(together.lost.value * 20, 20, alpha=0.05)
+    assert together.lost.upper == pytest.approx(wilson.upper)
 
 
 def test_intervals_hold_together():
