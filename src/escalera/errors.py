@@ -12,7 +12,8 @@ EscaleraError
 ├── ProviderError              a model endpoint did not answer as agreed
 │   ├── ProviderUnavailable    refused, timed out, broke down: worth another try
 │   │   ├── Overloaded         it asks for fewer calls at a time
-│   │   └── CallFailed         it is there, and failed at this call
+│   │   ├── CallFailed         it is there, and failed at this call
+│   │   └── UpstreamFault      an exchange of bytes with it broke, and how
 │   ├── AccessRefused          the endpoint refuses whatever is asked: key, right or model name
 │   ├── AdapterUnusable        the adapter of a system is missing or does not fit the model
 │   ├── RequestRejected        the endpoint says that this one request is wrong
@@ -150,6 +151,14 @@ class Overloaded(ProviderUnavailable):
 
 class CallFailed(ProviderUnavailable):
     """The endpoint is there and failed at this call: others may do better."""
+
+
+class UpstreamFault(ProviderUnavailable):
+    """An exchange of bytes came to no whole response; `fault` is a `domain.traffic.Fault`."""
+
+    def __init__(self, problem: str, *, provider: str, fault: str) -> None:
+        super().__init__(problem, provider=provider)
+        self.fault = fault
 
 
 class AccessRefused(ProviderError):

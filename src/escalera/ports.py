@@ -61,6 +61,44 @@ class Provider(Protocol):
         """Release what is held; called once."""
 
 
+class Exchange(Protocol):
+    """A response of an upstream whose head has come; `close` it in any case.
+
+    Header names are in lower case; nothing is decoded, so that what the upstream said can be passed
+    on as it is.
+    """
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]: ...
+
+    async def read(self) -> bytes:
+        """The next bytes of the body as they came, empty at its end. Raises `UpstreamFault`."""
+
+    async def whole(self, limit: int) -> bytes:
+        """The rest of the body. Raises `UpstreamFault` where it is longer than *limit* bytes."""
+
+    def close(self) -> None:
+        """Keep the connection if the body was read to its end, and drop it otherwise."""
+
+
+class Upstream(Protocol):
+    """One deployment behind HTTP, asked in bytes: what the gateway's hot path speaks to."""
+
+    async def send(
+        self, path: str, body: bytes, *, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> Exchange:
+        """Post *body* to *path* below the base URL; the response once its head is there.
+
+        Raises `UpstreamFault` where none comes within the limits of time.
+        """
+
+    async def close(self) -> None:
+        """Drop every connection; called once."""
+
+
 class Embedder(Protocol):
     """Turns texts into vectors that are near where the texts mean the same."""
 

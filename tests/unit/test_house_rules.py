@@ -19,6 +19,7 @@ WITHOUT_OWN_TEST = {
     "apps/cli/combine.py": "in apps/test_combined",
     "apps/report/combined.py": "in apps/test_combined",
     "core/ladder/terms.py": "in core/ladder/test_weighing",
+    "domain/traffic.py": "values; in apps/gateway and end_to_end/test_serve",
     "domain/service.py": "values; in core/economics/test_keeping",
     "apps/cli/gate.py": "in apps/test_promoted",
     "apps/report/promotions.py": "in apps/test_promoted",
