@@ -88,11 +88,17 @@ class Upstream(Protocol):
     """One deployment behind HTTP, asked in bytes: what the gateway's hot path speaks to."""
 
     async def send(
-        self, path: str, body: bytes, *, headers: Sequence[tuple[bytes, bytes]] = ()
+        self,
+        path: str,
+        body: bytes,
+        *,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        seconds: float | None = None,
     ) -> Exchange:
         """Post *body* to *path* below the base URL; the response once its head is there.
 
-        Raises `UpstreamFault` where none comes within the limits of time.
+        *seconds* is what is left for the whole exchange, body included, where that is less than the
+        deployment's own limit. Raises `UpstreamFault` where no response comes in time.
         """
 
     async def close(self) -> None:
