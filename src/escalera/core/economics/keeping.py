@@ -70,9 +70,7 @@ def reversals(chosen: Running, other: Running, service: Service) -> Mapping[str,
     found = {}
     for term in TERMS:
         now = float(getattr(service, term))
-        apart = month(chosen, replace(service, **{term: now + 1})).net
-        apart -= month(other, replace(service, **{term: now + 1})).net
-        slope = apart - behind
+        slope = _slopes(chosen, service)[term] - _slopes(other, service)[term]
         if slope:
             turning = now - behind / slope
             if turning > 0 and turning != now:
@@ -82,3 +80,15 @@ def reversals(chosen: Running, other: Running, service: Service) -> Mapping[str,
 
 TERMS = tuple(f.name for f in fields(Service) if f.name not in ("seconds",))
 """The terms that a decision may turn on."""
+
+
+def _slopes(running: Running, service: Service) -> Mapping[str, float]:
+    """What one more of each term takes from the net of a month."""
+    changes = service.base_changes / MONTHS
+    return {
+        "calls": -(running.micro_dollars_per_call or 0.0) / 1_000_000,
+        "model_month": -float(running.models),
+        "artefact_month": -float(running.artefacts),
+        "training_hour": -changes * running.training_hours,
+        "base_changes": -running.training_hours * service.training_hour / MONTHS,
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from escalera.core.economics.keeping import TERMS, Running, month, reversals
@@ -49,6 +49,12 @@ RUNNING = st.builds(
 )
 
 
+CHEAP = Running(
+    value=0.0, micro_dollars_per_call=2**-9, models=1, artefacts=0, training_hours=0.0
+)
+
+
+@example(replace(CHEAP, micro_dollars_per_call=0.0, artefacts=3), CHEAP)
 @given(RUNNING, RUNNING)
 def test_at_a_reversal_both_are_worth_the_same(chosen, other):
     """Whatever they take; and no other term than those that differ is named."""
