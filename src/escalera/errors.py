@@ -158,6 +158,7 @@ class UpstreamFault(ProviderUnavailable):
 
     def __init__(self, problem: str, *, provider: str, fault: str) -> None:
         super().__init__(problem, provider=provider)
+        self.problem = problem
         self.fault = fault
 
 

@@ -27,7 +27,7 @@ from escalera.edges.scores.columns import COLUMNS
 from escalera.edges.scores.reading import READERS
 from escalera.edges.scores.writing import WRITERS
 from escalera.edges.scoring.desk import OPTIONS
-from escalera.settings import merge_recipe, tables, training_table
+from escalera.settings import gateway_table, merge_recipe, tables, training_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -68,6 +68,10 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[training]": training_table.TrainingTable,
     "[training.weights]": training_table.WeightsTable,
     "[service]": tables.ServiceTable,
+    "[gateway]": gateway_table.GatewayTable,
+    "[gateway.timeouts]": gateway_table.TimeoutsTable,
+    "[gateway.breaker]": gateway_table.BreakerTable,
+    "[gateway.routes.NAME]": gateway_table.RouteTable,
     "[training.full]": training_table.FullTable,
     "[training.memory]": training_table.MemoryTable,
     "[training.sweep]": training_table.SweepTable,
@@ -120,8 +124,9 @@ def test_every_key_of_the_project_file_is_explained(section: str) -> None:
 def _kind(annotation: Any) -> str:
     """The word for a type that the page's cell must contain."""
     options = [o for o in getattr(annotation, "__args__", ()) if o is not type(None)]
-    if getattr(annotation, "__origin__", None) is list:
-        return "list"
+    origin = getattr(annotation, "__origin__", None)
+    if origin in {list, dict}:
+        return "list" if origin is list else "table"
     if isinstance(annotation, type):
         if issubclass(annotation, msgspec.Struct):
             return "table"

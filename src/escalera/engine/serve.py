@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from escalera.core.prompts import rendering
 from escalera.domain.message import Decoding, Message, Query, Reply, Request
+from escalera.domain.project import ModelPrice
 from escalera.domain.system import Material, Prompt, Route, System
 from escalera.errors import InputError
-from escalera.ports import Provider
+from escalera.ports import Provider, Upstream
 
 if TYPE_CHECKING:  # NumPy is not needed to say what `chat` does
     from escalera.core.routing.router import Choice, Refusal
@@ -32,10 +33,17 @@ class Chooser(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A base model of the project file: the revision of its weights, and what answers for it."""
+    """A base model of the project file: the revision of its weights, and what answers for it.
+
+    `upstream` is the endpoint in its own words where there is one, which calls the model `called`;
+    `price` is None where it is unknown.
+    """
 
     revision: str
     provider: Provider
+    upstream: Upstream | None = None
+    called: str = ""
+    price: ModelPrice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +69,19 @@ class Overrides:
 class Answering:
     """A resolved call.
 
-    `system` is the digest of what answers; `task` is None for a base model. `prompt` says which
+    `system` is the digest of what answers, and `model` the base model that it asks, at `price`;
+    `task` is None for a base model. `prompt` says which
     part of the reply is the answer. `sources` are the ids of the passages that the model was shown.
     `refusal` is why the router abstained, where it did: then `task` is its best guess.
     """
 
     system: str
+    model: str
     task: str | None
     prompt: Prompt
     request: Request
     provider: Provider
+    price: ModelPrice | None = None
     sources: tuple[str, ...] = ()
     refusal: Refusal = ""
 
@@ -153,10 +164,21 @@ class Desk:
             task, refusal = self._type_of(messages[-1].content)
         return await self._branch(task, messages, overrides, refusal=refusal)
 
+    def models(self) -> Mapping[str, Served]:
+        """The base models that answer raw, by name."""
+        return self._models
+
+    @property
+    def label(self) -> str:
+        """The name that the route answers as."""
+        return self._label
+
     async def close(self) -> None:
         """Close every provider and the chooser; called once, when serving ends."""
         for served in self._models.values():
             await served.provider.close()
+            if served.upstream is not None:
+                await served.upstream.close()
         if self._chooser is not None:
             await self._chooser.close()
 
@@ -217,10 +239,12 @@ class Desk:
         system = System(model=model, revision=served.revision, prompt=Prompt(), decoding=decoding)
         return Answering(
             system=system.digest,
+            model=model,
             task=None,
             prompt=system.prompt,
             request=Request(messages=tuple(messages), decoding=decoding),
             provider=served.provider,
+            price=served.price,
         )
 
     async def _branch(
@@ -236,10 +260,12 @@ class Desk:
             material = await self._chooser.material(system.prompt, query)
         return Answering(
             system=system.digest,
+            model=system.model,
             task=task,
             prompt=system.prompt,
             request=rendering.request(system, query, material=material),
             provider=self._models[system.model].provider,
+            price=self._models[system.model].price,
             sources=tuple(passage.id for passage in material.passages),
             refusal=refusal,
         )

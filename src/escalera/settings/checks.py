@@ -15,7 +15,13 @@ from escalera.core.prompts.operators import OPERATORS
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
 from escalera.domain.judge import PREFIX
 from escalera.errors import BadOption
-from escalera.settings import data_tables, judge_checks, scorer_table, training_table
+from escalera.settings import (
+    data_tables,
+    gateway_table,
+    judge_checks,
+    scorer_table,
+    training_table,
+)
 from escalera.settings.tables import (
     ContextTable,
     DataTable,
@@ -50,7 +56,8 @@ def problems(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:
     data = [wrong for name, task in found.tasks.items() for wrong in _data(name, task)]
     local = {name: model.local for name, model in found.models.items()}
     trained = training_table.problems(found.training, local)
-    return [*own, *judge_checks.problems(found), *_tasks(found, scorers), *data, *trained]
+    tasks = _tasks(found, scorers)
+    return [*own, *judge_checks.problems(found), *tasks, *data, *trained, *_gateway(found)]
 
 
 # Below: private.
@@ -278,3 +285,10 @@ def _tasks(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:
             )
         ]
     return []
+
+
+def _gateway(found: ProjectFile) -> list[Problem]:
+    """Names of `[gateway]` that nobody would answer to, whatever a climb puts into service."""
+    label = found.project.name
+    names = {label, *(f"{label}/{task}" for task in found.tasks), *found.models}
+    return list(gateway_table.problems(found.gateway, frozenset(names)))

@@ -17,6 +17,7 @@ import msgspec
 
 from escalera.errors import ProjectError
 from escalera.settings import checks
+from escalera.settings.gateway_table import GatewayTable
 from escalera.settings.tables import (
     BudgetTable,
     ClimbTable,
@@ -99,6 +100,7 @@ class _Reader:
             budget=self._table("budget", BudgetTable, optional=True),
             training=self._table("training", TrainingTable, optional=True),
             service=self._table("service", ServiceTable) if "service" in self._raw else None,
+            gateway=self._table("gateway", GatewayTable, optional=True),
         )
 
     def _only_known_tables(self) -> None:

@@ -13,6 +13,7 @@ from escalera.domain.optimiser import OptimiserName
 from escalera.domain.project import Replayed, RungName, Spending
 from escalera.domain.selection import SearchMethod
 from escalera.domain.task import PromptParts
+from escalera.settings.gateway_table import GatewayTable
 from escalera.settings.training_table import TrainingTable
 
 
@@ -188,3 +189,4 @@ class ProjectFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     budget: BudgetTable = BudgetTable()
     training: TrainingTable = TrainingTable()
     service: ServiceTable | None = None
+    gateway: GatewayTable = GatewayTable()

@@ -65,6 +65,7 @@ def test_no_table_is_dropped(tmp_path):
         "service": "calls = 5\nseconds = 0.5",
         "training": "epochs = 7",
         "budget": "calls = 9",
+        "gateway": "attempts = 3",
         "judges.fair": 'model = "base"\nrubric = "Is it kind?"\nallow_self = true',
     }
     assert {name.partition(".")[0] for name in added} == {
@@ -75,7 +76,7 @@ def test_no_table_is_dropped(tmp_path):
     found = load(tmp_path, GOOD + "".join(f"\n[{k}]\n{v}\n" for k, v in added.items()))
     assert (found.service.calls, found.service.seconds) == (5, 0.5)
     assert (found.training.epochs, found.budget.calls) == (7, 9)
-    assert found.judges["fair"].rubric == "Is it kind?"
+    assert (found.judges["fair"].rubric, found.gateway.attempts) == ("Is it kind?", 3)
 
 
 CASES = [

@@ -1,48 +1,149 @@
-"""The gateway: OpenAI's chat completions in front of a `Desk`.
+"""The gateway: OpenAI's API in front of everything that can be asked by name.
 
-An upstream failure before the first byte is a status; after it, an error event that ends the
-stream. A finish reason is never invented.
+The hot paths are served bare; everything else is Starlette's.
 """
 
 from __future__ import annotations
 
 import hmac
-import math
+import itertools
+import random
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from urllib.parse import quote
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-from escalera.apps.gateway import wire
-from escalera.domain.message import Reply
-from escalera.engine.serve import Answering, Desk
-from escalera.errors import (
-    BadReply,
-    EscaleraError,
-    InputError,
-    ProviderError,
-    ProviderUnavailable,
-    RequestRejected,
+from escalera.apps.gateway import boards, failing, fields, hot, wire
+from escalera.apps.gateway.asked import Asked, Opened
+from escalera.apps.gateway.asking import Asking, Patience
+from escalera.apps.gateway.hot import (
+    Bounds,
+    Clocks,
+    Door,
+    Ended,
+    Hot,
+    Parts,
+    Pass,
+    Receive,
+    Scope,
+    Send,
 )
+from escalera.engine.serve import Desk
+from escalera.errors import EscaleraError
+from escalera.settings.gateway_table import GatewayTable
 
-MAX_BODY = 1024 * 1024
-"""Bytes of a request."""
 JSON = "application/json"
 
 
-def application(desk: Desk, *, api_key: str | None, now: Callable[[], float]) -> Starlette:
-    """The ASGI application. With *api_key*, everything but `/health` needs it; *now* is wall time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a gateway is made of besides its desk: its table, and the file that it stands in."""
 
-    Run it with uvicorn: `uvicorn.run(application(...), host=host, port=port, log_config=None)`.
+    table: GatewayTable = field(default_factory=GatewayTable)
+    file: str = "escalera.toml"
+
+
+class Gateway:
+    """The ASGI application; run it with uvicorn: `uvicorn.run(gateway, log_config=None)`."""
+
+    def __init__(self, hot_paths: Hot, rest: Starlette) -> None:
+        self._hot = hot_paths
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or the server's calls at its beginning and end."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in fields.PATHS:
+            await self._hot(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+
+def application(
+    desk: Desk, *, api_key: str | None, now: Callable[[], float], setup: Setup | None = None
+) -> Gateway:
+    """The gateway of a desk. With *api_key*, everything but `/health` needs it; *now* is wall time.
+
+    Raises `ProjectError` for a name in the table of *setup* that nobody answers to.
     """
-    gateway = _Gateway(desk, api_key=api_key, now=now)
+    setup = setup or Setup()
+    table = setup.table
+    clocks = Clocks(seconds=time.monotonic, wall=now)
+    patience = Patience(attempts=table.attempts, retries=table.retries)
+    door = _OneKey(api_key)
+    hot_paths = Hot(
+        boards.build(desk, table, wall=now, file=setup.file),
+        Parts(
+            asking=Asking(clock=clocks.seconds, draw=random.random, patience=patience),
+            door=door,
+            books=_NoBooks(),
+            clocks=clocks,
+            bounds=Bounds(body=table.body_bytes, seconds=table.seconds),
+            name=_names(),
+        ),
+    )
+    return Gateway(hot_paths, _rest(desk, door, hot_paths, now))
+
+
+# Below: private.
+
+
+def _names() -> Callable[[], str]:
+    """Ids of requests: what no other process has, and a count."""
+    own, count = secrets.token_hex(6), itertools.count(1)
+    return lambda: f"req_{own}{next(count):08x}"
+
+
+class _OneKey:
+    """One key for every caller, or none at all."""
+
+    def __init__(self, key: str | None) -> None:
+        self._key = None if key is None else key.encode()
+
+    async def enter(self, token: bytes) -> object:
+        """Compare in constant time."""
+        if self._key is not None and not hmac.compare_digest(token, self._key):
+            raise wire.Refusal(
+                "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.",
+                status=401,
+                code="invalid_api_key",
+            )
+        return None
+
+    async def admit(self, caller: object, asked: Asked) -> Pass:
+        """Nothing is counted."""
+        del caller, asked
+        return _FREE
+
+
+class _Free:
+    key = ""
+
+    def settle(self, asked: Asked, found: Opened | None) -> None:
+        """Nothing is counted."""
+
+
+class _NoBooks:
+    def finished(self, ended: Ended) -> None:
+        """Nothing is kept."""
+
+
+_FREE = _Free()
+
+
+def _rest(desk: Desk, door: Door, hot_paths: Hot, now: Callable[[], float]) -> Starlette:
+    started = int(now())
+
+    async def models(request: Request) -> Response:
+        await door.enter(hot.token(request.scope))
+        names = tuple(hot_paths.board.plans)
+        return Response(wire.model_list(names, created=started), media_type=JSON)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -53,178 +154,25 @@ def application(desk: Desk, *, api_key: str | None, now: Callable[[], float]) ->
     return Starlette(
         routes=[
             Route("/health", _health, methods=["GET"]),
-            Route("/v1/models", gateway.models, methods=["GET"]),
-            Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
+            Route("/v1/models", models, methods=["GET"]),
+            *(Route(path, _post_only, methods=["POST"]) for path in fields.PATHS),
         ],
         exception_handlers=dict.fromkeys(kinds, _failed),
         lifespan=lifespan,
     )
 
 
-class _Gateway:
-    def __init__(self, desk: Desk, *, api_key: str | None, now: Callable[[], float]) -> None:
-        self._desk = desk
-        self._key = None if api_key is None else api_key.encode()
-        self._now = now
-        self._started = int(now())
-
-    async def models(self, request: Request) -> Response:
-        self._authorise(request)
-        body = wire.model_list(self._desk.names(), created=self._started)
-        return Response(body, media_type=JSON)
-
-    async def chat(self, request: Request) -> Response:
-        self._authorise(request)
-        chat = wire.parse_chat(await _body(request))
-        answering = await self._resolve(chat)
-        heading = wire.Heading(
-            id=f"chatcmpl-{secrets.token_hex(12)}",
-            created=int(self._now()),
-            model=chat.model,
-            system=answering.system,
-        )
-        if chat.stream:
-            return await _streamed(answering, heading, usage=chat.include_usage)
-        (reply,) = await answering.provider.answer([answering.request])
-        if isinstance(reply, ProviderError):
-            raise reply
-        reply = replace(reply, text=answering.answer(reply.text))
-        body = wire.completion(reply, heading)
-        return Response(body, media_type=JSON, headers=_headers(answering))
-
-    def _authorise(self, request: Request) -> None:
-        if self._key is None:
-            return
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        right = hmac.compare_digest(given.strip().encode(), self._key)
-        if scheme.lower() != "bearer" or not right:
-            raise wire.Refusal(
-                "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.",
-                status=401,
-                code="invalid_api_key",
-            )
-
-    async def _resolve(self, chat: wire.Chat) -> Answering:
-        if chat.model not in self._desk.names():
-            raise wire.Refusal(
-                self._desk.unknown(chat.model), status=404, code="model_not_found", param="model"
-            )
-        try:
-            return await self._desk.resolve(chat.model, chat.messages, chat.overrides)
-        except InputError as error:
-            raise wire.Refusal(str(error), param="messages") from error
-
-
 async def _health(_: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type=JSON)
 
 
-async def _body(request: Request) -> bytes:
-    """The body, read no further than the limit."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY:
-            raise wire.Refusal(
-                f"The body is longer than {MAX_BODY} bytes.", status=413, code="body_too_large"
-            )
-    return bytes(body)
-
-
-async def _streamed(answering: Answering, heading: wire.Heading, *, usage: bool) -> Response:
-    """A stream, opened only when the first piece is there: until then a failure is a status."""
-    pieces = aiter(answering.stream())
-    first = await anext(pieces)
-    headers = {**_headers(answering), "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        _events(first, pieces, heading, usage=usage),
-        media_type="text/event-stream",
-        headers=headers,
-    )
-
-
-async def _events(
-    item: str | Reply, pieces: AsyncIterator[str | Reply], heading: wire.Heading, *, usage: bool
-) -> AsyncGenerator[bytes]:
-    try:
-        yield wire.first_chunk(heading, usage=usage)
-        while isinstance(item, str):
-            yield wire.text_chunk(item, heading, usage=usage)
-            item = await anext(pieces)
-        yield wire.last_chunks(item, heading, usage=usage)
-    except EscaleraError as error:
-        yield wire.error_chunk(str(error), code=_code(error))
-    finally:
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
-
-
-def _headers(answering: Answering) -> dict[str, str]:
-    headers = {"X-Escalera-System": answering.system}
-    if answering.task is not None:
-        headers["X-Escalera-Task"] = quote(answering.task)
-    if answering.refusal:
-        headers["X-Escalera-Refusal"] = answering.refusal
-    if answering.sources:
-        headers["X-Escalera-Sources"] = ",".join(quote(source) for source in answering.sources)
-    return headers
-
-
-# Errors
+async def _post_only(_: Request) -> Response:
+    """Never reached: the hot paths take every POST. Here they are for the sake of a 405."""
+    raise HTTPException(404)
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    """Any error in OpenAI's shape; what we did not foresee says nothing of itself."""
-    headers: dict[str, str] = {}
-    param = None
-    match error:
-        case wire.Refusal():
-            status, code, param, said = error.status, error.code, error.param, error.message
-        case ProviderError():
-            status = _upstream_status(error)
-            code, said, headers = _code(error), str(error), _retry_headers(error)
-        case EscaleraError():
-            status, code, said = 500, _code(error), str(error)
-        case HTTPException():
-            status, code = error.status_code, None
-            said = f"{request.method} {request.url.path}: {error.detail}."
-            headers = dict(error.headers or {})
-        case ClientDisconnect():
-            status, code, said = 400, None, "The body ended early."
-        case _:
-            status, code, said = 500, "internal_error", "Internal error; the server's log has it."
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    body = wire.error_body(said, status=status, code=code, param=param)
-    return Response(body, status_code=status, media_type=JSON, headers=headers)
-
-
-def _upstream_status(error: ProviderError) -> int:
-    """Whose fault it was: what is wrong with the request is the caller's to mend."""
-    match error:
-        case RequestRejected():
-            return 400
-        case ProviderUnavailable():
-            return 503
-        case _:
-            return 502
-
-
-def _code(error: EscaleraError) -> str:
-    match error:
-        case ProviderUnavailable():
-            return "upstream_unavailable"
-        case BadReply():
-            return "upstream_bad_reply"
-        case ProviderError():
-            return "upstream_rejected"
-        case _:
-            return "internal_error"
-
-
-def _retry_headers(error: ProviderError) -> dict[str, str]:
-    """Whether and when to try again, in the words that OpenAI's clients understand."""
-    headers = {"x-should-retry": "true" if error.retryable else "false"}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
-    return headers
+    """Any error in OpenAI's shape."""
+    reply = failing.of_error(error, where=f"{request.method} {request.url.path}")
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    return Response(reply.body, status_code=reply.status, media_type=JSON, headers=headers)

@@ -48,13 +48,20 @@ class Refusal(InputError):
     """A caller's mistake in OpenAI's terms; it never leaves the gateway."""
 
     def __init__(
-        self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.code = code
         self.param = param
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +96,7 @@ def parse_chat(body: bytes) -> Chat:
     try:
         asked = msgspec.convert(found, _Chat)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        raise invalid(str(error)) from error
     if asked.stream_options is not None and not asked.stream:
         raise Refusal("stream_options is for streams only.", param="stream_options")
     if asked.max_tokens is not None and asked.max_completion_tokens is not None:
@@ -220,13 +227,13 @@ def _message(found: Mapping[str, Any], place: int) -> Message:
     try:
         turn = msgspec.convert(found, _Turn)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), within=where) from error
+        raise invalid(str(error), within=where) from error
     content = turn.content
     text = content if isinstance(content, str) else "".join(part.text for part in content)
     return Message(role=_ROLES[turn.role], content=text)
 
 
-def _invalid(problem: str, *, within: str = "") -> Refusal:
+def invalid(problem: str, *, within: str = "") -> Refusal:
     """msgspec says "Expected `int`, got `str` - at `$.seed`"; the path becomes the parameter."""
     what, _, path = problem.partition(" - at `$.")
     missing = what.rpartition(" ")[2].strip("`") if "missing required field" in what else ""

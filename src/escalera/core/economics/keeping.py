@@ -8,7 +8,7 @@ which another system would win follow by division.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from escalera.domain.service import Service
 

@@ -11,7 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from escalera.apps.gateway.app import MAX_BODY, application
+from escalera.apps.gateway.app import application
+from escalera.apps.gateway.hot import Bounds
 from escalera.core.routing.router import Choice, Refusal
 from escalera.domain.message import Decoding, Reply, Request
 from escalera.domain.system import Branch, Prompt, Route, System
@@ -163,10 +164,10 @@ def test_wrong_paths_have_the_error_shape(method: str, path: str, status: int) -
 def test_a_body_that_is_too_large() -> None:
     """A body beyond the limit is refused; one at the limit is read."""
     call = Call()
-    response = call("POST", "/v1/chat/completions", content=b"x" * (MAX_BODY + 1))
+    response = call("POST", "/v1/chat/completions", content=b"x" * (Bounds().body + 1))
     assert response.status_code == 413
     assert error_of(response)["code"] == "body_too_large"
-    assert call("POST", "/v1/chat/completions", content=b"x" * MAX_BODY).status_code == 400
+    assert call("POST", "/v1/chat/completions", content=b"x" * Bounds().body).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ def test_a_failure_in_the_middle_is_an_error_event(error: Exception) -> None:
     response = Call(Failing(error)).chat(stream=True)
     assert response.status_code == 200
     *chunks, last = events(response)
-    assert last["error"]["message"] == str(error)
+    assert str(error) in last["error"]["message"]
     assert all(chunk["choices"][0]["finish_reason"] is None for chunk in chunks)
 
 

@@ -49,9 +49,7 @@ RUNNING = st.builds(
 )
 
 
-CHEAP = Running(
-    value=0.0, micro_dollars_per_call=2**-9, models=1, artefacts=0, training_hours=0.0
-)
+CHEAP = Running(value=0.0, micro_dollars_per_call=2**-9, models=1, artefacts=0, training_hours=0.0)
 
 
 @example(replace(CHEAP, micro_dollars_per_call=0.0, artefacts=3), CHEAP)

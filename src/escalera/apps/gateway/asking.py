@@ -1,0 +1,239 @@
+"""Asking for an answer until one is there: failover before the first byte, hedging, retries.
+
+The caller's own mistakes end it at once. Whatever else goes wrong before something of an answer is
+there leads to the next line of the plan, within the caller's time and a bound of attempts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from escalera.apps.gateway import board, opening
+from escalera.apps.gateway.asked import Asked, Opened, Problem
+from escalera.apps.gateway.board import Line, Plan
+from escalera.apps.gateway.targets import Passing
+from escalera.core.serving import blame
+from escalera.domain.traffic import Attempt, Blame, Fault, Purpose
+from escalera.errors import (
+    AccessRefused,
+    AdapterUnusable,
+    BadReply,
+    Overloaded,
+    ProviderError,
+    RequestRejected,
+    UpstreamFault,
+)
+
+Found = Opened | Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often is asked. A line that stands alone is asked again after `pause` seconds, doubled
+    each time; a provider that asks for a longer wait than `longest` is not waited for.
+    """
+
+    attempts: int = 4
+    retries: int = 1
+    pause: float = 0.2
+    longest: float = 2.0
+
+
+class Asking:
+    """Asks the lines of plans. *draw* gives numbers uniform on [0, 1)."""
+
+    def __init__(
+        self, *, clock: Callable[[], float], draw: Callable[[], float], patience: Patience
+    ) -> None:
+        self._clock = clock
+        self._draw = draw
+        self._patience = patience
+
+    async def ask(self, asked: Asked, plan: Plan) -> Found:
+        """An answer that may be passed on, or the last problem."""
+        lines = board.order(plan, self._clock(), self._draw)
+        line, purpose = next(lines)
+        if plan.hedges is not None and plan.hedge_after is not None:
+            plan.hedges.asked()
+            found = await self._hedged(asked, plan, line, lines)
+        else:
+            found = await self._attempt(asked, line, purpose)
+        if _is_final(found):
+            return found
+        for line, purpose in lines:
+            if not self._may_ask(asked):
+                return found
+            found = await self._attempt(asked, line, purpose)
+            if _is_final(found):
+                return found
+        return await self._again(asked, plan.tiers[0].lines[0], found)
+
+    # Private
+
+    def _may_ask(self, asked: Asked) -> bool:
+        within = len(asked.attempts) < self._patience.attempts
+        return within and self._clock() < asked.deadline
+
+    async def _again(self, asked: Asked, line: Line, found: Found) -> Found:
+        """Ask the first line again where nobody else is left and a wait is worth it.
+
+        A provider has tried again by itself.
+        """
+        if not isinstance(line.target, Passing):
+            return found
+        pause = self._patience.pause
+        for _ in range(self._patience.retries):
+            if isinstance(found, Opened) or found.blame != "server" or not self._may_ask(asked):
+                return found
+            wait = max(pause * (0.5 + self._draw()), found.retry_after or 0.0)
+            if wait > self._patience.longest or self._clock() + wait > asked.deadline:
+                return found
+            await asyncio.sleep(wait)
+            asked.waited += wait
+            found = await self._attempt(asked, line, "retry")
+            pause *= 2
+        return found
+
+    async def _attempt(self, asked: Asked, line: Line, purpose: Purpose) -> Found:
+        began = self._clock()
+        line.load.in_flight += 1
+        exchange = None
+        found: Found | None = None
+        try:
+            sent = await line.target.send(asked, max(0.001, asked.deadline - began))
+            exchange = sent[0]
+            found = await opening.opened(
+                asked,
+                sent,
+                purpose=purpose,
+                began=began,
+                clock=self._clock,
+                drop_usage=_drops_usage(line, asked),
+            )
+        except ProviderError as error:
+            found = _told(line.target.name, error)
+        finally:
+            line.load.in_flight -= 1
+            if exchange is not None and not isinstance(found, Opened):
+                exchange.close()
+            if found is None:  # a caller's mistake that the target found, or cancelled
+                self._record(asked, _cancelled(line), purpose, began)
+        if isinstance(found, Problem):
+            self._record(asked, found, purpose, began)
+        self._note(line, found, began)
+        return found
+
+    def _record(self, asked: Asked, problem: Problem, purpose: Purpose, began: float) -> None:
+        seconds = self._clock() - began
+        asked.waited += seconds
+        asked.attempts.append(
+            Attempt(
+                deployment=problem.deployment,
+                purpose=purpose,
+                started=asked.started + (began - asked.began),
+                seconds=seconds,
+                status=problem.status,
+                fault=problem.fault,
+                blame=problem.blame,
+            )
+        )
+
+    def _note(self, line: Line, found: Found, began: float) -> None:
+        """What the breaker and the balance learn from an attempt."""
+        now = self._clock()
+        if isinstance(found, Opened):
+            line.breaker.succeeded(now)
+            line.load.answered(found.first_byte, now)
+        elif found.blame == "caller":
+            line.breaker.succeeded(now)
+        elif found.blame == "key":
+            line.breaker.refused(now)
+        else:
+            line.breaker.failed(now)
+            line.load.answered(now - began, now)
+            if found.retry_after is not None:
+                line.breaker.asked_to_wait(now, found.retry_after)
+
+    async def _hedged(
+        self, asked: Asked, plan: Plan, line: Line, lines: Iterator[tuple[Line, Purpose]]
+    ) -> Found:
+        """The first of two answers, where the first line is slow and a second may be asked."""
+        first = asyncio.ensure_future(self._attempt(asked, line, "first"))
+        running = {first}
+        try:
+            await asyncio.wait(running, timeout=plan.hedge_after)
+            if not first.done() and plan.hedges is not None:
+                other = next(lines, None)
+                if other is not None and plan.hedges.take():
+                    running.add(asyncio.ensure_future(self._attempt(asked, other[0], "hedge")))
+            return await _first_answer(running)
+        finally:
+            await _drop(running)
+
+
+# Below: private.
+
+
+async def _first_answer(running: set[asyncio.Task[Found]]) -> Found:
+    """The first of *running* that is final, or else the last; finished ones are taken out."""
+    while True:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            running.discard(task)
+            if _is_final(task.result()) or not running:
+                return task.result()
+
+
+async def _drop(running: set[asyncio.Task[Found]]) -> None:
+    """Cancel what nobody waits for any more; an answer that came all the same is closed."""
+    for task in running:
+        task.cancel()
+    for left in await asyncio.gather(*running, return_exceptions=True):
+        if isinstance(left, Opened):
+            left.exchange.close()
+
+
+def _is_final(found: Found) -> bool:
+    return isinstance(found, Opened) or found.blame == "caller"
+
+
+def _drops_usage(line: Line, asked: Asked) -> bool:
+    if isinstance(line.target, Passing):
+        return line.target.drops_usage(asked)
+    return not asked.fields.usage_asked
+
+
+def _cancelled(line: Line) -> Problem:
+    return Problem(deployment=line.target.name, blame="nobody", fault="cancelled")
+
+
+def _told(name: str, error: ProviderError) -> Problem:
+    """The problem that a provider's error is."""
+    fault: Fault = "status"
+    whose: Blame = "server"
+    status, message = 503 if error.retryable else 502, str(error)
+    match error:
+        case UpstreamFault():
+            fault, status, message = cast("Fault", error.fault), 0, error.problem
+            whose = blame.of_fault(fault)
+        case RequestRejected():
+            whose, status = "caller", 400
+        case AccessRefused() | AdapterUnusable():
+            whose = "key"
+        case Overloaded():
+            status = 429
+        case BadReply():
+            fault, status = "malformed", 502
+        case _:
+            pass
+    return Problem(
+        deployment=name,
+        blame=whose,
+        fault=fault,
+        status=status,
+        message=message,
+        retry_after=error.retry_after,
+    )

@@ -1,0 +1,101 @@
+"""Everything that can be asked by name, and in which order who is asked for it.
+
+A board is what a configuration was made into. It is never changed: a new configuration makes a new
+board, and a request keeps the one that it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from escalera.apps.gateway.targets import Target
+from escalera.core.serving import balancing
+from escalera.core.serving.balancing import Load
+from escalera.core.serving.breaker import Breaker
+from escalera.core.serving.hedging import HedgeBudget
+from escalera.domain.traffic import Purpose
+
+
+@dataclass(slots=True, kw_only=True)
+class Line:
+    """A target with what is known of its health and its speed."""
+
+    target: Target
+    breaker: Breaker
+    load: Load = field(default_factory=Load)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """Lines that answer alike; by weight where weights are given, or else the quicker first."""
+
+    lines: tuple[Line, ...]
+    weights: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Who is asked under a name: the first tier, and the next ones where it cannot answer.
+
+    `hedge` is after how many seconds a second line is asked as well; `decision` is the evidence
+    that a route rests on.
+    """
+
+    name: str
+    tiers: tuple[Tier, ...]
+    hedge_after: float | None = None
+    hedges: HedgeBudget | None = None
+    decision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """The plans by name, and the name that is meant where a caller gives none."""
+
+    plans: Mapping[str, Plan]
+    default: str
+    version: int = 0
+
+    def plan(self, model: str) -> Plan | None:
+        """The plan of *model*; None where there is no such name."""
+        return self.plans.get(model or self.default)
+
+    def unknown(self, model: str) -> str:
+        """Why *model* is not a name here, and what is."""
+        known = ", ".join(repr(name) for name in self.plans)
+        return f"The model {model!r} is not served here; served are {known}."
+
+
+def order(plan: Plan, now: float, draw: Callable[[], float]) -> Iterator[tuple[Line, Purpose]]:
+    """The lines to be asked, one after the other, as long as each fails.
+
+    A line whose breaker is open is passed over; where all are, the first is asked all the same, so
+    that a wrong breaker cannot keep everything away. *draw* gives numbers uniform on [0, 1).
+    """
+    purpose: Purpose = "first"
+    for tier in plan.tiers:
+        for line in _ranked(tier, draw):
+            if line.breaker.admits(now):
+                yield line, purpose
+                purpose = "fallback"
+    if purpose == "first":
+        yield plan.tiers[0].lines[0], purpose
+
+
+# Below: private.
+
+
+def _ranked(tier: Tier, draw: Callable[[], float]) -> Sequence[Line]:
+    lines = tier.lines
+    if len(lines) == 1:
+        return lines
+    if tier.weights:
+        first = balancing.weighted(tier.weights, draw())
+    else:
+        first = balancing.quicker([line.load for line in lines], draw(), draw())
+    others = sorted(
+        (line for place, line in enumerate(lines) if place != first),
+        key=lambda line: line.load.score(),
+    )
+    return [lines[first], *others]

@@ -1,0 +1,287 @@
+"""The hot paths as a bare ASGI callable: chats, completions, embeddings, responses.
+
+Nothing here touches a file or a database. A request is read, let in, answered by whoever its name
+means, and one record of it goes to the books.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from escalera.apps.gateway import failing, fields, relay
+from escalera.apps.gateway.asked import Asked, Opened, Problem
+from escalera.apps.gateway.asking import Asking
+from escalera.apps.gateway.board import Board, Plan
+from escalera.apps.gateway.failing import ErrorReply
+from escalera.apps.gateway.wire import Refusal
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = relay.Send
+PATIENT = 0.25
+"""Seconds of waiting after which it is watched whether the caller is still there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Bytes of a request, and seconds that the whole of its answer may take."""
+
+    body: int = 10 * 1024 * 1024
+    seconds: float = 600.0
+
+
+class Pass(Protocol):
+    """A caller who was let in with one request."""
+
+    @property
+    def key(self) -> str: ...
+
+    def settle(self, asked: Asked, found: Opened | None) -> None:
+        """The request has ended, with the usage that *found* has, or without an answer."""
+
+
+class Door(Protocol):
+    """Lets callers in."""
+
+    async def enter(self, token: bytes) -> object:
+        """Who has this key. Raises `Refusal`."""
+
+    async def admit(self, caller: object, asked: Asked) -> Pass:
+        """Whether this request may be made now; may set its cap. Raises `Refusal`."""
+
+
+class Books(Protocol):
+    """Keeps what passed."""
+
+    def finished(self, ended: Ended) -> None:
+        """A request has ended; returns at once."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Ended:
+    """A request that has ended, with all that is known of it."""
+
+    asked: Asked
+    plan: Plan | None
+    key: str
+    status: int
+    code: str = ""
+    found: Opened | None = None
+    problem: Problem | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Readings of time: monotonic, and since the epoch."""
+
+    seconds: Callable[[], float]
+    wall: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the hot paths work with; `name` gives every request an id."""
+
+    asking: Asking
+    door: Door
+    books: Books
+    clocks: Clocks
+    bounds: Bounds
+    name: Callable[[], str]
+
+
+class Hot:
+    """The application of the hot paths. `board` may be replaced while it runs."""
+
+    def __init__(self, board: Board, parts: Parts) -> None:
+        self.board = board
+        self._asking = parts.asking
+        self._door = parts.door
+        self._books = parts.books
+        self._clocks = parts.clocks
+        self._bounds = parts.bounds
+        self._name = parts.name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        began, name = self._clocks.seconds(), self._name()
+        gone = _Gone(receive)
+        try:
+            await self._serve(scope, gone, send, name, began)
+        except asyncio.CancelledError:
+            if not gone.left:
+                raise
+        except Exception as error:
+            await _fail(send, failing.of_error(error), name)
+            if not isinstance(error, Refusal):
+                raise
+        finally:
+            gone.stop()
+
+    # Private
+
+    async def _serve(self, scope: Scope, gone: _Gone, send: Send, name: str, began: float) -> None:
+        caller = await self._door.enter(token(scope))
+        body = await _body(gone.receive, self._bounds.body)
+        operation = fields.PATHS[scope["path"]]
+        asked = Asked(
+            id=name,
+            operation=operation,
+            fields=fields.read(operation, body),
+            body=body,
+            began=began,
+            started=self._clocks.wall(),
+            deadline=began + self._bounds.seconds,
+        )
+        plan = self._plan(asked)
+        admitted = await self._door.admit(caller, asked)
+        ended = Ended(asked=asked, plan=plan, key=admitted.key, status=499, code="caller_left")
+        gone.watch()
+        try:
+            await self._answer(ended, plan, send)
+        except Exception:
+            ended.status, ended.code = 500, "internal_error"
+            raise
+        finally:
+            admitted.settle(asked, ended.found)
+            ended.seconds = self._clocks.seconds() - began
+            self._books.finished(ended)
+
+    def _plan(self, asked: Asked) -> Plan:
+        plan = self.board.plan(asked.fields.model)
+        if plan is None:
+            raise Refusal(
+                self.board.unknown(asked.fields.model),
+                status=404,
+                code="model_not_found",
+                param="model",
+            )
+        return plan
+
+    async def _answer(self, ended: Ended, plan: Plan, send: Send) -> None:
+        asked = ended.asked
+        found = await self._asking.ask(asked, plan)
+        if isinstance(found, Problem):
+            reply = failing.of_problem(found, tried=len(asked.attempts))
+            ended.status, ended.code, ended.problem = reply.status, reply.code, found
+            await _fail(send, reply, asked.id, found.deployment)
+            return
+        ended.found, ended.status, ended.code = found, 200, "caller_left"
+        asked.waited += found.first_byte
+        headers = self._headers(asked, found, plan)
+        try:
+            if found.passage is None:
+                await relay.whole(send, 200, headers, found.body)
+            else:
+                ended.problem = await relay.stream(send, asked, found, found.passage, headers)
+            ended.code = "" if ended.problem is None else failing.code_of(ended.problem)
+        finally:
+            found.exchange.close()
+
+    def _headers(self, asked: Asked, found: Opened, plan: Plan) -> list[tuple[bytes, bytes]]:
+        """Who answers, why, and what the gateway itself took."""
+        said = found.provenance
+        own = self._clocks.seconds() - asked.began - asked.waited
+        headers = [
+            *found.headers,
+            (b"x-escalera-request", asked.id.encode()),
+            (b"x-escalera-deployment", quote(said.deployment).encode()),
+            (b"x-escalera-overhead-ms", b"%.3f" % (1000 * max(0.0, own))),
+        ]
+        if said.system:
+            headers.append((b"x-escalera-system", said.system.encode()))
+        if said.task is not None:
+            headers.append((b"x-escalera-task", quote(said.task).encode()))
+        if said.refusal:
+            headers.append((b"x-escalera-refusal", said.refusal.encode()))
+        if said.sources:
+            sources = ",".join(quote(source) for source in said.sources)
+            headers.append((b"x-escalera-sources", sources.encode()))
+        if plan.decision:
+            headers.append((b"x-escalera-decision", plan.decision.encode()))
+        if asked.attempts or found.purpose != "first":
+            headers.append((b"x-escalera-why", _why(asked, found)))
+        return headers
+
+
+class _Gone:
+    """Notices a caller who leaves while an answer is waited for, and ends the work for them."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.left = False
+        self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    def watch(self) -> None:
+        """Begin to watch, when the answer takes its time."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(PATIENT, self._begin)
+
+    def stop(self) -> None:
+        """The answer is there."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def _begin(self) -> None:
+        self._watching = asyncio.get_running_loop().create_task(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.left = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+# Below: private.
+
+
+def token(scope: Scope) -> bytes:
+    """The bearer token of a request; empty where there is none."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, given = value.partition(b" ")
+            return bytes(given).strip() if scheme.lower() == b"bearer" else b""
+    return b""
+
+
+async def _body(receive: Receive, most: int) -> bytes:
+    """The body, read no further than the limit."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        if len(body) > most:
+            break
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal("The body ended early.")
+        body += message.get("body", b"")
+    if len(body) > most:
+        raise Refusal(f"The body is longer than {most} bytes.", status=413, code="body_too_large")
+    return body
+
+
+async def _fail(send: Send, reply: ErrorReply, name: str, deployment: str = "") -> None:
+    headers = [
+        (b"content-type", reply.kind),
+        (b"x-escalera-request", name.encode()),
+        *reply.headers,
+    ]
+    if deployment:
+        headers.append((b"x-escalera-deployment", quote(deployment).encode()))
+    await relay.whole(send, reply.status, headers, reply.body)
+
+
+def _why(asked: Asked, found: Opened) -> bytes:
+    """Why this deployment answers: what was tried before it."""
+    tried = ", ".join(f"{quote(attempt.deployment)} {attempt.fault}" for attempt in asked.attempts)
+    return f"{found.purpose} after {tried}".encode() if tried else found.purpose.encode()

@@ -1,0 +1,87 @@
+"""Passing an answer on: a whole one at once, a stream event by event.
+
+A stream that fails after it has begun ends with an error event; a finish is never invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, cast
+
+from escalera.apps.gateway import answers, failing
+from escalera.apps.gateway.asked import Asked, Opened, Problem
+from escalera.apps.gateway.stream import Passage
+from escalera.domain.traffic import Fault
+from escalera.errors import UpstreamFault
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+NO_STORE = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
+
+
+async def whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """A response that is all there."""
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def stream(
+    send: Send, asked: Asked, found: Opened, passage: Passage, headers: Headers
+) -> Problem | None:
+    """The events of *found* as they come; what went wrong within it, or None."""
+    await send({"type": "http.response.start", "status": 200, "headers": [*headers, *NO_STORE]})
+    await _more(send, found.body)
+    read, push = found.exchange.read, passage.push
+    fault: Fault = ""
+    said = ""
+    try:
+        while not passage.ended:
+            piece = await read()
+            events = push(piece) if piece else b""
+            if events:
+                await _more(send, events)
+            fault = passage.fault or ("" if piece else passage.close())
+            if fault or not piece:
+                break
+    except UpstreamFault as error:
+        fault, said = cast("Fault", error.fault), error.problem
+    found.usage = passage.usage
+    problem = _problem(found, passage, fault, said)
+    if problem is not None:
+        await _more(send, failing.event(asked.operation, problem))
+    await send({"type": "http.response.body", "body": b""})
+    if problem is None and passage.ended:
+        await _drained(found)
+    return problem
+
+
+# Below: private.
+
+
+async def _more(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def _problem(found: Opened, passage: Passage, fault: Fault, said: str) -> Problem | None:
+    """What is wrong with a stream that is over; a connection lost after its end is nothing."""
+    if not fault or (passage.whole and fault not in {"error-event", "malformed"}):
+        return None
+    told = answers.failure(passage.error)
+    return Problem(
+        deployment=found.provenance.deployment,
+        blame="server",
+        fault=fault,
+        status=200,
+        code=told.code,
+        message=told.message or said,
+    )
+
+
+async def _drained(found: Opened) -> None:
+    """Read what is left of a stream whose end the caller has, so that its connection is kept."""
+    try:
+        while await found.exchange.read():
+            pass
+    except UpstreamFault:
+        return

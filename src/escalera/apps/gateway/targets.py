@@ -1,0 +1,114 @@
+"""Who can be asked under a name: a deployment in its own words, or a measured system."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from escalera.apps.gateway import fields, spoken, wire
+from escalera.apps.gateway.asked import Asked, Provenance
+from escalera.domain.project import ModelPrice
+from escalera.engine.serve import Desk
+from escalera.errors import InputError
+from escalera.ports import Exchange, Upstream
+
+Sent = tuple[Exchange, Provenance]
+
+
+class Target(Protocol):
+    """Who is asked under a name."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def send(self, asked: Asked, seconds: float) -> Sent:
+        """The response, once its head is there. Raises `ProviderError` or `Refusal`."""
+
+
+class Passing:
+    """A deployment that speaks the API itself: what the caller sent is passed on.
+
+    Changed are the model's name, the limit of tokens where the gateway sets one, and the wish for
+    the usage of a stream, which the gateway needs to settle what a call cost.
+    """
+
+    def __init__(
+        self, name: str, upstream: Upstream, *, model: str, price: ModelPrice | None, usage: bool
+    ) -> None:
+        self.name = name
+        self._upstream = upstream
+        self._model = msgspec.json.encode(model)
+        self._called = model
+        self._usage = usage
+        self._provenance = Provenance(deployment=name, price=price)
+
+    async def send(self, asked: Asked, seconds: float) -> Sent:
+        """The upstream's own response."""
+        body = fields.written(asked.body, self._changes(asked))
+        path = fields.BELOW[asked.operation]
+        exchange = await self._upstream.send(path, body, seconds=seconds)
+        return exchange, self._provenance
+
+    def drops_usage(self, asked: Asked) -> bool:
+        """Whether the stream will end with a usage that only the gateway asked for."""
+        return (
+            asked.stream
+            and self._usage
+            and asked.operation != "responses"
+            and not asked.fields.usage_asked
+        )
+
+    def _changes(self, asked: Asked) -> dict[str, bytes]:
+        changes = {}
+        if asked.fields.model != self._called:
+            changes["model"] = self._model
+        if asked.capped is not None and asked.operation in fields.LIMIT:
+            changes[fields.LIMIT[asked.operation]] = b"%d" % asked.capped
+        if self.drops_usage(asked):
+            changes["stream_options"] = _WITH_USAGE
+        return changes
+
+
+class Speaking:
+    """A name of the desk: the prompt that was measured is rendered, and the model answers that."""
+
+    def __init__(self, name: str, desk: Desk, *, wall: Callable[[], float]) -> None:
+        self.name = name
+        self._desk = desk
+        self._wall = wall
+
+    async def send(self, asked: Asked, seconds: float) -> Sent:
+        """The model's answer in the API's form. *seconds* bounds it from outside."""
+        if asked.operation != "chat":
+            raise wire.Refusal(
+                f"{self.name!r} answers chats only; ask for /v1/chat/completions.", param="model"
+            )
+        chat = wire.parse_chat(asked.body)
+        try:
+            answering = await self._desk.resolve(self.name, chat.messages, chat.overrides)
+        except InputError as error:
+            raise wire.Refusal(str(error), param="messages") from error
+        heading = wire.Heading(
+            id=f"chatcmpl-{secrets.token_hex(12)}",
+            created=int(self._wall()),
+            model=chat.model or self.name,
+            system=answering.system,
+        )
+        exchange = await spoken.begin(answering, heading, stream=chat.stream, seconds=seconds)
+        provenance = Provenance(
+            deployment=answering.model,
+            price=answering.price,
+            system=answering.system,
+            task=answering.task,
+            refusal=answering.refusal,
+            sources=answering.sources,
+        )
+        return exchange, provenance
+
+
+# Below: private.
+
+_WITH_USAGE = b'{"include_usage":true}'

@@ -1,0 +1,120 @@
+"""`[gateway]`: how requests are answered, and by whom when somebody cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import Annotated
+
+import msgspec
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Problem = tuple[str, str, str]
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class TimeoutsTable(_Table, frozen=True):
+    """`[gateway.timeouts]`: seconds to connect, to the first byte, between two, for all of it."""
+
+    connect: Seconds = 5.0
+    first_byte: Seconds = 60.0
+    idle: Seconds = 60.0
+    total: Seconds = 600.0
+
+
+class BreakerTable(_Table, frozen=True):
+    """`[gateway.breaker]`: when a model is left alone, and for how many seconds."""
+
+    streak: Annotated[int, msgspec.Meta(ge=1)] = 5
+    least: Annotated[int, msgspec.Meta(ge=1)] = 20
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    window: Seconds = 30.0
+    hold: Seconds = 5.0
+    longest: Seconds = 60.0
+
+
+class HedgeTable(_Table, frozen=True):
+    """`hedge`: a second model is asked `after` seconds, for the share `most` of all calls."""
+
+    after: Seconds
+    most: Share = 0.05
+
+
+class RouteTable(_Table, frozen=True):
+    """`[gateway.routes.NAME]`: models that answer under one name.
+
+    The quicker one is asked, or by `weights` where they are given; `fallbacks` are asked in order
+    when none of them can answer.
+    """
+
+    models: list[str]
+    weights: list[Annotated[float, msgspec.Meta(ge=0)]] = msgspec.field(default_factory=list)
+    fallbacks: list[str] = msgspec.field(default_factory=list)
+    hedge: HedgeTable | None = None
+
+
+class GatewayTable(_Table, frozen=True):
+    """`[gateway]`: `seconds` is what the whole of an answer may take, with all attempts.
+
+    `body_bytes` bounds a request, `attempts` how often is asked for one, `retries` how often a
+    model that stands alone is asked again. `max_tokens` is the limit of an answer where a caller
+    gives none, None where the model's own holds; `stream_usage` whether the usage of every stream
+    is asked for.
+    """
+
+    default: str | None = None
+    seconds: Seconds = 600.0
+    body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 10 * 1024 * 1024
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=20)] = 4
+    retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 1
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    stream_usage: bool = True
+    fallbacks: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    routes: dict[str, RouteTable] = msgspec.field(default_factory=dict)
+    timeouts: TimeoutsTable = msgspec.field(default_factory=TimeoutsTable)
+    breaker: BreakerTable = msgspec.field(default_factory=BreakerTable)
+
+
+def problems(table: GatewayTable, names: frozenset[str]) -> Iterator[Problem]:
+    """What is wrong with *table*: key, problem and remedy; *names* are those that can be asked.
+
+    A route may stand on names that answer by themselves, not on other routes.
+    """
+    for route, found in table.routes.items():
+        key = f"gateway.routes.{route}"
+        if route in names:
+            yield key, "is the name of a model or of the project already", "Choose another name"
+        yield from _of_route(key, found)
+        yield from _unknown(key, (*found.models, *found.fallbacks), names)
+    for name, others in table.fallbacks.items():
+        yield from _unknown("gateway.fallbacks", (name, *others), names)
+    if table.default is not None:
+        yield from _unknown("gateway.default", (table.default,), names | table.routes.keys())
+
+
+# Below: private.
+
+
+def _of_route(key: str, route: RouteTable) -> Iterator[Problem]:
+    if not route.models:
+        yield f"{key}.models", "is empty", "Name at least one model"
+    if route.weights and len(route.weights) != len(route.models):
+        told = f"has {len(route.weights)} values for {len(route.models)} models"
+        yield f"{key}.weights", told, "Give one weight per model"
+    if route.weights and not sum(route.weights) > 0:
+        yield f"{key}.weights", "are all 0", "Give at least one model a weight above 0"
+    if route.hedge is not None and len(route.models) + len(route.fallbacks) < 2:
+        yield f"{key}.hedge", "needs a second model to ask", "Add one to `models`"
+
+
+def _unknown(key: str, asked: tuple[str, ...], names: Set[str]) -> Iterator[Problem]:
+    for name in asked:
+        if name not in names:
+            yield (
+                key,
+                f"names {name!r}, which is none that can be asked",
+                f"The names are {', '.join(sorted(names))}",
+            )
