@@ -53,6 +53,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     model: str | None = None
     api_key_env: str | None = None
     allow_insecure: bool = False
+    ca_file: str | None = None
     price: PriceTable | None = None
     concurrency: int = 8
     threads: int | None = None

@@ -174,7 +174,7 @@ class Installation:
         from escalera.engine.contracts import Repairing
 
         table = self.tables.models[name]
-        asked = self._local(name, table) if table.local else models.remote(name, table)
+        asked = self._local(name, table) if table.local else models.remote(self.file, name, table)
         return Repairing(asked, _invalid)
 
     def scoring(self) -> Scoring:

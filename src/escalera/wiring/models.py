@@ -42,10 +42,10 @@ def folder(file: Path, table: ModelTable) -> Path:
     return hub.folder(table.hub, table.hub_revision)
 
 
-def remote(name: str, table: ModelTable) -> Provider:
+def remote(file: Path, name: str, table: ModelTable) -> Provider:
     """Who answers for a model that an endpoint serves."""
     price = _remote_price(table)
-    asked, most = _endpoint(name, table), table.concurrency
+    asked, most = endpoint(file, name, table), table.concurrency
     return OpenAIHTTP(asked, clock=SystemClock(), price=price, concurrency=most)
 
 
@@ -61,7 +61,7 @@ def embedder(file: Path, model: BaseModel, table: ModelTable) -> Embedder:
     if not table.local:
         from escalera.edges.providers.openai_embeddings import OpenAIEmbeddings
 
-        asked, most = _endpoint(model.name, table), table.concurrency
+        asked, most = endpoint(file, model.name, table), table.concurrency
         return OpenAIEmbeddings(asked, clock=SystemClock(), price=model.price, concurrency=most)
     require_local(f"the embedding model {model.name!r}")
     from escalera.edges.providers.local_embeddings import LocalEmbeddings
@@ -100,6 +100,31 @@ def softened(file: Path, tables: ProjectFile) -> Softened | None:
         revision=found.revision,
         temperature=table.temperature,
         share=table.share,
+    )
+
+
+def endpoint(file: Path, name: str, table: ModelTable) -> Endpoint:
+    """Where a model that an endpoint serves is asked, and with what key.
+
+    Raises `ProjectError` where the environment does not hold the key.
+    """
+    key = None
+    if table.api_key_env is not None:
+        key = project_file.secret(table.api_key_env)
+        if key is None:
+            raise ProjectError(
+                file="environment",
+                key=table.api_key_env,
+                problem=f"is not set, and models.{name}.api_key_env names it",
+                remedy="Export it before you run this command",
+            )
+    return Endpoint(
+        name=name,
+        base_url=table.base_url or "",
+        model=table.model or "",
+        api_key=key,
+        allow_insecure=table.allow_insecure,
+        ca_file=None if table.ca_file is None else file.parent / table.ca_file,
     )
 
 
@@ -142,23 +167,3 @@ def _remote_price(table: ModelTable) -> ModelPrice | None:
     from escalera.edges.prices import price_of
 
     return price_of(table.model or "", table.base_url or "")
-
-
-def _endpoint(name: str, table: ModelTable) -> Endpoint:
-    key = None
-    if table.api_key_env is not None:
-        key = project_file.secret(table.api_key_env)
-        if key is None:
-            raise ProjectError(
-                file="environment",
-                key=table.api_key_env,
-                problem=f"is not set, and models.{name}.api_key_env names it",
-                remedy="Export it before you run this command",
-            )
-    return Endpoint(
-        name=name,
-        base_url=table.base_url or "",
-        model=table.model or "",
-        api_key=key,
-        allow_insecure=table.allow_insecure,
-    )

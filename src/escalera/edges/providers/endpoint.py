@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from escalera.errors import InputError
@@ -24,7 +25,8 @@ class Endpoint:
     """`name` is what messages call it, `model` what the endpoint calls its model.
 
     `base_url` ends where `/chat/completions` begins (`https://host/v1`). Plain http is for the
-    loopback address only, unless `allow_insecure`: a key and people's messages travel on it.
+    loopback address only, unless `allow_insecure`: a key and people's messages travel on it. An
+    https host is verified by the certificates in `ca_file`, or by the system's.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Endpoint:
     model: str
     api_key: str | None = field(default=None, repr=False)
     allow_insecure: bool = False
+    ca_file: Path | None = None
 
     def __post_init__(self) -> None:
         self._check_url()
@@ -43,19 +46,15 @@ class Endpoint:
             )
 
     @property
+    def fields(self) -> dict[str, str]:
+        """What every request to it says beside its body: its form, and the key."""
+        key = {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+        return {"Content-Type": "application/json", **key}
+
+    @property
     def url(self) -> SplitResult:
         """The base URL in its parts."""
         return urlsplit(self.base_url)
-
-    @property
-    def chat_path(self) -> str:
-        """Where on the host chat completions are asked for."""
-        return self.url.path.rstrip("/") + "/chat/completions"
-
-    @property
-    def embeddings_path(self) -> str:
-        """Where on the host embeddings are asked for."""
-        return self.url.path.rstrip("/") + "/embeddings"
 
     def _check_url(self) -> None:
         if not _PRINTABLE.fullmatch(self.base_url):

@@ -5,9 +5,8 @@ The same client, retries and errors as for chat completions; only what is asked 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import closing
 
 import msgspec
 
@@ -40,12 +39,10 @@ class OpenAIEmbeddings(OpenAIHTTP):
         started = self._clock.seconds()
         asked = {"model": self._endpoint.model, "input": [*texts], "encoding_format": "float"}
         with self._translated():
-            async with asyncio.timeout(self._timeouts.total):
-                response = await self._client.post(
-                    self._endpoint.embeddings_path, msgspec.json.encode(asked)
-                )
-                async with aclosing(response):
-                    body = await self._body(response)
+            with closing(
+                await self._client.send("/embeddings", msgspec.json.encode(asked))
+            ) as response:
+                body = await self._body(response)
             if not 200 <= response.status < 300:
                 raise self._refused(response, wire.problem_in(body), hint="")
             found = _parsed(body, len(texts), provider=self._endpoint.name)

@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
 from escalera.domain.identity import canonical
 from escalera.domain.message import Reply, Request
 from escalera.domain.project import ModelPrice
+from escalera.edges.http.target import Limits, Target, trusting
+from escalera.edges.http.upstream import Exchange, HTTPUpstream
 from escalera.edges.providers import openai_wire as wire
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
 from escalera.edges.providers.event_stream import EventStream
-from escalera.edges.providers.http_client import HTTPClient, HTTPFailure, Limits, Response
 from escalera.edges.providers.throttle import Throttle
 from escalera.errors import (
     AccessRefused,
@@ -108,7 +109,7 @@ class OpenAIHTTP:
 
     async def close(self) -> None:
         """Close the connections; closing twice is harmless."""
-        self._client.close()
+        await self._client.close()
 
     async def _settled(self, request: Request) -> Reply | ProviderError:
         patience = Patience(request, self._attempts)
@@ -167,37 +168,33 @@ class OpenAIHTTP:
     async def _whole(self, request: Request, dialect: wire.Dialect) -> Reply:
         started = self._clock.seconds()
         with self._translated():
-            async with asyncio.timeout(self._timeouts.total):
-                async with aclosing(await self._open(request, dialect, stream=False)) as response:
-                    body = await self._body(response)
+            with closing(await self._open(request, dialect, stream=False)) as response:
+                body = await self._body(response)
             answered = wire.parse_reply(body, provider=self._endpoint.name, output=request.output)
         return self._reply(answered, started)
 
     async def _streamed(
         self, request: Request, dialect: wire.Dialect
     ) -> AsyncGenerator[str | Reply]:
-        """One try. The deadline is kept around each wait, never around what the caller does."""
+        """One try."""
         started = self._clock.seconds()
-        deadline = asyncio.get_running_loop().time() + self._timeouts.total
         answer = wire.StreamedAnswer(provider=self._endpoint.name, output=request.output)
         with self._translated():
-            async with asyncio.timeout_at(deadline):
-                response = await self._open(request, dialect, stream=True)
-            async with aclosing(response), aclosing(self._events(response)) as events:
-                while not answer.done:
-                    async with asyncio.timeout_at(deadline):
-                        data = await anext(events, None)
-                    if data is None:
-                        break
-                    piece = answer.feed(data)
-                    if piece:
-                        yield piece
+            response = await self._open(request, dialect, stream=True)
+            with closing(response):
+                async with aclosing(self._events(response)) as events:
+                    async for data in events:
+                        piece = answer.feed(data)
+                        if piece:
+                            yield piece
+                        if answer.done:
+                            break
             answered = answer.finish()
         if answer.held and answered.text:
             yield answered.text
         yield self._reply(answered, started)
 
-    async def _open(self, request: Request, dialect: wire.Dialect, *, stream: bool) -> Response:
+    async def _open(self, request: Request, dialect: wire.Dialect, *, stream: bool) -> Exchange:
         """A response with a good status, its body still to be read."""
         name = self._endpoint.name
         if request.adapter is not None:
@@ -215,38 +212,31 @@ class OpenAIHTTP:
         body = wire.request_body(
             request, model=self._endpoint.model, stream=stream, dialect=dialect
         )
-        response = await self._client.post(self._endpoint.chat_path, body)
+        response = await self._client.send("/chat/completions", body)
         if 200 <= response.status < 300:
             return response
-        async with aclosing(response):
+        with closing(response):
             said = wire.problem_in(await self._body(response))
             raise self._refused(response, said, hint=wire.hint(request, said))
 
-    async def _events(self, response: Response) -> AsyncGenerator[str]:
+    async def _events(self, response: Exchange) -> AsyncGenerator[str]:
         """The data of the events of a stream."""
-        kind = response.headers.get("content-type", "none")
+        kind = _fields(response).get("content-type", "none")
         if not kind.startswith("text/event-stream"):
             raise BadReply(f"not an event stream but {kind!r}", provider=self._endpoint.name)
         stream = EventStream()
-        async for piece in response.pieces():
+        while piece := await response.read():
             for data in stream.feed(piece):
                 yield data
 
-    async def _body(self, response: Response) -> bytes:
-        coded = response.headers.get("content-encoding", "identity")
+    async def _body(self, response: Exchange) -> bytes:
+        coded = _fields(response).get("content-encoding", "identity")
         if coded != "identity":
             raise BadReply(f"compressed ({coded!r}), unasked", provider=self._endpoint.name)
-        body = bytearray()
-        async for piece in response.pieces():
-            body += piece
-            if len(body) > MAX_BODY:
-                raise BadReply(
-                    f"the response is longer than {MAX_BODY} bytes", provider=self._endpoint.name
-                )
-        return bytes(body)
+        return await response.whole(MAX_BODY)
 
-    def _refused(self, response: Response, said: str, *, hint: str) -> ProviderError:
-        status = response.status
+    def _refused(self, response: Exchange, said: str, *, hint: str) -> ProviderError:
+        status, fields = response.status, _fields(response)
         retried = status in RETRIED or status >= 500
         kind: type[ProviderError] = ProviderUnavailable if retried else RequestRejected
         if status in OVERLOADED:
@@ -259,8 +249,8 @@ class OpenAIHTTP:
             f"status {status}: {said or 'no message'}",
             provider=self._endpoint.name,
             hint=HINTS.get(status, "" if retried else hint),
-            request_id=response.headers.get("x-request-id"),
-            retry_after=retry_after(response.headers) if retried else None,
+            request_id=fields.get("x-request-id"),
+            retry_after=retry_after(fields) if retried else None,
         )
 
     @contextmanager
@@ -273,14 +263,8 @@ class OpenAIHTTP:
             if key is not None:
                 error.args = tuple(str(part).replace(key, "***") for part in error.args)
             raise
-        except TimeoutError as error:
-            raise ProviderUnavailable(
-                f"no whole answer within {self._timeouts.total:g} s", provider=name
-            ) from error
         except ValueError as error:
             raise BadReply(f"not an event stream or broken: {error}", provider=name) from error
-        except HTTPFailure as error:
-            raise ProviderUnavailable(f"{type(error).__name__}: {error}", provider=name) from error
 
     def _reply(self, answered: wire.Answered, started: float) -> Reply:
         return Reply(
@@ -346,9 +330,19 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _client(endpoint: Endpoint, timeouts: Timeouts, *, connections: int) -> HTTPClient:
-    headers = {"Content-Type": "application/json"}
-    if endpoint.api_key is not None:
-        headers["Authorization"] = f"Bearer {endpoint.api_key}"
-    limits = Limits(connect=timeouts.connect, read=timeouts.read, idle=connections)
-    return HTTPClient(endpoint.url, headers=headers, limits=limits)
+def _fields(response: Exchange) -> dict[str, str]:
+    """Header fields by lower-case name; of repeated ones the last."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers}
+
+
+def _client(endpoint: Endpoint, timeouts: Timeouts, *, connections: int) -> HTTPUpstream:
+    limits = Limits(
+        connect=timeouts.connect,
+        first_byte=timeouts.read,
+        idle=timeouts.read,
+        total=timeouts.total,
+        kept=connections,
+    )
+    tls = None if endpoint.ca_file is None else trusting(endpoint.ca_file)
+    target = Target(endpoint.url, fields=endpoint.fields, tls=tls)
+    return HTTPUpstream(target, provider=endpoint.name, limits=limits)

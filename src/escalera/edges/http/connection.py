@@ -1,0 +1,325 @@
+"""One connection to an HTTP/1.1 server: a request, its response, then perhaps the next.
+
+Nothing here waits or chooses: bytes come in from the transport, pass httptools' parser, and wake
+whoever waits for the head, for a piece of the body or for all of it. Time is looked at from
+outside, by `overdue`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import httptools
+
+from escalera.domain.traffic import Fault
+from escalera.edges.http.target import Limits
+from escalera.errors import UpstreamFault
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a response's head, and of what is neither head nor body between two pieces of it."""
+HIGH_WATER = 128 * 1024
+"""Unread bytes of a body at which the server is made to wait."""
+JOINED = 16 * 1024
+"""Bytes of a body up to which it is copied behind its head instead of written after it."""
+
+
+class Connection(asyncio.Protocol):
+    """Speaks to one server; `ask` it only when it is new or `reusable`."""
+
+    __slots__ = (
+        "_asked",
+        "_busy",
+        "_fresh",
+        "_keep_alive",
+        "_limit",
+        "_loop",
+        "_lost",
+        "_overhead",
+        "_parser",
+        "_paused",
+        "_piece_size",
+        "_pieces",
+        "_provider",
+        "_total_at",
+        "_transport",
+        "_unread",
+        "_waiter",
+        "body_begun",
+        "fault",
+        "has_head",
+        "headers",
+        "heard",
+        "problem",
+        "status",
+        "whole",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, provider: str) -> None:
+        self._loop = loop
+        self._provider = provider
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._lost = False
+        self._busy = False
+        self._fresh = True
+        self.whole = True
+        self._keep_alive = True
+        self._paused = False
+        self._pieces: list[bytes] = []
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may be sent: the last response is whole, the server stays."""
+        return self.whole and self._keep_alive and not self._lost
+
+    @property
+    def went_stale(self) -> bool:
+        """Whether the server closed a connection that it had used before, without a byte."""
+        return self.fault == "reset" and not self._fresh and self._overhead == 0
+
+    # What is asked of the server
+
+    def ask(self, head: bytes, body: bytes, now: float, total_at: float) -> asyncio.Future[None]:
+        """Send a request; the future is done when the head of the response came or failed.
+
+        *now* and *total_at* are readings of the loop's clock.
+        """
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.has_head = self.whole = self.body_begun = self._keep_alive = False
+        self.fault: Fault = ""
+        self.problem = ""
+        self._unread = self._overhead = self._piece_size = 0
+        self._limit: int | None = None
+        self._asked = self.heard = now
+        self._total_at = total_at
+        self._busy = True
+        if self._lost:  # closed by the server between being found and being asked
+            self._busy = False
+            self.fault, self.problem = "reset", "closed by the server"
+        elif len(body) <= JOINED:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
+        return self._wait(done=self._lost)
+
+    async def piece(self) -> bytes:
+        """Everything of the body that is there, at least a byte; empty at its end."""
+        while not self._pieces:
+            if self.whole:
+                return b""
+            self.check()
+            await self._wait()
+        return self._take()
+
+    async def rest(self, limit: int) -> bytes:
+        """The body from here to its end."""
+        self._limit = limit
+        if self._unread > limit:
+            self._too_large(limit)
+        elif not self.whole:
+            self.check()
+            self._resume()
+            await self._wait()
+        self.check()
+        return self._take()
+
+    def check(self) -> None:
+        """Raise what went wrong with this exchange, if anything did."""
+        if self.fault:
+            raise UpstreamFault(self.problem, provider=self._provider, fault=self.fault)
+
+    def fail(self, fault: Fault, problem: str) -> None:
+        """Give the exchange up for *fault*, the first that is told, and close."""
+        if not self.fault:
+            self.fault, self.problem = fault, problem
+        self._keep_alive = False
+        self._wake()
+        self.abort()
+
+    def park(self) -> None:
+        """Drop what was not read of a whole response, and go on listening to the server."""
+        self._pieces.clear()
+        self._resume()
+
+    def abort(self) -> None:
+        """Close at once; whatever was not sent or read is dropped."""
+        self._busy = False
+        if not self._lost:
+            self._transport.abort()
+
+    def overdue(self, now: float, limits: Limits) -> bool:
+        """Whether a limit of time has passed; the exchange has failed then.
+
+        While the server is made to wait for the reader its silence is not its own.
+        """
+        if not self._busy:
+            return False
+        if now >= self._total_at:
+            self.fail("total-timeout", "no whole answer in the time that it had")
+        elif not self.body_begun:
+            if now - self._asked < limits.first_byte:
+                return False
+            self.fail("first-byte-timeout", f"no byte of an answer within {limits.first_byte:g} s")
+        elif self._paused or now - self.heard < limits.idle:
+            return False
+        else:
+            self.fail("idle-timeout", f"silent for {limits.idle:g} s within the answer")
+        return True
+
+    # Waiting
+
+    def _wait(self, *, done: bool = False) -> asyncio.Future[None]:
+        waiter = self._loop.create_future()
+        if done:
+            waiter.set_result(None)
+        else:
+            self._waiter = waiter
+        return waiter
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _take(self) -> bytes:
+        pieces = self._pieces
+        taken = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._unread = 0
+        self._resume()
+        return taken
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.heard = self._loop.time()
+            if not self._lost:
+                self._transport.resume_reading()
+
+    def _too_large(self, limit: int) -> None:
+        self.fail("too-large", f"the body is longer than {limit} bytes")
+
+    # What the transport says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Not checked: uvloop's transports are none of asyncio's classes.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._busy:
+            self._keep_alive = False
+            self.abort()  # nothing was asked
+            return
+        self.heard = self._loop.time()
+        self._piece_size = len(data)
+        self._overhead += self._piece_size
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._broken("the server changes the protocol")
+        except httptools.HttpParserError as error:
+            self._broken(f"not HTTP: {error}")
+        else:
+            if self._overhead > MAX_HEAD and self._busy:
+                self._broken(f"more than {MAX_HEAD} bytes of head, or between pieces of the body")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        if not self._busy:
+            return
+        self._busy = False
+        said = str(exc) if exc else "closed by the server"
+        if not self.has_head:
+            self.fail("reset", f"{said} before it answered")
+        elif exc is None and self._ends_with_connection:
+            self.whole = True
+            self._wake()
+        else:
+            self.fail("cut", f"{said} within the answer")
+
+    @property
+    def _ends_with_connection(self) -> bool:
+        return not any(
+            name == b"content-length" or name == b"transfer-encoding" for name, _ in self.headers
+        )
+
+    # What the parser says
+
+    def on_message_begin(self) -> None:
+        if self.whole:
+            self._broken("more than one response to a request")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.has_head:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if not self._busy:
+            return
+        status = self._parser.get_status_code()
+        if 100 <= status < 200:
+            self.headers.clear()  # an interim response: the real one follows
+            return
+        if problem := self._head_problem(status):
+            self._broken(problem)
+            return
+        self.status = status
+        self.has_head = True
+        self._overhead = 0
+        self._wake()
+
+    def _head_problem(self, status: int) -> str:
+        """What makes the head one that no two readers would read alike."""
+        if not 200 <= status < 600:
+            return f"the status {status}"
+        if self._overhead > MAX_HEAD:
+            size = sum(len(name) + len(value) for name, value in self.headers)
+            if size + self._overhead - self._piece_size > MAX_HEAD:
+                return f"the head of the response is longer than {MAX_HEAD} bytes"
+        names = [name for name, _ in self.headers]
+        if b"transfer-encoding" in names:
+            codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+            if b"content-length" in names:
+                return "both Content-Length and Transfer-Encoding"
+            if len(codings) > 1 or codings[0].strip().lower() != b"chunked":
+                return f"the transfer coding {b', '.join(codings)!r}"
+        return ""
+
+    def on_body(self, body: bytes) -> None:
+        if not self._busy:
+            return
+        self.body_begun = True
+        self._overhead = 0
+        self._pieces.append(body)
+        self._unread += len(body)
+        if self._limit is not None:
+            if self._unread > self._limit:
+                self._too_large(self._limit)
+            return
+        if self._unread > HIGH_WATER and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        if self._waiter is not None:
+            self._wake()
+
+    def on_message_complete(self) -> None:
+        if not self._busy or not self.has_head:
+            return
+        self.whole = True
+        self._busy = False
+        self._fresh = False
+        self._keep_alive = self._parser.should_keep_alive()
+        self._wake()
+
+    def _broken(self, problem: str) -> None:
+        """The server is not understood; a response that was whole before stays so."""
+        if self.whole:
+            self._keep_alive = False
+            self.abort()
+        else:
+            self.fail("malformed", problem)

@@ -1,0 +1,186 @@
+"""A keep-alive client for HTTP/1.1: asyncio transports, httptools, and nothing between them.
+
+One host, one kind of call. General-purpose clients spend more processor time on their pools and
+layers than everything else that happens to a call here; their pools also slow down with the
+number of connections. No redirects, no proxies, no compression, nothing from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from escalera.edges.http.connection import Connection
+from escalera.edges.http.target import Limits, Target
+from escalera.errors import UpstreamFault
+
+
+class HTTPUpstream:
+    """Posts to one host, over a connection that was used last where one is idle.
+
+    A connection that the server closed while it was idle shows only when it is asked: where not a
+    byte of a response came on one that was used before, the request is sent once more on a new one.
+    `provider` is what faults call the host.
+    """
+
+    def __init__(self, target: Target, *, provider: str, limits: Limits | None = None) -> None:
+        self._target = target
+        self._provider = provider
+        self._limits = limits or Limits()
+        self._tick = self._limits.tick
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle: deque[tuple[float, Connection]] = deque()
+        self._active: set[Connection] = set()
+
+    def __repr__(self) -> str:
+        return f"HTTPUpstream({self._provider!r}, {self._target.host!r}, {self._target.port})"
+
+    async def send(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        seconds: float | None = None,
+    ) -> Exchange:
+        """Post *body* to *path* below the base URL; the response once its head is there.
+
+        *seconds* bounds the whole exchange where that is less than the limit. Raises
+        `UpstreamFault` where no response comes, and `InputError` for headers that cannot be sent.
+        """
+        head = self._target.head(path, len(body), headers)
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._move(loop)
+        now = loop.time()
+        total = self._limits.total
+        total_at = now + (total if seconds is None or seconds > total else seconds)
+        connection = self._reusable()
+        if connection is None:
+            connection = await self._connect(loop, total_at)
+            now = loop.time()
+        await self._asked(connection, head, body, now, total_at)
+        if connection.went_stale:
+            connection = await self._connect(loop, total_at)
+            await self._asked(connection, head, body, loop.time(), total_at)
+        connection.check()
+        return Exchange(connection, self)
+
+    async def close(self) -> None:
+        """Drop every connection, also those in use; closing twice is harmless."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._idle:
+            self._idle.pop()[1].abort()
+        while self._active:
+            self._active.pop().fail("cancelled", "the client was closed")
+
+    def release(self, connection: Connection) -> None:
+        """Keep a connection whose response is whole; close any other."""
+        self._active.discard(connection)
+        if connection.reusable and len(self._idle) < self._limits.kept:
+            connection.park()
+            self._idle.append((connection.heard, connection))
+        else:
+            connection.abort()
+
+    # Below: private.
+
+    def _move(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin anew in another loop: nothing of the last one can be used."""
+        self._loop = loop
+        self._timer = None
+        self._idle.clear()
+        self._active.clear()
+
+    def _reusable(self) -> Connection | None:
+        """The connection used last: the others may go stale and be closed by the server."""
+        while self._idle:
+            _, connection = self._idle.pop()
+            if connection.reusable:
+                return connection
+        return None
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop, total_at: float) -> Connection:
+        target = self._target
+        seconds = min(self._limits.connect, max(0.0, total_at - loop.time()))
+        try:
+            async with asyncio.timeout(seconds):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(loop, self._provider),
+                    target.host,
+                    target.port,
+                    ssl=target.tls,
+                    server_hostname=target.host if target.tls else None,
+                )
+        except TimeoutError as error:
+            problem, fault = f"no connection within {seconds:g} s", "connect-timeout"
+            raise UpstreamFault(problem, provider=self._provider, fault=fault) from error
+        except (OSError, UnicodeError) as error:
+            problem = f"no connection: {str(error) or type(error).__name__}"
+            raise UpstreamFault(problem, provider=self._provider, fault="connect") from error
+        return connection
+
+    async def _asked(
+        self, connection: Connection, head: bytes, body: bytes, now: float, total_at: float
+    ) -> None:
+        """Send a request and wait until the head of its response came, or failed."""
+        self._active.add(connection)
+        if self._timer is None and self._loop is not None:
+            self._timer = self._loop.call_later(self._tick, self._sweep, self._loop)
+        try:
+            await connection.ask(head, body, now, total_at)
+        except BaseException:
+            self.release(connection)
+            raise
+        if connection.fault:
+            self._active.discard(connection)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One look at the clock for all exchanges and idle connections together."""
+        now, limits = loop.time(), self._limits
+        self._active = {found for found in self._active if not found.overdue(now, limits)}
+        self._idle = deque(kept for kept in self._idle if self._is_kept(now, *kept))
+        self._timer = None
+        if self._active or self._idle:
+            self._timer = loop.call_later(self._tick, self._sweep, loop)
+
+    def _is_kept(self, now: float, since: float, connection: Connection) -> bool:
+        if connection.reusable and now - since < self._limits.kept_seconds:
+            return True
+        connection.abort()
+        return False
+
+
+class Exchange:
+    """A response whose head has come. `close` it in any case: it gives the connection back."""
+
+    __slots__ = ("_connection", "_upstream", "headers", "status")
+
+    def __init__(self, connection: Connection, upstream: HTTPUpstream) -> None:
+        self._connection: Connection | None = connection
+        self._upstream = upstream
+        self.status = connection.status
+        self.headers: Sequence[tuple[bytes, bytes]] = connection.headers
+
+    async def read(self) -> bytes:
+        """The next bytes of the body as they came, empty at its end. Raises `UpstreamFault`."""
+        return await self._open().piece()
+
+    async def whole(self, limit: int) -> bytes:
+        """The rest of the body. Raises `UpstreamFault` where it is longer than *limit* bytes."""
+        return await self._open().rest(limit)
+
+    def close(self) -> None:
+        """Keep the connection if the body was read to its end, and drop it otherwise."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._upstream.release(connection)
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            raise ValueError("this exchange is closed: read its body before")
+        return self._connection

@@ -1,0 +1,39 @@
+"""What the gateway asks in bytes: the models of a project file that endpoints serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from ssl import SSLContext
+
+from escalera.edges.http.target import Limits, Target, trusting
+from escalera.edges.http.upstream import HTTPUpstream
+from escalera.settings.tables import ModelTable
+from escalera.wiring import models
+
+
+def of(
+    file: Path, tables: Mapping[str, ModelTable], limits: Callable[[str], Limits] | None = None
+) -> dict[str, HTTPUpstream]:
+    """An upstream for every model with a `base_url`, by its name; *limits* gives those of a name.
+
+    Models that trust the same certificates share what verifies them. Raises `ProjectError` where a
+    key is missing, and `InputError` for a URL, a key or a file of certificates that cannot be used.
+    """
+    trusted: dict[Path | None, SSLContext] = {}
+    found = {}
+    for name, table in tables.items():
+        if table.local:
+            continue
+        asked = models.endpoint(file, name, table)
+        tls = None
+        if asked.url.scheme == "https":
+            tls = trusted.get(asked.ca_file)
+            if tls is None:
+                tls = trusted[asked.ca_file] = trusting(asked.ca_file)
+        found[name] = HTTPUpstream(
+            Target(asked.url, fields=asked.fields, tls=tls),
+            provider=name,
+            limits=Limits() if limits is None else limits(name),
+        )
+    return found
