@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from escalera.domain.scores import ScoreTable
     from escalera.engine.measuring import Wanted
     from escalera.engine.serve import Desk
+    from escalera.settings.gateway_table import GatewayTable
 
 
 class Workspace:
@@ -301,22 +302,22 @@ class Workspace:
         with closing(self._installation.journal()) as journal:
             return answered.table(journal, source=f"the journal of {self.project.name!r}")
 
-    def desk(self) -> Desk:
-        """What `serve` and `chat` answer with: the decided system, and the base models."""
-        from escalera.engine.serve import Desk
+    @property
+    def gateway(self) -> GatewayTable:
+        """How `serve` answers, as the project file says."""
+        return self._installation.tables.gateway
 
-        evidence = self.evidence()
-        if evidence.serving is None:
-            raise EvidenceMissing(
-                f"nothing was promoted ({self.decision.sentence}), so there is no system to serve"
-            )
-        route = evidence.route(evidence.serving)
-        return Desk(
-            label=self.project.name,
-            route=route,
-            infer=self._installation.infer(route),
-            models=self._installation.served(route),
-            chooser=self._installation.library(evidence),
+    def desk(self, *, models_only: bool = False) -> Desk:
+        """What `serve` and `chat` answer with: the decided system, and the base models.
+
+        With *models_only* these alone; otherwise raises `EvidenceMissing` where none was promoted.
+        """
+        from escalera.apps.gateway import desks
+
+        return (
+            desks.models(self._installation)
+            if models_only
+            else desks.decided(self._installation, self.evidence(), lambda: self.decision.sentence)
         )
 
     def route(self, name: str, evidence: Evidence) -> Route:

@@ -34,12 +34,10 @@ from escalera.wiring import models, optimisers, retrieval, scorers, task_tables
 from escalera.wiring.models import cores, require_local
 
 if TYPE_CHECKING:
-    from escalera.core.routing.router import Choice
     from escalera.edges.training.local import Steps
     from escalera.engine.climb import Ports
     from escalera.engine.library import Library
     from escalera.engine.measuring import Means
-    from escalera.engine.serve import Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,35 +178,6 @@ class Installation:
     def scoring(self) -> Scoring:
         """The scorers of the project's tasks."""
         return scorers.desk(self.file, self.tables)
-
-    def served(self, route: Route) -> dict[str, Served]:
-        """The base models that can be asked by name: local ones, and those whose key is set.
-
-        Raises `ProjectError` when the key of a model that *route* answers with is not set.
-        """
-        from escalera.engine.serve import Served
-
-        needed = {branch.system.model for branch in (*route.branches, *route.unsure)}
-        usable = {
-            name: table
-            for name, table in self.tables.models.items()
-            if name in needed or table.api_key_env is None or project_file.secret(table.api_key_env)
-        }
-        return {
-            name: Served(
-                revision=models.base_model(self.file, name, table).revision,
-                provider=self.provider(name),
-            )
-            for name, table in usable.items()
-        }
-
-    def infer(self, route: Route) -> Callable[[str], Choice] | None:
-        """The router of *route* as a function, or None where the caller declares the type."""
-        if route.router is None:
-            return None
-        from escalera.engine import making
-
-        return making.load_router(self.artifacts(), route.router).choose
 
     def _local(self, name: str, table: ModelTable) -> Provider:
         require_local(f"the local model {name!r}")

@@ -18,8 +18,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to use."
 )
 @click.option("--api-key-env", help="Environment variable with the key that callers must send.")
-def command(file: Path, host: str, port: int, api_key_env: str | None) -> int:
-    """Serve /v1/chat/completions and /v1/models with the decided system.
+@click.option(
+    "--models-only", is_flag=True, help="Serve the models by name, without a decided system."
+)
+def command(file: Path, host: str, port: int, api_key_env: str | None, *, models_only: bool) -> int:
+    """Serve the decided system and every model of the project behind OpenAI's API.
 
     On an address that others can reach, a key is required.
     """
@@ -27,16 +30,29 @@ def command(file: Path, host: str, port: int, api_key_env: str | None) -> int:
 
     from escalera import wiring
     from escalera.apps import workspace
-    from escalera.apps.gateway.app import application
+    from escalera.apps.gateway.app import Setup, application
+    from escalera.apps.gateway.joined import JoinedProtocol
 
     key = wiring.gateway_key(api_key_env)
     if key is None and host not in LOOPBACK:
         raise click.UsageError(
             f"--host {host} is reachable from outside: name a variable with --api-key-env"
         )
-    desk = workspace.load(file).desk()
-    names = ", ".join(desk.names())
-    click.echo(f"serving {names} on http://{host}:{port}/v1", err=True)
-    app = application(desk, api_key=key, now=wiring.wall_clock())
-    uvicorn.run(app, host=host, port=port, log_config=None, timeout_graceful_shutdown=10)
+    project = workspace.load(file)
+    setup = Setup(table=project.gateway, file=str(file))
+    desk = project.desk(models_only=models_only)
+    app = application(desk, api_key=key, now=wiring.wall_clock(), setup=setup)
+    click.echo(f"serving {', '.join(app.names())} on http://{host}:{port}/v1", err=True)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        http=JoinedProtocol,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
     return 0

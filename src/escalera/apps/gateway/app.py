@@ -57,6 +57,10 @@ class Gateway:
         self._hot = hot_paths
         self._rest = rest
 
+    def names(self) -> tuple[str, ...]:
+        """Everything that can be asked for."""
+        return tuple(self._hot.board.plans)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's calls at its beginning and end."""
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in fields.PATHS:

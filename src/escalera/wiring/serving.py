@@ -1,0 +1,60 @@
+"""What the gateway answers with: the models of a project file, and the router of a route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from escalera.domain.system import Branch, Route
+from escalera.edges.http.target import Limits
+from escalera.engine.serve import Served
+from escalera.settings import project_file
+from escalera.wiring import Installation, models, upstreams
+
+if TYPE_CHECKING:
+    from escalera.core.routing.router import Choice
+
+
+def served(made: Installation, route: Route | None) -> dict[str, Served]:
+    """The base models that can be asked by name: local ones, and those whose key is set.
+
+    Raises `ProjectError` when the key of a model that *route* answers with is not set.
+    """
+    needed = set() if route is None else {one.system.model for one in _branches(route)}
+    usable = {
+        name: table
+        for name, table in made.tables.models.items()
+        if name in needed or table.api_key_env is None or project_file.secret(table.api_key_env)
+    }
+    given = made.tables.gateway.timeouts
+    limits = Limits(
+        connect=given.connect, first_byte=given.first_byte, idle=given.idle, total=given.total
+    )
+    asked = upstreams.of(made.file, usable, lambda _: limits)
+    found = {}
+    for name, table in usable.items():
+        base = models.base_model(made.file, name, table)
+        found[name] = Served(
+            revision=base.revision,
+            provider=made.provider(name),
+            upstream=asked.get(name),
+            called=table.model or "",
+            price=base.price,
+        )
+    return found
+
+
+def infer(made: Installation, route: Route) -> Callable[[str], Choice] | None:
+    """The router of *route* as a function, or None where the caller declares the type."""
+    if route.router is None:
+        return None
+    from escalera.engine import making
+
+    return making.load_router(made.artifacts(), route.router).choose
+
+
+# Below: private.
+
+
+def _branches(route: Route) -> tuple[Branch, ...]:
+    return (*route.branches, *route.unsure)
