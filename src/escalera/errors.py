@@ -21,6 +21,7 @@ EscaleraError
 ├── ScorerFailed               a scorer could not do its work: unscored, never wrong
 ├── TrainingError              a training could not start or did not stay finite
 ├── MergeError                 adapters that cannot be merged as asked
+├── StoreUnavailable           a store of the gateway cannot be read or written now
 ├── LinesError                 a file to which lines are added cannot be written, or was changed
 └── JournalError               the evidence store
     ├── JournalCorrupt         the hash chain does not hold
@@ -190,6 +191,16 @@ class TrainingError(EscaleraError):
 
 class MergeError(EscaleraError):
     """The adapters cannot be merged as asked."""
+
+
+class StoreUnavailable(EscaleraError):
+    """A store of the gateway cannot be read or written now; what was asked of it was not done."""
+
+    def __init__(self, *, store: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{store}: {problem}. {remedy}")
+        self.store = store
+        self.problem = problem
+        self.remedy = remedy
 
 
 class LinesError(EscaleraError):

@@ -11,6 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from escalera.domain.access import (
+    Account,
+    Asked,
+    Key,
+    Lease,
+    Returned,
+    Roster,
+    Shortage,
+    Standing,
+)
 from escalera.domain.dataset import Example
 from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.message import Embeddings, Reply, Request
@@ -264,6 +274,39 @@ class Journal(Protocol):
 
     def judged(self, requests: Sequence[str]) -> Mapping[str, Judged]:
         """Grades that were bought, by the keys of their requests; keys without one are absent."""
+
+    def close(self) -> None:
+        """Release what is held; called once."""
+
+
+class KeyBook(Protocol):
+    """The keys and accounts of the gateway. Every method raises `StoreUnavailable`."""
+
+    def roster(self, after: int = 0) -> Roster:
+        """All that changed since the revision *after*; everything since 0."""
+
+    def put(self, entry: Key | Account) -> None:
+        """Add a key or an account, or replace the one of its id or name."""
+
+    def standing(self, key: str, now: float) -> tuple[Standing, ...]:
+        """Money of a key, and of its account where it has one, in the windows of *now*."""
+
+    def close(self) -> None:
+        """Release what is held; called once."""
+
+
+class Vault(Protocol):
+    """What keys may still use, shared by all workers. Every method raises `StoreUnavailable`.
+
+    What was taken and not given back counts as used, whatever became of the worker.
+    """
+
+    def lease(self, key: str, asked: Asked, now: float) -> Lease | Shortage:
+        """Take from what is left of a key and its account, at least what is asked, or nothing."""
+
+    def give_back(self, returned: Sequence[Returned], now: float) -> None:
+        """Take leases back into the windows that they are of, and note what was spent; all or
+        none."""
 
     def close(self) -> None:
         """Release what is held; called once."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from escalera.domain.event import Event, Judged, Observed
+from escalera.edges import sql_files
 from escalera.edges.journal import rows
 from escalera.errors import JournalConflict, JournalCorrupt, JournalError
 
@@ -141,10 +141,4 @@ def _text(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-def _load() -> dict[str, str]:
-    """Named queries: `-- name: what it does` opens each."""
-    parts = re.split(r"^-- (\w+):.*$", _text("queries.sql"), flags=re.MULTILINE)[1:]
-    return {name: sql.strip() for name, sql in zip(parts[::2], parts[1::2], strict=True)}
-
-
-_QUERIES = _load()
+_QUERIES = sql_files.named(Path(__file__).with_name("queries.sql"))

@@ -1,0 +1,132 @@
+"""Keys and what they may spend in memory, for tests: same contract as on disk, and may be down."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from escalera.core.serving import leasing
+from escalera.core.serving.leasing import Holder, Holding
+from escalera.domain.access import (
+    Account,
+    Asked,
+    Key,
+    Lease,
+    Returned,
+    Roster,
+    Shortage,
+    Standing,
+)
+from escalera.errors import StoreUnavailable
+
+
+class MemoryKeys:
+    """The ports `KeyBook` and `Vault`; while `down`, every call fails as a lost disk would."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.calls = 0
+        self._lock = threading.Lock()
+        self._entries: dict[str, tuple[int, Key | Account]] = {}
+        self._holdings: dict[tuple[str, str], Holding] = {}
+        self._revision = 0
+
+    def roster(self, after: int = 0) -> Roster:
+        """All that changed since a revision."""
+        with self._lock:
+            self._require_up()
+            changed = [
+                entry for at, entry in sorted(self._entries.values(), key=_first) if at > after
+            ]
+            return Roster(
+                revision=self._revision,
+                keys=tuple(one for one in changed if isinstance(one, Key)),
+                accounts=tuple(one for one in changed if isinstance(one, Account)),
+            )
+
+    def put(self, entry: Key | Account) -> None:
+        """Add or replace."""
+        with self._lock:
+            self._require_up()
+            self._revision += 1
+            name = (
+                leasing.key_holder(entry.id)
+                if isinstance(entry, Key)
+                else leasing.account_holder(entry.name)
+            )
+            self._entries[name] = self._revision, entry
+
+    def standing(self, key: str, now: float) -> tuple[Standing, ...]:
+        """Money in the windows of *now*."""
+        with self._lock:
+            self._require_up()
+            found = [self._holding(one, one.period(now), now) for one in self._holders(key)]
+        return tuple(
+            Standing(holder=one.holder, period=one.period, taken=one.taken, spent=one.spent)
+            for one in found
+        )
+
+    def lease(self, key: str, asked: Asked, now: float) -> Lease | Shortage:
+        """Take, or say why not."""
+        with self._lock:
+            self._require_up()
+            among = self._holders(key)
+            holdings = [self._holding(one, one.period(now), now) for one in among]
+            found = leasing.lease(among, holdings, asked, now)
+            if isinstance(found, Shortage):
+                return found
+            after, lease = found
+            for held in after:
+                self._keep(held)
+            return lease
+
+    def give_back(self, returned: Sequence[Returned], now: float) -> None:
+        """Take back, all or none."""
+        with self._lock:
+            self._require_up()
+            found = [(one, self._holders(one.key)) for one in returned]
+            for one, among in found:
+                periods = (one.key_period, one.account_period)
+                for holder, period in zip(among, periods, strict=False):
+                    held = self._holding(holder, period, now)
+                    self._keep(leasing.given_back(held, one))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _require_up(self) -> None:
+        self.calls += 1
+        if self.down:
+            raise StoreUnavailable(
+                store="memory", problem="it is down", remedy="Set `down` to False"
+            )
+
+    def _holders(self, key: str) -> tuple[Holder, ...]:
+        found = self._entries.get(leasing.key_holder(key))
+        if found is None or not isinstance(found[1], Key):
+            raise StoreUnavailable(
+                store="memory", problem=f"there is no key {key!r}", remedy="Put it in first"
+            )
+        _, account = self._entries.get(leasing.account_holder(found[1].account), (0, None))
+        return leasing.holders(found[1], account if isinstance(account, Account) else None)
+
+    def _holding(self, holder: Holder, period: str, now: float) -> Holding:
+        held = self._holdings.get((holder.name, period))
+        if held is None:
+            held = Holding(holder=holder.name, period=period)
+        buckets = self._holdings.get((holder.name, ""), Holding(holder=holder.name, period=""))
+        held = replace(held, requests=buckets.requests, tokens=buckets.tokens)
+        return leasing.refreshed(holder, held, now)
+
+    def _keep(self, held: Holding) -> None:
+        """Money by window, buckets by holder alone."""
+        self._holdings[held.holder, held.period] = held
+        self._holdings[held.holder, ""] = held
+
+
+# Below: private.
+
+
+def _first(pair: tuple[int, Key | Account]) -> int:
+    return pair[0]
