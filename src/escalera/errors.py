@@ -19,6 +19,9 @@ EscaleraError
 │   ├── RequestRejected        the endpoint says that this one request is wrong
 │   └── BadReply               the endpoint answered something that is not its protocol
 ├── ScorerFailed               a scorer could not do its work: unscored, never wrong
+├── GuardError                 the gateway's guards
+│   ├── GuardBlocked           a guard forbids what was asked or answered
+│   └── GuardFailed            a guard could not do its work: nothing goes on
 ├── TrainingError              a training could not start or did not stay finite
 ├── MergeError                 adapters that cannot be merged as asked
 ├── StoreUnavailable           a store of the gateway cannot be read or written now
@@ -183,6 +186,27 @@ class BadReply(ProviderError):
 
 class ScorerFailed(EscaleraError):
     """A scorer could not do its work; the answer goes without a score, with this reason."""
+
+
+class GuardError(EscaleraError):
+    """A guard keeps something from going on."""
+
+
+class GuardBlocked(GuardError):
+    """A guard forbids a text; the message says which and for what, never what stood there."""
+
+    def __init__(self, *, kind: str, guard: str) -> None:
+        super().__init__(f"The guard {guard!r} blocks what is of the kind {kind!r}.")
+        self.kind = kind
+        self.guard = guard
+
+
+class GuardFailed(GuardError):
+    """A guard could not do its work, so that nobody knows what it would have said."""
+
+    def __init__(self, problem: str, *, guard: str) -> None:
+        super().__init__(f"The guard {guard!r} failed: {problem}.")
+        self.guard = guard
 
 
 class TrainingError(EscaleraError):

@@ -115,6 +115,38 @@ class Upstream(Protocol):
         """Drop every connection; called once."""
 
 
+class Matcher(Protocol):
+    """Regular expressions, made ready to be searched for; offsets are those of characters."""
+
+    def hits(self, text: str) -> Sequence[tuple[int, int]]:
+        """Where each expression may occur: its place among them, and where a first look at it ends;
+        -1 for anywhere in *text*.
+        """
+
+    def search(self, place: int, text: str, start: int, end: int) -> tuple[int, int] | None:
+        """The first match of an expression within *text* from *start* to *end*, leftmost and, of
+        what an alternative or a repetition leaves open, the first, as Python's `re` has it.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """A regular expression, and what is cheaper to look for first: `look` is found within every match
+    or shortly before it; of `signs`, in lower case, one is in every text with a match.
+
+    One that is `foreign` comes from a user: nobody knows what it does to an engine that tracks back.
+    """
+
+    expression: str
+    look: str
+    signs: Sequence[str] = ()
+    foreign: bool = False
+
+
+Matching = Callable[[Sequence[Sought]], Matcher]
+"""Makes a `Matcher`. Raises `InputError` for an expression that cannot be searched for."""
+
+
 class Embedder(Protocol):
     """Turns texts into vectors that are near where the texts mean the same."""
 

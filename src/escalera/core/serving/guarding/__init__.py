@@ -1,0 +1,1 @@
+"""Guards on what goes in and out: decisions only; expressions are searched through a port."""

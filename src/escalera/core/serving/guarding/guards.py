@@ -1,0 +1,144 @@
+"""A set of guards over one side of the traffic: what it finds in texts, and what may go on.
+
+How the request path uses it:
+
+    guards = GuardSet(of_input, matching, language=None)   # once; None of them: not `guards.active`
+    vault = Vault(texts)                                    # once per request, of all of its texts
+    seen = guards.inspect(text, vault, role="user")         # `seen.text` goes on, unless
+    if seen.blocked: ...                                    # nothing goes on, for these kinds
+    restored = vault.restore(answer)                        # what the caller gets
+
+    stream = streams.StreamGuard(guards, vault)             # one per text that comes in pieces
+    released = stream.push(piece)                           # raises `GuardBlocked`
+    released += stream.finish()
+
+What a set of guards over the output redacts in an answer is not put back, because the caller is who
+must not see it: it has a vault of its own there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from escalera.core.serving.guarding import scanning
+from escalera.core.serving.guarding.pattern import Pattern
+from escalera.core.serving.guarding.scanning import Match, Scan, Searching
+from escalera.core.serving.guarding.vault import Vault
+from escalera.domain.guard import Finding, GuardAction, Inspection
+
+Language = Callable[[str], str]
+"""The ISO 639 code of a text's language, empty where it says too little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What one guard looks for, and what it does about it.
+
+    `roles` are the roles of messages that it looks at, empty for all. `languages` are those that
+    are allowed, empty for all.
+    """
+
+    name: str
+    action: GuardAction
+    patterns: tuple[Pattern, ...] = ()
+    roles: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+class GuardSet:
+    """Guards over one side, with the patterns of all of them searched for at once."""
+
+    def __init__(
+        self,
+        guards: Sequence[Guard],
+        matching: Callable[[Sequence[Pattern]], Searching],
+        *,
+        language: Language | None = None,
+    ) -> None:
+        of_patterns = [(guard, pattern) for guard in guards for pattern in guard.patterns]
+        self.guards = tuple(guards)
+        self.patterns = tuple(pattern for _, pattern in of_patterns)
+        self.owners = tuple(guard for guard, _ in of_patterns)
+        self.matcher = matching(self.patterns)
+        self._language = language
+        self._places: dict[str, dict[GuardAction, tuple[int, ...]]] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self.guards)
+
+    def inspect(
+        self, text: str, vault: Vault, *, role: str = "", escaped: bool = False
+    ) -> Inspection:
+        """What is found in a whole text; *escaped* where it is JSON within a JSON string."""
+        found = scanning.looks(self.matcher, text)
+        findings = self._of_language(text, role)
+        cuts: list[Finding] = []
+        if found:
+            for action, scan in self.scans(role).items():
+                matches = scan.advance(text, found, final=True)
+                seen = [self.finding(match) for match in matches]
+                findings += seen
+                if action == "redact":
+                    cuts = seen
+        if not findings:
+            return Inspection(text=text)
+        findings.sort(key=lambda finding: (finding.start, finding.end))
+        if any(finding.action == "block" for finding in findings):
+            return Inspection(text="", findings=tuple(findings))
+        return Inspection(text=_cut(text, cuts, vault, escaped=escaped), findings=tuple(findings))
+
+    def scans(self, role: str = "") -> dict[GuardAction, Scan]:
+        """A new scan for each thing that is done to a text of *role*."""
+        return {
+            action: Scan(self.patterns, places, self.matcher)
+            for action, places in self._by_action(role).items()
+        }
+
+    def finding(self, match: Match) -> Finding:
+        """What a match means."""
+        guard = self.owners[match.place]
+        return Finding(
+            guard=guard.name,
+            kind=self.patterns[match.place].kind,
+            action=guard.action,
+            start=match.start,
+            end=match.end,
+        )
+
+    def _by_action(self, role: str) -> dict[GuardAction, tuple[int, ...]]:
+        known = self._places.get(role)
+        if known is None:
+            known = {}
+            for place, guard in enumerate(self.owners):
+                if not guard.roles or not role or role in guard.roles:
+                    known[guard.action] = (*known.get(guard.action, ()), place)
+            self._places[role] = known
+        return known
+
+    def _of_language(self, text: str, role: str) -> list[Finding]:
+        asking = [
+            guard
+            for guard in self.guards
+            if guard.languages and (not guard.roles or not role or role in guard.roles)
+        ]
+        code = self._language(text) if asking and self._language else ""
+        return [
+            Finding(guard=guard.name, kind="language", action=guard.action, start=0, end=len(text))
+            for guard in asking
+            if code and code not in guard.languages
+        ]
+
+
+# Below: private.
+
+
+def _cut(text: str, cuts: Sequence[Finding], vault: Vault, *, escaped: bool) -> str:
+    pieces, at = [], 0
+    for cut in cuts:
+        pieces.append(text[at : cut.start])
+        pieces.append(vault.placeholder(cut.kind, text[cut.start : cut.end], escaped=escaped))
+        at = cut.end
+    return "".join(pieces) + text[at:]

@@ -1,0 +1,120 @@
+"""Guards on a text that comes in pieces: nothing goes on before it is known to be harmless.
+
+What is released is what `GuardSet.inspect` makes of the whole text, however it is cut: the same
+placeholders, the same findings. Held back are at most 63 characters, and mostly less, because what
+cannot be part of any match goes on at once: with guards on personal data and secrets no more than
+the last word, say. What is being redacted is not held back but gone; its placeholder comes when it
+is known where it ends.
+
+This holds for patterns whose heads are no longer than the window, as all that Escalera brings are. A
+pattern of a user's that is longer, or has no end, is found as far as 64 characters show it. Where
+something is blocked, what stood before it may have been released.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from escalera.core.serving.guarding import scanning
+from escalera.core.serving.guarding.guards import GuardSet
+from escalera.core.serving.guarding.pattern import CONTEXT
+from escalera.core.serving.guarding.scanning import Match
+from escalera.core.serving.guarding.vault import Vault
+from escalera.domain.guard import Finding
+from escalera.errors import GuardBlocked
+
+_TRIM = 4096
+"""Characters behind what is decided from which on they are forgotten."""
+
+
+class StreamGuard:
+    """One text that comes in pieces. `findings` are those so far; their offsets are of the whole."""
+
+    def __init__(self, guards: GuardSet, vault: Vault, *, escaped: bool = False) -> None:
+        self._guards = guards
+        self._vault = vault
+        self._escaped = escaped
+        self._scans = guards.scans()
+        self._text = ""
+        self._gone = 0
+        self._released = 0
+        self._cuts: list[tuple[int, int, str]] = []
+        self._run: list[str] = []
+        self.findings: list[Finding] = []
+
+    @property
+    def held(self) -> int:
+        """How many characters are held back; what is being redacted is not among them."""
+        open_ = self._open()
+        return len(self._text) - max(self._released, 0 if open_ is None else open_.end)
+
+    def push(self, text: str) -> str:
+        """What may go on, of this piece and those before. Raises `GuardBlocked`."""
+        self._text += text
+        released = self._advance(final=False)
+        if len(self._text) > 2 * _TRIM:
+            self._forget()
+        return released
+
+    def finish(self) -> str:
+        """The rest, when there are no more pieces. Raises `GuardBlocked`."""
+        return self._advance(final=True)
+
+    def _advance(self, *, final: bool) -> str:
+        if self._scans:
+            start = max(0, min(scan.at for scan in self._scans.values()) - CONTEXT)
+            found = scanning.looks(self._guards.matcher, self._text, start)
+            for scan in self._scans.values():
+                for match in scan.advance(self._text, found, final=final):
+                    self._take(self._guards.finding(match), match)
+        return self._release()
+
+    def _take(self, finding: Finding, match: Match) -> None:
+        if finding.action != "block" and match.open:
+            return  # it comes again
+        shifted = replace(
+            finding, start=finding.start + self._gone, end=finding.end + self._gone
+        )
+        self.findings.append(shifted)
+        if finding.action == "block":
+            raise GuardBlocked(kind=finding.kind, guard=finding.guard)
+        if finding.action == "redact":
+            value = "".join(self._run) + self._text[max(0, match.start) : match.end]
+            self._run.clear()
+            name = self._vault.placeholder(finding.kind, value, escaped=self._escaped)
+            self._cuts.append((max(0, match.start), match.end, name))
+
+    def _release(self) -> str:
+        """What is decided and was not released yet, with placeholders."""
+        limit = min((scan.at for scan in self._scans.values()), default=len(self._text))
+        if (open_ := self._open()) is not None:
+            limit = min(limit, max(0, open_.start))
+        pieces, at = [], self._released
+        while self._cuts and self._cuts[0][0] < max(limit, 1):
+            start, end, name = self._cuts.pop(0)
+            pieces += [self._text[at:start], name]
+            at = end
+        if at < limit:
+            pieces.append(self._text[at:limit])
+            at = limit
+        self._released = at
+        return "".join(pieces)
+
+    def _forget(self) -> None:
+        """Let go of the text that no decision needs any more."""
+        many = min((scan.at - CONTEXT for scan in self._scans.values()), default=self._released)
+        if (open_ := self._open()) is None:
+            many = min(many, self._released)
+        if many < _TRIM:
+            return
+        if open_ is not None and many > open_.start:
+            self._run.append(self._text[max(0, open_.start) : many])
+        self._text = self._text[many:]
+        self._gone += many
+        self._released = max(0, self._released - many)
+        self._cuts = [(start - many, end - many, name) for start, end, name in self._cuts]
+        for scan in self._scans.values():
+            scan.forget(many)
+
+    def _open(self) -> Match | None:
+        return self._scans["redact"].open if "redact" in self._scans else None

@@ -1,0 +1,1 @@
+"""Engines of regular expressions, for guards."""
