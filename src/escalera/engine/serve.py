@@ -168,6 +168,18 @@ class Desk:
         """The base models that answer raw, by name."""
         return self._models
 
+    def measured(self, name: str) -> tuple[System, ...]:
+        """The systems that may answer under *name*; none where a base model answers raw."""
+        if name in self._models:
+            return ()
+        task = name.removeprefix(self._label).removeprefix("/")
+        return tuple(
+            system
+            for systems in (self._systems, self._unsure)
+            for one, system in systems.items()
+            if task in {"", one}
+        )
+
     @property
     def label(self) -> str:
         """The name that the route answers as."""

@@ -5,7 +5,6 @@ The hot paths are served bare; everything else is Starlette's.
 
 from __future__ import annotations
 
-import hmac
 import itertools
 import random
 import secrets
@@ -21,16 +20,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from escalera.apps.gateway import boards, failing, fields, hot, wire
-from escalera.apps.gateway.asked import Asked, Opened
+from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.asking import Asking, Patience
 from escalera.apps.gateway.hot import (
     Bounds,
     Clocks,
-    Door,
     Ended,
+    Entrance,
     Hot,
     Parts,
-    Pass,
     Receive,
     Scope,
     Send,
@@ -44,10 +42,14 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a gateway is made of besides its desk: its table, and the file that it stands in."""
+    """What a gateway is made of besides its desk: its table, and the file that it stands in.
+
+    `entrance` lets callers in; None where one key does for all.
+    """
 
     table: GatewayTable = field(default_factory=GatewayTable)
     file: str = "escalera.toml"
+    entrance: Entrance | None = None
 
 
 class Gateway:
@@ -80,19 +82,19 @@ def application(
     table = setup.table
     clocks = Clocks(seconds=time.monotonic, wall=now)
     patience = Patience(attempts=table.attempts, retries=table.retries)
-    door = _OneKey(api_key)
+    entrance = setup.entrance or OneKey(api_key)
     hot_paths = Hot(
         boards.build(desk, table, wall=now, file=setup.file),
         Parts(
             asking=Asking(clock=clocks.seconds, draw=random.random, patience=patience),
-            door=door,
+            entrance=entrance,
             books=_NoBooks(),
             clocks=clocks,
-            bounds=Bounds(body=table.body_bytes, seconds=table.seconds),
+            bounds=Bounds(body=table.body_bytes, seconds=table.seconds, tokens=table.max_tokens),
             name=_names(),
         ),
     )
-    return Gateway(hot_paths, _rest(desk, door, hot_paths, now))
+    return Gateway(hot_paths, _rest(desk, entrance, hot_paths, now))
 
 
 # Below: private.
@@ -104,54 +106,24 @@ def _names() -> Callable[[], str]:
     return lambda: f"req_{own}{next(count):08x}"
 
 
-class _OneKey:
-    """One key for every caller, or none at all."""
-
-    def __init__(self, key: str | None) -> None:
-        self._key = None if key is None else key.encode()
-
-    async def enter(self, token: bytes) -> object:
-        """Compare in constant time."""
-        if self._key is not None and not hmac.compare_digest(token, self._key):
-            raise wire.Refusal(
-                "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.",
-                status=401,
-                code="invalid_api_key",
-            )
-        return None
-
-    async def admit(self, caller: object, asked: Asked) -> Pass:
-        """Nothing is counted."""
-        del caller, asked
-        return _FREE
-
-
-class _Free:
-    key = ""
-
-    def settle(self, asked: Asked, found: Opened | None) -> None:
-        """Nothing is counted."""
-
-
 class _NoBooks:
     def finished(self, ended: Ended) -> None:
         """Nothing is kept."""
 
 
-_FREE = _Free()
-
-
-def _rest(desk: Desk, door: Door, hot_paths: Hot, now: Callable[[], float]) -> Starlette:
+def _rest(desk: Desk, entrance: Entrance, hot_paths: Hot, now: Callable[[], float]) -> Starlette:
     started = int(now())
 
     async def models(request: Request) -> Response:
-        await door.enter(hot.token(request.scope))
+        await entrance.enter(hot.token(request.scope))
         names = tuple(hot_paths.board.plans)
         return Response(wire.model_list(names, created=started), media_type=JSON)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await entrance.open()
         yield
+        await entrance.close()
         await desk.close()
 
     kinds = (EscaleraError, HTTPException, ClientDisconnect, Exception)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from escalera.apps.gateway.fields import Fields
@@ -13,13 +13,18 @@ from escalera.domain.traffic import Attempt, Blame, Fault, Operation, Purpose
 from escalera.ports import Exchange
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(slots=True, kw_only=True)
 class Asked:
     """A request that was read and let in.
 
     `began` and `deadline` are readings of the monotonic clock, `started` one of the wall clock;
     `waited` grows by the seconds in which an upstream was waited for. `capped` is the limit of the
-    answer's tokens that the gateway sets where the caller sets none.
+    answer's tokens that the gateway sets where the caller sets none. `extend` reserves the money
+    of one more attempt, and says whether there is any.
     """
 
     id: str
@@ -32,6 +37,13 @@ class Asked:
     capped: int | None = None
     waited: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
+    extend: Callable[[], bool] = _always
+
+    @property
+    def limit(self) -> int | None:
+        """The most tokens of one answer; None where nobody sets a limit."""
+        given = self.fields.limit
+        return self.capped if given is None else given
 
     @property
     def stream(self) -> bool:

@@ -74,8 +74,10 @@ class Asking:
     # Private
 
     def _may_ask(self, asked: Asked) -> bool:
-        within = len(asked.attempts) < self._patience.attempts
-        return within and self._clock() < asked.deadline
+        """Whether there is time, patience and, after what may have been billed, money."""
+        if len(asked.attempts) >= self._patience.attempts or self._clock() >= asked.deadline:
+            return False
+        return not blame.may_be_billed(asked.attempts[-1].fault) or asked.extend()
 
     async def _again(self, asked: Asked, line: Line, found: Found) -> Found:
         """Ask the first line again where nobody else is left and a wait is worth it.
@@ -167,7 +169,7 @@ class Asking:
             await asyncio.wait(running, timeout=plan.hedge_after)
             if not first.done() and plan.hedges is not None:
                 other = next(lines, None)
-                if other is not None and plan.hedges.take():
+                if other is not None and plan.hedges.take() and asked.extend():
                     running.add(asyncio.ensure_future(self._attempt(asked, other[0], "hedge")))
             return await _first_answer(running)
         finally:

@@ -14,6 +14,7 @@ from escalera.core.serving import balancing
 from escalera.core.serving.balancing import Load
 from escalera.core.serving.breaker import Breaker
 from escalera.core.serving.hedging import HedgeBudget
+from escalera.domain.project import ModelPrice
 from escalera.domain.traffic import Purpose
 
 
@@ -39,7 +40,9 @@ class Plan:
     """Who is asked under a name: the first tier, and the next ones where it cannot answer.
 
     `hedge` is after how many seconds a second line is asked as well; `decision` is the evidence
-    that a route rests on.
+    that a route rests on. `price` is the highest of all lines, None where one is unknown, and
+    `prompt_bytes` the most that any of them adds to what the caller sends; `calls` how often a
+    model may be called for one answer.
     """
 
     name: str
@@ -47,6 +50,9 @@ class Plan:
     hedge_after: float | None = None
     hedges: HedgeBudget | None = None
     decision: str = ""
+    price: ModelPrice | None = None
+    prompt_bytes: int = 0
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

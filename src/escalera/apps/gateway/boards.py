@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from escalera.apps.gateway.board import Board, Line, Plan, Tier
 from escalera.apps.gateway.targets import Passing, Speaking, Target
+from escalera.core.serving import weight
 from escalera.core.serving.breaker import Breaker, BreakerPolicy
 from escalera.core.serving.hedging import HedgeBudget, HedgePolicy
+from escalera.domain.project import ModelPrice
 from escalera.engine.serve import Desk
 from escalera.errors import ProjectError
 from escalera.settings import gateway_table
-from escalera.settings.gateway_table import GatewayTable, RouteTable
+from escalera.settings.gateway_table import GatewayTable, HedgeTable, RouteTable
 
 
 def build(
@@ -27,10 +29,10 @@ def build(
         for name in names
     }
     plans = {
-        name: Plan(name=name, tiers=_tiers(lines, [name], table.fallbacks.get(name, ())))
+        name: _plan(desk, name, _tiers(lines, [name], table.fallbacks.get(name, ())))
         for name in names
     }
-    plans.update((name, _route(name, route, lines)) for name, route in table.routes.items())
+    plans.update((name, _route(desk, name, route, lines)) for name, route in table.routes.items())
     return Board(plans=plans, default=table.default or desk.label, version=version)
 
 
@@ -56,16 +58,38 @@ def _tiers(lines: dict[str, Line], first: Iterable[str], then: Iterable[str]) ->
     return tuple(tiers)
 
 
-def _route(name: str, route: RouteTable, lines: dict[str, Line]) -> Plan:
-    first, *others = _tiers(lines, route.models, route.fallbacks)
-    hedge = route.hedge
+def _plan(desk: Desk, name: str, tiers: tuple[Tier, ...], hedge: HedgeTable | None = None) -> Plan:
+    asked = [line.target.name for tier in tiers for line in tier.lines]
+    systems = [system for one in asked for system in desk.measured(one)]
+    models = {system.model for system in systems} | (desk.models().keys() & set(asked))
+    budget = None
+    if hedge is not None:
+        budget = HedgeBudget(HedgePolicy(after=hedge.after, most=hedge.most))
     return Plan(
         name=name,
-        tiers=(Tier(lines=first.lines, weights=tuple(route.weights)), *others),
+        tiers=tiers,
         hedge_after=None if hedge is None else hedge.after,
-        hedges=None
-        if hedge is None
-        else HedgeBudget(HedgePolicy(after=hedge.after, most=hedge.most)),
+        hedges=budget,
+        price=_highest([desk.models()[model].price for model in models]),
+        prompt_bytes=max((weight.prompt_bytes(system) for system in systems), default=0),
+        calls=weight.calls(systems),
+    )
+
+
+def _route(desk: Desk, name: str, route: RouteTable, lines: dict[str, Line]) -> Plan:
+    first, *others = _tiers(lines, route.models, route.fallbacks)
+    first = Tier(lines=first.lines, weights=tuple(route.weights))
+    return _plan(desk, name, (first, *others), route.hedge)
+
+
+def _highest(prices: Sequence[ModelPrice | None]) -> ModelPrice | None:
+    """What is above all of *prices*; None where one is unknown."""
+    known = [price for price in prices if price is not None]
+    if len(known) < len(prices):
+        return None
+    return ModelPrice(
+        prompt=max(price.prompt for price in known),
+        completion=max(price.completion for price in known),
     )
 
 

@@ -84,8 +84,7 @@ def of_error(error: BaseException, *, where: str = "") -> ErrorReply:
     match error:
         case wire.Refusal():
             status, code, param, said = error.status, error.code, error.param, error.message
-            if error.retry_after is not None:
-                headers = ((b"retry-after", b"%d" % math.ceil(error.retry_after)),)
+            headers = _of_refusal(error)
         case InputError():
             status, said = 400, str(error)
         case ProviderError():
@@ -130,6 +129,15 @@ def _callers(problem: Problem) -> ErrorReply:
     body = wire.error_body(said, status=problem.status, code="upstream_rejected")
     headers = ((b"x-should-retry", b"false"),)
     return ErrorReply(status=problem.status, body=body, code="upstream_rejected", headers=headers)
+
+
+def _of_refusal(error: wire.Refusal) -> tuple[tuple[bytes, bytes], ...]:
+    headers = []
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
+    if error.again is not None:
+        headers.append((b"x-should-retry", b"true" if error.again else b"false"))
+    return tuple(headers)
 
 
 def _is_error(body: bytes) -> bool:

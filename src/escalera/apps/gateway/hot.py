@@ -13,9 +13,11 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from escalera.apps.gateway import failing, fields, relay
-from escalera.apps.gateway.asked import Asked, Opened, Problem
+from escalera.apps.gateway.admitting import Admitted
+from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
 from escalera.apps.gateway.asking import Asking
 from escalera.apps.gateway.board import Board, Plan
+from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.failing import ErrorReply
 from escalera.apps.gateway.wire import Refusal
 
@@ -28,30 +30,30 @@ PATIENT = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Bytes of a request, and seconds that the whole of its answer may take."""
+    """Bytes of a request, seconds that the whole of its answer may take, and its tokens.
+
+    `tokens` is the limit of an answer where the caller sets none, None where there is none.
+    """
 
     body: int = 10 * 1024 * 1024
     seconds: float = 600.0
+    tokens: int | None = None
 
 
-class Pass(Protocol):
-    """A caller who was let in with one request."""
-
-    @property
-    def key(self) -> str: ...
-
-    def settle(self, asked: Asked, found: Opened | None) -> None:
-        """The request has ended, with the usage that *found* has, or without an answer."""
-
-
-class Door(Protocol):
+class Entrance(Protocol):
     """Lets callers in."""
 
-    async def enter(self, token: bytes) -> object:
-        """Who has this key. Raises `Refusal`."""
+    async def enter(self, token: bytes) -> Caller | None:
+        """Who has this key; None where none is asked for. Raises `Refusal`."""
 
-    async def admit(self, caller: object, asked: Asked) -> Pass:
-        """Whether this request may be made now; may set its cap. Raises `Refusal`."""
+    async def admit(self, caller: Caller | None, asked: Asked, plan: Plan) -> Admitted:
+        """Reserve what one attempt may cost; may set the request's cap. Raises `Refusal`."""
+
+    async def open(self) -> None:
+        """Get ready; called once, in the event loop."""
+
+    async def close(self) -> None:
+        """Give back what is held; called once."""
 
 
 class Books(Protocol):
@@ -74,6 +76,11 @@ class Ended:
     problem: Problem | None = None
     seconds: float = 0.0
 
+    @property
+    def cost(self) -> int:
+        """Micro-dollars of the answer; 0 where there is none, or its price is unknown."""
+        return 0 if self.found is None else cost(self.found.provenance.price, self.found.usage)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clocks:
@@ -88,7 +95,7 @@ class Parts:
     """What the hot paths work with; `name` gives every request an id."""
 
     asking: Asking
-    door: Door
+    entrance: Entrance
     books: Books
     clocks: Clocks
     bounds: Bounds
@@ -101,7 +108,7 @@ class Hot:
     def __init__(self, board: Board, parts: Parts) -> None:
         self.board = board
         self._asking = parts.asking
-        self._door = parts.door
+        self._entrance = parts.entrance
         self._books = parts.books
         self._clocks = parts.clocks
         self._bounds = parts.bounds
@@ -126,7 +133,7 @@ class Hot:
     # Private
 
     async def _serve(self, scope: Scope, gone: _Gone, send: Send, name: str, began: float) -> None:
-        caller = await self._door.enter(token(scope))
+        caller = await self._entrance.enter(token(scope))
         body = await _body(gone.receive, self._bounds.body)
         operation = fields.PATHS[scope["path"]]
         asked = Asked(
@@ -137,9 +144,11 @@ class Hot:
             began=began,
             started=self._clocks.wall(),
             deadline=began + self._bounds.seconds,
+            capped=self._bounds.tokens,
         )
         plan = self._plan(asked)
-        admitted = await self._door.admit(caller, asked)
+        admitted = await self._entrance.admit(caller, asked, plan)
+        asked.extend = admitted.extend
         ended = Ended(asked=asked, plan=plan, key=admitted.key, status=499, code="caller_left")
         gone.watch()
         try:
@@ -148,7 +157,7 @@ class Hot:
             ended.status, ended.code = 500, "internal_error"
             raise
         finally:
-            admitted.settle(asked, ended.found)
+            admitted.settle(asked, ended.found, ended.cost)
             ended.seconds = self._clocks.seconds() - began
             self._books.finished(ended)
 

@@ -55,8 +55,10 @@ class Refusal(InputError):
         code: str | None = None,
         param: str | None = None,
         retry_after: float | None = None,
+        again: bool | None = None,
     ) -> None:
         super().__init__(message)
+        self.again = again
         self.message = message
         self.status = status
         self.code = code

@@ -61,3 +61,8 @@ def of_told(code: str, kind: str) -> Blame:
 def of_fault(fault: Fault) -> Blame:
     """Whose fault it is that an exchange came to no whole answer."""
     return "nobody" if fault in {"", "cancelled"} else "server"
+
+
+def may_be_billed(fault: Fault) -> bool:
+    """Whether a provider may ask for money for an attempt that ended so: it had begun to answer."""
+    return fault not in {"status", "connect", "connect-timeout"}

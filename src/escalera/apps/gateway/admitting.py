@@ -1,0 +1,167 @@
+"""Letting requests in: one key for all, or the keys of the store with their limits and money.
+
+Before a request goes anywhere, the most that one attempt can cost is reserved; every further
+attempt after one that may have been billed reserves as much again, or is not made. At the end what
+was used is settled. So what a key spends stays within what was leased for it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+
+from escalera.apps.gateway import callers
+from escalera.apps.gateway.asked import Asked, Opened
+from escalera.apps.gateway.board import Plan
+from escalera.apps.gateway.callers import Admission, Caller
+from escalera.apps.gateway.door import Door
+from escalera.apps.gateway.wire import Refusal
+from escalera.core.serving import blame, spending
+from escalera.errors import StoreUnavailable
+
+MEDIA = (b'"image_url"', b'"input_image"', b'"input_audio"', b'"input_file"', b'"file"')
+"""What parts of a message are called that cost more than their bytes say."""
+
+
+class Admitted:
+    """A request that was let in, and what is reserved for it; `key` is empty where none is asked."""
+
+    __slots__ = ("_admission", "_one", "key")
+
+    def __init__(
+        self, key: str = "", admission: Admission | None = None, one: tuple[int, int] = (0, 0)
+    ) -> None:
+        self.key = key
+        self._admission = admission
+        self._one = one
+
+    def extend(self) -> bool:
+        """Reserve one more attempt; False where too little is left."""
+        return self._admission is None or self._admission.extend(*self._one)
+
+    def settle(self, asked: Asked, found: Opened | None, micro_dollars: int) -> None:
+        """Count what was used: *micro_dollars* of the answer, and attempts that may be billed."""
+        admission = self._admission
+        if admission is None:
+            return
+        unknown = sum(blame.may_be_billed(attempt.fault) for attempt in asked.attempts)
+        tokens = 0
+        if found is not None:
+            usage = found.usage
+            if usage is None:
+                unknown += 1
+            else:
+                tokens = usage.prompt_tokens + usage.completion_tokens
+        elif not asked.attempts:
+            admission.release()
+            return
+        admission.settle(tokens + unknown * self._one[0], micro_dollars + unknown * self._one[1])
+
+
+class OneKey:
+    """One key for every caller, or none at all."""
+
+    def __init__(self, key: str | None) -> None:
+        self._key = None if key is None else key.encode()
+
+    async def enter(self, token: bytes) -> Caller | None:
+        """Compare in constant time. Raises `Refusal`."""
+        if self._key is not None and not hmac.compare_digest(token, self._key):
+            raise wrong_key()
+        return None
+
+    async def admit(self, caller: Caller | None, asked: Asked, plan: Plan) -> Admitted:
+        """Nothing is counted."""
+        del caller, asked, plan
+        return _FREE
+
+    async def open(self) -> None:
+        """Nothing is held."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class ManyKeys:
+    """The keys of the store. *cap* is the limit of an answer where money has to be bounded."""
+
+    def __init__(self, door: Door, *, now: Callable[[], float], cap: int) -> None:
+        self._door = door
+        self._now = now
+        self._cap = cap
+
+    async def enter(self, token: bytes) -> Caller | None:
+        """Who has this key. Raises `Refusal`."""
+        try:
+            caller = self._door.known(token, self._now())
+            if caller is None and token:
+                caller = await self._door.look_up(token)
+        except StoreUnavailable as error:
+            raise Refusal(
+                str(error), status=503, code="store_unavailable", retry_after=1.0
+            ) from error
+        if caller is None:
+            raise wrong_key()
+        return caller
+
+    async def admit(self, caller: Caller | None, asked: Asked, plan: Plan) -> Admitted:
+        """Reserve one attempt. Raises `Refusal`."""
+        if caller is None:
+            raise wrong_key()
+        if caller.limited.money and asked.limit is None:
+            asked.capped = self._cap
+        tokens, most = self._bounds(caller, asked, plan)
+        name = plan.name
+        found = caller.admit(name, tokens, most, self._now())
+        if found is None:
+            found = await self._door.refill(caller, name, tokens, most)
+        if isinstance(found, callers.Refusal):
+            raise Refusal(
+                found.message,
+                status=found.status,
+                code=found.code,
+                retry_after=found.retry_after,
+                again=found.retry_after is not None,
+            )
+        return Admitted(caller.key.id, found, (tokens, most or 0))
+
+    async def open(self) -> None:
+        """Read the keys. Raises `StoreUnavailable`."""
+        await self._door.open()
+
+    async def close(self) -> None:
+        """Give back what is held."""
+        await self._door.close()
+
+    def _bounds(self, caller: Caller, asked: Asked, plan: Plan) -> tuple[int, int | None]:
+        """Likely tokens, and the most that one attempt can cost; None where a price is unknown."""
+        limit = asked.limit or 0
+        size = len(asked.body) + plan.prompt_bytes
+        tokens = spending.likely_tokens(size, limit)
+        if not caller.limited.money:
+            return tokens, 0
+        if plan.price is None:
+            return tokens, None
+        media = sum(asked.body.count(part) for part in MEDIA)
+        most = spending.most_cost(
+            plan.price,
+            prompt_tokens=spending.most_prompt_tokens(size, media=media) + (plan.calls - 1) * limit,
+            max_tokens=limit,
+            choices=asked.fields.n or 1,
+            calls=plan.calls,
+        )
+        return tokens, most
+
+
+def wrong_key() -> Refusal:
+    """The refusal of a key that is missing, unknown, or not the one that is asked for."""
+    return Refusal(
+        "The API key is missing or wrong. Send it as 'Authorization: Bearer KEY'.",
+        status=401,
+        code="invalid_api_key",
+    )
+
+
+# Below: private.
+
+_FREE = Admitted()
