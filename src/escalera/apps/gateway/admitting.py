@@ -24,7 +24,7 @@ MEDIA = (b'"image_url"', b'"input_image"', b'"input_audio"', b'"input_file"', b'
 
 
 class Admitted:
-    """A request that was let in, and what is reserved for it; `key` is empty where none is asked."""
+    """A request that was let in, and what is reserved for it; `key` is empty where none is."""
 
     __slots__ = ("_admission", "_one", "key")
 
