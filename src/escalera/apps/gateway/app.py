@@ -22,10 +22,10 @@ from starlette.routing import Route
 from escalera.apps.gateway import boards, failing, fields, hot, wire
 from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.asking import Asking, Patience
+from escalera.apps.gateway.books import Keeping, Sink
 from escalera.apps.gateway.hot import (
     Bounds,
     Clocks,
-    Ended,
     Entrance,
     Hot,
     Parts,
@@ -33,6 +33,7 @@ from escalera.apps.gateway.hot import (
     Scope,
     Send,
 )
+from escalera.apps.gateway.metrics import Metrics
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
 from escalera.settings.gateway_table import GatewayTable
@@ -44,12 +45,15 @@ JSON = "application/json"
 class Setup:
     """What a gateway is made of besides its desk: its table, and the file that it stands in.
 
-    `entrance` lets callers in; None where one key does for all.
+    `entrance` lets callers in; None where one key does for all. `sink` takes a record of every
+    request, None where there is no log.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
     file: str = "escalera.toml"
     entrance: Entrance | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    sink: Sink | None = None
 
 
 class Gateway:
@@ -88,7 +92,7 @@ def application(
         Parts(
             asking=Asking(clock=clocks.seconds, draw=random.random, patience=patience),
             entrance=entrance,
-            books=_NoBooks(),
+            books=Keeping(setup.metrics, setup.sink),
             clocks=clocks,
             bounds=Bounds(body=table.body_bytes, seconds=table.seconds, tokens=table.max_tokens),
             name=_names(),
@@ -104,11 +108,6 @@ def _names() -> Callable[[], str]:
     """Ids of requests: what no other process has, and a count."""
     own, count = secrets.token_hex(6), itertools.count(1)
     return lambda: f"req_{own}{next(count):08x}"
-
-
-class _NoBooks:
-    def finished(self, ended: Ended) -> None:
-        """Nothing is kept."""
 
 
 def _rest(desk: Desk, entrance: Entrance, hot_paths: Hot, now: Callable[[], float]) -> Starlette:

@@ -23,8 +23,8 @@ class Asked:
 
     `began` and `deadline` are readings of the monotonic clock, `started` one of the wall clock;
     `waited` grows by the seconds in which an upstream was waited for. `capped` is the limit of the
-    answer's tokens that the gateway sets where the caller sets none. `extend` reserves the money
-    of one more attempt, and says whether there is any.
+    answer's tokens that the gateway sets where the caller sets none. `findings` are the kinds that
+    guards found. `extend` reserves the money of one more attempt, and says whether there is any.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Asked:
     capped: int | None = None
     waited: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
     extend: Callable[[], bool] = _always
 
     @property

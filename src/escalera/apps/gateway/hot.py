@@ -60,7 +60,10 @@ class Books(Protocol):
     """Keeps what passed."""
 
     def finished(self, ended: Ended) -> None:
-        """A request has ended; returns at once."""
+        """A request that was let in has ended; returns at once."""
+
+    def refused(self, path: str, status: int) -> None:
+        """A request was not let in, or could not be read."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,6 +78,7 @@ class Ended:
     found: Opened | None = None
     problem: Problem | None = None
     seconds: float = 0.0
+    relayed: float = 0.0
 
     @property
     def cost(self) -> int:
@@ -124,9 +128,11 @@ class Hot:
             if not gone.left:
                 raise
         except Exception as error:
-            await _fail(send, failing.of_error(error), name)
+            reply = failing.of_error(error)
+            await _fail(send, reply, name)
             if not isinstance(error, Refusal):
                 raise
+            self._books.refused(scope["path"], reply.status)
         finally:
             gone.stop()
 
@@ -183,6 +189,7 @@ class Hot:
         ended.found, ended.status, ended.code = found, 200, "caller_left"
         asked.waited += found.first_byte
         headers = self._headers(asked, found, plan)
+        began = self._clocks.seconds()
         try:
             if found.passage is None:
                 await relay.whole(send, 200, headers, found.body)
@@ -190,6 +197,7 @@ class Hot:
                 ended.problem = await relay.stream(send, asked, found, found.passage, headers)
             ended.code = "" if ended.problem is None else failing.code_of(ended.problem)
         finally:
+            ended.relayed = self._clocks.seconds() - began
             found.exchange.close()
 
     def _headers(self, asked: Asked, found: Opened, plan: Plan) -> list[tuple[bytes, bytes]]:
