@@ -31,7 +31,7 @@ def command(file: Path, host: str, port: int, api_key_env: str | None, *, models
     from escalera import wiring
     from escalera.apps import workspace
     from escalera.apps.gateway.app import Setup, application
-    from escalera.apps.gateway.joined import JoinedProtocol
+    from escalera.apps.gateway.protocol import LeanProtocol
 
     key = wiring.gateway_key(api_key_env)
     if key is None and host not in LOOPBACK:
@@ -50,7 +50,8 @@ def command(file: Path, host: str, port: int, api_key_env: str | None, *, models
         log_config=None,
         access_log=False,
         ws="none",
-        http=JoinedProtocol,
+        http=LeanProtocol,
+        timeout_keep_alive=75,
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=10,

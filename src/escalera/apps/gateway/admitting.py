@@ -17,6 +17,7 @@ from escalera.apps.gateway.callers import Admission, Caller
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving import blame, spending
+from escalera.domain.access import Key
 from escalera.errors import StoreUnavailable
 
 MEDIA = (b'"image_url"', b'"input_image"', b'"input_audio"', b'"input_file"', b'"file"')
@@ -51,7 +52,7 @@ class Admitted:
             if usage is None:
                 unknown += 1
             else:
-                tokens = usage.prompt_tokens + usage.completion_tokens
+                tokens = usage.prompt + usage.completion
         elif not asked.attempts:
             admission.release()
             return
@@ -59,21 +60,29 @@ class Admitted:
 
 
 class OneKey:
-    """One key for every caller, or none at all."""
+    """One key for every caller, or none at all; nothing is counted."""
 
     def __init__(self, key: str | None) -> None:
         self._key = None if key is None else key.encode()
 
-    async def enter(self, token: bytes) -> Caller | None:
+    def known(self, token: bytes) -> Caller:
         """Compare in constant time. Raises `Refusal`."""
         if self._key is not None and not hmac.compare_digest(token, self._key):
             raise wrong_key()
-        return None
+        return _ANYONE
 
-    async def admit(self, caller: Caller | None, asked: Asked, plan: Plan) -> Admitted:
-        """Nothing is counted."""
+    async def enter(self, token: bytes) -> Caller:
+        """The same: there is nobody else to ask."""
+        return self.known(token)
+
+    def admitted(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
+        """Everything may be asked."""
         del caller, asked, plan
         return _FREE
+
+    async def admit(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
+        """Everything may be asked."""
+        return self.admitted(caller, asked, plan)
 
     async def open(self) -> None:
         """Nothing is held."""
@@ -90,40 +99,34 @@ class ManyKeys:
         self._now = now
         self._cap = cap
 
-    async def enter(self, token: bytes) -> Caller | None:
-        """Who has this key. Raises `Refusal`."""
+    def known(self, token: bytes) -> Caller | None:
+        """Who has this key, from memory. Raises `Refusal`."""
         try:
-            caller = self._door.known(token, self._now())
-            if caller is None and token:
-                caller = await self._door.look_up(token)
+            return self._door.known(token, self._now())
         except StoreUnavailable as error:
-            raise Refusal(
-                str(error), status=503, code="store_unavailable", retry_after=1.0
-            ) from error
+            raise _no_store(error) from error
+
+    async def enter(self, token: bytes) -> Caller:
+        """Who has this key, from the store. Raises `Refusal`."""
+        try:
+            caller = await self._door.look_up(token) if token else None
+        except StoreUnavailable as error:
+            raise _no_store(error) from error
         if caller is None:
             raise wrong_key()
         return caller
 
-    async def admit(self, caller: Caller | None, asked: Asked, plan: Plan) -> Admitted:
-        """Reserve one attempt. Raises `Refusal`."""
-        if caller is None:
-            raise wrong_key()
-        if caller.limited.money and asked.limit is None:
-            asked.capped = self._cap
+    def admitted(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted | None:
+        """Reserve one attempt from what is leased; None where it does not suffice."""
         tokens, most = self._bounds(caller, asked, plan)
-        name = plan.name
-        found = caller.admit(name, tokens, most, self._now())
-        if found is None:
-            found = await self._door.refill(caller, name, tokens, most)
-        if isinstance(found, callers.Refusal):
-            raise Refusal(
-                found.message,
-                status=found.status,
-                code=found.code,
-                retry_after=found.retry_after,
-                again=found.retry_after is not None,
-            )
-        return Admitted(caller.key.id, found, (tokens, most or 0))
+        found = caller.admit(plan.name, tokens, most, self._now())
+        return None if found is None else _admitted(caller, found, (tokens, most or 0))
+
+    async def admit(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
+        """Reserve one attempt after a lease. Raises `Refusal`."""
+        tokens, most = self._bounds(caller, asked, plan)
+        found = await self._door.refill(caller, plan.name, tokens, most)
+        return _admitted(caller, found, (tokens, most or 0))
 
     async def open(self) -> None:
         """Read the keys. Raises `StoreUnavailable`."""
@@ -135,6 +138,8 @@ class ManyKeys:
 
     def _bounds(self, caller: Caller, asked: Asked, plan: Plan) -> tuple[int, int | None]:
         """Likely tokens, and the most that one attempt can cost; None where a price is unknown."""
+        if caller.limited.money and asked.limit is None:
+            asked.capped = self._cap
         limit = asked.limit or 0
         size = len(asked.body) + plan.prompt_bytes
         tokens = spending.likely_tokens(size, limit)
@@ -165,3 +170,20 @@ def wrong_key() -> Refusal:
 # Below: private.
 
 _FREE = Admitted()
+_ANYONE = Caller(Key(id="", name="", digest=b"", created=0.0), None)
+
+
+def _admitted(caller: Caller, found: Admission | callers.Refusal, one: tuple[int, int]) -> Admitted:
+    if isinstance(found, callers.Refusal):
+        raise Refusal(
+            found.message,
+            status=found.status,
+            code=found.code,
+            retry_after=found.retry_after,
+            again=found.retry_after is not None,
+        )
+    return Admitted(caller.key.id, found, one)
+
+
+def _no_store(error: StoreUnavailable) -> Refusal:
+    return Refusal(str(error), status=503, code="store_unavailable", retry_after=1.0)

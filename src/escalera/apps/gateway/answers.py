@@ -9,15 +9,33 @@ from typing import Any
 
 import msgspec
 
-from escalera.domain.message import Usage
 from escalera.domain.traffic import Fault, Operation
+
+
+class Used(msgspec.Struct, frozen=True):
+    """Usage as the operations call it: prompt and completion, or input and output tokens."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def prompt(self) -> int:
+        """Tokens that were read."""
+        return self.prompt_tokens or self.input_tokens
+
+    @property
+    def completion(self) -> int:
+        """Tokens that were written."""
+        return self.completion_tokens or self.output_tokens
 
 
 class Answer(msgspec.Struct, frozen=True):
     """What was found: the fault that keeps it from being an answer, or its usage if it has one."""
 
     fault: Fault = ""
-    usage: Usage | None = None
+    usage: Used | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -30,12 +48,10 @@ class Failure(msgspec.Struct, frozen=True):
 
 def read(operation: Operation, body: bytes) -> Answer:
     """What the whole *body* of a 200 is, as an answer to *operation*."""
-    if not body.strip():
-        return _EMPTY
     try:
         found = _BODY.decode(body)
     except (msgspec.DecodeError, RecursionError):
-        return _MALFORMED
+        return _MALFORMED if body.strip() else _EMPTY
     if found.error is not None:
         return _ERROR
     given = found.choices
@@ -47,7 +63,7 @@ def read(operation: Operation, body: bytes) -> Answer:
         return _MALFORMED
     if not given and operation != "responses":
         return _EMPTY
-    return Answer("", None if found.usage is None else found.usage.usage)
+    return Answer("", found.usage)
 
 
 def failure(body: bytes) -> Failure:
@@ -65,28 +81,6 @@ def failure(body: bytes) -> Failure:
     return Failure(message=found.message or found.detail_text)
 
 
-class UsageFields(msgspec.Struct, frozen=True):
-    """Usage as the operations call it: prompt and completion, or input and output tokens."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    prompt_tokens_details: dict[str, Any] | None = None
-    input_tokens_details: dict[str, Any] | None = None
-
-    @property
-    def usage(self) -> Usage:
-        """The usage as a domain value."""
-        details = self.prompt_tokens_details or self.input_tokens_details or {}
-        cached = details.get("cached_tokens")
-        return Usage(
-            prompt_tokens=self.prompt_tokens or self.input_tokens,
-            completion_tokens=self.completion_tokens or self.output_tokens,
-            cached_tokens=cached if isinstance(cached, int) else 0,
-        )
-
-
 # Below: private.
 
 
@@ -96,7 +90,7 @@ class _Body(msgspec.Struct, frozen=True):
     output: list[msgspec.Raw] | None = None
     status: str | None = None
     error: Any = None
-    usage: UsageFields | None = None
+    usage: Used | None = None
 
 
 class _Failed(msgspec.Struct, frozen=True):

@@ -114,7 +114,8 @@ def _rest(desk: Desk, entrance: Entrance, hot_paths: Hot, now: Callable[[], floa
     started = int(now())
 
     async def models(request: Request) -> Response:
-        await entrance.enter(hot.token(request.scope))
+        shown = hot.token(request.scope)
+        _ = entrance.known(shown) or await entrance.enter(shown)
         names = tuple(hot_paths.board.plans)
         return Response(wire.model_list(names, created=started), media_type=JSON)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
+
+from escalera.apps.gateway.answers import Used
 from escalera.apps.gateway.fields import Fields
 from escalera.apps.gateway.stream import Passage
-from escalera.domain.message import Usage
 from escalera.domain.project import ModelPrice
 from escalera.domain.traffic import Attempt, Blame, Fault, Operation, Purpose
 from escalera.ports import Exchange
@@ -17,8 +18,7 @@ def _always() -> bool:
     return True
 
 
-@dataclass(slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, kw_only=True):
     """A request that was read and let in.
 
     `began` and `deadline` are readings of the monotonic clock, `started` one of the wall clock;
@@ -36,8 +36,8 @@ class Asked:
     deadline: float
     capped: int | None = None
     waited: float = 0.0
-    attempts: list[Attempt] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
+    attempts: list[Attempt] = []
+    findings: list[str] = []
     extend: Callable[[], bool] = _always
 
     @property
@@ -52,11 +52,14 @@ class Asked:
         return bool(self.fields.stream)
 
 
-@dataclass(slots=True, kw_only=True)
-class Provenance:
-    """Who answers: a deployment, and the measured system it is asked as, if it is one."""
+class Provenance(msgspec.Struct, kw_only=True):
+    """Who answers: a deployment, and the measured system it is asked as, if it is one.
+
+    `label` is the deployment's name as a header may carry it.
+    """
 
     deployment: str
+    label: bytes = b""
     price: ModelPrice | None = None
     system: str = ""
     task: str | None = None
@@ -64,8 +67,7 @@ class Provenance:
     sources: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
-class Opened:
+class Opened(msgspec.Struct, kw_only=True):
     """An answer that may be passed on: a whole one, or a stream that has begun.
 
     `body` is the whole answer, or what of the stream has come so far; `passage` is None for a whole
@@ -80,12 +82,11 @@ class Opened:
     started: float
     began: float
     first_byte: float
-    usage: Usage | None = None
+    usage: Used | None = None
     passage: Passage | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Problem:
+class Problem(msgspec.Struct, kw_only=True):
     """Why an attempt came to no answer.
 
     `body` is the upstream's own error body, which goes to a caller whose fault it is.
@@ -101,9 +102,9 @@ class Problem:
     body: bytes = b""
 
 
-def cost(price: ModelPrice | None, usage: Usage | None) -> int:
+def cost(price: ModelPrice | None, usage: Used | None) -> int:
     """Micro-dollars of *usage*, rounded up; 0 where either is unknown."""
     if price is None or usage is None:
         return 0
-    scaled = usage.prompt_tokens * price.prompt + usage.completion_tokens * price.completion
+    scaled = usage.prompt * price.prompt + usage.completion * price.completion
     return -(-scaled // 1_000_000)

@@ -146,7 +146,7 @@ def _answering(ended: Ended, found: Opened) -> Attempt:
         status=found.exchange.status,
         fault=fault,
         blame="nobody" if problem is None else problem.blame,
-        prompt_tokens=0 if usage is None else usage.prompt_tokens,
-        completion_tokens=0 if usage is None else usage.completion_tokens,
+        prompt_tokens=0 if usage is None else usage.prompt,
+        completion_tokens=0 if usage is None else usage.completion,
         cost=ended.cost,
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
+import msgspec
+
 from escalera.apps.gateway import failing, fields, relay
 from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
@@ -25,7 +27,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = relay.Send
 PATIENT = 0.25
-"""Seconds of waiting after which it is watched whether the caller is still there."""
+"""Seconds between two looks at the requests: whoever is there at two of them is watched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +45,20 @@ class Bounds:
 class Entrance(Protocol):
     """Lets callers in."""
 
-    async def enter(self, token: bytes) -> Caller | None:
-        """Who has this key; None where none is asked for. Raises `Refusal`."""
+    def known(self, token: bytes) -> Caller | None:
+        """Who has this key, as far as it is known here. Raises `Refusal`."""
 
-    async def admit(self, caller: Caller | None, asked: Asked, plan: Plan) -> Admitted:
-        """Reserve what one attempt may cost; may set the request's cap. Raises `Refusal`."""
+    async def enter(self, token: bytes) -> Caller:
+        """Who has this key. Raises `Refusal`."""
+
+    def admitted(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted | None:
+        """Reserve what one attempt may cost; may set the request's cap. Raises `Refusal`.
+
+        None where more has to be leased first.
+        """
+
+    async def admit(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
+        """The same after a lease. Raises `Refusal`."""
 
     async def open(self) -> None:
         """Get ready; called once, in the event loop."""
@@ -66,8 +77,7 @@ class Books(Protocol):
         """A request was not let in, or could not be read."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Ended:
+class Ended(msgspec.Struct, kw_only=True):
     """A request that has ended, with all that is known of it."""
 
     asked: Asked
@@ -117,30 +127,31 @@ class Hot:
         self._clocks = parts.clocks
         self._bounds = parts.bounds
         self._name = parts.name
+        self._watch = Watch()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         began, name = self._clocks.seconds(), self._name()
-        gone = _Gone(receive)
         try:
-            await self._serve(scope, gone, send, name, began)
-        except asyncio.CancelledError:
-            if not gone.left:
-                raise
+            await self._serve(scope, receive, send, name, began)
         except Exception as error:
             reply = failing.of_error(error)
             await _fail(send, reply, name)
             if not isinstance(error, Refusal):
                 raise
             self._books.refused(scope["path"], reply.status)
-        finally:
-            gone.stop()
 
     # Private
 
-    async def _serve(self, scope: Scope, gone: _Gone, send: Send, name: str, began: float) -> None:
-        caller = await self._entrance.enter(token(scope))
-        body = await _body(gone.receive, self._bounds.body)
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, name: str, began: float
+    ) -> None:
+        entrance, shown = self._entrance, token(scope)
+        caller = entrance.known(shown) or await entrance.enter(shown)
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body") or len(body) > self._bounds.body:
+            body = await _rest(body, receive, self._bounds.body)
         operation = fields.PATHS[scope["path"]]
         asked = Asked(
             id=name,
@@ -153,16 +164,22 @@ class Hot:
             capped=self._bounds.tokens,
         )
         plan = self._plan(asked)
-        admitted = await self._entrance.admit(caller, asked, plan)
+        admitted = entrance.admitted(caller, asked, plan)
+        if admitted is None:
+            admitted = await entrance.admit(caller, asked, plan)
         asked.extend = admitted.extend
         ended = Ended(asked=asked, plan=plan, key=admitted.key, status=499, code="caller_left")
-        gone.watch()
+        waiting = self._watch.begin(receive)
         try:
             await self._answer(ended, plan, send)
+        except asyncio.CancelledError:
+            if not waiting.left:
+                raise
         except Exception:
             ended.status, ended.code = 500, "internal_error"
             raise
         finally:
+            self._watch.end(waiting)
             admitted.settle(asked, ended.found, ended.cost)
             ended.seconds = self._clocks.seconds() - began
             self._books.finished(ended)
@@ -207,7 +224,7 @@ class Hot:
         headers = [
             *found.headers,
             (b"x-escalera-request", asked.id.encode()),
-            (b"x-escalera-deployment", quote(said.deployment).encode()),
+            (b"x-escalera-deployment", said.label),
             (b"x-escalera-overhead-ms", b"%.3f" % (1000 * max(0.0, own))),
         ]
         if said.system:
@@ -226,33 +243,61 @@ class Hot:
         return headers
 
 
-class _Gone:
-    """Notices a caller who leaves while an answer is waited for, and ends the work for them."""
+class Watch:
+    """Notices callers who leave while their answers are waited for, and ends the work for them.
 
-    def __init__(self, receive: Receive) -> None:
-        self.receive = receive
-        self.left = False
-        self._task = asyncio.current_task()
+    One look at the clock for all requests together: a timer for each would cost more than all that
+    is decided about it.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._waiting: dict[Waiting, None] = {}
 
-    def watch(self) -> None:
-        """Begin to watch, when the answer takes its time."""
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(PATIENT, self._begin)
+    def begin(self, receive: Receive) -> Waiting:
+        """Watch the caller of the present task, once the answer takes its time."""
+        loop = self._loop
+        if loop is None or not loop.is_running():  # asked for anew, it would cost a system call
+            loop, self._timer = asyncio.get_running_loop(), None
+            self._loop = loop
+        if self._timer is None:
+            self._timer = loop.call_later(PATIENT, self._look)
+        found = Waiting(receive, asyncio.current_task(loop))
+        self._waiting[found] = None
+        return found
 
-    def stop(self) -> None:
+    def end(self, waiting: Waiting) -> None:
         """The answer is there."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watching is not None:
-            self._watching.cancel()
+        del self._waiting[waiting]
+        if waiting.watching is not None:
+            waiting.watching.cancel()
 
-    def _begin(self) -> None:
-        self._watching = asyncio.get_running_loop().create_task(self._wait())
+    def _look(self) -> None:
+        loop, self._timer = self._loop, None
+        if loop is None or not self._waiting:
+            return
+        for waiting in self._waiting:
+            if waiting.seen and waiting.watching is None:
+                waiting.watching = loop.create_task(waiting.wait())
+            waiting.seen = True
+        self._timer = loop.call_later(PATIENT, self._look)
 
-    async def _wait(self) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
+
+class Waiting:
+    """A request that is being answered, and whether its caller has left."""
+
+    __slots__ = ("_receive", "_task", "left", "seen", "watching")
+
+    def __init__(self, receive: Receive, task: asyncio.Task[Any] | None) -> None:
+        self._receive = receive
+        self._task = task
+        self.left = self.seen = False
+        self.watching: asyncio.Task[None] | None = None
+
+    async def wait(self) -> None:
+        """Until the caller leaves."""
+        while (await self._receive())["type"] != "http.disconnect":
             pass
         self.left = True
         if self._task is not None:
@@ -271,20 +316,19 @@ def token(scope: Scope) -> bytes:
     return b""
 
 
-async def _body(receive: Receive, most: int) -> bytes:
-    """The body, read no further than the limit."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        if len(body) > most:
-            break
+async def _rest(body: bytes, receive: Receive, most: int) -> bytes:
+    """A body that came in pieces, read no further than the limit."""
+    pieces, size, more = [body], len(body), True
+    while more and size <= most:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal("The body ended early.")
-        body += message.get("body", b"")
-    if len(body) > most:
+        piece = message.get("body", b"")
+        pieces.append(piece)
+        size, more = size + len(piece), message.get("more_body", False)
+    if size > most:
         raise Refusal(f"The body is longer than {most} bytes.", status=413, code="body_too_large")
-    return body
+    return b"".join(pieces)
 
 
 async def _fail(send: Send, reply: ErrorReply, name: str, deployment: str = "") -> None:

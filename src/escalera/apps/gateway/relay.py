@@ -22,7 +22,7 @@ NO_STORE = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 async def whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
     """A response that is all there."""
     length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send(_start(status, [*headers, length]))
     await send({"type": "http.response.body", "body": body})
 
 
@@ -30,7 +30,7 @@ async def stream(
     send: Send, asked: Asked, found: Opened, passage: Passage, headers: Headers
 ) -> Problem | None:
     """The events of *found* as they come; what went wrong within it, or None."""
-    await send({"type": "http.response.start", "status": 200, "headers": [*headers, *NO_STORE]})
+    await send(_start(200, [*headers, *NO_STORE]))
     await _more(send, found.body)
     read, push = found.exchange.read, passage.push
     fault: Fault = ""
@@ -57,6 +57,11 @@ async def stream(
 
 
 # Below: private.
+
+
+def _start(status: int, headers: Headers) -> dict[str, Any]:
+    """The head of a response, which may wait for the body that follows at once."""
+    return {"type": "http.response.start", "status": status, "headers": headers, "held": True}
 
 
 async def _more(send: Send, body: bytes) -> None:

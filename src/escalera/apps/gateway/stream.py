@@ -12,8 +12,7 @@ from typing import Any
 
 import msgspec
 
-from escalera.apps.gateway.answers import UsageFields
-from escalera.domain.message import Usage
+from escalera.apps.gateway.answers import Used
 from escalera.domain.traffic import Fault, Operation
 
 MAX_EVENT = 4 * 1024 * 1024
@@ -49,7 +48,7 @@ class Passage:
         self.finished = 0
         self.error = b""
         self.fault: Fault = ""
-        self.usage: Usage | None = None
+        self.usage: Used | None = None
 
     @property
     def whole(self) -> bool:
@@ -118,7 +117,7 @@ class Passage:
             self.begun = self.begun or choice.says
             self.finished += choice.finish_reason is not None
         if found.usage is not None:
-            self.usage = found.usage.usage
+            self.usage = found.usage
         return self._drop_usage and found.usage is not None and not found.choices
 
     def _respond(self, found: _Event) -> None:
@@ -127,7 +126,7 @@ class Passage:
             self.finished += 1
             self.begun = True
             if found.response is not None and found.response.usage is not None:
-                self.usage = found.response.usage.usage
+                self.usage = found.response.usage
 
 
 def error_event(body: bytes) -> bytes:
@@ -157,12 +156,12 @@ class _Choice(msgspec.Struct, frozen=True):
 
 
 class _Response(msgspec.Struct, frozen=True):
-    usage: UsageFields | None = None
+    usage: Used | None = None
 
 
 class _Event(msgspec.Struct, frozen=True):
     choices: list[_Choice] | None = None
-    usage: UsageFields | None = None
+    usage: Used | None = None
     error: Any = None
     type: str = ""
     response: _Response | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from typing import Protocol
+from urllib.parse import quote
 
 import msgspec
 
@@ -43,7 +44,7 @@ class Passing:
         self._model = msgspec.json.encode(model)
         self._called = model
         self._usage = usage
-        self._provenance = Provenance(deployment=name, price=price)
+        self._provenance = Provenance(deployment=name, label=quote(name).encode(), price=price)
 
     async def send(self, asked: Asked, seconds: float) -> Sent:
         """The upstream's own response."""
@@ -100,6 +101,7 @@ class Speaking:
         exchange = await spoken.begin(answering, heading, stream=chat.stream, seconds=seconds)
         provenance = Provenance(
             deployment=answering.model,
+            label=quote(answering.model).encode(),
             price=answering.price,
             system=answering.system,
             task=answering.task,
