@@ -21,6 +21,8 @@ from uvicorn.protocols.http.httptools_impl import (
 
 Message = MutableMapping[str, Any]
 NO_BODY = frozenset({204, 304})
+FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+"""Headers that say how a response is framed; an application gives names in lower case."""
 
 
 class LeanProtocol(HttpToolsProtocol):
@@ -139,10 +141,12 @@ class LeanCycle(RequestResponseCycle):
         self.waiting_for_100_continue = False
         status = message["status"]
         parts, lines = [STATUS_LINE[status]], 2
-        for name, value in (*self.default_headers, *message.get("headers", ())):
-            parts += (name, b": ", value, b"\r\n")
-            lines += 1
-            self._heed(name.lower(), value)
+        for headers in (self.default_headers, message.get("headers", ())):
+            for name, value in headers:
+                parts += (name, b": ", value, b"\r\n")
+                lines += 1
+                if name in FRAMING:
+                    self._heed(name, value)
         if not self.keep_alive:
             parts.append(b"connection: close\r\n")
             lines += 1
