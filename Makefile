@@ -16,7 +16,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
-.PHONY: bench-prompts bench-data bench-data-need bench-diagnosis bench-training
+.PHONY: faults bench-gateway bench-prompts bench-data bench-data-need bench-diagnosis bench-training
 .PHONY: bench-combine bench-merge bench-pilots bench-rates bench-routing bench-sweeps decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -108,6 +108,17 @@ bench-sweeps: $(BIN)/.dev  ## rules that stop the trials of a sweep, in DATA (ha
 bench-merge: $(BIN)/.dev  ## merging beside mergekit and PEFT (an hour); MERGE_PEER=PYTHON
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.merge --peer $(MERGE_PEER) \
 		--date $$(date +%F) --output bench/results/merge.md
+
+# LITELLM is the program of LiteLLM's proxy, from an environment of its own:
+# python -m venv .ll && .ll/bin/pip install 'litellm[proxy]'; make faults LITELLM=.ll/bin/litellm
+faults: $(BIN)/.dev  ## every upstream fault before the gateway (minutes); LITELLM=PROGRAM beside it
+	$(BIN)/python -m bench.gateway.faults $(if $(LITELLM),--litellm $(LITELLM)) \
+		--output bench/results/gateway_faults.md
+
+# nginx and taskset are programs of the system; without nginx there are no ratios to it.
+bench-gateway: $(BIN)/.dev  ## the gateway beside nginx and LITELLM=PROGRAM (half an hour)
+	$(BIN)/python -m bench.gateway $(if $(LITELLM),--litellm $(LITELLM)) \
+		--output bench/results/gateway.md
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'

@@ -74,6 +74,7 @@ WITHOUT_OWN_TEST = {
     "merging.py": "in apps/cli/test_merge; what it opens in edges/merging",
     "ports.py": "protocols; kept by tests/contract",
     "settings/tables.py": "in settings/test_project_file and test_checks",
+    "testing/upstream/__main__.py": "run as a process in testing/upstream/test_server",
     "testing/optimisers.py": "used by edges/optimisers",
     "wiring/labels.py": "in apps/label/test_matter",
     "wiring/data_sets.py": "in apps/data/test_described, test_cleaned and test_converted",

@@ -121,9 +121,11 @@ class Connection(asyncio.Protocol):
             self._too_large(limit)
         elif not self.whole:
             self.check()
-            self._resume()
+            if self._paused:
+                self._resume()
             await self._wait()
-        self.check()
+        if self.fault:
+            self.check()
         return self._take()
 
     def check(self) -> None:
@@ -142,7 +144,8 @@ class Connection(asyncio.Protocol):
     def park(self) -> None:
         """Drop what was not read of a whole response, and go on listening to the server."""
         self._pieces.clear()
-        self._resume()
+        if self._paused:
+            self._resume()
 
     def abort(self) -> None:
         """Close at once; whatever was not sent or read is dropped."""
@@ -191,15 +194,15 @@ class Connection(asyncio.Protocol):
         taken = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         self._unread = 0
-        self._resume()
+        if self._paused:
+            self._resume()
         return taken
 
     def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            self.heard = self._loop.time()
-            if not self._lost:
-                self._transport.resume_reading()
+        self._paused = False
+        self.heard = self._loop.time()
+        if not self._lost:
+            self._transport.resume_reading()
 
     def _too_large(self, limit: int) -> None:
         self.fail("too-large", f"the body is longer than {limit} bytes")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from escalera.edges.http.connection import Connection
 from escalera.edges.http.target import Limits, Target
@@ -62,10 +63,13 @@ class HTTPUpstream:
             connection = await self._connect(loop, total_at)
             now = loop.time()
         await self._asked(connection, head, body, now, total_at)
-        if connection.went_stale:
+        if connection.fault and connection.went_stale:
+            self._active.discard(connection)
             connection = await self._connect(loop, total_at)
             await self._asked(connection, head, body, loop.time(), total_at)
-        connection.check()
+        if connection.fault:
+            self._active.discard(connection)
+            connection.check()
         return Exchange(connection, self)
 
     async def close(self) -> None:
@@ -136,8 +140,6 @@ class HTTPUpstream:
         except BaseException:
             self.release(connection)
             raise
-        if connection.fault:
-            self._active.discard(connection)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """One look at the clock for all exchanges and idle connections together."""
@@ -166,13 +168,13 @@ class Exchange:
         self.status = connection.status
         self.headers: Sequence[tuple[bytes, bytes]] = connection.headers
 
-    async def read(self) -> bytes:
+    def read(self) -> Coroutine[Any, Any, bytes]:
         """The next bytes of the body as they came, empty at its end. Raises `UpstreamFault`."""
-        return await self._open().piece()
+        return self._open().piece()
 
-    async def whole(self, limit: int) -> bytes:
+    def whole(self, limit: int) -> Coroutine[Any, Any, bytes]:
         """The rest of the body. Raises `UpstreamFault` where it is longer than *limit* bytes."""
-        return await self._open().rest(limit)
+        return self._open().rest(limit)
 
     def close(self) -> None:
         """Keep the connection if the body was read to its end, and drop it otherwise."""

@@ -1,0 +1,132 @@
+"""The figures of `python -m bench.gateway` as a table: ranges over the rounds, and ratios."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+TITLES = {
+    "json-1": "JSON, 1 connection",
+    "json-32": "JSON, 32 connections",
+    "json-128": "JSON, 128 connections",
+    "json-196k": "JSON of 196 KB, 16 connections",
+    "stream-1": "streams of 100 tokens at once, 1 connection",
+    "stream-32": "streams of 100 tokens at once, 32 connections",
+    "paced-json": "JSON at a rate, answers after 50 ms",
+    "paced-stream": "streams at a rate, 50 ms to the first token, 10 ms between two",
+}
+
+HEAD = """# What the gateway costs
+
+Written by `make bench-gateway`. The mock upstream and the load share one core, the system under
+test has the other; systems take turns at every point. Ranges are over the rounds. CPU is the
+processor time of the system's own processes, for a request or, in streams, for an event; it is what
+the ratios are made of, since wall figures depend on what others on the machine leave. *Added* times
+are medians less those of the upstream asked directly; the first word is the second event of a
+stream, behind the role."""
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """What was measured last."""
+    file = folder / "speed.json"
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"systems": {}}
+    return found
+
+
+def show(folder: Path) -> None:
+    """The tables in the terminal."""
+    print("\n".join(lines(folder)))
+
+
+def write(folder: Path, output: Path) -> None:
+    """The page."""
+    output.write_text("\n".join([*HEAD.splitlines(), "", *lines(folder), ""]))
+
+
+def lines(folder: Path) -> list[str]:
+    """Everything that was measured."""
+    found = load(folder)
+    systems = found["systems"]
+    told = [f"Machine: {found.get('machine', 'unknown')}.", ""]
+    if systems:
+        told += _about(systems)
+    for point, title in TITLES.items():
+        if any(point in one["points"] for one in systems.values()):
+            told += ["", f"## {title[0].upper()}{title[1:]}", "", *_point(point, systems)]
+    return told + _soaked(folder / "soak.json")
+
+
+# Below: private.
+
+
+def _about(systems: dict[str, Any]) -> list[str]:
+    rows = [
+        "| | version | ready after, s | MB at start | MB after the load | MB a stalled reader |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, one in systems.items():
+        if "started" in one:
+            figures = (one["started"], one["rss"], one.get("rss_after", 0), one.get("stalled", 0))
+            shown = " | ".join(f"{figure:.2f}" for figure in figures)
+            rows.append(f"| {name} | {one['version']} | {shown} |")
+    return rows
+
+
+def _point(point: str, systems: dict[str, Any]) -> list[str]:
+    streams = "stream" in point
+    unit, cost = ("event", "cpu_event") if streams else ("request", "cpu_request")
+    time, what = ("first_p50", "first word") if streams else ("whole_p50", "answer")
+    runs = {name: one["points"][point] for name, one in systems.items() if point in one["points"]}
+    direct = min((run[time] for run in runs.get("direct", [])), default=0.0)
+    floor, peer = _least(runs.get("nginx", []), cost), _least(runs.get("litellm", []), cost)
+    rows = [
+        f"| | requests/s | CPU µs / {unit} | x nginx | x LiteLLM | {what}: p50, ms | added p50, ms "
+        "| p99, ms | others on the core | failures |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, found in runs.items():
+        own = _least(found, cost)
+        ratio = f"{floor / own:.2f}" if own and floor else ""
+        times = f"{peer / own:.0f}" if own and peer else ""
+        added = "" if name == "direct" else f"{min(run[time] for run in found) - direct:.3f}"
+        p99 = _range([run[time.replace("p50", "p99")] for run in found], 2)
+        rows.append(
+            f"| {name} | {_range([run['rate'] for run in found], 0)} "
+            f"| {_range([run[cost] for run in found], 1) if own else ''} | {ratio} | {times} "
+            f"| {_range([run[time] for run in found], 3)} | {added} | {p99} "
+            f"| {100 * median(run['others'] for run in found):.0f} % "
+            f"| {sum(run['failures'] for run in found):.0f} |"
+        )
+    return rows
+
+
+def _least(found: list[dict[str, float]], key: str) -> float:
+    """The run that others disturbed least."""
+    return min((run[key] for run in found), default=0.0)
+
+
+def _range(values: list[float], digits: int) -> str:
+    low, high = f"{min(values):,.{digits}f}", f"{max(values):,.{digits}f}"
+    return low if low == high else f"{low}-{high}"
+
+
+def _soaked(file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    found = json.loads(file.read_text())
+    samples = found["samples"]
+    settled = samples[len(samples) // 4 :]
+    hours = (settled[-1]["at"] - settled[0]["at"]) / 3600
+    slope = (settled[-1]["rss"] - settled[0]["rss"]) / hours if hours else 0.0
+    asked = sum(one["requests"] for one in samples)
+    return [
+        "",
+        "## A soak",
+        "",
+        f"{(samples[-1]['at'] - samples[0]['at']) / 60:.0f} minutes of JSON and streams, over half "
+        f"of the time with a faulty upstream: {asked:,} requests. Memory: {samples[0]['rss']:.1f} "
+        f"MB after the first, {settled[0]['rss']:.1f} MB after a quarter, "
+        f"{settled[-1]['rss']:.1f} MB at the end, {slope:+.1f} MB an hour.",
+    ]
