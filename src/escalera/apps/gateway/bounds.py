@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from escalera.apps.gateway import fields
 from escalera.apps.gateway.asked import Asked
 from escalera.core.serving import spending
 
@@ -33,6 +34,8 @@ def media(body: bytes) -> int:
 
 def answer_tokens(asked: Asked, limit: int) -> int:
     """An upper bound of the tokens of all answers, each of which has at most *limit*."""
+    if asked.operation not in fields.LIMIT:
+        return 0
     tokens = limit * (asked.fields.n or 1)
     if asked.operation == "completions":
         tokens = limit * _completions(asked.body)

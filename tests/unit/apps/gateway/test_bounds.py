@@ -57,6 +57,7 @@ def test_parts_that_are_not_text_are_counted(parts, count):
         ({"prompt": [[1], [2], [3]]}, "completions", 300),
         ({"prompt": "a", "best_of": "many"}, "completions", 100),
         ({"input": "a"}, "responses", 100),
+        ({"input": "a"}, "embeddings", 0),
     ],
 )
 def test_every_answer_that_is_billed_is_counted(body, operation, answers):
