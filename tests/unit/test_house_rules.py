@@ -19,6 +19,8 @@ WITHOUT_OWN_TEST = {
     "apps/cli/combine.py": "in apps/test_combined",
     "apps/report/combined.py": "in apps/test_combined",
     "core/ladder/terms.py": "in core/ladder/test_weighing",
+    "domain/call_log.py": "values; in contract/test_calls",
+    "edges/gateway_store/calls.py": "contract/test_calls",
     "domain/act.py": "values; in core/serving/test_audit",
     "wiring/stores.py": "in apps/test_issued and apps/cli/test_keys",
     "domain/access.py": "values; in core/serving/test_leasing and contract/test_keys",

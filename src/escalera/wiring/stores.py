@@ -14,6 +14,7 @@ from pathlib import Path
 from escalera.core.serving import keys
 from escalera.edges import operator
 from escalera.edges.clock import SystemClock
+from escalera.edges.gateway_store.calls import SQLiteCalls
 from escalera.edges.gateway_store.keys import SQLiteKeys
 from escalera.edges.lines import AppendedLines
 from escalera.edges.scoring.desk import OPTIONS
@@ -43,6 +44,15 @@ class Stores:
     def keys(self) -> SQLiteKeys:
         """The keys: ports `KeyBook` and `Vault`. Raises `StoreUnavailable`."""
         return SQLiteKeys(self.keys_file)
+
+    @property
+    def calls_file(self) -> Path:
+        """Where served calls are logged."""
+        return self.folder / "calls.sqlite"
+
+    def calls(self) -> SQLiteCalls:
+        """The log of served calls. Raises `StoreUnavailable`."""
+        return SQLiteCalls(self.calls_file)
 
     def audit(self) -> Callable[[], Lines]:
         """Opens the audit log for one act. Raises `LinesError`."""
