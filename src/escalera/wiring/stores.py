@@ -16,10 +16,13 @@ from escalera.edges import operator
 from escalera.edges.clock import SystemClock
 from escalera.edges.gateway_store.calls import SQLiteCalls
 from escalera.edges.gateway_store.keys import SQLiteKeys
+from escalera.edges.http.upstream import HTTPUpstream
 from escalera.edges.lines import AppendedLines
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.ports import Lines
 from escalera.settings import project_file
+from escalera.settings.tables import ModelTable
+from escalera.wiring import upstreams
 
 PATIENCE = 10.0
 """Seconds that another process may add to the audit log."""
@@ -70,6 +73,15 @@ def of(file: Path) -> Stores:
 def at(state: Path) -> Stores:
     """The stores in the folder of a project's state."""
     return Stores(folder=state / "gateway")
+
+
+def asked(base_url: str, api_key_env: str | None) -> HTTPUpstream:
+    """Any server of the API, asked in bytes with the key that a variable holds.
+
+    Raises `ProjectError` where that is not set, and `InputError` for a URL that cannot be used.
+    """
+    table = ModelTable(base_url=base_url, model="any", api_key_env=api_key_env)
+    return upstreams.of(Path("escalera.toml"), {"gateway": table})["gateway"]
 
 
 def new_secret() -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from escalera.apps.cli import options
+from escalera.apps.cli import options, times
 
 if TYPE_CHECKING:
     from escalera.domain.access import Allowance, Key, Limits
@@ -77,7 +76,7 @@ def create(  # noqa: PLR0913  one parameter per option
         models=models,
         limits=_limits(requests_per_minute, tokens_per_minute),
         allowance=_allowance(money, window),
-        expires=None if expires is None else _time(expires, stores.wall_clock()()),
+        expires=None if expires is None else times.ahead(expires, stores.wall_clock()()),
     )
     _tell(*issued.of(file).create(wish), json_=json_)
     return 0
@@ -97,7 +96,7 @@ def rotate(key: str, file: Path, overlap: str, json_: bool) -> int:  # noqa: FBT
     """Give KEY (id or name) a new secret and print it; the old one stays good for a while."""
     from escalera.apps import issued
 
-    found, secret = issued.of(file).rotate(key, overlap=_duration(overlap))
+    found, secret = issued.of(file).rotate(key, overlap=times.length(overlap))
     click.echo(f"the earlier secret is good until {issued.moment(found.previous_until)}", err=True)
     _tell(found, secret, json_=json_)
     return 0
@@ -242,29 +241,6 @@ def _allowance(money: str | None, window: Any) -> Allowance | None:
             f"{money!r}: give dollars above 0, with at most six decimals", param_hint="--money"
         )
     return Allowance(micro_dollars=whole, window=window)
-
-
-def _duration(said: str) -> float:
-    """Seconds of `90d`, `12h`, `30m` or `0s`."""
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-    number, unit = said[:-1], said[-1:]
-    if unit not in units or not number.isdecimal():
-        raise click.UsageError(f"{said!r} is no length of time: give one such as 90d, 12h, 30m, 0s")
-    return float(int(number) * units[unit])
-
-
-def _time(said: str, now: float) -> float:
-    """Seconds since the epoch of a date, a time, or a length from now."""
-    if said[-1:] in "smhd" and said[:-1].isdecimal():
-        return now + _duration(said)
-    try:
-        found = datetime.fromisoformat(said)
-    except ValueError:
-        raise click.UsageError(
-            f"{said!r} is no time: give a date such as 2027-01-31, a time such as "
-            "2027-01-31T18:00, or a length such as 90d"
-        ) from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _dollars(micro_dollars: int) -> str:
