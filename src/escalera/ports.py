@@ -21,12 +21,14 @@ from escalera.domain.access import (
     Shortage,
     Standing,
 )
+from escalera.domain.call_log import CallQuery, Retention, Tally
 from escalera.domain.dataset import Example
 from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.message import Embeddings, Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
 from escalera.domain.sweep import LeverTrial, LeverValue, Sweep
+from escalera.domain.traffic import ServedCall
 from escalera.domain.training import Scalar, TrainingRun, TrialRun
 from escalera.errors import ProviderError
 
@@ -339,6 +341,25 @@ class Vault(Protocol):
     def give_back(self, returned: Sequence[Returned], now: float) -> None:
         """Take leases back into the windows that they are of, and note what was spent; all or
         none."""
+
+    def close(self) -> None:
+        """Release what is held; called once."""
+
+
+class CallLog(Protocol):
+    """What was served. Every method raises `StoreUnavailable`."""
+
+    def write(self, calls: Sequence[ServedCall], *, lost: int = 0, at: float = 0.0) -> None:
+        """Add calls, and how many never came at *at*; all or none, on disk when it returns."""
+
+    def read(self, wanted: CallQuery) -> Iterator[ServedCall]:
+        """The calls that are wanted, one after the other."""
+
+    def tally(self, wanted: CallQuery) -> Tally:
+        """How much of it there is; what was lost and trimmed is told for the whole log."""
+
+    def trim(self, retention: Retention, now: float) -> int:
+        """Remove what is older or more than is kept; how many calls went."""
 
     def close(self) -> None:
         """Release what is held; called once."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,15 +19,20 @@ from escalera.errors import LinesError
 if sys.platform != "win32":
     import fcntl
 
+_PAUSE = 0.005
+"""Seconds between two tries to hold a file."""
+
 
 class AppendedLines:
     """Opens *file*, or makes it, and holds it until `close`.
 
-    Raises `LinesError` where another process holds it, or where it cannot be opened.
+    Raises `LinesError` where another process holds it for longer than *wait* seconds, or where it
+    cannot be opened.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, wait: float = 0.0) -> None:
         self._file = file
+        self._wait = wait
         new = not file.exists()
         try:
             self._handle = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -72,13 +78,19 @@ class AppendedLines:
     def _lock(self) -> None:
         if sys.platform == "win32":  # not locked there, but a change is noticed all the same
             return
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise self._error(
-                "another process adds lines to it",
-                "Let all people use that one's page, or end it first",
-            ) from error
+        until = time.monotonic() + self._wait
+        while True:
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if time.monotonic() >= until:
+                    raise self._error(
+                        "another process adds lines to it",
+                        "Let all people use that one's page, or end it first",
+                    ) from error
+                time.sleep(_PAUSE)
+            else:
+                return
 
     def _mended(self) -> int:
         """The size of the file after its last line has its end, or is cut off if it is none."""

@@ -1,9 +1,9 @@
-"""Keys and what they may spend in memory, for tests: same contract as on disk, and may be down."""
+"""Stores of the gateway in memory, for tests: same contracts as on disk, and they may be down."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from escalera.core.serving import leasing
@@ -18,6 +18,8 @@ from escalera.domain.access import (
     Shortage,
     Standing,
 )
+from escalera.domain.call_log import CallQuery, Retention, Tally
+from escalera.domain.traffic import ServedCall
 from escalera.errors import StoreUnavailable
 
 
@@ -125,7 +127,86 @@ class MemoryKeys:
         self._holdings[held.holder, ""] = held
 
 
+class MemoryCalls:
+    """The port `CallLog`; while `down`, every call fails.
+
+    A call takes 1,000 bytes and its bodies.
+    """
+
+    def __init__(self) -> None:
+        self.down = False
+        self._calls: list[ServedCall] = []
+        self._missing = {"lost": 0, "trimmed": 0}
+
+    def write(self, calls: Sequence[ServedCall], *, lost: int = 0, at: float = 0.0) -> None:
+        """Add calls."""
+        del at
+        self._require_up()
+        self._calls += calls
+        self._missing["lost"] += lost
+
+    def read(self, wanted: CallQuery) -> Iterator[ServedCall]:
+        """The calls that are wanted."""
+        self._require_up()
+        found = [call for call in self._in_order() if _wanted(call, wanted)]
+        if wanted.newest is not None:
+            found = found[::-1][: wanted.newest]
+        yield from found
+
+    def tally(self, wanted: CallQuery) -> Tally:
+        """How much there is."""
+        self._require_up()
+        found = [call for call in self._calls if _wanted(call, wanted)]
+        return Tally(
+            calls=len(found),
+            attempts=sum(len(call.attempts) for call in found),
+            lost=self._missing["lost"],
+            trimmed=self._missing["trimmed"],
+            bytes=sum(map(_size, self._calls)),
+        )
+
+    def trim(self, retention: Retention, now: float) -> int:
+        """Remove what is too old or too much."""
+        self._require_up()
+        before, kept = len(self._calls), self._in_order()
+        if retention.days is not None:
+            kept = [call for call in kept if call.started >= now - retention.days * 86_400]
+        while retention.bytes is not None and sum(map(_size, kept)) > retention.bytes:
+            kept = kept[1:]
+        self._calls = kept
+        self._missing["trimmed"] += before - len(kept)
+        return before - len(kept)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _in_order(self) -> list[ServedCall]:
+        return sorted(self._calls, key=lambda call: call.started)
+
+    def _require_up(self) -> None:
+        if self.down:
+            raise StoreUnavailable(
+                store="memory", problem="it is down", remedy="Set `down` to False"
+            )
+
+
 # Below: private.
+
+
+def _wanted(call: ServedCall, wanted: CallQuery) -> bool:
+    return (
+        (wanted.since is None or call.started >= wanted.since)
+        and (wanted.until is None or call.started < wanted.until)
+        and wanted.id in ("", call.id)
+        and wanted.key in ("", call.key)
+        and wanted.model in ("", call.model)
+        and wanted.status in (None, call.status, call.status // 100)
+        and (not wanted.failed or call.status >= 400 or bool(call.error))
+    )
+
+
+def _size(call: ServedCall) -> int:
+    return 1_000 + len(call.request.encode()) + len(call.answer.encode())
 
 
 def _first(pair: tuple[int, Key | Account]) -> int:

@@ -38,6 +38,9 @@ COMMANDS: Mapping[str, str] = {
     "report": "Write the decision report (HTML, or JSON).",
     "explain": "Say why the decision is what it is, and what would reverse it.",
     "chat": "Talk with the decided system in the terminal.",
+    "keys": "Make, list, rotate and revoke the keys of the gateway.",
+    "log": "List, show, export and replay what the gateway served.",
+    "audit": "Check and list the record of administrative acts.",
     "serve": "Serve the decided system behind an OpenAI-compatible endpoint.",
 }
 """Every command with its line of help: one file in this folder, and one line here."""

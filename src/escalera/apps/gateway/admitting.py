@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 
-from escalera.apps.gateway import callers
+from escalera.apps.gateway import bounds, callers
 from escalera.apps.gateway.asked import Asked, Opened
 from escalera.apps.gateway.board import Plan
 from escalera.apps.gateway.callers import Admission, Caller
@@ -19,9 +19,6 @@ from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving import blame, spending
 from escalera.domain.access import Key
 from escalera.errors import StoreUnavailable
-
-MEDIA = (b'"image_url"', b'"input_image"', b'"input_audio"', b'"input_file"', b'"file"')
-"""What parts of a message are called that cost more than their bytes say."""
 
 
 class Admitted:
@@ -101,10 +98,12 @@ class ManyKeys:
 
     def known(self, token: bytes) -> Caller | None:
         """Who has this key, from memory. Raises `Refusal`."""
+        now = self._now()
         try:
-            return self._door.known(token, self._now())
+            caller = self._door.known(token, now)
         except StoreUnavailable as error:
             raise _no_store(error) from error
+        return None if caller is None else _good(caller, now)
 
     async def enter(self, token: bytes) -> Caller:
         """Who has this key, from the store. Raises `Refusal`."""
@@ -114,7 +113,7 @@ class ManyKeys:
             raise _no_store(error) from error
         if caller is None:
             raise wrong_key()
-        return caller
+        return _good(caller, self._now())
 
     def admitted(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted | None:
         """Reserve one attempt from what is leased; None where it does not suffice."""
@@ -140,19 +139,19 @@ class ManyKeys:
         """Likely tokens, and the most that one attempt can cost; None where a price is unknown."""
         if caller.limited.money and asked.limit is None:
             asked.capped = self._cap
-        limit = asked.limit or 0
-        size = len(asked.body) + plan.prompt_bytes
-        tokens = spending.likely_tokens(size, limit)
+        answers = bounds.answer_tokens(asked, asked.limit or 0)
+        tokens = spending.likely_tokens(len(asked.body) + plan.prompt_bytes, answers)
         if not caller.limited.money:
             return tokens, 0
+        if not bounds.is_bounded(asked):
+            raise _told(_UNBOUNDED)
         if plan.price is None:
             return tokens, None
-        media = sum(asked.body.count(part) for part in MEDIA)
+        prompt = bounds.prompt_tokens(asked.body, frame=plan.prompt_bytes)
         most = spending.most_cost(
             plan.price,
-            prompt_tokens=spending.most_prompt_tokens(size, media=media) + (plan.calls - 1) * limit,
-            max_tokens=limit,
-            choices=asked.fields.n or 1,
+            prompt_tokens=prompt + (plan.calls - 1) * answers,
+            max_tokens=answers,
             calls=plan.calls,
         )
         return tokens, most
@@ -173,15 +172,36 @@ _FREE = Admitted()
 _ANYONE = Caller(Key(id="", name="", digest=b"", created=0.0), None)
 
 
+_UNBOUNDED = callers.Refusal(
+    status=403,
+    code="cost_unbounded",
+    message="What a conversation costs that the provider keeps cannot be bounded, so this key's "
+    "allowance of money cannot be kept. Send the whole conversation in `input` instead.",
+)
+
+
+def _good(caller: Caller, now: float) -> Caller:
+    """The caller, unless the key was revoked or has expired."""
+    refused = caller.refused(now)
+    if refused is not None:
+        raise _told(refused)
+    return caller
+
+
+def _told(refused: callers.Refusal) -> Refusal:
+    """A refusal as it goes to the caller; without a time to wait for, trying again is no use."""
+    return Refusal(
+        refused.message,
+        status=refused.status,
+        code=refused.code,
+        retry_after=refused.retry_after,
+        again=refused.retry_after is not None,
+    )
+
+
 def _admitted(caller: Caller, found: Admission | callers.Refusal, one: tuple[int, int]) -> Admitted:
     if isinstance(found, callers.Refusal):
-        raise Refusal(
-            found.message,
-            status=found.status,
-            code=found.code,
-            retry_after=found.retry_after,
-            again=found.retry_after is not None,
-        )
+        raise _told(found)
     return Admitted(caller.key.id, found, one)
 
 

@@ -53,6 +53,11 @@ class Store:
         with self._transaction("begin immediate", "cannot be written") as connection:
             yield connection
 
+    def vacuum(self) -> None:
+        """Give pages that were freed back to the disk."""
+        with self._lock, self._told("cannot be written"):
+            self._connection.executescript("pragma incremental_vacuum")  # steps to its end
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

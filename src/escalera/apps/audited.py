@@ -1,0 +1,44 @@
+"""The audit log of a gateway: acts are added by several processes, and checked by anyone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from escalera.core.serving import audit
+from escalera.domain.act import Act, ActKind
+from escalera.errors import LinesError
+from escalera.ports import Lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLog:
+    """Adds acts; *open* gives the file to this process alone until it is closed.
+
+    An act is recorded before it is done: what is in the log may have failed, but nothing is done
+    that is not in it.
+    """
+
+    file: str
+    open: Callable[[], Lines]
+    now: Callable[[], float]
+    who: str
+
+    def record(self, kind: ActKind, subject: str, **details: str) -> None:
+        """Add an act; it is on disk when this returns. Raises `LinesError`.
+
+        Nothing is added to a log whose last entry does not hold.
+        """
+        with closing(self.open()) as lines:
+            written = lines.read()
+            last = audit.last(written)
+            if last.broken:
+                raise LinesError(
+                    file=self.file,
+                    problem=f"{last.broken}, so nothing is added to it",
+                    remedy="Look at it with `escalera audit verify`, keep it as evidence, and move "
+                    "it away to begin a new one",
+                )
+            act = Act(at=self.now(), who=self.who, kind=kind, subject=subject, details=details)
+            lines.append(audit.line(act, number=len(written) + 1, before=last.head))

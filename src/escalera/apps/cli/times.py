@@ -1,0 +1,46 @@
+"""Times and lengths of time as people write them: `2027-01-31`, `2027-01-31T18:00`, `90d`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def length(said: str) -> float:
+    """Seconds of a length such as 90d, 12h, 30m or 0s."""
+    if not _is_length(said):
+        raise click.UsageError(f"{said!r} is no length of time: give one such as 90d, 12h, 30m, 0s")
+    return float(int(said[:-1]) * UNITS[said[-1]])
+
+
+def ahead(said: str, now: float) -> float:
+    """Seconds since the epoch of a date, a time (UTC), or a length from now on."""
+    return now + length(said) if _is_length(said) else _written(said)
+
+
+def ago(said: str | None, now: float) -> float | None:
+    """Seconds since the epoch of a date, a time (UTC), or a length before now; None for None."""
+    if said is None:
+        return None
+    return now - length(said) if _is_length(said) else _written(said)
+
+
+# Below: private.
+
+
+def _is_length(said: str) -> bool:
+    return said[-1:] in UNITS and said[:-1].isdecimal()
+
+
+def _written(said: str) -> float:
+    try:
+        found = datetime.fromisoformat(said)
+    except ValueError:
+        raise click.UsageError(
+            f"{said!r} is no time: give a date such as 2027-01-31, a time such as "
+            "2027-01-31T18:00, or a length such as 90d"
+        ) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

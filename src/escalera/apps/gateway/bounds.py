@@ -1,0 +1,89 @@
+"""How much a request can take at the most, read from its bytes, where its price is known.
+
+A JSON string cannot hold a bare quote, so a name between quotes in the bytes is a name or a whole
+value, never a part of what somebody wrote. Tools that a provider runs and bills by the call are
+outside these bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from escalera.apps.gateway import fields
+from escalera.apps.gateway.asked import Asked
+from escalera.core.serving import spending
+
+
+def prompt_tokens(body: bytes, *, frame: int) -> int:
+    """An upper bound of a request's prompt; *frame* is what the gateway itself adds to it."""
+    return spending.most_prompt_tokens(len(body), media=media(body)) + frame
+
+
+def media(body: bytes) -> int:
+    """Parts of a request that are not text: images, sounds, files."""
+    count = body.count
+    return (
+        max(count(b'"input_image"'), _half(count(b'"image_url"')))  # chats name it twice
+        + _half(count(b'"input_audio"'))
+        + _half(count(b'"file"'))
+        + count(b'"input_file"')
+    )
+
+
+def answer_tokens(asked: Asked, limit: int) -> int:
+    """An upper bound of the tokens of all answers, each of which has at most *limit*."""
+    if asked.operation not in fields.LIMIT:
+        return 0
+    tokens = limit * (asked.fields.n or 1)
+    if asked.operation == "completions":
+        tokens = limit * _completions(asked.body)
+    if b'"prediction"' in asked.body:  # what is not taken of a prediction is billed as written
+        tokens += len(asked.body)
+    return tokens
+
+
+def is_bounded(asked: Asked) -> bool:
+    """Whether the whole prompt is in the request, and none of it kept by the provider."""
+    if asked.operation != "responses":
+        return True
+    try:
+        found = msgspec.json.decode(asked.body, type=_Kept)
+    except msgspec.DecodeError:  # the upstream will refuse it
+        return True
+    return found.previous_response_id is None and found.conversation is None
+
+
+# Below: private.
+
+
+class _Completions(msgspec.Struct):
+    prompt: Any = None
+    n: int | None = None
+    best_of: int | None = None
+
+
+class _Kept(msgspec.Struct):
+    previous_response_id: Any = None
+    conversation: Any = None
+
+
+def _completions(body: bytes) -> int:
+    """How many answers are written: for each of several prompts, and the best of several."""
+    try:
+        found = msgspec.json.decode(body, type=_Completions)
+    except msgspec.DecodeError:  # the upstream will refuse it
+        return 1
+    prompts = found.prompt
+    many = len(prompts) if isinstance(prompts, list) and _holds_several(prompts) else 1
+    return many * max(found.n or 1, found.best_of or 1)
+
+
+def _holds_several(prompts: list[Any]) -> bool:
+    """Whether a list is one of prompts, not one prompt's tokens."""
+    return bool(prompts) and not isinstance(prompts[0], int)
+
+
+def _half(count: int) -> int:
+    return -(-count // 2)

@@ -1,0 +1,182 @@
+"""The request log as the hot path sees it: records are taken at once and written by a thread.
+
+    recorder.take(call)          # False where there is no room: counted, and told in words
+    await recorder.kept(call)    # where none may be lost: returns when it is on disk, False if not
+
+A worker that is killed loses at most what it took within the last `EVERY` seconds; one that ends as
+it should loses nothing. While the log cannot be written, records wait, up to `ROOM` bytes of them;
+beyond that the newest are dropped and counted, and the count is written once the log is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from escalera.domain.call_log import Retention
+from escalera.domain.traffic import ServedCall
+from escalera.errors import StoreUnavailable
+from escalera.ports import CallLog
+
+EVERY = 0.2
+"""Seconds between two writes."""
+ROOM = 16 * 1024 * 1024
+"""Bytes that may wait to be written, bodies included."""
+FRAME = 1024
+"""Bytes that a record is counted as, beside its bodies."""
+TRIM_EVERY = 60.0
+"""Seconds between two looks at what need not be kept any longer."""
+TELL_EVERY = 60.0
+"""Seconds between two words about the same trouble."""
+BATCH = 2_000
+"""Records in one transaction."""
+
+Waiting = tuple[ServedCall, asyncio.Future[bool] | None]
+
+
+@dataclass(slots=True)
+class Counts:
+    """Records taken, written and dropped; what is taken and neither waits."""
+
+    taken: int = 0
+    written: int = 0
+    dropped: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """Records that are neither on disk nor dropped yet."""
+        return self.taken - self.written - self.dropped
+
+
+class Recorder:
+    """Writes records in batches. *wall* is time since the epoch; *tell* says troubles in words."""
+
+    def __init__(
+        self,
+        log: CallLog,
+        *,
+        wall: Callable[[], float],
+        tell: Callable[[str], None],
+        retention: Retention,
+        room: int = ROOM,
+    ) -> None:
+        self.counts = Counts()
+        self._log, self._wall, self._tell = log, wall, tell
+        self._retention, self._room = retention, room
+        self._queue: deque[Waiting] = deque()
+        self._came = self._went = 0  # bytes; each is counted by one side alone
+        self._told = 0
+        self._tell_from = self._trim_from = 0.0
+        self._wake = threading.Event()
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
+
+    def open(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def take(self, call: ServedCall) -> bool:
+        """Take a record without waiting; False where there is no room for it."""
+        return self._put(call, None)
+
+    async def kept(self, call: ServedCall) -> bool:
+        """Take a record and wait until it is on disk; False where it will not be."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if not self._put(call, done):
+            return False
+        self._wake.set()
+        return await done
+
+    def close(self) -> None:
+        """Write what waits; what cannot be written now is dropped and told."""
+        self._ending = True
+        self._wake.set()
+        self._thread.join()
+        left = len(self._queue)
+        while self._queue:
+            self._dropped(self._queue.popleft())
+        if left:
+            self._tell(f"{left} records of requests were not logged: the log cannot be written")
+
+    # The event loop's side
+
+    def _put(self, call: ServedCall, done: asyncio.Future[bool] | None) -> bool:
+        self.counts.taken += 1
+        size = _size(call)
+        if self._came - self._went + size > self._room:
+            self.counts.dropped += 1
+            return False
+        self._came += size
+        self._queue.append((call, done))
+        return True
+
+    # The thread's side
+
+    def _run(self) -> None:
+        while not self._ending:
+            self._wake.wait(EVERY)
+            self._wake.clear()
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            while self._queue or self.counts.dropped > self._told:
+                self._write_batch()
+            self._trim()
+        except StoreUnavailable as error:
+            self._complain(f"the request log cannot be written, {len(self._queue)} wait: {error}")
+
+    def _write_batch(self) -> None:
+        batch = [self._queue[place] for place in range(min(BATCH, len(self._queue)))]
+        dropped = self.counts.dropped
+        calls = [call for call, _ in batch]
+        self._log.write(calls, lost=dropped - self._told, at=self._wall())
+        if dropped > self._told:
+            self._complain(f"{dropped - self._told} records of requests were dropped: no room")
+            self._told = dropped
+        for call, done in batch:
+            self._queue.popleft()
+            self._went += _size(call)
+            self.counts.written += 1
+            _settle(done, kept=True)
+
+    def _trim(self) -> None:
+        now = self._wall()
+        if now >= self._trim_from:
+            self._trim_from = now + TRIM_EVERY
+            self._log.trim(self._retention, now)
+
+    def _complain(self, words: str) -> None:
+        now = self._wall()
+        if now >= self._tell_from:
+            self._tell_from = now + TELL_EVERY
+            self._tell(words)
+
+    def _dropped(self, waiting: Waiting) -> None:
+        call, done = waiting
+        self._went += _size(call)
+        self.counts.dropped += 1
+        _settle(done, kept=False)
+
+
+# Below: private.
+
+
+def _size(call: ServedCall) -> int:
+    return FRAME + len(call.request) + len(call.answer)
+
+
+def _settle(done: asyncio.Future[bool] | None, *, kept: bool) -> None:
+    if done is not None:
+        loop = done.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_set, done, kept)
+
+
+def _set(done: asyncio.Future[bool], kept: bool) -> None:  # noqa: FBT001  called by the loop
+    if not done.done():
+        done.set_result(kept)

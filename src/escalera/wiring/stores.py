@@ -1,0 +1,104 @@
+"""The stores of a project's gateway: keys, audit log, and what was served.
+
+They lie in the folder `gateway` of the project's state.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from escalera.core.serving import keys
+from escalera.edges import operator
+from escalera.edges.clock import SystemClock
+from escalera.edges.gateway_store.calls import SQLiteCalls
+from escalera.edges.gateway_store.keys import SQLiteKeys
+from escalera.edges.http.upstream import HTTPUpstream
+from escalera.edges.lines import AppendedLines
+from escalera.edges.scoring.desk import OPTIONS
+from escalera.ports import Lines
+from escalera.settings import project_file
+from escalera.settings.tables import ModelTable
+from escalera.wiring import upstreams
+
+PATIENCE = 10.0
+"""Seconds that another process may add to the audit log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Where the stores of one gateway are."""
+
+    folder: Path
+
+    @property
+    def keys_file(self) -> Path:
+        """Where the keys are kept."""
+        return self.folder / "keys.sqlite"
+
+    @property
+    def audit_file(self) -> Path:
+        """Where acts are recorded."""
+        return self.folder / "audit.jsonl"
+
+    def keys(self) -> SQLiteKeys:
+        """The keys: ports `KeyBook` and `Vault`. Raises `StoreUnavailable`."""
+        return SQLiteKeys(self.keys_file)
+
+    @property
+    def calls_file(self) -> Path:
+        """Where served calls are logged."""
+        return self.folder / "calls.sqlite"
+
+    def calls(self) -> SQLiteCalls:
+        """The log of served calls. Raises `StoreUnavailable`."""
+        return SQLiteCalls(self.calls_file)
+
+    def audit(self) -> Callable[[], Lines]:
+        """Opens the audit log for one act. Raises `LinesError`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return partial(AppendedLines, self.audit_file, wait=PATIENCE)
+
+
+def of(file: Path) -> Stores:
+    """The stores of a project, by its file or the folder that holds it. Raises `ProjectError`."""
+    path = file / "escalera.toml" if file.is_dir() else file
+    tables = project_file.load(path, scorers=OPTIONS)
+    return at(path.parent / tables.project.state)
+
+
+def at(state: Path) -> Stores:
+    """The stores in the folder of a project's state."""
+    return Stores(folder=state / "gateway")
+
+
+def asked(base_url: str, api_key_env: str | None) -> HTTPUpstream:
+    """Any server of the API, asked in bytes with the key that a variable holds.
+
+    Raises `ProjectError` where that is not set, and `InputError` for a URL that cannot be used.
+    """
+    table = ModelTable(base_url=base_url, model="any", api_key_env=api_key_env)
+    return upstreams.of(Path("escalera.toml"), {"gateway": table})["gateway"]
+
+
+def new_secret() -> str:
+    """The secret of a key, of 256 random bits."""
+    return keys.secret(secrets.token_bytes(keys.SECRET_BYTES))
+
+
+def new_id() -> str:
+    """The id of a key."""
+    return keys.ID_PREFIX + secrets.token_hex(8)
+
+
+def who() -> str:
+    """Who runs this process."""
+    return operator.name()
+
+
+def wall_clock() -> Callable[[], float]:
+    """Seconds since the epoch."""
+    return SystemClock().now

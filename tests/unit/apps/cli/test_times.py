@@ -1,0 +1,43 @@
+"""Times as people write them."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from escalera.apps.cli import times
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("90d", 7_776_000), ("12h", 43_200), ("30m", 1_800), ("0s", 0)]
+)
+def test_lengths_lie_ahead_or_back(said, seconds):
+    """The same words, in both directions."""
+    assert times.length(said) == seconds
+    assert times.ahead(said, NOW) == NOW + seconds
+    assert times.ago(said, NOW) == NOW - seconds
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("2027-01-15", 1_799_971_200),
+        ("2027-01-15T08:00", NOW),
+        ("2027-01-15T09:00+01:00", NOW),
+    ],
+)
+def test_dates_and_times_are_utc_unless_they_say_so(said, seconds):
+    """A date is its beginning."""
+    assert times.ahead(said, 0.0) == times.ago(said, 0.0) == seconds
+    assert times.ago(None, NOW) is None
+
+
+@pytest.mark.parametrize("said", ["", "soon", "d", "-1d", "1.5h", "31.01.2027"])
+def test_what_is_neither_is_refused(said):
+    """With an example of each."""
+    with pytest.raises(click.UsageError, match=r"is no time: give a date such as"):
+        times.ahead(said, NOW)
+    with pytest.raises(click.UsageError, match=r"is no length of time"):
+        times.length(said)
