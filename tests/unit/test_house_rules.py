@@ -32,6 +32,8 @@ WITHOUT_OWN_TEST = {
     "domain/service.py": "values; in core/economics/test_keeping",
     "apps/cli/gate.py": "in apps/test_promoted",
     "apps/report/promotions.py": "in apps/test_promoted",
+    "apps/cli/route.py": "in apps/test_routed",
+    "engine/proving.py": "in apps/test_routed and core/routing/test_proving",
     "domain/promotion.py": "values; in apps/test_promoted",
     "apps/cli/curves.py": "in apps/test_curves",
     "apps/cli/climb.py": "exit codes and output in apps/cli/test_main",

@@ -40,6 +40,7 @@ from escalera.domain.generation import Generated
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
+from escalera.domain.quality import QualityTested
 from escalera.domain.selection import Embedded, Selected, Selection
 from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route, System
@@ -116,7 +117,8 @@ class Evidence:
 
     `looks` are all looks ever taken, also those of the project before it was changed; `trained` has
     the parts of every training, between its pauses; `serving` is the digest of the route in
-    service, as the last climb that ended decided, or a promotion since.
+    service, as the last climb that ended decided, or a promotion since, and `served_by` that event;
+    `quality` has the quality routes that were tested, by the ids of these decisions.
     """
 
     opened: list[Opened] = field(default_factory=list)
@@ -144,6 +146,8 @@ class Evidence:
     stopped: list[Stopped] = field(default_factory=list)
     promoted: list[Promoted] = field(default_factory=list)
     serving: str | None = None
+    served_by: Stopped | Promoted | None = None
+    quality: dict[str, QualityTested] = field(default_factory=dict)
     failed: list[Failed] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
     selected: dict[tuple[str, str], Selected] = field(default_factory=dict)
@@ -164,7 +168,15 @@ class Evidence:
                 self._score(event)
             case Reserved():
                 self.spent.reserved = event
-            case Trained() | RateTried() | Suggested() | Merged() | RouterFitted() | Distilled():
+            case (
+                Trained()
+                | RateTried()
+                | Suggested()
+                | Merged()
+                | RouterFitted()
+                | Distilled()
+                | QualityTested()
+            ):
                 self._make(event)
             case Looked():
                 self.looked.setdefault(event.question.digest, []).append(event)
@@ -278,6 +290,7 @@ class Evidence:
         else:
             self.promoted.append(event)
             self.serving = event.route.digest
+        self.served_by = event
 
     def _search(self, event: Raced | Drafted | Duelled | Written | Rewritten | Generated) -> None:
         match event:
@@ -312,7 +325,7 @@ class Evidence:
         self.decided.clear()
         self.stopped.clear()
         if not self.promoted or self.promoted[-1].route.digest != self.serving:
-            self.serving = None  # what was put into service by hand stays there
+            self.serving = self.served_by = None  # what was put there by hand stays in service
 
     def _score(self, event: Judged | Rescored) -> None:
         if isinstance(event, Rescored):
@@ -323,9 +336,12 @@ class Evidence:
             self.spent.call(event)
 
     def _make(
-        self, event: Trained | RateTried | Suggested | Merged | RouterFitted | Distilled
+        self,
+        event: Trained | RateTried | Suggested | Merged | RouterFitted | Distilled | QualityTested,
     ) -> None:
         match event:
+            case QualityTested():
+                self.quality[event.decision] = event
             case Trained():
                 self.trained.setdefault(event.recipe.digest, []).append(event)
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)

@@ -18,6 +18,7 @@ from escalera.domain.message import FinishReason, Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
+from escalera.domain.quality import QualityTested
 from escalera.domain.recipe import MergePlan
 from escalera.domain.selection import Embedded, Selected
 from escalera.domain.sweep import Suggested
@@ -25,7 +26,7 @@ from escalera.domain.system import Route, System
 from escalera.domain.training import RateTried, Trained
 from escalera.domain.verdict import Figure, Question
 
-CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range"})
+CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range", "at"})
 Outcome = Literal["adequate", "inadequate", "undecided", "regressed"]
 Stage = Literal["toggles", "factorial"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -391,5 +392,6 @@ Event = (
     | Decided
     | Stopped
     | Promoted
+    | QualityTested
     | Failed
 )

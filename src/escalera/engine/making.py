@@ -64,7 +64,7 @@ def train(
     return Trained(
         recipe=step.recipe,
         adapter=adapter,
-        log=_store(files, artifacts),
+        log=store(files, artifacts),
         steps=run.steps,
         planned=run.planned,
         curve=run.curve,
@@ -114,7 +114,7 @@ def distil(step: Distil, *, journal: Journal, artifacts: Artifacts) -> Distilled
         asked=step.asked,
         kept=tuple(said),
         score=step.score,
-        answers=_store({ANSWERS: msgspec.json.encode(said, order="sorted") + b"\n"}, artifacts),
+        answers=store({ANSWERS: msgspec.json.encode(said, order="sorted") + b"\n"}, artifacts),
     )
 
 
@@ -164,7 +164,7 @@ def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> Ro
         rule=Rule(familiarity=kept.value, refusal=REFUSAL, errors=costs),
         reference=np.array(reference, dtype=np.float32),
     )
-    digest = _store(storing.to_files(router), artifacts)
+    digest = store(storing.to_files(router), artifacts)
     choices = {item.id: router.choose(item.input) for item in items}
     right = [float(choices[item.id].type == item.task) for item in tested]
     clusters = [item.cluster for item in tested]
@@ -190,6 +190,17 @@ def load_router(artifacts: Artifacts, digest: str) -> Router:
     """The stored router."""
     folder = artifacts.path(digest)
     return storing.from_files({f.name: f.read_bytes() for f in folder.iterdir()})
+
+
+def store(files: Mapping[str, bytes], artifacts: Artifacts) -> str:
+    """Store files by name; the digest of the artifact."""
+    folder: Path = artifacts.scratch()
+    try:
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return artifacts.put(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def training_pairs(
@@ -237,13 +248,3 @@ def _answers(artifacts: Artifacts, digest: str) -> Mapping[str, str]:
         return {}
     found = (artifacts.path(digest) / ANSWERS).read_bytes()
     return msgspec.json.decode(found, type=dict[str, str])
-
-
-def _store(files: Mapping[str, bytes], artifacts: Artifacts) -> str:
-    folder: Path = artifacts.scratch()
-    try:
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-        return artifacts.put(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

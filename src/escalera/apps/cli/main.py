@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "combine": "One model, separate models or a merge? The alternatives side by side.",
     "eval": "Measure systems: score, interval, what is missing, price and time.",
     "gate": "Does a system break what works today? Words, exit codes, and into service.",
+    "route": "A cheap system where it is enough, a better one elsewhere: learned and tested.",
     "compare": "Is one system as good as another? Exit codes for pipelines, JUnit.",
     "try": "Try a changed prompt on a few items: the paired change, and what flipped.",
     "prompts": "List the versions of every prompt, show one, or what changed.",

@@ -40,20 +40,23 @@ def calibrate(
     *,
     most_lost: float,
     risk: float = 0.05,
+    clusters: Sequence[str] | None = None,
 ) -> Found:
     """The threshold for items with these *signals* and scores in [0, 1] of both models.
 
     The loss of an item is max(0, strong - weak) where the weak model answers, else 0: what the weak
-    model does better is not set off against it. ValueError unless 0 < `most_lost` < 1.
+    model does better is not set off against it. Items that share a cluster share luck: then the
+    bound is on the mean over clusters of the mean loss within each, and a cluster counts once.
+    ValueError unless 0 < `most_lost` < 1.
     """
     if not 0 < most_lost < 1:
         raise ValueError(f"most_lost must lie strictly between 0 and 1, not {most_lost!r}")
     signal = np.asarray(signals, dtype=np.float64)
     losses = np.maximum(0, np.asarray(strong, dtype=np.float64) - np.asarray(weak))
-    n = len(signal)
+    weights, n = _weights(clusters, len(signal))
     order = np.argsort(-signal, kind="stable")
-    lost = np.cumsum(losses[order])
-    binary = bool(np.isin(losses, (0.0, 1.0)).all())
+    lost = np.cumsum((losses * weights)[order])
+    binary = n == len(signal) and bool(np.isin(losses, (0.0, 1.0)).all())
     ends = np.flatnonzero(np.append(np.diff(signal[order]) != 0, values=True))
     taken = -1
     for end in ends:
@@ -64,7 +67,7 @@ def calibrate(
         most_lost=most_lost,
         risk=risk,
         lost=float(lost[taken]) / n if taken >= 0 else 0.0,
-        strong=1 - (taken + 1) / n,
+        strong=1 - (taken + 1) / max(1, len(signal)),
         n=n,
     )
     threshold = float(signal[order[taken]]) if taken >= 0 else None
@@ -85,3 +88,14 @@ def p_value(lost: float, n: int, bound: float, *, binary: bool) -> float:
     entropy = (1 - mean) * math.log((1 - mean) / (1 - bound))
     entropy += mean * math.log(mean / bound) if mean > 0 else 0.0
     return min(1.0, math.exp(-n * entropy), math.e * below)
+
+
+# Below: private.
+
+
+def _weights(clusters: Sequence[str] | None, items: int) -> tuple[np.ndarray, int]:
+    """What each item counts, so that every cluster counts 1; and how many there are."""
+    if clusters is None:
+        return np.ones(items), items
+    _, places, sizes = np.unique(np.asarray(clusters), return_inverse=True, return_counts=True)
+    return 1.0 / sizes[places], len(sizes)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 
 from escalera.core.stats import paired
 from escalera.core.stats.clustering import Clusters, Interval
-
-Word: TypeAlias = Literal["gain", "no gain", "loss"]
+from escalera.domain.quality import Worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +23,7 @@ class Gain:
     strong: float
 
     @property
-    def word(self) -> Word:
+    def word(self) -> Worth:
         """What the interval says."""
         if self.interval.lower > 0:
             return "gain"
@@ -39,16 +37,19 @@ def at_equal_price(
     *,
     clusters: Clusters = None,
     alpha: float = 0.05,
+    blindly: float | None = None,
 ) -> Gain:
     """The routed score less that of choosing blindly, paired by item.
 
-    Choosing blindly asks the strong model for the same share of items, whatever they are, and so
-    costs the same: its expected score on an item lies between both models' scores. The best single
-    system is one end of that line, where the share is 0 or 1.
+    Choosing blindly asks the strong model for a share of items, whatever they are, that costs the
+    same: the same share, or `blindly` for a cascade, which pays for both models where it goes on.
+    Its expected score on an item lies between both models' scores. The best single system is one
+    end of that line, where the share is 0 or 1.
     """
     asked = np.asarray(takes_strong, dtype=np.bool_)
     low, high = np.asarray(weak, dtype=np.float64), np.asarray(strong, dtype=np.float64)
     share = float(asked.mean())
-    blind = (1 - share) * low + share * high
+    chance = share if blindly is None else blindly
+    blind = (1 - chance) * low + chance * high
     found = paired.interval(np.where(asked, high, low), blind, clusters, alpha=alpha)
     return Gain(interval=found, strong=share)

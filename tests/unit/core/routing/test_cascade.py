@@ -70,3 +70,19 @@ def test_a_bound_is_a_share(most):
     """The message has the value."""
     with pytest.raises(ValueError, match=f"not {most!r}"):
         cascade.calibrate([0.5], [1.0], [1.0], most_lost=most)
+
+
+def test_items_of_a_cluster_count_once():
+    """By hand: 60 clusters of five are 60 observations; the mean is over clusters, not items."""
+    clusters = [f"c{n // 5}" for n in range(300)]
+    weak, strong = [1.0] * 300, [1.0] * 300
+    found = cascade.calibrate([0.5] * 300, weak, strong, most_lost=0.05, clusters=clusters)
+    assert (found.threshold, found.bound.n) == (0.5, 60)
+    few = cascade.calibrate(
+        [0.5] * 290, [1.0] * 290, [1.0] * 290, most_lost=0.05, clusters=clusters[:290]
+    )
+    assert (few.threshold, few.bound.n) == (None, 58)
+    uneven = ["big"] * 10 + [f"c{n}" for n in range(199)]
+    weak = [0.0] * 10 + [1.0] * 199
+    found = cascade.calibrate([0.5] * 209, weak, [1.0] * 209, most_lost=0.05, clusters=uneven)
+    assert found.bound.lost == pytest.approx(1 / 200)

@@ -46,3 +46,10 @@ def test_a_useless_signal_is_seldom_called_a_gain():
         words.append(gain.at_equal_price(chance.random(200) < 0.5, weak, strong).word)
     assert words.count("gain") / 300 < 0.06
     assert words.count("no gain") / 300 > 0.9
+
+
+def test_a_cascade_is_held_against_chance_at_its_own_price():
+    """By hand: a quarter strong, paid for twice, may cost as much as half by chance."""
+    weak, strong = scores()
+    found = gain.at_equal_price([score == 0 for score in weak], weak, strong, blindly=0.5)
+    assert found.interval.estimate == pytest.approx(0.25 * 0.5)

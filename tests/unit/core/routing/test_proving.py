@@ -1,0 +1,114 @@
+"""Routes by difficulty: what their signal reads, and what they are worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from escalera.core.routing import proving
+from escalera.core.routing.proving import Answered, Claim, Pair
+
+EASY, HARD = "what is {n} plus one", "prove theorem {n} of the third kind"
+
+
+def pairs(count, *, seed=0, weak=(0.95, 0.2), prices=(1.0, 10.0), answers=False, blind=False):
+    """Items that are easy or hard to see; the strong system is right on 0.95 of either.
+
+    `weak` is how often the weak one is right on easy and hard ones; where `blind`, the message does
+    not tell which it is. With `answers`, the weak answer tells.
+    """
+    chance = np.random.default_rng(seed)
+    found = []
+    for n in range(count):
+        hard = chance.random() < 0.4
+        text = (HARD if hard and not blind else EASY).format(n=n)
+        said = "perhaps some number or other" if hard else f"it is {n + 1}"
+        found.append(
+            Pair(
+                item=f"i{n}",
+                cluster=f"i{n}",
+                text=text,
+                weak=float(chance.random() < weak[hard]),
+                strong=float(chance.random() < 0.95),
+                weak_expense=prices[0],
+                strong_expense=prices[1],
+                answer=Answered(text=said, finish="stop") if answers else None,
+            )
+        )
+    return found
+
+
+def proved(made, *, asking="before", margin=0.05):
+    learned, calibrating, testing = made[:300], made[300:600], made[600:]
+    judge = proving.learn(learned)
+    found = proving.calibrate(judge, calibrating, most_lost=0.08)
+    claim = Claim(
+        threshold=found.threshold,
+        asking=asking,
+        single=proving.best(calibrating),
+        margin=margin,
+    )
+    return proving.prove(judge, testing, claim, alpha=0.05)
+
+
+def test_a_route_that_sees_what_is_hard_is_a_gain():
+    """Cheaper than the strong system alone at no loss, and better than chance."""
+    found = proved(pairs(1500))
+    assert (found.single, found.worth) == ("strong", "gain")
+    assert found.gain.lower > -0.05
+    assert found.saved.estimate == pytest.approx((1 - found.blind.strong) * 9, abs=1e-9)
+
+
+def test_a_route_that_sees_nothing_is_none():
+    """Over 30 samples in which the message does not tell: hardly a gain is claimed."""
+    words = [
+        proved(pairs(900, seed=seed, blind=True, weak=(0.9, 0.9), prices=(9.0, 10.0))).worth
+        for seed in range(30)
+    ]
+    assert words.count("gain") <= 2
+
+
+def test_where_the_weak_system_is_the_better_one_it_is_the_measure():
+    """A route must not be praised for beating the worse of two."""
+    made = pairs(1500, weak=(0.99, 0.97))
+    assert proving.best(made) == "weak"
+    assert proved(made).worth != "gain"
+
+
+def test_a_cascade_pays_for_both_answers():
+    """By hand: 1 for every item, and 10 where it goes on; chance buys less for it."""
+    made = pairs(1500, answers=True, blind=True)
+    found = proved(made, asking="after", margin=0.1)
+    assert found.worth == "gain"
+    paid = 1 + found.blind.strong * 10
+    assert found.saved.estimate == pytest.approx(10 - paid)
+
+
+def test_cut_blocked_and_invalid_answers_are_never_enough():
+    """Whatever the message says of itself."""
+    made = pairs(300, answers=True)
+    judge = proving.learn(made)
+    text = EASY.format(n=1)
+    good = Answered(text="it is 2", finish="stop")
+    assert proving.signal(judge, text, good) > 0.5
+    for bad in (
+        Answered(text="it is 2", finish="length"),
+        Answered(text="it is 2", finish="filtered"),
+        Answered(text="it is 2", finish="stop", valid=False),
+    ):
+        assert proving.signal(judge, text, bad) == 0.0
+    assert 0 < proving.signal(judge, text, None) < 1
+
+
+def test_neither_message_nor_answer_can_hide_the_other():
+    """Both reach what is read, however long they are, and in any script."""
+    told = proving.said("ß" * 5000, Answered(text="ü" * 5000, finish="stop", valid=True))
+    assert len(told.encode()) < 2000
+    assert told.count("ß") == told.count("ü") == 450
+    assert told.startswith("endedstop long1 isvalid")
+
+
+def test_prices_are_compared_in_money_only_where_all_are_known():
+    """One unknown price, and time is what is paid."""
+    assert proving.expense(1.0, 2.0) == "micro-dollars"
+    assert proving.expense(1.0, None) == "seconds"
