@@ -185,10 +185,15 @@ class Desk:
         """The name that the route answers as."""
         return self._label
 
-    async def close(self) -> None:
-        """Close every provider and the chooser; called once, when serving ends."""
+    async def close(self, *, successor: Desk | None = None) -> None:
+        """Close every provider and the chooser; called once, when serving ends.
+
+        What a *successor* goes on with stays open.
+        """
+        kept = () if successor is None else [one.provider for one in successor.models().values()]
         for served in self._models.values():
-            await served.provider.close()
+            if not any(served.provider is one for one in kept):
+                await served.provider.close()
             if served.upstream is not None:
                 await served.upstream.close()
         if self._chooser is not None:

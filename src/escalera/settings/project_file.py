@@ -33,13 +33,32 @@ from escalera.settings.training_table import TrainingTable
 Table = TypeVar("Table", bound=msgspec.Struct)
 
 
-def load(file: Path, *, scorers: Mapping[str, type]) -> ProjectFile:
+def load(file: Path, *, scorers: Mapping[str, type], text: str | None = None) -> ProjectFile:
     """Read and check a project file. Raises `ProjectError` for the first thing that is wrong.
 
     *scorers* holds the kinds of scorers that it may name, with the dataclasses of their options.
+    With *text* that is read, as if it stood in *file*.
     """
+    text = text_of(file) if text is None else text
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(
+            file=str(file),
+            key="the file",
+            problem=f"is not TOML: {error}",
+            remedy="Strings need quotes, tables need [brackets]",
+        ) from error
+    found = _Reader(file, raw).read()
+    for key, problem, remedy in checks.problems(found, scorers):
+        raise ProjectError(file=str(file), key=key, problem=problem, remedy=remedy)
+    return found
+
+
+def text_of(file: Path) -> str:
+    """What a project file says. Raises `ProjectError` where it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ProjectError(
             file=str(file),
@@ -54,19 +73,6 @@ def load(file: Path, *, scorers: Mapping[str, type]) -> ProjectFile:
             problem=f"is not UTF-8 text ({error.reason} at byte {error.start})",
             remedy="Save it as UTF-8",
         ) from error
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProjectError(
-            file=str(file),
-            key="the file",
-            problem=f"is not TOML: {error}",
-            remedy="Strings need quotes, tables need [brackets]",
-        ) from error
-    found = _Reader(file, raw).read()
-    for key, problem, remedy in checks.problems(found, scorers):
-        raise ProjectError(file=str(file), key=key, problem=problem, remedy=remedy)
-    return found
 
 
 def secret(variable: str) -> str | None:

@@ -220,9 +220,12 @@ class Installation:
         )
 
 
-def install(file: Path) -> Installation:
-    """Read a project file and its data. Raises `InputError` kin for whatever is wrong with them."""
-    tables = project_file.load(file, scorers=OPTIONS)
+def install(file: Path, *, text: str | None = None) -> Installation:
+    """Read a project file and its data. Raises `InputError` kin for whatever is wrong with them.
+
+    With *text* that is read, as if it stood in *file*.
+    """
+    tables = project_file.load(file, scorers=OPTIONS, text=text)
     model = models.base_model(file, tables.climb.model, tables.models[tables.climb.model])
     graders = _graders(file, tables)
     proposer = _named(file, tables, tables.climb.proposer)

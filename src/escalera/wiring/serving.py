@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from escalera.domain.system import Branch, Route
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from escalera.core.routing.router import Choice
 
 
-def served(made: Installation, route: Route | None) -> dict[str, Served]:
+def served(
+    made: Installation, route: Route | None, before: Mapping[str, Served] | None = None
+) -> dict[str, Served]:
     """The base models that can be asked by name: local ones, and those whose key is set.
 
-    Raises `ProjectError` when the key of a model that *route* answers with is not set.
+    Of *before*, local models with the same weights are kept as they are: loading them takes time
+    and memory. Raises `ProjectError` when the key of a model that *route* answers with is not set.
     """
     needed = set() if route is None else {one.system.model for one in _branches(route)}
     usable = {
@@ -34,9 +37,11 @@ def served(made: Installation, route: Route | None) -> dict[str, Served]:
     found = {}
     for name, table in usable.items():
         base = models.base_model(made.file, name, table)
+        kept = None if before is None else before.get(name)
+        same = kept is not None and table.local and kept.revision == base.revision
         found[name] = Served(
             revision=base.revision,
-            provider=made.provider(name),
+            provider=kept.provider if kept is not None and same else made.provider(name),
             upstream=asked.get(name),
             called=table.model or "",
             price=base.price,

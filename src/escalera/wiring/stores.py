@@ -15,7 +15,9 @@ from escalera.core.serving import keys
 from escalera.edges import operator
 from escalera.edges.clock import SystemClock
 from escalera.edges.gateway_store.calls import SQLiteCalls
+from escalera.edges.gateway_store.configurations import Configurations
 from escalera.edges.gateway_store.keys import SQLiteKeys
+from escalera.edges.gateway_store.standings import Standings
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.edges.lines import AppendedLines
 from escalera.edges.scoring.desk import OPTIONS
@@ -56,6 +58,14 @@ class Stores:
     def calls(self) -> SQLiteCalls:
         """The log of served calls. Raises `StoreUnavailable`."""
         return SQLiteCalls(self.calls_file)
+
+    def configurations(self) -> Configurations:
+        """The versions of the project file that the gateway was given."""
+        return Configurations(self.folder / "configurations")
+
+    def standings(self) -> Standings:
+        """What each worker says of itself."""
+        return Standings(self.folder / "workers")
 
     def audit(self) -> Callable[[], Lines]:
         """Opens the audit log for one act. Raises `LinesError`."""

@@ -5,6 +5,7 @@ The hot paths are served bare; everything else is Starlette's.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 import secrets
@@ -24,16 +25,16 @@ from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.asking import Asking, Patience
 from escalera.apps.gateway.books import Keeping, Sink
 from escalera.apps.gateway.hot import (
-    Bounds,
     Clocks,
     Entrance,
     Hot,
     Parts,
-    Receive,
     Scope,
     Send,
 )
 from escalera.apps.gateway.metrics import Metrics
+from escalera.apps.gateway.regime import Bounds, Regime
+from escalera.apps.gateway.watching import Receive
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
 from escalera.settings.gateway_table import GatewayTable
@@ -59,13 +60,42 @@ class Setup:
 class Gateway:
     """The ASGI application; run it with uvicorn: `uvicorn.run(gateway, log_config=None)`."""
 
-    def __init__(self, hot_paths: Hot, rest: Starlette) -> None:
+    def __init__(self, hot_paths: Hot, rest: Starlette, desk: Desk) -> None:
         self._hot = hot_paths
         self._rest = rest
+        rest.state.gateway = self
+        self._closing: set[asyncio.Task[None]] = set()
+        self.desk = desk
+
+    @property
+    def regime(self) -> Regime:
+        """What requests that begin now go by."""
+        return self._hot.regime
 
     def names(self) -> tuple[str, ...]:
         """Everything that can be asked for."""
-        return tuple(self._hot.board.plans)
+        return tuple(self.regime.board.plans)
+
+    def adopt(self, desk: Desk, regime: Regime) -> None:
+        """Go by another configuration from the next request on.
+
+        The desk that was used until now is closed when its last request has ended.
+        """
+        before, old = self.desk, self._hot.regime
+        self.desk, self._hot.regime = desk, regime
+        loop = asyncio.get_running_loop()
+
+        def close() -> None:
+            task = loop.create_task(before.close(successor=desk))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+        old.retire(close)
+
+    async def close(self) -> None:
+        """Close what answers; called once, when serving ends."""
+        await asyncio.gather(*self._closing)
+        await self.desk.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's calls at its beginning and end."""
@@ -83,22 +113,29 @@ def application(
     Raises `ProjectError` for a name in the table of *setup* that nobody answers to.
     """
     setup = setup or Setup()
-    table = setup.table
-    clocks = Clocks(seconds=time.monotonic, wall=now)
-    patience = Patience(attempts=table.attempts, retries=table.retries)
     entrance = setup.entrance or OneKey(api_key)
     hot_paths = Hot(
-        boards.build(desk, table, wall=now, file=setup.file),
+        regime_of(desk, setup.table, now=now, file=setup.file),
         Parts(
-            asking=Asking(clock=clocks.seconds, draw=random.random, patience=patience),
             entrance=entrance,
             books=Keeping(setup.metrics, setup.sink),
-            clocks=clocks,
-            bounds=Bounds(body=table.body_bytes, seconds=table.seconds, tokens=table.max_tokens),
+            clocks=Clocks(seconds=time.monotonic, wall=now),
             name=_names(),
         ),
     )
-    return Gateway(hot_paths, _rest(desk, entrance, hot_paths, now))
+    return Gateway(hot_paths, _rest(entrance, now), desk)
+
+
+def regime_of(
+    desk: Desk, table: GatewayTable, *, now: Callable[[], float], file: str, version: int = 0
+) -> Regime:
+    """What *table* is made into for *desk*. Raises `ProjectError` for a name nobody answers to."""
+    patience = Patience(attempts=table.attempts, retries=table.retries)
+    return Regime(
+        board=boards.build(desk, table, wall=now, file=file, version=version),
+        asking=Asking(clock=time.monotonic, draw=random.random, patience=patience),
+        bounds=Bounds(body=table.body_bytes, seconds=table.seconds, tokens=table.max_tokens),
+    )
 
 
 # Below: private.
@@ -110,21 +147,22 @@ def _names() -> Callable[[], str]:
     return lambda: f"req_{own}{next(count):08x}"
 
 
-def _rest(desk: Desk, entrance: Entrance, hot_paths: Hot, now: Callable[[], float]) -> Starlette:
+def _rest(entrance: Entrance, now: Callable[[], float]) -> Starlette:
     started = int(now())
 
     async def models(request: Request) -> Response:
         shown = hot.token(request.scope)
         _ = entrance.known(shown) or await entrance.enter(shown)
-        names = tuple(hot_paths.board.plans)
-        return Response(wire.model_list(names, created=started), media_type=JSON)
+        gateway: Gateway = request.app.state.gateway
+        return Response(wire.model_list(gateway.names(), created=started), media_type=JSON)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(rest: Starlette) -> AsyncIterator[None]:
         await entrance.open()
         yield
         await entrance.close()
-        await desk.close()
+        gateway: Gateway = rest.state.gateway
+        await gateway.close()
 
     kinds = (EscaleraError, HTTPException, ClientDisconnect, Exception)
     return Starlette(

@@ -7,39 +7,26 @@ means, and one record of it goes to the books.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import msgspec
 
-from escalera.apps.gateway import failing, fields, relay
+from escalera.apps.gateway import failing, fields, headers, relay
 from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
 from escalera.apps.gateway.asking import Asking
 from escalera.apps.gateway.board import Board, Plan
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.failing import ErrorReply
+from escalera.apps.gateway.regime import Regime
+from escalera.apps.gateway.watching import Receive, Watch
 from escalera.apps.gateway.wire import Refusal
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = relay.Send
-PATIENT = 0.25
-"""Seconds between two looks at the requests: whoever is there at two of them is watched."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """Bytes of a request, seconds that the whole of its answer may take, and its tokens.
-
-    `tokens` is the limit of an answer where the caller sets none, None where there is none.
-    """
-
-    body: int = 10 * 1024 * 1024
-    seconds: float = 600.0
-    tokens: int | None = None
 
 
 class Entrance(Protocol):
@@ -108,50 +95,55 @@ class Clocks:
 class Parts:
     """What the hot paths work with; `name` gives every request an id."""
 
-    asking: Asking
     entrance: Entrance
     books: Books
     clocks: Clocks
-    bounds: Bounds
     name: Callable[[], str]
 
 
 class Hot:
-    """The application of the hot paths. `board` may be replaced while it runs."""
+    """The application of the hot paths. `regime` may be replaced while it runs."""
 
-    def __init__(self, board: Board, parts: Parts) -> None:
-        self.board = board
-        self._asking = parts.asking
+    def __init__(self, regime: Regime, parts: Parts) -> None:
+        self.regime = regime
         self._entrance = parts.entrance
         self._books = parts.books
         self._clocks = parts.clocks
-        self._bounds = parts.bounds
         self._name = parts.name
         self._watch = Watch()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        began, name = self._clocks.seconds(), self._name()
+        began, name, regime = self._clocks.seconds(), self._name(), self.regime
+        regime.requests += 1
         try:
-            await self._serve(scope, receive, send, name, began)
+            await self._serve(regime, scope, receive, send, name, began)
         except Exception as error:
             reply = failing.of_error(error)
             await _fail(send, reply, name)
             if not isinstance(error, Refusal):
                 raise
             self._books.refused(scope["path"], reply.status)
+        finally:
+            regime.leave()
 
     # Private
 
     async def _serve(
-        self, scope: Scope, receive: Receive, send: Send, name: str, began: float
+        self,
+        regime: Regime,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        name: str,
+        began: float,
     ) -> None:
-        entrance, shown = self._entrance, token(scope)
+        entrance, bounds, shown = self._entrance, regime.bounds, token(scope)
         caller = entrance.known(shown) or await entrance.enter(shown)
         message = await receive()
         body: bytes = message.get("body", b"")
-        if message.get("more_body") or len(body) > self._bounds.body:
-            body = await _rest(body, receive, self._bounds.body)
+        if message.get("more_body") or len(body) > bounds.body:
+            body = await _rest(body, receive, bounds.body)
         operation = fields.PATHS[scope["path"]]
         asked = Asked(
             id=name,
@@ -160,10 +152,10 @@ class Hot:
             body=body,
             began=began,
             started=self._clocks.wall(),
-            deadline=began + self._bounds.seconds,
-            capped=self._bounds.tokens,
+            deadline=began + bounds.seconds,
+            capped=bounds.tokens,
         )
-        plan = self._plan(asked)
+        plan = _plan(regime.board, asked)
         admitted = entrance.admitted(caller, asked, plan)
         if admitted is None:
             admitted = await entrance.admit(caller, asked, plan)
@@ -171,7 +163,7 @@ class Hot:
         ended = Ended(asked=asked, plan=plan, key=admitted.key, status=499, code="caller_left")
         waiting = self._watch.begin(receive)
         try:
-            await self._answer(ended, plan, send)
+            await self._answer(regime.asking, ended, plan, send)
         except asyncio.CancelledError:
             if not waiting.left:
                 raise
@@ -184,20 +176,9 @@ class Hot:
             ended.seconds = self._clocks.seconds() - began
             self._books.finished(ended)
 
-    def _plan(self, asked: Asked) -> Plan:
-        plan = self.board.plan(asked.fields.model)
-        if plan is None:
-            raise Refusal(
-                self.board.unknown(asked.fields.model),
-                status=404,
-                code="model_not_found",
-                param="model",
-            )
-        return plan
-
-    async def _answer(self, ended: Ended, plan: Plan, send: Send) -> None:
+    async def _answer(self, asking: Asking, ended: Ended, plan: Plan, send: Send) -> None:
         asked = ended.asked
-        found = await self._asking.ask(asked, plan)
+        found = await asking.ask(asked, plan)
         if isinstance(found, Problem):
             reply = failing.of_problem(found, tried=len(asked.attempts))
             ended.status, ended.code, ended.problem = reply.status, reply.code, found
@@ -205,103 +186,17 @@ class Hot:
             return
         ended.found, ended.status, ended.code = found, 200, "caller_left"
         asked.waited += found.first_byte
-        headers = self._headers(asked, found, plan)
         began = self._clocks.seconds()
+        told = headers.of(asked, found, plan, now=began)
         try:
             if found.passage is None:
-                await relay.whole(send, 200, headers, found.body)
+                await relay.whole(send, 200, told, found.body)
             else:
-                ended.problem = await relay.stream(send, asked, found, found.passage, headers)
+                ended.problem = await relay.stream(send, asked, found, found.passage, told)
             ended.code = "" if ended.problem is None else failing.code_of(ended.problem)
         finally:
             ended.relayed = self._clocks.seconds() - began
             found.exchange.close()
-
-    def _headers(self, asked: Asked, found: Opened, plan: Plan) -> list[tuple[bytes, bytes]]:
-        """Who answers, why, and what the gateway itself took."""
-        said = found.provenance
-        own = self._clocks.seconds() - asked.began - asked.waited
-        headers = [
-            *found.headers,
-            (b"x-escalera-request", asked.id.encode()),
-            (b"x-escalera-deployment", said.label),
-            (b"x-escalera-overhead-ms", b"%.3f" % (1000 * max(0.0, own))),
-        ]
-        if said.system:
-            headers.append((b"x-escalera-system", said.system.encode()))
-        if said.task is not None:
-            headers.append((b"x-escalera-task", quote(said.task).encode()))
-        if said.refusal:
-            headers.append((b"x-escalera-refusal", said.refusal.encode()))
-        if said.sources:
-            sources = ",".join(quote(source) for source in said.sources)
-            headers.append((b"x-escalera-sources", sources.encode()))
-        if plan.decision:
-            headers.append((b"x-escalera-decision", plan.decision.encode()))
-        if asked.attempts or found.purpose != "first":
-            headers.append((b"x-escalera-why", _why(asked, found)))
-        return headers
-
-
-class Watch:
-    """Notices callers who leave while their answers are waited for, and ends the work for them.
-
-    One look at the clock for all requests together: a timer for each would cost more than all that
-    is decided about it.
-    """
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._waiting: dict[Waiting, None] = {}
-
-    def begin(self, receive: Receive) -> Waiting:
-        """Watch the caller of the present task, once the answer takes its time."""
-        loop = self._loop
-        if loop is None or not loop.is_running():  # asked for anew, it would cost a system call
-            loop, self._timer = asyncio.get_running_loop(), None
-            self._loop = loop
-        if self._timer is None:
-            self._timer = loop.call_later(PATIENT, self._look)
-        found = Waiting(receive, asyncio.current_task(loop))
-        self._waiting[found] = None
-        return found
-
-    def end(self, waiting: Waiting) -> None:
-        """The answer is there."""
-        del self._waiting[waiting]
-        if waiting.watching is not None:
-            waiting.watching.cancel()
-
-    def _look(self) -> None:
-        loop, self._timer = self._loop, None
-        if loop is None or not self._waiting:
-            return
-        for waiting in self._waiting:
-            if waiting.seen and waiting.watching is None:
-                waiting.watching = loop.create_task(waiting.wait())
-            waiting.seen = True
-        self._timer = loop.call_later(PATIENT, self._look)
-
-
-class Waiting:
-    """A request that is being answered, and whether its caller has left."""
-
-    __slots__ = ("_receive", "_task", "left", "seen", "watching")
-
-    def __init__(self, receive: Receive, task: asyncio.Task[Any] | None) -> None:
-        self._receive = receive
-        self._task = task
-        self.left = self.seen = False
-        self.watching: asyncio.Task[None] | None = None
-
-    async def wait(self) -> None:
-        """Until the caller leaves."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.left = True
-        if self._task is not None:
-            self._task.cancel()
 
 
 # Below: private.
@@ -342,7 +237,13 @@ async def _fail(send: Send, reply: ErrorReply, name: str, deployment: str = "") 
     await relay.whole(send, reply.status, headers, reply.body)
 
 
-def _why(asked: Asked, found: Opened) -> bytes:
-    """Why this deployment answers: what was tried before it."""
-    tried = ", ".join(f"{quote(attempt.deployment)} {attempt.fault}" for attempt in asked.attempts)
-    return f"{found.purpose} after {tried}".encode() if tried else found.purpose.encode()
+def _plan(board: Board, asked: Asked) -> Plan:
+    plan = board.plan(asked.fields.model)
+    if plan is None:
+        raise Refusal(
+            board.unknown(asked.fields.model),
+            status=404,
+            code="model_not_found",
+            param="model",
+        )
+    return plan

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from escalera.apps.gateway.app import application
-from escalera.apps.gateway.hot import Bounds
+from escalera.apps.gateway.regime import Bounds
 from escalera.core.routing.router import Choice, Refusal
 from escalera.domain.message import Decoding, Reply, Request
 from escalera.domain.system import Branch, Prompt, Route, System

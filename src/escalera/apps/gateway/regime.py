@@ -1,0 +1,51 @@
+"""What a configuration was made into, and the requests that go by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from escalera.apps.gateway.asking import Asking
+from escalera.apps.gateway.board import Board
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Bytes of a request, seconds that the whole of its answer may take, and its tokens.
+
+    `tokens` is the limit of an answer where the caller sets none, None where there is none.
+    """
+
+    body: int = 10 * 1024 * 1024
+    seconds: float = 600.0
+    tokens: int | None = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Regime:
+    """What a configuration was made into, and how many requests go by it.
+
+    A request goes by the regime that it began with. `ended` is called once a regime that was
+    replaced has no request any more.
+    """
+
+    board: Board
+    asking: Asking
+    bounds: Bounds
+    requests: int = 0
+    ended: Callable[[], None] | None = None
+
+    def leave(self) -> None:
+        """A request has ended."""
+        self.requests -= 1
+        self._end()
+
+    def retire(self, ended: Callable[[], None]) -> None:
+        """Another regime is in its place."""
+        self.ended = ended
+        self._end()
+
+    def _end(self) -> None:
+        if self.requests == 0 and self.ended is not None:
+            ended, self.ended = self.ended, None
+            ended()
