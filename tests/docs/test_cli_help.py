@@ -71,6 +71,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[gateway]": gateway_table.GatewayTable,
     "[gateway.timeouts]": gateway_table.TimeoutsTable,
     "[gateway.breaker]": gateway_table.BreakerTable,
+    "[gateway.log]": gateway_table.LogTable,
     "[gateway.routes.NAME]": gateway_table.RouteTable,
     "[training.full]": training_table.FullTable,
     "[training.memory]": training_table.MemoryTable,

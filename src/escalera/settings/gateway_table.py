@@ -43,6 +43,18 @@ class HedgeTable(_Table, frozen=True):
     most: Share = 0.05
 
 
+class LogTable(_Table, frozen=True):
+    """`[gateway.log]`: whether bodies are kept, for how many days, and how many bytes of all.
+
+    With `sync` an answer ends when its record is on disk.
+    """
+
+    bodies: bool = False
+    sync: bool = False
+    days: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    megabytes: Annotated[int, msgspec.Meta(ge=1)] = 1000
+
+
 class RouteTable(_Table, frozen=True):
     """`[gateway.routes.NAME]`: models that answer under one name.
 
@@ -76,6 +88,7 @@ class GatewayTable(_Table, frozen=True):
     routes: dict[str, RouteTable] = msgspec.field(default_factory=dict)
     timeouts: TimeoutsTable = msgspec.field(default_factory=TimeoutsTable)
     breaker: BreakerTable = msgspec.field(default_factory=BreakerTable)
+    log: LogTable = msgspec.field(default_factory=LogTable)
 
 
 def problems(table: GatewayTable, names: frozenset[str]) -> Iterator[Problem]:

@@ -10,13 +10,13 @@ import pytest
 
 from escalera.apps.gateway import fields
 from escalera.apps.gateway.admitting import ManyKeys, OneKey
+from escalera.apps.gateway.answers import Used
 from escalera.apps.gateway.asked import Asked, Opened, Provenance
 from escalera.apps.gateway.board import Plan
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving import keys
 from escalera.domain.access import Allowance, Key, Limits
-from escalera.domain.message import Usage
 from escalera.domain.project import ModelPrice
 from escalera.domain.traffic import Attempt
 from escalera.testing.gateway_stores import MemoryKeys
@@ -51,7 +51,7 @@ def asked(operation: str = "chat", **body: object) -> Asked:
     )
 
 
-def found(usage: Usage | None) -> Opened:
+def found(usage: Used | None) -> Opened:
     return Opened(
         exchange=None,
         provenance=Provenance(deployment="d", price=PRICE),
@@ -142,7 +142,7 @@ def test_a_request_is_reserved_at_its_most_and_settled_by_its_usage():
         passed = await passing(entrance, caller, request, plan())
         assert (passed.key, request.capped) == ("k", None)
         assert caller.own.held == len(request.body) + 512 + 200
-        passed.settle(request, found(Usage(prompt_tokens=7, completion_tokens=3)), 13)
+        passed.settle(request, found(Used(prompt_tokens=7, completion_tokens=3)), 13)
         assert (caller.own.held, caller.own.spent) == (0, 13)
 
     entering(story)
@@ -262,7 +262,7 @@ def test_limits_of_a_minute_are_settled_by_tokens_used():
             await passing(entrance, caller, asked(max_tokens=900), plan())
         assert (refused.value.status, refused.value.code) == (429, "rate_limit_exceeded")
         assert (refused.value.again, refused.value.retry_after > 0) == (True, True)
-        passed.settle(request, found(Usage(prompt_tokens=7, completion_tokens=3)), 13)
+        passed.settle(request, found(Used(prompt_tokens=7, completion_tokens=3)), 13)
         await passing(entrance, caller, asked(max_tokens=900), plan())
 
     entering(story, replace(KEY, allowance=None, limits=Limits(tokens=1000)))
