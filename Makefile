@@ -16,7 +16,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
-.PHONY: faults bench-gateway bench-prompts bench-data bench-data-need bench-diagnosis bench-training
+.PHONY: faults bench-gateway client-tests bench-prompts bench-data bench-data-need bench-diagnosis bench-training
 .PHONY: bench-combine bench-merge bench-pilots bench-rates bench-routing bench-sweeps decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -119,6 +119,10 @@ faults: $(BIN)/.dev  ## every upstream fault before the gateway (minutes); LITEL
 bench-gateway: $(BIN)/.dev  ## the gateway beside nginx and LITELLM=PROGRAM (half an hour)
 	$(BIN)/python -m bench.gateway $(if $(LITELLM),--litellm $(LITELLM)) \
 		--output bench/results/gateway.md
+
+# CLIENTS='--npm FOLDER --langchain PYTHON --litellm PYTHON', as in the head of the module.
+client-tests: $(BIN)/.dev  ## other people's clients before the gateway (a minute); CLIENTS='…'
+	$(BIN)/python -m bench.gateway.clients $(CLIENTS)
 
 # PEERS names the environments of other tools, as in the head of bench/runner/run.py.
 bench-runner: $(BIN)/.dev  ## cost, kills and caps of the runner; PEERS='--promptfoo PATH …'
