@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from escalera.apps import drift_words
 from escalera.apps.report import combined, contracts, ladder, lineage, promotions
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
@@ -59,6 +60,7 @@ def build(
         "version": version,
         "verdict": _verdict(stopped, evidence),
         "tasks": [_task(project, task.name) for task in project.tasks],
+        "judges": drift_words.build(project, evidence),
         "ladder": ladder.build(case),
         "candidates": [_candidate(case, entry, stopped) for entry in found],
         "screenings": _screenings(evidence),

@@ -21,8 +21,8 @@ def difference(later: Interval, earlier: Interval) -> Interval:
     """
     if later.alpha != earlier.alpha:
         raise ValueError(
-            f"intervals at errors {later.alpha!r} and {earlier.alpha!r} cannot be combined: compute "
-            "both at one alpha"
+            f"intervals at errors {later.alpha!r} and {earlier.alpha!r} cannot be combined: "
+            "compute both at one alpha"
         )
     value = later.estimate - earlier.estimate
     below = math.hypot(later.estimate - later.lower, earlier.upper - earlier.estimate)
