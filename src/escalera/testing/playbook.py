@@ -110,8 +110,9 @@ def luck(item: Example) -> float:
 
 
 def merge_of(plan: MergePlan) -> str:
-    """The adapter that a simulated merge leaves: "merge(ties 1.0 1.0)"."""
+    """The adapter that a simulated merge leaves: "merge(ties 1.0 1.0 at 0.5)"."""
     weights = " ".join(str(entry.weight) for entry in plan.adapters)
+    weights += "" if plan.density == 1 else f" at {plan.density}"
     return f"merge({plan.method} {weights})"
 
 

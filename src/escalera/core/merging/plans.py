@@ -1,12 +1,14 @@
-"""Merge plans worth trying: a few weights and methods, the exact one first.
+"""Merge plans worth trying: a coarse grid of weights and methods, then finer steps around the best.
 
 Concatenation adds the low-rank updates exactly; TIES drops small and conflicting ones (Yadav et
-al. 2023). Weights below 1 for all keep the sum from overshooting where adapters overlap.
+al. 2023); KnOTS aligns the updates before it does (Stoica et al. 2024, arXiv 2410.19735). Weights
+below 1 for all keep the sum from overshooting where adapters overlap.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from escalera.domain.recipe import MergeMethod, MergePlan, WeightedAdapter
 
@@ -16,7 +18,16 @@ _CHOICES: tuple[tuple[MergeMethod, float, float, float], ...] = (
     ("concatenate", 0.6, 0.4, 1.0),
     ("concatenate", 1.0, 0.3, 1.0),
     ("ties", 1.0, 1.0, 0.5),
+    ("concatenate", 1.0, 0.6, 1.0),
+    ("concatenate", 0.8, 0.8, 1.0),
+    ("concatenate", 0.6, 0.7, 1.0),
+    ("ties", 1.0, 0.6, 0.5),
+    ("ties", 1.0, 1.0, 0.2),
+    ("knots_ties", 1.0, 1.0, 0.5),
 )
+
+STEP = 0.1
+"""Of a weight, around the best plan of the grid."""
 
 
 def propose(first: str, others: Sequence[str]) -> tuple[MergePlan, ...]:
@@ -32,3 +43,15 @@ def propose(first: str, others: Sequence[str]) -> tuple[MergePlan, ...]:
         )
         for method, weight, rest, density in _CHOICES
     )
+
+
+def around(plan: MergePlan) -> tuple[MergePlan, ...]:
+    """*plan* with each of its weights a step lower and higher, all else equal."""
+    found = []
+    for place, entry in enumerate(plan.adapters):
+        for weight in (round(entry.weight - STEP, 6), round(entry.weight + STEP, 6)):
+            if weight > 0:
+                moved = replace(entry, weight=weight)
+                entries = (*plan.adapters[:place], moved, *plan.adapters[place + 1 :])
+                found.append(replace(plan, adapters=entries))
+    return tuple(found)
