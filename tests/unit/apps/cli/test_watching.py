@@ -46,7 +46,7 @@ def test_every_conclusion_is_a_line(capsys):
         len(parts) for parts in climbed.evidence.trained.values()
     )
     assert "trained in 2 s, 20 of 60" in shown.err
-    assert shown.err.count(" merged (") == 4
+    assert shown.err.count(" merged (") == len(climbed.evidence.merged) > 10
     assert "router learned: right on 1.000" in shown.err
 
 
