@@ -15,7 +15,7 @@ from escalera.apps import drift_words
 from escalera.apps.report import combined, contracts, ladder, lineage, promotions
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import accounting, choosing, distilling, supervising
+from escalera.core.ladder import accounting, choosing, distilling, merge_race, supervising
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.choosing import Candidate
 from escalera.core.ladder.confirm import Standing
@@ -79,6 +79,7 @@ def build(
             }
             for entry in evidence.merged.values()
         ],
+        "merge_search": merge_race.searched(evidence),
         "router": {"accuracy": figure(evidence.routers[-1].accuracy)} if evidence.routers else None,
         "promotions": promotions.build(evidence),
         "spent": _spent(evidence),
