@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -99,6 +99,7 @@ class Shop:
     small: ScriptedProvider
     large: ScriptedProvider
     url: str
+    mood: dict[str, int] = field(default_factory=dict)
 
     def write(self, labels: str = "") -> None:
         text = PROJECT.format(url=self.url, labels=labels)
@@ -111,7 +112,13 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     """Two models on the loopback address, and a project that asks one and judges by the other."""
-    models = {"small": ScriptedProvider(small), "large": ScriptedProvider(large)}
+    mood = {"grades lower": 0}
+
+    def moody(request: Request) -> str:
+        text, _, grade = large(request).partition("VERDICT: ")
+        return f"{text}VERDICT: {max(0, int(grade) - mood['grades lower'])}" if grade else text
+
+    models = {"small": ScriptedProvider(small), "large": ScriptedProvider(moody)}
     served = {name: Served(revision="r", provider=one) for name, one in models.items()}
     desk = Desk(label="none", route=None, models=served, infer=None)
     rows = [
@@ -123,7 +130,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     folder.mkdir()
     (folder / "echo.jsonl").write_text("\n".join(map(json.dumps, rows)))
     with serving(application(desk, api_key=None, now=lambda: 0.0)) as url:
-        shop = Shop(folder, models["small"], models["large"], url)
+        shop = Shop(folder, models["small"], models["large"], url, mood)
         shop.write()
         yield shop
 
@@ -181,6 +188,42 @@ def test_a_judged_climb_says_what_it_rests_on_until_people_have_spoken(shop: Sho
     (system,) = evaluated["systems"]
     assert system["corrected"]["value"] == pytest.approx(cell["score"]["value"], abs=1e-6)
     assert "corrected by 60 labels" in shop.run("eval", "prompt").stdout
+
+
+def test_a_judge_that_changes_is_found_out_and_said_beside_every_verdict(shop: Shop) -> None:
+    """By the same answers once more; then accepted as it is now, and all is quiet again."""
+    assert shop.run("climb").returncode in (0, 3)
+    form = shop.run("judge", "kind", "--draw", "110", "--system", "prompt").stdout
+    (shop.folder / "labels.jsonl").write_text(labelled(form))
+    shop.write('labels = "labels.jsonl"')
+    kept = shop.run("judge", "kind").stdout
+    assert "calibration 1 (110 answers) is kept" in kept
+    asked = len(shop.large.requests)
+    same = json.loads(shop.run("judge", "kind", "--again", "80", "--json").stdout)["drift"]
+    assert (same["word"], same["again"]["answers"]) == ("no drift", 80)
+    assert 80 <= len(shop.large.requests) - asked < 110
+
+    shop.mood["grades lower"] = 2
+    found = shop.run("judge", "kind", "--again", "80")
+    assert found.returncode == 3
+    assert "drift since calibration 1 (110 answers), margin 0.10: drifted" in found.stdout
+    warning = "judge kind: it has drifted since calibration 1"
+    assert shop.run("eval", "prompt", "small").stdout.count(warning) == 1
+    assert warning in shop.run("compare", "small", "prompt").stdout
+    assert warning in shop.run("gate", "small", "prompt").stdout
+    assert shop.run("climb").returncode in (0, 3)
+    assert warning in shop.run("explain").stdout
+    assert shop.run("report").returncode in (0, 3)
+    assert warning in (shop.folder / "report.html").read_text()
+    (judge,) = json.loads(shop.run("report", "--json").stdout)["judges"]
+    assert (judge["judge"], judge["tasks"], judge["word"]) == ("kind", ["echo"], "drifted")
+
+    renewed = json.loads(shop.run("judge", "kind", "--renew", "--json").stdout)["drift"]
+    assert (renewed["calibration"], renewed["answers"], renewed["word"]) == (2, 80, "not read")
+    assert warning not in shop.run("compare", "small", "prompt").stdout
+    refused = shop.run("judge", "kind", "--draw", "9", "--renew")
+    assert refused.returncode == 2
+    assert "--draw judges nothing" in refused.stderr
 
 
 def test_two_systems_are_compared_by_people_where_both_have_labels(shop: Shop) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from escalera.apps import drift_words
+from escalera.apps.drift_words import Drift
 from escalera.core.evaluation import calibration
 from escalera.core.evaluation.calibration import (
     HALF_WIDTH,
@@ -15,12 +18,16 @@ from escalera.core.evaluation.calibration import (
     Trust,
     words,
 )
+from escalera.core.evidence import Evidence, fold
 from escalera.core.stats.clustering import Interval
 from escalera.domain.dataset import Split
 from escalera.domain.judge import Panel
 from escalera.domain.project import Project
-from escalera.engine.calibrating import Drawn, Labelled
+from escalera.engine import calibrating
+from escalera.engine.calibrating import Drawn, DriftWish, Labelled
 from escalera.errors import EvidenceMissing, InputError
+from escalera.ports import Progress
+from escalera.wiring import Installation
 
 _SAID: dict[Trust, str] = {
     "trusted": "it can be trusted as far as that",
@@ -31,16 +38,22 @@ _SAID: dict[Trust, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
-    """A panel beside people; `missing` labelled answers were not judged: a cap came before."""
+    """A panel beside people, and what became of it since it was calibrated.
+
+    `missing` labelled answers were not judged, and `unasked` not graded again: a cap came before.
+    """
 
     panel: Panel
     calibration: Calibration
     missing: int
+    drift: Drift
+    unasked: int = 0
 
     @property
     def exit_code(self) -> int:
-        """0 where the agreement is shown to reach the bar, 3 where it is not."""
-        return 0 if self.calibration.trust == "trusted" and not self.missing else 3
+        """0 where the agreement is shown to reach the bar and no drift is shown, else 3."""
+        cut = self.missing or self.unasked or self.drift.word == "drifted"
+        return 0 if self.calibration.trust == "trusted" and not cut else 3
 
     def document(self) -> dict[str, Any]:
         """Everything as plain data."""
@@ -52,12 +65,15 @@ class Calibrated:
             "min_agreement": found.min_agreement,
             "trust": found.trust,
             "missing": self.missing,
+            "unasked": self.unasked,
+            "drift": self.drift.document(),
             "overall": _plain(found.overall),
             "tasks": [_plain(entry) for entry in found.tasks],
         }
 
     def __str__(self) -> str:
-        return "\n".join([self._sentence(), "", *self._table(), "", *self._notes()])
+        parts = [self._sentence(), "", *self._table(), "", *self._notes(), ""]
+        return "\n".join([*parts, *self.drift.lines()])
 
     def _sentence(self) -> str:
         found = self.calibration
@@ -119,11 +135,31 @@ class Calibrated:
             )
         if self.missing:
             said.append(f"{self.missing} labelled answers were not judged: a cap of [budget] came")
+        if self.unasked:
+            said.append(
+                f"{self.unasked} answers were not graded again: a cap of [budget] came; the round "
+                "goes on when --again is given once more"
+            )
         return said
 
 
-def of(panel: Panel, found: Labelled, *, alpha: float) -> Calibrated:
-    """What *panel* and people say of the same answers. Raises `EvidenceMissing` without any."""
+def run(
+    installation: Installation, name: str, wish: DriftWish | None, *, progress: Progress
+) -> Calibrated:
+    """Judge what has labels and is not judged yet, under the caps, and say what comes of it."""
+    panel = panel_of(installation.project, name)
+    with closing(installation.journal()) as journal:
+        evidence = fold(journal.events())
+        means = installation.means(journal, evidence, (), progress)
+        found = calibrating.run(installation.project, panel, means, wish or calibrating.NO_WISH)
+    return of(panel, found, evidence, alpha=installation.project.policy.alpha)
+
+
+def of(panel: Panel, found: Labelled, evidence: Evidence, *, alpha: float) -> Calibrated:
+    """What *panel* and people say of the same answers. Raises `EvidenceMissing` without any.
+
+    `evidence` knows what was kept of its calibrations.
+    """
     if not found.answers:
         raise EvidenceMissing(
             f"no answer with a label was judged by {panel.name!r}: write a form with `escalera "
@@ -131,7 +167,13 @@ def of(panel: Panel, found: Labelled, *, alpha: float) -> Calibrated:
             "filled it in, and see that [budget] reaches for its calls"
         )
     held = calibration.calibrate(panel, found.answers, alpha=alpha)
-    return Calibrated(panel=panel, calibration=held, missing=found.missing)
+    return Calibrated(
+        panel=panel,
+        calibration=held,
+        missing=found.missing,
+        drift=drift_words.of(panel, evidence, alpha=alpha),
+        unasked=found.unasked,
+    )
 
 
 def panel_of(project: Project, name: str) -> Panel:

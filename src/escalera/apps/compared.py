@@ -4,13 +4,13 @@ it."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from escalera.apps import notebook
-from escalera.core.evaluation import compare, outlay
+from escalera.core.evaluation import compare, outlay, reliance
 from escalera.core.evaluation.contrast import (
     EXIT_CODES,
     Asked,
@@ -205,6 +205,7 @@ def once(
         candidate=candidate,
         incumbent=incumbent,
         tasks=found,
+        notes=reliance.warnings(project, evidence),
         outlays=tuple(outlays),
     )
 
@@ -219,8 +220,13 @@ def nothing_in_common(candidate: str, incumbent: str, mode: Mode) -> EvidenceMis
     )
 
 
-def of_found(candidate: str, incumbent: str, found: Compared, *, mode: Mode) -> Comparison:
-    """A comparison of systems in a mode: the last look of every task, or where its reading is."""
+def of_found(
+    candidate: str, incumbent: str, found: Compared, *, mode: Mode, warnings: Sequence[str] = ()
+) -> Comparison:
+    """A comparison of systems in a mode: the last look of every task, or where its reading is.
+
+    `warnings` are what is to be said of the judges behind the tasks.
+    """
     words = "its last look was at" if mode == "group-sequential" else "read at"
     used = [f"{task}: {words} {share:.0%} of the items" for task, share in found.shares]
     cut = [
@@ -231,7 +237,7 @@ def of_found(candidate: str, incumbent: str, found: Compared, *, mode: Mode) -> 
         candidate=candidate,
         incumbent=incumbent,
         tasks=found.tasks,
-        notes=(*used, *cut),
+        notes=(*warnings, *used, *cut),
         mode=mode,
         outlays=found.outlays,
     )

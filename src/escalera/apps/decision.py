@@ -43,6 +43,8 @@ class Decision:
         verdict = self.document["verdict"]
         lines = [verdict["sentence"], "", "Why"]
         lines += [f"  - {reason}" for reason in verdict["reasons"]]
+        warned = [judge["warning"] for judge in self.document["judges"] if judge["warning"]]
+        lines += [f"  - {warning}" for warning in warned]
         lines += ["", "The climb"]
         for rung in self.document["ladder"]:
             lines.append(f"  {rung['title']}: {rung['state']}")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from escalera.core.evaluation import judge
 from escalera.core.finetuning import rates
 from escalera.core.ladder import (
-    combining,
     materials,
+    merge_race,
     pricing,
     race,
     rungs,
@@ -19,7 +19,6 @@ from escalera.core.ladder import (
     supervising,
     wording,
 )
-from escalera.core.merging import plans
 from escalera.core.prompts import contracts, operators
 from escalera.core.stats import clustering
 from escalera.domain.message import Reply, Request
@@ -129,17 +128,16 @@ def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate
 def _calls(project: Project, task: Task, rung: RungName) -> int:
     """At most: every entrant of a race, and every confirm item; with an incumbent, for both."""
     confirm = len(task.items("confirm"))
-    search = len(task.items("search"))
     if rung == "search":
         return 2 * confirm + searching.most_calls(task, project.optimiser)
     arms, asked = _entrants(project, task, rung)
     if rung == "structured" and not arms:
         return confirm  # without a schema nothing is raced, but a new route is confirmed as a whole
     if not arms:
-        merges = len(plans.propose("", ())) if rung == "merge" else 0
+        raced = merge_race.calls(project, task) if rung == "merge" else 0
         measured = supervising.calls(task, project.policy, _trainings(project, rung))
         taught = _taught(project, task) if _trains(project, rung) else 0
-        return 2 * confirm + merges * min(search, combining.MERGE_ITEMS) + measured + taught
+        return 2 * confirm + raced + measured + taught
     racing = sum(entry.calls for entry in race.schedule(arms, task))
     screened = wording.calls(task, project.policy.operators) if rung == "prompt" else 0
     return asked * (confirm + screened + racing)

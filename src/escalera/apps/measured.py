@@ -10,12 +10,13 @@ from typing import Any
 from escalera.apps import notebook
 from escalera.apps.report import numerals
 from escalera.core.answers import Answer
-from escalera.core.evaluation import compare, correction
+from escalera.core.evaluation import compare, correction, reliance
 from escalera.core.evaluation.correction import ENOUGH, Labels
 from escalera.core.evaluation.summary import Summary, summarise
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.steps import Call
 from escalera.domain.dataset import Example, Examples
+from escalera.domain.project import Project
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.engine.measuring import Wanted
@@ -23,11 +24,15 @@ from escalera.engine.measuring import Wanted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Systems on tasks; `missing` counts calls that were wanted and not made."""
+    """Systems on tasks; `missing` counts calls that were wanted and not made.
+
+    `warnings` are what is to be said of the judges behind the tasks.
+    """
 
     split: str
     summaries: tuple[Summary, ...]
     missing: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -41,7 +46,12 @@ class Evaluation:
             row = asdict(entry)
             row["clocks"] = {"seconds": row.pop("seconds")}
             rows.append(row)
-        return {"split": self.split, "missing_calls": self.missing, "systems": rows}
+        return {
+            "split": self.split,
+            "missing_calls": self.missing,
+            "systems": rows,
+            "warnings": list(self.warnings),
+        }
 
     def __str__(self) -> str:
         return "\n".join([*self._table(), *self.notes()])
@@ -86,6 +96,7 @@ class Evaluation:
                 said.append(
                     f"{name}: the endpoint changed while it was asked: {', '.join(entry.revisions)}"
                 )
+        said += self.warnings
         if self.missing:
             said.append(f"{self.missing} calls were not made: a cap of [budget] is reached")
         said.append("Each interval holds by itself; to choose between systems use `compare`.")
@@ -109,10 +120,10 @@ class Evaluation:
 
 
 def gather(
-    routes: Mapping[str, Route], wanted: Wanted, evidence: Evidence, *, alpha: float
+    project: Project, routes: Mapping[str, Route], wanted: Wanted, evidence: Evidence
 ) -> Evaluation:
     """The evaluation of *routes* by name, from what the evidence holds."""
-    found, missing = [], 0
+    found, missing, alpha = [], 0, project.policy.alpha
     for name, route in routes.items():
         for task in wanted.tasks:
             calls = partial(replace(wanted, tasks=(task,)).calls, route, evidence)
@@ -121,7 +132,12 @@ def gather(
             missing += answers.missing
             if summary is not None:
                 found.append(_corrected(summary, route, task, calls(), evidence, alpha))
-    return Evaluation(split=wanted.split, summaries=tuple(found), missing=missing)
+    return Evaluation(
+        split=wanted.split,
+        summaries=tuple(found),
+        missing=missing,
+        warnings=reliance.warnings(project, evidence, wanted.tasks),
+    )
 
 
 # Below: private.

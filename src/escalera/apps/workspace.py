@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from escalera.apps.trying import Trial
     from escalera.core.evaluation.placebo import Settings
     from escalera.domain.scores import ScoreTable
+    from escalera.engine.calibrating import DriftWish
     from escalera.engine.measuring import Wanted
     from escalera.engine.serve import Desk
     from escalera.settings.gateway_table import GatewayTable
@@ -157,7 +158,7 @@ class Workspace:
             asked, told = list(routes.values()), progress or Quiet().progressed
             means = self._installation.means(journal, evidence, asked, told)
             measuring.run(self.project, asked, wanted, means)
-        return measured.gather(routes, wanted, evidence, alpha=self.project.policy.alpha)
+        return measured.gather(self.project, routes, wanted, evidence)
 
     def attempt(
         self,
@@ -226,6 +227,7 @@ class Workspace:
         it ends with the batch that settles it. Such a reading is recorded: it spends alpha.
         """
         from escalera.apps import compared
+        from escalera.core.evaluation import reliance
         from escalera.engine import comparing, continuing
 
         if mode == "group-sequential" and not buy:
@@ -249,22 +251,21 @@ class Workspace:
             journal.close()
         if not (buy or found.tasks):
             raise compared.nothing_in_common(candidate, incumbent, mode)
-        return compared.of_found(candidate, incumbent, found, mode=mode)
+        said = reliance.warnings(self.project, evidence)
+        return compared.of_found(candidate, incumbent, found, mode=mode, warnings=said)
 
-    def judge(self, name: str, *, progress: Progress | None = None) -> Calibrated:
+    def judge(
+        self, name: str, wish: DriftWish | None = None, *, progress: Progress | None = None
+    ) -> Calibrated:
         """Hold a judge against people's labels; judges what it has not judged yet, under the caps.
 
-        Raises `EvidenceMissing` without a label.
+        Its calibration is kept, and later labels are held against it; `wish` asks for more. Raises
+        `EvidenceMissing` without a label.
         """
         from escalera.apps import calibrated
-        from escalera.engine import calibrating
 
-        panel = calibrated.panel_of(self.project, name)
-        with closing(self._installation.journal()) as journal:
-            evidence, told = fold(journal.events()), progress or Quiet().progressed
-            means = self._installation.means(journal, evidence, (), told)
-            found = calibrating.run(self.project, panel, means)
-        return calibrated.of(panel, found, alpha=self.project.policy.alpha)
+        told = progress or Quiet().progressed
+        return calibrated.run(self._installation, name, wish, progress=told)
 
     def labels_form(self, name: str, *systems: str, count: int, split: Split = "confirm") -> str:
         """A file of labels to be filled in: random items with the answers of *systems*.

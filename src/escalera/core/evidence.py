@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from escalera.core.answers import Answer, Answers
+from escalera.core.calibrations import Calibrations
 from escalera.core.judgements import Judgements
+from escalera.domain.calibration import Anchored, Rechecked
 from escalera.domain.dataset import Example
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import (
@@ -125,6 +127,7 @@ class Evidence:
     proposed: list[Proposed] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
     judged: Judgements = field(default_factory=Judgements)
+    calibrations: Calibrations = field(default_factory=Calibrations)
     screened: list[Screened] = field(default_factory=list)
     drafted: dict[tuple[str, int], Drafted] = field(default_factory=dict)
     written: dict[str, Written] = field(default_factory=dict)
@@ -164,7 +167,7 @@ class Evidence:
                 self.answers.add(event)
                 if event.bought:
                     self.spent.call(event)
-            case Judged() | Rescored():
+            case Judged() | Rescored() | Anchored() | Rechecked():
                 self._score(event)
             case Reserved():
                 self.spent.reserved = event
@@ -327,13 +330,16 @@ class Evidence:
         if not self.promoted or self.promoted[-1].route.digest != self.serving:
             self.serving = self.served_by = None  # what was put there by hand stays in service
 
-    def _score(self, event: Judged | Rescored) -> None:
-        if isinstance(event, Rescored):
-            self.answers.rescore(event)
-            return
-        self.judged.add(event)
-        if event.bought:
-            self.spent.call(event)
+    def _score(self, event: Judged | Rescored | Anchored | Rechecked) -> None:
+        match event:
+            case Rescored():
+                self.answers.rescore(event)
+            case Judged():
+                self.judged.add(event)
+                if event.bought:
+                    self.spent.call(event)
+            case Anchored() | Rechecked():
+                self.calibrations.add(event)
 
     def _make(
         self,

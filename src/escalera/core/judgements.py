@@ -5,6 +5,7 @@ An answer has a handful of grades, and few answers have any, so plain tables do.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -25,12 +26,14 @@ class Judgement:
     turn: int
     grade: float | None
     reason: str | None
+    revision: str
 
 
 @dataclass(slots=True)
 class Judgements:
     """Grades by answer. `calls` were bought, for so many tokens and seconds, and `micro_dollars`
-    where all prices are known.
+    where all prices are known. `revisions` is what the endpoint of each judge, by its digest, said
+    of itself last. Grades that were asked for anew are no grades of an answer.
     """
 
     calls: int = 0
@@ -38,8 +41,10 @@ class Judgements:
     completion_tokens: int = 0
     seconds: float = 0.0
     micro_dollars: int | None = 0
+    revisions: dict[str, str] = field(default_factory=dict)
     _answers: dict[Key, str] = field(default_factory=dict)
     _grades: dict[Key, dict[tuple[str, Order, int], Judgement]] = field(default_factory=dict)
+    _anew: set[tuple[Key, str, Order, int, int, int]] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -47,6 +52,11 @@ class Judgements:
     def add(self, event: Judged) -> None:
         """Remember a grade; one of a later turn takes the place of an earlier."""
         key = _key(event)
+        if event.bought:
+            self._buy(event)
+        if event.anew:
+            self._anew.add(_call(event))
+            return
         if self._answers.get(key) != event.answer:
             self._answers[key] = event.answer
             self._grades[key] = {}
@@ -57,9 +67,8 @@ class Judgements:
             turn=event.turn,
             grade=event.grade,
             reason=event.reason,
+            revision=sys.intern(event.revision),
         )
-        if event.bought:
-            self._buy(event)
 
     def answer(self, system: str, item: str, repeat: int = 0) -> str | None:
         """The digest of the answer's text, or None where it was not judged."""
@@ -71,6 +80,8 @@ class Judgements:
 
     def knows(self, event: Judged) -> bool:
         """Whether this grade, or one of a later turn, is remembered."""
+        if event.anew:
+            return _call(event) in self._anew
         key = _key(event)
         if self._answers.get(key) != event.answer:
             return False
@@ -83,6 +94,8 @@ class Judgements:
 
     def _buy(self, event: Judged) -> None:
         self.calls += 1
+        if event.finish is not None:
+            self.revisions[event.judge] = event.revision
         self.prompt_tokens += event.usage.prompt_tokens
         self.completion_tokens += event.usage.completion_tokens
         self.seconds += event.seconds
@@ -96,3 +109,7 @@ class Judgements:
 
 def _key(event: Judged) -> Key:
     return event.system or event.answer, event.item_digest, event.repeat
+
+
+def _call(event: Judged) -> tuple[Key, str, Order, int, int, int]:
+    return _key(event), event.judge, event.order, event.draw, event.turn, event.anew

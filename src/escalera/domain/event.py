@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from escalera.domain.calibration import Anchored, Rechecked
 from escalera.domain.dataset import Split
 from escalera.domain.distillation import Distilled
 from escalera.domain.generation import Generated
@@ -155,7 +156,8 @@ class Judged:
     by what; `order` the place in which the answer was shown; `draw` counts the grades that one
     judge gives, `turn` how often it was asked for this one before. `grade` is in [0, 1], or None
     with the `reason`; where a later turn has a grade, that one counts. The other fields are of the
-    call, as in `Observed`. The score that follows from all grades is a `Rescored`.
+    call, as in `Observed`. The score that follows from all grades is a `Rescored`. Where the same
+    was asked `anew`, in a round of so many, it is to see drift and counts for no score.
     """
 
     system: str
@@ -179,6 +181,7 @@ class Judged:
     micro_dollars: int | None
     revision: str
     seconds: float
+    anew: int = field(default=0, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,6 +382,8 @@ Event = (
     | Distilled
     | Observed
     | Judged
+    | Anchored
+    | Rechecked
     | Reserved
     | Rescored
     | Raced

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from escalera.domain.identity import digest_of, short
+from escalera.domain.identity import LATER, digest_of, short
 from escalera.domain.message import Decoding
 
 JudgeKind = Literal["rubric", "pairwise"]
@@ -70,14 +70,16 @@ class Judge:
 class Panel:
     """The judges of one table of the project file: each grades every answer `repeats` times.
 
-    `min_agreement` is the agreement with people below which the panel is not to be trusted; it
-    changes no grade.
+    `min_agreement` is the agreement with people below which the panel is not to be trusted, and
+    `max_drift` how far its bias or its disagreement may move since it was calibrated; neither
+    changes a grade.
     """
 
     name: str
     judges: tuple[Judge, ...]
     repeats: int = 1
     min_agreement: float = 0.0
+    max_drift: float = field(default=0.1, metadata=LATER)
 
     @property
     def scorer(self) -> str:

@@ -10,7 +10,7 @@ from escalera.domain.levers import Engine, Levers, Objective, Softened, Trainabl
 from escalera.domain.message import Message
 from escalera.domain.system import Prompt
 
-MergeMethod = Literal["concatenate", "linear", "ties"]
+MergeMethod = Literal["concatenate", "linear", "ties", "knots_ties"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
+from escalera.domain.identity import LATER
+
+SuggestWay = Literal["parzen", "evolution"]
+"""How trials are suggested: a Parzen estimator for levers of any kind, or CMA-ES for numbers."""
 LeverValue = float | int | str
 
 
@@ -32,13 +37,15 @@ class Sweep:
     levers: tuple[LeverRange, ...]
     trials: int
     seed: int = 0
+    way: SuggestWay = field(default="parzen", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggested:
     """Values for the levers of a trial, in their order; those of number 0 are the project's own.
 
-    `question` is the digest of what is swept: recipe, ranges and items.
+    `question` is the digest of what is swept: recipe, ranges and items. Without values nothing
+    could be suggested, because what suggests is not installed.
     """
 
     question: str

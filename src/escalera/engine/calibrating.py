@@ -17,6 +17,7 @@ from escalera.engine import labelling
 from escalera.engine.judging import Submitted
 from escalera.engine.labelling import Source
 from escalera.engine.measuring import Means, Measurement
+from escalera.engine.rechecking import Held, Rechecking
 from escalera.ports import Journal, Provider
 
 OF_LABELS = ""
@@ -26,11 +27,20 @@ OF_LABELS = ""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
     """What people and the panel gave the same answers; `missing` were not judged for want of money
-    or another cap.
+    or another cap, and `unasked` of those that were to be graded again.
     """
 
     answers: tuple[Graded, ...]
     missing: int
+    unasked: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftWish:
+    """How many answers of the calibration are to be graded again, and whether to renew it."""
+
+    again: int = 0
+    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +51,15 @@ class Drawn:
     reply: str
 
 
-def run(project: Project, panel: Panel, means: Means) -> Labelled:
-    """Let *panel* grade every answer that has a label; what it graded before is used."""
+NO_WISH = DriftWish()
+
+
+def run(project: Project, panel: Panel, means: Means, wish: DriftWish = NO_WISH) -> Labelled:
+    """Let *panel* grade every answer that has a label; what it graded before is used.
+
+    When all are graded, its calibration is kept, or held against the one that is. Raises
+    `EvidenceMissing` for a wish that there are too few labels for.
+    """
     measurement = Measurement(project, means)
     judged = [task for task in project.tasks if task.scorer == panel.scorer]
     items = {item.id: item for task in judged for item in task.examples}
@@ -52,6 +69,14 @@ def run(project: Project, panel: Panel, means: Means) -> Labelled:
         for label, item in labels
     ]
     grades = asyncio.run(_graded(measurement, panel, answers, means.provider))
+    held = [
+        Held(answer=answer, given=given, people=label.score)
+        for (label, _), answer, given in zip(labels, answers, grades, strict=True)
+        if given is not None
+    ]
+    unasked = 0
+    if held and len(held) == len(labels):
+        unasked = _recheck(measurement, project, panel, held, means, wish)
     found = [
         Graded(
             task=item.task,
@@ -63,7 +88,7 @@ def run(project: Project, panel: Panel, means: Means) -> Labelled:
         for (label, item), given in zip(labels, grades, strict=True)
         if given is not None
     ]
-    return Labelled(answers=tuple(found), missing=len(labels) - len(found))
+    return Labelled(answers=tuple(found), missing=len(labels) - len(found), unasked=unasked)
 
 
 def draw(
@@ -101,15 +126,47 @@ def draw(
 # Below: private.
 
 
+def _recheck(
+    measurement: Measurement,
+    project: Project,
+    panel: Panel,
+    held: Sequence[Held],
+    means: Means,
+    wish: DriftWish,
+) -> int:
+    """Keep a calibration or read the drift; how many answers were not graded again."""
+    rechecking = Rechecking(
+        panel=panel,
+        policy=project.policy,
+        evidence=measurement.evidence,
+        record=measurement.record,
+    )
+
+    async def regrade(
+        answers: Sequence[Submitted], number: int
+    ) -> Sequence[tuple[judges.Given, ...] | None]:
+        return await _graded(measurement, panel, answers, means.provider, anew=number)
+
+    unasked = 0
+    rechecking.labels(held)
+    if wish.again:
+        unasked = asyncio.run(rechecking.again(held, wish.again, regrade))
+    if wish.renew:
+        rechecking.renew(held)
+    return unasked
+
+
 async def _graded(
     measurement: Measurement,
     panel: Panel,
     answers: Sequence[Submitted],
     provider: Callable[[str], Provider],
+    *,
+    anew: int = 0,
 ) -> list[tuple[judges.Given, ...] | None]:
     made = {model: provider(model) for model in panel.models} if answers else {}
     try:
-        return await measurement.judging(made.__getitem__).grades(panel, answers)
+        return await measurement.judging(made.__getitem__).grades(panel, answers, anew=anew)
     finally:
         for one in made.values():
             await one.close()

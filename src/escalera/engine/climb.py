@@ -16,6 +16,7 @@ from escalera.core.ladder.case import Case
 from escalera.domain.event import Event, Failed
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
+from escalera.domain.sweep import SuggestWay
 from escalera.engine import evaluation, making, optimising, rewriting, scoring
 from escalera.engine.judging import Judging
 from escalera.engine.meanings import Meanings
@@ -45,7 +46,8 @@ class Ports:
 
     `other` makes the provider of a model that grades answers or writes prompts, by its name.
     `invalid` checks answers of tasks with a schema; `optimiser` makes the tool of this name that
-    searches for prompts, and `suggester` the one that suggests levers.
+    searches for prompts, and `suggester` the one that suggests levers in this way. It raises
+    `MissingExtra` where that is not installed.
     """
 
     journal: Journal
@@ -59,7 +61,7 @@ class Ports:
     other: Callable[[str], Provider] | None = None
     invalid: Invalid | None = None
     optimiser: Callable[[str], Optimiser] | None = None
-    suggester: Callable[[], Suggester] | None = None
+    suggester: Callable[[SuggestWay], Suggester] | None = None
 
 
 Plan = Callable[[Evidence], steps.Step | None]
@@ -130,6 +132,7 @@ class _Performer:
         self._provider: Provider | None = None
         self._others: dict[str, Provider] = {}
         self._trainer: Trainer | None = None
+        self._merger: Merger | None = None
         self.evidence = fold(ports.journal.events())
         self._purse = Purse(Caps.of(project), self.evidence, self._append)
         self._reader = Reader(
@@ -287,8 +290,7 @@ class _Performer:
         ports = self._ports
         match step:
             case steps.Suggest():
-                assert ports.suggester is not None  # noqa: S101  a sweep brings one
-                return making.suggest(step, ports.suggester())
+                return making.suggest(step, ports.suggester)
             case steps.FitRouter():
                 return making.fit_router(step, project=self._project, artifacts=ports.artifacts)
             case steps.Train():
@@ -313,7 +315,7 @@ class _Performer:
                 return making.distil(step, journal=ports.journal, artifacts=ports.artifacts)
             case steps.Merge():
                 return making.merge(
-                    step, merger=ports.merger(), artifacts=ports.artifacts, clock=ports.clock
+                    step, merger=self._merged_by(), artifacts=ports.artifacts, clock=ports.clock
                 )
 
     def _taught_by(self) -> Trainer:
@@ -321,6 +323,12 @@ class _Performer:
         if self._trainer is None:
             self._trainer = self._ports.trainer()
         return self._trainer
+
+    def _merged_by(self) -> Merger:
+        """The merger, made once: it may hold the adapters of a race."""
+        if self._merger is None:
+            self._merger = self._ports.merger()
+        return self._merger
 
     def _append(self, events: Sequence[Event]) -> None:
         if not events:

@@ -75,10 +75,13 @@ class Judging:
                     self._score(panel, answers, grades)
 
     async def grades(
-        self, panel: Panel, answers: Sequence[Submitted]
+        self, panel: Panel, answers: Sequence[Submitted], *, anew: int = 0
     ) -> list[tuple[Given, ...] | None]:
-        """What *panel* gave each answer; None where a cap was reached before all was said."""
-        talks = [[*_talks(panel, answer)] for answer in answers]
+        """What *panel* gave each answer; None where a cap was reached before all was said.
+
+        In a round *anew* it is asked again, whatever it said before.
+        """
+        talks = [[*_talks(panel, answer, anew)] for answer in answers]
         every = [talk for some in talks for talk in some]
         for _ in range(judges.TURNS):
             await self._hear([talk for talk in every if talk.query is not None])
@@ -179,6 +182,7 @@ class _Talk:
     judge: Judge
     order: Order
     draw: int
+    anew: int
     dialogue: Generator[Query, Heard, Grade]
     query: Query | None = None
     turn: int = 0
@@ -206,7 +210,8 @@ class _Talk:
             cluster=item.cluster,
             history=query.history,
         )
-        return Call(system=judges.system(self.judge), item=asked, repeat=self.draw)
+        system = judges.system(self.judge)
+        return Call(system=system, item=asked, repeat=self.draw, anew=self.anew)
 
     def hear(self, heard: Heard) -> None:
         """Go on to the next turn, or to the end."""
@@ -241,10 +246,11 @@ class _Talk:
             micro_dollars=said.micro_dollars,
             revision=said.revision,
             seconds=said.seconds,
+            anew=self.anew,
         )
 
 
-def _talks(panel: Panel, answer: Submitted) -> Iterator[_Talk]:
+def _talks(panel: Panel, answer: Submitted, anew: int) -> Iterator[_Talk]:
     """The dialogues that an answer needs, each at its first question."""
     matter = Matter.of(answer.item, answer.answer)
     for judge in panel.judges:
@@ -256,6 +262,7 @@ def _talks(panel: Panel, answer: Submitted) -> Iterator[_Talk]:
                     judge=judge,
                     order=order,
                     draw=draw,
+                    anew=anew,
                     dialogue=dialogue,
                     query=next(dialogue),
                 )

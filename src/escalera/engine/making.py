@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,12 +27,12 @@ from escalera.domain.identity import digest_of
 from escalera.domain.message import Message
 from escalera.domain.project import Project
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
-from escalera.domain.sweep import Suggested
+from escalera.domain.sweep import LeverValue, Suggested, SuggestWay
 from escalera.domain.system import Prompt
 from escalera.domain.training import RateTried, Trained
 from escalera.domain.verdict import Figure
 from escalera.engine.judging import submitted
-from escalera.errors import EvidenceMissing, InputError
+from escalera.errors import EvidenceMissing, InputError, MissingExtra
 from escalera.ports import Artifacts, Clock, Journal, Merger, Progress, Suggester, Trainer
 
 ANSWERS = "answers.json"
@@ -118,9 +118,21 @@ def distil(step: Distil, *, journal: Journal, artifacts: Artifacts) -> Distilled
     )
 
 
-def suggest(step: Suggest, suggester: Suggester) -> Suggested:
-    """Ask for the levers of the next trial."""
-    values = suggester.suggest(step.sweep, step.tried, pauses=len(sweeping.PAUSES))
+def suggest(step: Suggest, of: Callable[[SuggestWay], Suggester] | None) -> Suggested:
+    """Ask for the levers of the next trial, of what *of* makes for the way of the sweep.
+
+    A search of numbers (`evolution`) has another way where it is not installed: then there are no
+    values. Raises `MissingExtra` for a sweep.
+    """
+    way = step.sweep.way
+    values: tuple[LeverValue, ...] = ()
+    try:
+        if of is not None:
+            pauses = 1 if way == "evolution" else len(sweeping.PAUSES)
+            values = of(way).suggest(step.sweep, step.tried, pauses=pauses)
+    except MissingExtra:
+        if way != "evolution":
+            raise
     return Suggested(question=step.question, number=step.number, values=values)
 
 

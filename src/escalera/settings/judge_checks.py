@@ -46,6 +46,12 @@ def _numbers(key: str, judge: JudgeTable) -> list[Problem]:
             judge.min_agreement,
             "a kappa from 0 to below 1",
         ),
+        (
+            0 < judge.max_drift < 1,
+            "max_drift",
+            judge.max_drift,
+            "a difference of scores above 0 and below 1",
+        ),
     ]
     found = [
         (f"{key}.{name}", f"{value!r} is out of range", f"Give {rule}")

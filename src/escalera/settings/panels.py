@@ -32,6 +32,7 @@ def panel(name: str, table: JudgeTable, graders: Mapping[str, BaseModel]) -> Pan
         judges=tuple(judges),
         repeats=table.repeats,
         min_agreement=table.min_agreement,
+        max_drift=table.max_drift,
     )
 
 

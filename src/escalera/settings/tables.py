@@ -117,6 +117,7 @@ class JudgeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     temperature: float = 0.0
     max_tokens: int = 512
     min_agreement: float = 0.4
+    max_drift: float = 0.1
     allow_self: bool = False
 
     @property

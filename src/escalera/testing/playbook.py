@@ -27,6 +27,7 @@ from escalera.domain.project import RUNGS, BaseModel, Budget, ModelPrice, Policy
 from escalera.domain.recipe import MergePlan
 from escalera.domain.scoring import Score, Submission
 from escalera.domain.selection import Passage, Selected
+from escalera.domain.sweep import Suggested
 from escalera.domain.system import System
 from escalera.domain.task import PromptParts, Task
 from escalera.domain.verdict import Figure
@@ -43,6 +44,9 @@ Answers = Callable[[System, Example], float | None]
 
 Writes = Callable[[steps.Rewrite | steps.Optimise], tuple[str, ...]]
 """Stands for what writes: edits of a prompt, or (an optimiser) what to say instead of it."""
+
+Suggests = Callable[[steps.Suggest], Suggested]
+"""Stands for what suggests levers."""
 
 Kind = TypeVar("Kind", bound=Step)
 
@@ -110,8 +114,9 @@ def luck(item: Example) -> float:
 
 
 def merge_of(plan: MergePlan) -> str:
-    """The adapter that a simulated merge leaves: "merge(ties 1.0 1.0)"."""
+    """The adapter that a simulated merge leaves: "merge(ties 1.0 1.0 at 0.5)"."""
     weights = " ".join(str(entry.weight) for entry in plan.adapters)
+    weights += "" if plan.density == 1 else f" at {plan.density}"
     return f"merge({plan.method} {weights})"
 
 
@@ -153,7 +158,7 @@ class Climbed:
     evidence: Evidence
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  one stand-in for each thing that is asked
     project: Project,
     answers: Answers,
     *,
@@ -161,6 +166,7 @@ def simulate(
     at_most: int | None = None,
     infer: Callable[[Example], str] = lambda item: item.task,
     writes: Writes = _nothing,
+    suggests: Suggests = training.suggested,
 ) -> Climbed:
     """Climb in memory from *events* to the end, or until the journal holds *at_most* events.
 
@@ -168,8 +174,8 @@ def simulate(
     engine, so that a few more events than *at_most* may be there.
 
     `answers` stands for the model, `infer` for the router (a type with a question mark behind it
-    is one that the router does not stand by) and `writes` for what writes prompts; trainings and
-    merges leave adapters named by `adapter_of` and `merge_of`.
+    is one that the router does not stand by), `writes` for what writes prompts and `suggests` for
+    what suggests levers; trainings and merges leave adapters named by `adapter_of` and `merge_of`.
     """
     book, journal, asked = Playbook(project, events), list(events), []
     while (step := book.next()) is not None:
@@ -177,6 +183,8 @@ def simulate(
         new: list[Event]
         if isinstance(step, steps.Rescore):
             new = rescored(project, book.evidence, journal)
+        elif isinstance(step, steps.Suggest):
+            new = [suggests(step)]
         else:
             new = perform(
                 step,

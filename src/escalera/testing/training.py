@@ -74,7 +74,9 @@ def trained(recipe: TrainingRecipe, before: float, until: float) -> Trained:
 
 
 def suggested(step: Suggest) -> Suggested:
-    """Levers that walk through their ranges, the same for the same number."""
+    """Levers that walk through their ranges, the same for the same number; none of a merge."""
+    if step.sweep.way == "evolution":
+        return Suggested(question=step.question, number=step.number, values=())
     share = (step.number * 0.6180339887498949) % 1
     values = tuple(
         lever.choices[int(share * len(lever.choices))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
+from escalera.domain.sweep import SuggestWay
 from escalera.errors import MissingExtra
 from escalera.ports import Optimiser, Suggester
 
@@ -23,8 +24,14 @@ def of(name: str) -> Optimiser:
     return MiproV2()
 
 
-def suggester() -> Suggester:
-    """What suggests the levers of a sweep. Raises `MissingExtra` where Optuna is not installed."""
+def suggester(way: SuggestWay) -> Suggester:
+    """What suggests in this way. Raises `MissingExtra` where its package is not installed."""
+    if way == "evolution":
+        if importlib.util.find_spec("cmaes") is None:
+            raise MissingExtra(feature="A search of merge weights", package="cmaes", extra="local")
+        from escalera.edges.evolving import Evolution
+
+        return Evolution()
     if importlib.util.find_spec("optuna") is None:
         raise MissingExtra(feature="A sweep", package="optuna", extra="sweep")
     from escalera.edges.suggesting import Parzen

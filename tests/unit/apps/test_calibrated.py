@@ -6,10 +6,14 @@ import json
 from dataclasses import replace
 
 import pytest
+from tests.unit.core.evaluation.test_judge_drift import anchors
 
 from escalera.apps import calibrated
+from escalera.core.evaluation import judge_drift
 from escalera.core.evaluation.calibration import Graded
 from escalera.core.evaluation.judge import WORDING, Given, Grade
+from escalera.core.evaluation.judge_drift import Since
+from escalera.core.evidence import fold
 from escalera.domain.judge import Judge, Panel, Scale
 from escalera.domain.message import Decoding
 from escalera.engine.calibrating import Drawn, Labelled
@@ -35,10 +39,14 @@ def graded(n, human, grade, *, task="a", people=1):
     return Graded(task=task, cluster=str(n), people=(human,) * people, given=given, score=value)
 
 
-def found(*answers, missing=0, panel=PANEL):
-    return calibrated.of(panel, Labelled(answers=answers, missing=missing), alpha=0.05)
+def found(*answers, missing=0, unasked=0, panel=PANEL, events=()):
+    judged = Labelled(answers=answers, missing=missing, unasked=unasked)
+    return calibrated.of(panel, judged, fold(events), alpha=0.05)
 
 
+KEPT = judge_drift.keep(PANEL, anchors(240), ["r"], number=1)
+SINCE = Since(kept=KEPT, margin=0.1, alpha=0.05)
+MOVED = judge_drift.of_labels(SINCE, anchors(200, first=1000, shift=0.3), (), ["r"])
 GOOD = [graded(n, n % 5 / 4, min(1.0, n % 5 / 4 + 0.25), people=2) for n in range(80)]
 CHANCE = [graded(n, n % 2, n // 2 % 2) for n in range(80)]
 
@@ -101,6 +109,20 @@ def test_position_and_flips_are_told_of_a_judge_that_compares():
     text = str(found(*answers))
     assert "being shown first adds +0.12" in text
     assert "the order changes 25.0% of the verdicts" in text
+
+
+def test_a_drift_takes_the_trust_away():
+    """What is known since the calibration stands below; a round that was cut off is no reading."""
+    good = found(*GOOD)
+    assert "no calibration is kept" in str(good)
+    assert good.document()["drift"]["word"] == "not calibrated"
+    drifted = found(*GOOD, events=[KEPT, MOVED])
+    assert (good.exit_code, drifted.exit_code) == (0, 3)
+    assert "drift since calibration 1 (240 answers), margin 0.10: drifted" in str(drifted)
+    assert drifted.document()["drift"]["labels"]["word"] == "drifted"
+    cut = found(*GOOD, unasked=7)
+    assert cut.exit_code == 3
+    assert "7 answers were not graded again" in str(cut)
 
 
 def test_a_form_has_a_line_per_answer_and_no_names():

@@ -69,3 +69,19 @@ def test_what_was_not_bought_costs_nothing_and_an_unknown_price_stays_unknown():
     found.add(replace(EVENT, draw=1, micro_dollars=None))
     found.add(replace(EVENT, draw=2))
     assert (found.calls, found.micro_dollars) == (2, None)
+
+
+def test_what_was_asked_anew_was_paid_and_is_no_grade():
+    """It does not move the answer's own grade; the endpoint's last word is remembered."""
+    found = Judgements()
+    found.add(replace(EVENT, grade=0.75))
+    again = replace(EVENT, grade=0.25, anew=1, revision="r2")
+    assert not found.knows(again)
+    found.add(again)
+    assert found.knows(again)
+    assert not found.knows(replace(again, anew=2))
+    assert [(one.grade, one.revision) for one in found.of("s", "d")] == [(0.75, "r")]
+    assert found.calls == 2
+    assert found.revisions == {"j": "r2"}
+    found.add(replace(EVENT, finish=None, revision="", draw=1))
+    assert found.revisions == {"j": "r2"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from escalera.domain.identity import digest_of
 from escalera.domain.judge import PREFIX, Judge, Label, Panel, Scale, answer_digest
 from escalera.domain.message import Decoding
 
@@ -47,3 +48,12 @@ def test_a_label_is_the_mean_of_its_people_and_finds_its_answer():
     assert label.score == pytest.approx(0.75)
     assert answer_digest("yes") == answer_digest("yes")
     assert answer_digest("yes") != answer_digest("yes ")
+
+
+def test_a_margin_of_drift_leaves_projects_of_before_what_they_were():
+    """The default is written without it; it is no part of the scorer."""
+    panel = Panel(name="kind", judges=(judge(),))
+    other = Panel(name="kind", judges=(judge(),), max_drift=0.2)
+    assert digest_of(panel) == digest_of(Panel(name="kind", judges=(judge(),), max_drift=0.1))
+    assert digest_of(panel) != digest_of(other)
+    assert panel.scorer == other.scorer

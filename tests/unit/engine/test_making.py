@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder.steps import Call, Distil, FitRouter, Merge, Train
+from escalera.core.ladder.steps import Call, Distil, FitRouter, Merge, Suggest, Train
 from escalera.core.prompts import rendering
 from escalera.domain.dataset import Examples
 from escalera.domain.identity import digest_of
@@ -21,11 +21,12 @@ from escalera.domain.recipe import (
     TrainingRecipe,
     WeightedAdapter,
 )
+from escalera.domain.sweep import LeverRange, LeverTrial, Suggested, Sweep
 from escalera.domain.system import Prompt, System
 from escalera.domain.training import Lesson, SampleLoss, StepSignal, Told, TrainingRun
 from escalera.edges.artifacts import FolderArtifacts
 from escalera.engine import making
-from escalera.errors import EvidenceMissing, InputError, TrainingError
+from escalera.errors import EvidenceMissing, InputError, MissingExtra, TrainingError
 from escalera.testing import playbook
 from escalera.testing.memory import MemoryJournal
 
@@ -285,3 +286,40 @@ def test_what_a_teacher_said_is_taught_instead_of_the_targets(artifacts):
     pairs = making.training_pairs(PROJECT, Evidence(), recipe, artifacts)
     assert [pair.target for pair in pairs] == ["said 0", "said 1", B.items("train")[0].target]
     assert recipe.digest != replace(recipe, ingredients=(ingredient(A, 2), ingredient(B, 1))).digest
+
+
+WEIGHTS = Sweep(
+    levers=(LeverRange(name="weight 1", lowest=0.0, highest=1.0),), trials=3, way="evolution"
+)
+
+
+def test_a_suggestion_is_asked_of_what_suggests_in_this_way():
+    """With a score for each trial of a search, and one for each pause of a sweep."""
+    asked = []
+
+    class Suggester:
+        def suggest(self, sweep, tried, *, pauses):
+            asked.append((sweep.way, len(tried), pauses))
+            return (0.5,)
+
+    def of(way):
+        asked.append(way)
+        return Suggester()
+
+    for sweep in (WEIGHTS, replace(WEIGHTS, way="parzen")):
+        step = Suggest(question="q", sweep=sweep, number=2, tried=(LeverTrial(values=(0.1,)),))
+        assert making.suggest(step, of) == Suggested(question="q", number=2, values=(0.5,))
+    assert asked == ["evolution", ("evolution", 1, 1), "parzen", ("parzen", 1, 4)]
+
+
+def test_without_what_suggests_a_search_has_no_values_and_a_sweep_is_refused():
+    """A search has another way."""
+
+    def of(way):
+        raise MissingExtra(feature=way, package="p", extra="local")
+
+    step = Suggest(question="q", sweep=WEIGHTS, number=1, tried=())
+    nothing = Suggested(question="q", number=1, values=())
+    assert making.suggest(step, of) == making.suggest(step, None) == nothing
+    with pytest.raises(MissingExtra):
+        making.suggest(replace(step, sweep=replace(WEIGHTS, way="parzen")), of)

@@ -42,6 +42,7 @@ def test_a_good_judge_has_no_problem():
         ("temperature", [-0.1, 2.1], [0.0, 1.0]),
         ("max_tokens", [0], [1]),
         ("min_agreement", [-0.1, 1.0], [0.0, 0.99]),
+        ("max_drift", [0.0, 1.0], [0.01, 0.99]),
         ("model", [[], ["large", "large"], "nobody", ["large", "nobody"]], [["large", "other"]]),
     ],
 )

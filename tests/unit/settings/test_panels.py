@@ -22,9 +22,11 @@ def test_every_model_of_a_table_is_a_judge():
         repeats=2,
         temperature=0.3,
         min_agreement=0.6,
+        max_drift=0.2,
     )
     found = panels.panel("kind", table, {"x": model("x"), "y": model("y")})
     assert (found.name, found.repeats, found.min_agreement) == ("kind", 2, 0.6)
+    assert found.max_drift == 0.2
     assert [(one.model, one.revision) for one in found.judges] == [("x", "x-1"), ("y", "y-1")]
     assert {one.wording for one in found.judges} == {WORDING}
     assert found.judges[0].decoding == Decoding(max_tokens=512, temperature=0.3)

@@ -27,6 +27,18 @@ def test_a_tool_that_is_not_installed_names_its_extra(name, monkeypatch):
             asked(name)
 
 
+@pytest.mark.parametrize(
+    ("way", "package", "extra"), [("parzen", "optuna", "sweep"), ("evolution", "cmaes", "local")]
+)
+def test_each_way_to_suggest_needs_its_own_package(way, package, extra, monkeypatch):
+    """And keeps the port where it is there."""
+    if importlib.util.find_spec(package) is not None:
+        assert callable(optimisers.suggester(way).suggest)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match=rf"escalera\[{extra}\]"):
+        optimisers.suggester(way)
+
+
 @pytest.mark.parametrize("name", get_args(OptimiserName))
 def test_a_tool_that_is_installed_can_be_asked(name):
     """It keeps the port."""

@@ -31,6 +31,13 @@ from escalera.domain.dataset import Split
     help="With --draw: of which items.",
 )
 @click.option(
+    "--again",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Have this many answers of the kept calibration graded again, to see drift.",
+)
+@click.option("--renew", is_flag=True, help="Keep a new calibration, of the judge as it is now.")
+@click.option(
     "--into", type=click.Path(path_type=Path), help="With --draw: the file to write, else stdout."
 )
 def command(  # noqa: PLR0913  one parameter per option
@@ -40,20 +47,28 @@ def command(  # noqa: PLR0913  one parameter per option
     draw: int | None,
     systems: tuple[str, ...],
     split: Split,
+    again: int | None,
+    renew: bool,  # noqa: FBT001
     into: Path | None,
 ) -> int:
-    """Hold the judge NAME against the labels that people gave: agreement, bias, position, flips.
+    """Hold the judge NAME against the labels that people gave: agreement, bias, position, drift.
 
     The labels are those of every task that the judge scores (`labels` in the project file). What
     the judge said before is not bought again, and the caps of [budget] hold. With --draw it writes
     a form for people to fill in: random items with the answers of one or more systems (named as for
     `eval`), without saying whose they are.
 
-    Exit codes: 0 the agreement is shown to reach `min_agreement`, 3 it is not.
+    The first calibration on enough labels is kept. What is labelled later is held against it, and
+    so is what --again has the judge grade once more: no drift, drifted, or how many labels are
+    needed to tell. --renew keeps a calibration of the judge as it is now.
+
+    Exit codes: 0 the agreement is shown to reach `min_agreement` and no drift is shown, else 3.
     """
     from escalera.apps import workspace
     from escalera.apps.cli.watching import watching
 
+    if draw is not None and (again is not None or renew):
+        raise click.UsageError("--draw judges nothing: give --again and --renew without it")
     opened = workspace.load(file)
     if draw is not None:
         text = opened.labels_form(name, *systems, count=draw, split=split)
@@ -62,7 +77,10 @@ def command(  # noqa: PLR0913  one parameter per option
         else:
             workspace.write_text(into, text)
         return 0
+    from escalera.engine.calibrating import DriftWish
+
+    wish = DriftWish(again=again or 0, renew=renew)
     with watching(quiet=json_) as watcher:
-        found = opened.judge(name, progress=watcher.progressed)
+        found = opened.judge(name, wish, progress=watcher.progressed)
     click.echo(workspace.as_json(found.document()) if json_ else found)
     return found.exit_code

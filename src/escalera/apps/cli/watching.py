@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 
-from escalera.core.ladder import rungs, steps
+from escalera.core.ladder import merge_race, rungs, steps
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Decided, Duelled, Event, Merged, Priced, RouterFitted, Screened
 from escalera.domain.optimiser import Rewritten
+from escalera.domain.sweep import Suggested
 from escalera.domain.training import RateTried, Trained
 from escalera.engine.observer import Observer, Quiet
 
@@ -120,6 +121,8 @@ def _doing(step: steps.Step) -> str:
 def _training(step: steps.Train | steps.TryRate | steps.Distil | steps.Suggest) -> str:
     if isinstance(step, steps.Distil):
         return f"putting answers to {step.task.replace('_', ' ')} together"
+    if isinstance(step, steps.Suggest) and step.sweep.way == "evolution":
+        return f"merge: weights for plan {step.number} of {step.sweep.trials} (CMA-ES)"
     if isinstance(step, steps.Suggest):
         return f"sweep: levers for trial {step.number} of {step.sweep.trials - 1}"
     if isinstance(step, steps.TryRate):
@@ -143,7 +146,7 @@ def _concluded(event: Event) -> str:
             return f"router learned: right on {found.value:.3f} {interval} of the messages{kept}"
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
-        case RateTried() | Trained() | Merged() | Distilled():
+        case RateTried() | Trained() | Merged() | Distilled() | Suggested(values=()):
             return f"   {_made(event)}"
     return ""
 
@@ -176,7 +179,7 @@ def _duelled(event: Duelled) -> str:
     return f", round {event.round}: {found.value:+.2f} {interval}, {how}"
 
 
-def _made(event: RateTried | Trained | Merged | Distilled) -> str:
+def _made(event: RateTried | Trained | Merged | Distilled | Suggested) -> str:
     match event:
         case Distilled():
             said = f"{len(event.kept)} of {event.asked} answers of {event.model} are taught"
@@ -187,6 +190,8 @@ def _made(event: RateTried | Trained | Merged | Distilled) -> str:
         case Trained():
             paused = "" if event.steps == event.planned else f", {event.steps} of {event.planned}"
             return f"adapter {event.adapter[:12]} trained in {event.seconds:.0f} s{paused}"
+        case Suggested():
+            return f"merge: {merge_race.UNSEARCHED}"
         case Merged():
             return f"adapter {event.adapter[:12]} merged ({event.plan.method})"
 

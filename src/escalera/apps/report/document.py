@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from escalera.apps import drift_words
 from escalera.apps.report import combined, contracts, ladder, lineage, promotions
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import accounting, choosing, distilling, supervising
+from escalera.core.ladder import accounting, choosing, distilling, merge_race, supervising
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.choosing import Candidate
 from escalera.core.ladder.confirm import Standing
@@ -59,6 +60,7 @@ def build(
         "version": version,
         "verdict": _verdict(stopped, evidence),
         "tasks": [_task(project, task.name) for task in project.tasks],
+        "judges": drift_words.build(project, evidence),
         "ladder": ladder.build(case),
         "candidates": [_candidate(case, entry, stopped) for entry in found],
         "screenings": _screenings(evidence),
@@ -77,6 +79,7 @@ def build(
             }
             for entry in evidence.merged.values()
         ],
+        "merge_search": merge_race.searched(evidence),
         "router": {"accuracy": figure(evidence.routers[-1].accuracy)} if evidence.routers else None,
         "promotions": promotions.build(evidence),
         "spent": _spent(evidence),

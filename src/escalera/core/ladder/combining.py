@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from escalera.core.ladder import finetuning, race, replaying, training
+from escalera.core.ladder import finetuning, merge_race, replaying, training
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Evaluate, Halve, Merge, Step
-from escalera.core.merging import plans
-from escalera.domain.event import Raced
-from escalera.domain.identity import digest_of
+from escalera.core.ladder.steps import Step
 from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.system import Route
-from escalera.domain.task import Task
-
-MERGE_ITEMS = 60
-"""`search` items per task on which merge weights are chosen."""
 
 
 def mixture(case: Case) -> Step | None:
@@ -71,16 +63,16 @@ def merge(case: Case) -> Step | None:
     if _done(case, "merge"):
         return None
     recipes = specialist_recipes(case)
-    races = sum(len(task.items("search")[:MERGE_ITEMS]) for task in case.project.tasks)
-    found = training.train(case, "merge", recipes, racing=races * len(plans.propose("", ())))
+    racing = sum(merge_race.calls(case.project, task) for task in case.project.tasks)
+    found = training.train(case, "merge", recipes, racing=racing)
     if found is not None:
         return found
-    candidates = _plans(case, recipes)
-    for plan in candidates:
-        if plan.digest not in case.evidence.merged:
-            return Merge(plan=plan)
-    chosen = _choose(case, candidates)
-    return chosen if not isinstance(chosen, Route) else training.judge(case, "merge", chosen)
+    first, *others = [_adapter(case, made_from, alone=True) for made_from in recipes]
+    chosen = merge_race.choose(case, first, others)
+    if not isinstance(chosen, MergePlan):
+        return chosen
+    merged = case.evidence.merged[chosen.digest].adapter
+    return training.judge(case, "merge", case.with_adapter(case.unprompted(), merged))
 
 
 def specialist_recipes(case: Case) -> list[TrainingRecipe]:
@@ -107,48 +99,3 @@ def _adapter(case: Case, made_from: TrainingRecipe, *, alone: bool = False) -> s
     if adapter is None:
         raise AssertionError("a training that ran left no adapter")
     return adapter
-
-
-def _plans(case: Case, recipes: Sequence[TrainingRecipe]) -> tuple[MergePlan, ...]:
-    first, *others = [_adapter(case, made_from, alone=True) for made_from in recipes]
-    return plans.propose(first, others)
-
-
-def _choose(case: Case, candidates: Sequence[MergePlan]) -> Step | Route:
-    """The merge whose worst task is farthest above its bar; the steps that find it, until then."""
-    routes = [_merged(case, plan) for plan in candidates]
-    known = digest_of(["merge", [entry.digest for entry in routes]])
-    rounds = case.evidence.raced.get(known, [])
-    if rounds:
-        best = rounds[-1].survivors[0]
-        return next(entry for entry in routes if entry.digest == best)
-    items = {task: task.items("search")[:MERGE_ITEMS] for task in case.project.tasks}
-    for task, chosen in items.items():
-        for entry in routes:
-            calls = case.calls(entry, chosen)
-            if case.missing(calls):
-                return Evaluate(rung="merge", purpose="race", task=task.name, calls=calls)
-    worst = [min(_headroom(case, entry, task) for task in items) for entry in routes]
-    best_first = sorted(range(len(routes)), key=lambda n: (-worst[n], n))
-    return Halve(
-        event=Raced(
-            rung="merge",
-            task="",
-            race=known,
-            round=1,
-            items=MERGE_ITEMS,
-            entrants=tuple(entry.digest for entry in routes),
-            means=tuple(worst),
-            survivors=(routes[best_first[0]].digest,),
-        )
-    )
-
-
-def _merged(case: Case, plan: MergePlan) -> Route:
-    return case.with_adapter(case.unprompted(), case.evidence.merged[plan.digest].adapter)
-
-
-def _headroom(case: Case, entry: Route, task: Task) -> float:
-    """How far the mean score of a task lies above its bar."""
-    found = [case.evidence.answer(entry, item) for item in task.items("search")[:MERGE_ITEMS]]
-    return race.mean_score(found) - task.bar

@@ -40,13 +40,15 @@ class Call:
     """Ask one system one item; `repeat` counts the samples of an answer that is drawn.
 
     `material` is what the prompt's selections chose for the item; None where there are none, or
-    where they have not chosen yet.
+    where they have not chosen yet. What was asked before is bought `anew` in a round of that
+    number, 0 being the first time.
     """
 
     system: System
     item: Example
     repeat: int = 0
     material: Material | None = None
+    anew: int = 0
 
     @property
     def ready(self) -> bool:
@@ -67,7 +69,8 @@ class Call:
     def request_key(self) -> str:
         """What the answer depends on: everything sent, the model, its revision, and the sample."""
         system = self.system
-        return digest_of((system.model, system.revision, self.request, self.repeat))[:32]
+        asked: tuple[object, ...] = (system.model, system.revision, self.request, self.repeat)
+        return digest_of((*asked, self.anew) if self.anew else asked)[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,31 @@ def items_for_noninferiority(
     return _items(_effort(deviation, deviation, alpha, power), difference + margin, design_effect)
 
 
+def items_beside(
+    *,
+    items: int,
+    difference: float,
+    variance: float,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    design_effect: float = 1.0,
+) -> int | None:
+    """Return the items of a second sample that show a difference of its mean from a first one's.
+
+    1 / n = (difference / (z_{1-alpha/2} + z_power))^2 / (variance * design_effect) - 1 / items:
+    the first sample has its size, and its part of the error stays however large the second is
+    (Fleiss, Levin and Paik 2003, section 4.4, solved for one sample). None where that part alone
+    is too much: then the first sample needs more. Alpha is two-sided.
+    """
+    _require_items(items)
+    _require_variance(variance, 1.0)
+    _require_design_effect(design_effect)
+    deviation = math.sqrt(variance)
+    effort = _effort(deviation, deviation, alpha, power)
+    left = (difference / effort) ** 2 / design_effect - 1.0 / items
+    return max(1, math.ceil(1.0 / left - 1e-9)) if left > 1e-12 else None
+
+
 def detectable_means(
     *,
     bar: float,

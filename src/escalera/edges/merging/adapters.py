@@ -54,7 +54,14 @@ class AdapterMerge:
 
 
 class AdapterMerger:
-    """Merges PEFT LoRA folders of one base model."""
+    """Merges PEFT LoRA folders of one base model.
+
+    The adapters of the last merge are kept in memory: merges of a race are of the same ones, with
+    other weights. Folders must not change while they are (artifacts never do).
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[Path, Adapter] = {}
 
     def merge(self, plan: MergePlan, adapters: Sequence[Path], *, into: Path) -> None:
         """Merge the adapters of *plan* (folders in its order) into the empty folder *into*."""
@@ -62,10 +69,26 @@ class AdapterMerger:
         weights = tuple(entry.weight for entry in plan.adapters)
         # The weights of a plan belong to the products: TIES averages the weighted ones.
         each = tuple({"weight": 1.0, "density": plan.density} for _ in weights)
-        merge(AdapterMerge(method=plan.method, weights=weights, each=each), adapters, into=into)
+        asked = AdapterMerge(method=plan.method, weights=weights, each=each)
+        merge(asked, adapters, into=into, read=self._read)
+
+    def _read(self, folders: Sequence[Path]) -> list[Adapter]:
+        held = self._held
+        self._held = {
+            folder: held.get(folder) or adapter_folders.read(folder) for folder in folders
+        }
+        return [self._held[folder] for folder in folders]
 
 
-def merge(asked: AdapterMerge, folders: Sequence[Path], *, into: Path) -> float:
+def _read(folders: Sequence[Path]) -> list[Adapter]:
+    return [adapter_folders.read(folder) for folder in folders]
+
+
+Read = Callable[[Sequence[Path]], Sequence[Adapter]]
+"""From folders to adapters in memory."""
+
+
+def merge(asked: AdapterMerge, folders: Sequence[Path], *, into: Path, read: Read = _read) -> float:
     """Merge into the empty folder *into*; the relative error of the sum of all products.
 
     The error is the Frobenius norm of what the rank cuts off, as a share of the whole; 0 where the
@@ -74,7 +97,7 @@ def merge(asked: AdapterMerge, folders: Sequence[Path], *, into: Path) -> float:
     if asked.method in EXACT and asked.weights == (1.0,) and asked.rank is None:
         adapter_folders.copy(folders[0], into)
         return 0.0
-    return merge_each(folders, lambda modules: dict.fromkeys(modules, asked), into)
+    return merge_each(folders, lambda modules: dict.fromkeys(modules, asked), into, read=read)
 
 
 def unknown(method: str) -> str:
@@ -87,9 +110,11 @@ def merge_each(
     folders: Sequence[Path],
     asked: Callable[[Sequence[str]], Mapping[str, AdapterMerge]],
     into: Path,
+    *,
+    read: Read = _read,
 ) -> float:
     """Merge as *asked* for each layer by its name into an empty folder; the relative error."""
-    inputs = [adapter_folders.read(folder) for folder in folders]
+    inputs = read(folders)
     adapter_folders.require_alike(inputs)
     merged = {}
     for module, wanted in asked(inputs[0].modules).items():

@@ -20,33 +20,41 @@ from escalera.errors import InputError
 LOADING = threading.Lock()
 """Transformers replaces functions of torch while it loads: one load at a time."""
 
+HELD = 16
+"""Adapters that stay in memory: a race of merges makes dozens, and leaves most of them behind."""
+
 _TUNED = "tuned_weights.safetensors"
 _PROBES = "prompt_tokens.json"
 
 
 class Adapters:
-    """Which adapter a model answers with is state of the model: one at a time."""
+    """Which adapter a model answers with is state of the model: one at a time.
+
+    The last `HELD` that were used stay in memory; one that is asked for again is loaded again.
+    """
 
     def __init__(self, model: Any, prompt: Callable[[Sequence[Message]], tuple[int, ...]]) -> None:
         self._model = model
         self._prompt = prompt
         self._own = dict(model.named_parameters())  # before PEFT renames them
         self._adapted: Any = None
-        self._loaded: set[str] = set()
+        self._loaded: dict[str, None] = {}  # the last used last
         self._tuned: dict[str, dict[str, torch.Tensor]] = {}
         self._replaced: dict[str, torch.Tensor] = {}
         self._active: str | None = None
 
     def use(self, adapter: str | None, folder: Callable[[], Path]) -> None:
-        """Answer with *adapter* from now on; *folder* is asked the first time.
+        """Answer with *adapter* from now on; *folder* is asked where it is not in memory.
 
         Raises `InputError`, `OSError`, `RuntimeError` or `ValueError` for what cannot be used; the
         model then answers as before.
         """
         if adapter == self._active:
             return
-        if adapter is not None and adapter not in self._loaded:
-            self._load(adapter, folder())
+        if adapter is not None:
+            if adapter not in self._loaded:
+                self._load(adapter, folder())
+            self._loaded[adapter] = self._loaded.pop(adapter, None)
         self._leave()
         if adapter in self._tuned:
             self._replace(self._tuned[adapter])
@@ -54,6 +62,8 @@ class Adapters:
             self._adapted.base_model.enable_adapter_layers()
             self._adapted.set_adapter(adapter, inference_mode=True)
         self._active = adapter
+        while len(self._loaded) > HELD:
+            self._forget(next(iter(self._loaded)))
 
     # Private
 
@@ -79,7 +89,12 @@ class Adapters:
             self._tuned[adapter] = self._weights(folder / _TUNED)
         else:
             self._load_layers(adapter, _checked(folder))
-        self._loaded.add(adapter)
+        self._loaded[adapter] = None
+
+    def _forget(self, adapter: str) -> None:
+        del self._loaded[adapter]
+        if self._tuned.pop(adapter, None) is None:
+            self._adapted.delete_adapter(adapter)
 
     def _load_layers(self, adapter: str, folder: Path) -> None:
         self._leave()  # PEFT adds layers to the base model

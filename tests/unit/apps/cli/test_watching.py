@@ -8,6 +8,7 @@ from escalera.apps.cli.watching import watching
 from escalera.domain.event import Decided, Priced, RouterFitted
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.project import Policy
+from escalera.domain.sweep import Suggested
 from escalera.domain.verdict import Figure
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
@@ -46,8 +47,17 @@ def test_every_conclusion_is_a_line(capsys):
         len(parts) for parts in climbed.evidence.trained.values()
     )
     assert "trained in 2 s, 20 of 60" in shown.err
-    assert shown.err.count(" merged (") == 4
+    assert shown.err.count(" merged (") == len(climbed.evidence.merged) > 10
     assert "router learned: right on 1.000" in shown.err
+
+
+def test_how_merge_weights_are_found_is_told(capsys):
+    """Where CMA-ES is not installed; a suggestion by itself is no conclusion."""
+    with watching(quiet=False) as watcher:
+        watcher.appended(Suggested(question="q", number=1, values=(0.5,)))
+        watcher.appended(Suggested(question="q", number=1, values=()))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.strip().startswith("merge: weights moved by steps: CMA-ES is not installed")
 
 
 def test_a_quiet_watcher_says_nothing(capsys):

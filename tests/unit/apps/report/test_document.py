@@ -158,7 +158,7 @@ def test_prompts_trainings_and_merges_are_accounted_for(built, climbed):
         climbed.evidence.nominee("merge").system("a").adapter
     }
     assert [entry["label"] for entry in built["trainings"]] == ["12 a", "12 a + 3 b", "12 b"]
-    assert len(built["merges"]) == 4
+    assert len(built["merges"]) == len(climbed.evidence.merged) > 10
 
 
 def test_the_account_is_that_of_the_evidence(built, climbed):

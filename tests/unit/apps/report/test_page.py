@@ -30,6 +30,22 @@ def test_the_verdict_sentence_is_the_only_headline():
     assert text.index("<h1>") < text.index("<h2")
 
 
+def test_a_drifted_judge_is_warned_of_beside_the_verdict():
+    """Among the reasons, and at the task that it scores."""
+    document = _sample()
+    name = document["tasks"][0]["name"]
+    known = {"judge": "kind", "tasks": [name], "words": "drift since calibration 1: <drifted>"}
+    document["judges"] = [
+        known | {"warning": "judge kind: it has drifted & more"},
+        known | {"judge": "other", "tasks": [], "warning": None},
+    ]
+    text = page.render(document)
+    before, _, after = text.partition("<strong>judge kind: it has drifted &amp; more</strong>")
+    assert before.rindex("<h2>Why</h2>") > before.index("<h1>")
+    assert "Judge kind: drift since calibration 1: &lt;drifted&gt;." in after
+    assert "Judge other" not in text
+
+
 def test_equal_documents_give_equal_bytes():
     """Nothing of the time or the machine enters."""
     assert page.render(_sample()) == page.render(_sample())

@@ -26,6 +26,24 @@ def test_graded_numbers_match_statsmodels() -> None:
     assert paired == found
 
 
+def test_a_second_sample_matches_statsmodels() -> None:
+    """Two samples of one size, and of sizes that differ, by its two-sample z test."""
+    for items in (150, 200, 400):
+        found = power.items_beside(items=items, difference=0.1, variance=0.09, power=0.8)
+        assert found is not None
+        for n, reached in ((found, True), (found - 1, False)):
+            said = NormalIndPower().power(0.1 / 0.3, items, 0.05, ratio=n / items)
+            assert bool(said >= 0.8) is reached
+    assert power.items_beside(items=10**9, difference=0.1, variance=0.09) == 71
+
+
+def test_a_first_sample_may_be_too_small_for_any_second() -> None:
+    """Its own error is larger than the difference; so is no difference at all."""
+    assert power.items_beside(items=70, difference=0.1, variance=0.09) is None
+    assert power.items_beside(items=72, difference=0.1, variance=0.09) is not None
+    assert power.items_beside(items=72, difference=0.0, variance=0.09) is None
+
+
 def test_planned_power_is_reached() -> None:
     """20,000 simulated samples of the planned size pass the bar about 80 times in 100."""
     n = power.items_against_bar(mean=0.85, bar=0.75)

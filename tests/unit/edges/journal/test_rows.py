@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import get_args
 
 import pytest
+from tests.unit.core.evaluation.test_reliance import KEPT, MOVED
 
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
@@ -153,6 +154,8 @@ def every_event():
         EMBEDDED,
         FAILED,
         PROMOTED,
+        KEPT,
+        MOVED,
     ]
 
 

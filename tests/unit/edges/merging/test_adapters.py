@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from escalera.domain.recipe import MergeMethod, MergePlan, WeightedAdapter  # noqa: E402
+from escalera.edges.merging import adapter_folders  # noqa: E402
 from escalera.edges.merging.adapters import (  # noqa: E402
     ON_PRODUCTS,
     AdapterMerge,
@@ -315,3 +316,42 @@ def test_a_merge_is_the_same_bytes_every_time(made, tmp_path: Path) -> None:
         )
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_merges_of_one_race_read_their_adapters_once(
+    made: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the method and the weights; the bytes are those of a merger of its own."""
+    first, second, third = made
+    read, asked = adapter_folders.read, list[Path]()
+    monkeypatch.setattr(
+        adapter_folders, "read", lambda folder: asked.append(folder) or read(folder)
+    )
+    merger, number = AdapterMerger(), 0
+
+    def together(folders: list[Path], method: MergeMethod, *weights: float) -> None:
+        nonlocal number
+        number += 1
+        entries = tuple(
+            WeightedAdapter(adapter=folder.name, weight=weight)
+            for folder, weight in zip(folders, weights, strict=True)
+        )
+        plan = MergePlan(method=method, adapters=entries, density=0.5)
+        found = []
+        for name, one in (("held", merger), ("alone", AdapterMerger())):
+            into = tmp_path / f"{name}{number}"
+            into.mkdir()
+            before = len(asked)
+            one.merge(plan, folders, into=into)
+            found.append((len(asked) - before, (into / "adapter_model.safetensors").read_bytes()))
+        (held, bytes_of_held), (alone, bytes_alone) = found
+        assert (alone, bytes_of_held) == (len(folders), bytes_alone)
+        reads.append(held)
+
+    reads: list[int] = []
+    together([first, second], "concatenate", 0.8, 0.5)
+    together([first, second], "ties", 0.6, 0.4)
+    together([first, second], "knots_ties", 0.3, 0.9)
+    together([second, third], "linear", 0.5, 0.5)
+    together([first, second], "linear", 0.5, 0.5)
+    assert reads == [2, 0, 0, 1, 1]

@@ -13,6 +13,7 @@ from safetensors.torch import save_file  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
 from escalera.core.prompts import chat_form  # noqa: E402
+from escalera.edges.providers import adapters  # noqa: E402
 from escalera.edges.providers.adapters import Adapters  # noqa: E402
 from escalera.errors import InputError  # noqa: E402
 from escalera.testing.tiny import tiny_adapter, tiny_model  # noqa: E402
@@ -80,3 +81,24 @@ def test_what_does_not_fit_is_refused_and_the_model_answers_as_before(
     (fits / "prompt_tokens.json").write_text(json.dumps(tokens))
     found.use("fits", lambda: fits)
     assert not torch.equal(output(model), before)
+
+
+def test_a_bounded_number_stays_in_memory_and_the_others_are_loaded_again(
+    model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were used last; each answers as before, LoRA layers and whole weights alike."""
+    monkeypatch.setattr(adapters, "HELD", 3)
+    names = ["one", "first", "second", "third", "fourth"]
+    folders = {"one": tuned(tmp_path / "one", 0.1)}
+    for seed, name in enumerate(names[1:]):
+        folders[name] = tiny_adapter(tmp_path / name, tmp_path / "model", seed=seed)
+    found, asked = Adapters(model, told), list[str]()
+    outputs: dict[str | None, torch.Tensor] = {None: output(model)}
+    for name in [*names, "fourth", None, "third", "one", "first", None, "third"]:
+        found.use(name, lambda name=name: asked.append(name) or folders[name])
+        now = output(model)
+        assert torch.equal(outputs.setdefault(name, now), now)
+        held = {key.split(".")[-2] for key, _ in model.named_parameters() if "lora_A" in key}
+        assert len(held) <= 3
+    assert asked == [*names, "one", "first"]
+    assert len({tuple(one.flatten().tolist()) for one in outputs.values()}) == 6
