@@ -1,6 +1,7 @@
 """What an upstream's JSON says: whether it is an answer, its usage, or which error it is.
 
-Nothing is rebuilt from what is read here: the caller gets the upstream's own bytes.
+Nothing is rebuilt from what is read here: the caller gets the upstream's own bytes. A usage that
+cannot be read makes no answer worse: then it is not known.
 """
 
 from __future__ import annotations
@@ -9,26 +10,30 @@ from typing import Any
 
 import msgspec
 
+from escalera.apps.gateway.wire import UNREADABLE
 from escalera.domain.traffic import Fault, Operation
+
+LONGEST_MESSAGE = 2000
+"""Letters of an upstream's words that are told."""
 
 
 class Used(msgspec.Struct, frozen=True):
     """Usage as the operations call it: prompt and completion, or input and output tokens."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
+    prompt_tokens: int | None = 0
+    completion_tokens: int | None = 0
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
 
     @property
     def prompt(self) -> int:
-        """Tokens that were read."""
-        return self.prompt_tokens or self.input_tokens
+        """Tokens that were read; never less than none."""
+        return max(0, self.prompt_tokens or self.input_tokens or 0)
 
     @property
     def completion(self) -> int:
-        """Tokens that were written."""
-        return self.completion_tokens or self.output_tokens
+        """Tokens that were written; never less than none."""
+        return max(0, self.completion_tokens or self.output_tokens or 0)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -49,60 +54,105 @@ class Failure(msgspec.Struct, frozen=True):
 def read(operation: Operation, body: bytes) -> Answer:
     """What the whole *body* of a 200 is, as an answer to *operation*."""
     try:
-        found = _BODY.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return _MALFORMED if body.strip() else _EMPTY
-    if found.error is not None:
-        return _ERROR
-    given = found.choices
-    if operation == "embeddings":
-        given = found.data
-    elif operation == "responses":
-        given = found.output if found.status != "failed" else None
-    if given is None:
-        return _MALFORMED
-    if not given and operation != "responses":
-        return _EMPTY
-    return Answer("", found.usage)
+        found = _decoded(body)
+    except UNREADABLE:
+        return Answer("malformed" if body.strip() else "empty")
+    fault = _fault(operation, found)
+    return Answer(fault, None if fault else found.used)
 
 
 def failure(body: bytes) -> Failure:
     """The error that *body* tells, in the shapes that OpenAI-compatible servers use."""
     try:
         found = _FAILED.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return Failure()
-    told: Any = found.error if found.error is not None else found
+    told = found.get("error")
+    inner = found.get("response")
+    if told is None and isinstance(inner, dict):
+        told = inner.get("error")  # the event that says that a response failed
     if isinstance(told, str):
-        return Failure(message=told)
-    if isinstance(told, dict):
-        code, kind, message = (str(told.get(name) or "") for name in ("code", "type", "message"))
-        return Failure(code, kind, message)
-    return Failure(message=found.message or found.detail_text)
+        return Failure(message=told[:LONGEST_MESSAGE])
+    if not isinstance(told, dict):
+        told = found
+    words = told.get("message") or told.get("detail")
+    return Failure(
+        code=_word(told.get("code")),
+        kind=_word(told.get("type")),
+        message=words[:LONGEST_MESSAGE] if isinstance(words, str) else "",
+    )
 
 
 # Below: private.
 
+_NOTHING = msgspec.Raw()
 
-class _Body(msgspec.Struct, frozen=True):
-    choices: list[msgspec.Raw] | None = None
+
+class _Choice(msgspec.Struct, frozen=True):
+    message: msgspec.Raw = _NOTHING
+    text: msgspec.Raw = _NOTHING
+    finish_reason: Any = None
+
+
+class _Bare(msgspec.Struct, frozen=True, kw_only=True):
+    choices: list[_Choice] | None = None
     data: list[msgspec.Raw] | None = None
     output: list[msgspec.Raw] | None = None
-    status: str | None = None
+    status: Any = None
+    object: Any = None
     error: Any = None
-    usage: Used | None = None
-
-
-class _Failed(msgspec.Struct, frozen=True):
-    error: Any = None
-    message: str = ""
-    detail: Any = None
 
     @property
-    def detail_text(self) -> str:
-        return self.detail if isinstance(self.detail, str) else ""
+    def used(self) -> Used | None:
+        """Not known: it is not read."""
+        return None
+
+
+class _Body(_Bare, frozen=True, kw_only=True):
+    usage: Used | None = None
+
+    @property
+    def used(self) -> Used | None:
+        return self.usage
 
 
 _BODY = msgspec.json.Decoder(_Body)
-_FAILED = msgspec.json.Decoder(_Failed)
-_EMPTY, _MALFORMED, _ERROR = Answer("empty"), Answer("malformed"), Answer("error-event")
+_BARE = msgspec.json.Decoder(_Bare)
+_FAILED = msgspec.json.Decoder(dict[str, Any])
+
+
+def _decoded(body: bytes) -> _Bare:
+    """The body, without its usage where that is not to be read."""
+    try:
+        return _BODY.decode(body)
+    except msgspec.ValidationError:
+        return _BARE.decode(body)
+
+
+def _fault(operation: Operation, found: _Bare) -> Fault:
+    """What keeps *found* from being an answer."""
+    if found.error is not None or found.object == "error" or found.status == "failed":
+        return "error-event"
+    if operation in {"chat", "completions"}:
+        return _of_choices(operation, found.choices)
+    given = found.output if operation == "responses" else found.data
+    if given is None or not all(bytes(one).startswith(b"{") for one in given):
+        return "malformed"
+    return "" if given or operation == "responses" else "empty"
+
+
+def _of_choices(operation: Operation, choices: list[_Choice] | None) -> Fault:
+    if not choices:
+        return "malformed" if choices is None else "empty"
+    for choice in choices:
+        if choice.finish_reason == "error":
+            return "error-event"
+        said, begins = (choice.message, b"{") if operation == "chat" else (choice.text, b'"')
+        if not bytes(said).startswith(begins):
+            return "malformed"
+    return ""
+
+
+def _word(value: Any) -> str:
+    """A code or a type: some servers send numbers."""
+    return str(value)[:LONGEST_MESSAGE] if isinstance(value, str | int) else ""

@@ -43,7 +43,7 @@ class Asked(msgspec.Struct, kw_only=True):
     @property
     def limit(self) -> int | None:
         """The most tokens of one answer; None where nobody sets a limit."""
-        given = self.fields.limit
+        given = self.fields.limit(self.operation)
         return self.capped if given is None else given
 
     @property

@@ -13,6 +13,7 @@ import msgspec
 
 from escalera.apps.gateway import fields
 from escalera.apps.gateway.asked import Asked
+from escalera.apps.gateway.wire import UNREADABLE
 from escalera.core.serving import spending
 
 
@@ -50,7 +51,7 @@ def is_bounded(asked: Asked) -> bool:
         return True
     try:
         found = msgspec.json.decode(asked.body, type=_Kept)
-    except msgspec.DecodeError:  # the upstream will refuse it
+    except UNREADABLE:  # the upstream will refuse it
         return True
     return found.previous_response_id is None and found.conversation is None
 
@@ -73,7 +74,7 @@ def _completions(body: bytes) -> int:
     """How many answers are written: for each of several prompts, and the best of several."""
     try:
         found = msgspec.json.decode(body, type=_Completions)
-    except msgspec.DecodeError:  # the upstream will refuse it
+    except UNREADABLE:  # the upstream will refuse it
         return 1
     prompts = found.prompt
     many = len(prompts) if isinstance(prompts, list) and _holds_several(prompts) else 1

@@ -144,7 +144,7 @@ def _is_error(body: bytes) -> bool:
     """Whether *body* tells of an error as the API does."""
     try:
         return isinstance(msgspec.json.decode(body, type=dict[str, object]).get("error"), dict)
-    except (msgspec.DecodeError, RecursionError):
+    except wire.UNREADABLE:
         return False
 
 

@@ -35,7 +35,12 @@ LIMIT: Mapping[Operation, str] = {
 }
 """What an operation calls the limit of an answer's tokens."""
 
+LONGEST_NAME = 512
+"""Letters of a model's name: it is told again in errors and records."""
+
 _Count = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+_Limit = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
+_Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
 
 
 class StreamOptions(msgspec.Struct, frozen=True):
@@ -47,19 +52,28 @@ class StreamOptions(msgspec.Struct, frozen=True):
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
     """What is decoded of a body; `model` is empty where the caller names none."""
 
-    model: str = ""
+    model: _Name = ""
     stream: bool | None = False
-    max_tokens: _Count | None = None
-    max_completion_tokens: _Count | None = None
-    max_output_tokens: _Count | None = None
+    max_tokens: _Limit | None = None
+    max_completion_tokens: _Limit | None = None
+    max_output_tokens: _Limit | None = None
     n: _Count | None = None
     stream_options: StreamOptions | None = None
 
-    @property
-    def limit(self) -> int | None:
-        """The most tokens of one answer: of several limits the largest, to be safe."""
-        given = (self.max_tokens, self.max_completion_tokens, self.max_output_tokens)
-        return max((count for count in given if count is not None), default=None)
+    def limit(self, operation: Operation) -> int | None:
+        """The most tokens of one answer: of several limits the largest, to be safe.
+
+        What another operation calls its limit bounds nothing here: upstreams ignore it.
+        """
+        if operation == "responses":
+            return self.max_output_tokens
+        if operation == "chat" and self.max_completion_tokens is not None:
+            return max(self.max_completion_tokens, self.max_tokens or 0)
+        return self.max_tokens
+
+    def answers(self, operation: Operation) -> int:
+        """How many answers come back; what knows no `n` ignores it."""
+        return (self.n or 1) if operation in _SEVERAL else 1
 
     @property
     def usage_asked(self) -> bool:
@@ -73,7 +87,7 @@ def read(operation: Operation, body: bytes) -> Fields:
         found = _FIELDS.decode(body)
     except msgspec.ValidationError as error:
         raise wire.invalid(str(error)) from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except wire.UNREADABLE as error:
         raise Refusal(f"The body is not a JSON object: {error}.") from error
     if found.stream and operation not in LIMIT:
         raise Refusal(f"There is no stream of {operation}; leave `stream` out.", param="stream")
@@ -83,21 +97,31 @@ def read(operation: Operation, body: bytes) -> Fields:
 def written(body: bytes, changes: Mapping[str, bytes]) -> bytes:
     """*body* with *changes* (JSON by name), and every other value as the caller wrote it.
 
-    Where there is nothing to change these are the caller's own bytes, unless a name is there twice.
+    Where nothing is to be changed, these are the caller's own bytes if they are written as programs
+    write JSON, with a space behind each comma and colon or with none. Raises `Refusal` where a name
+    is no text.
     """
-    values: dict[str, Any] = _OBJECT.decode(body)
+    try:
+        values: dict[str, Any] = _OBJECT.decode(body)
+    except wire.UNREADABLE as error:
+        raise Refusal(f"The body is not a JSON object: {error}.") from error
     for name, value in changes.items():
         values[name] = Raw(value)
     plain = _ENCODE(values)
-    if changes:
-        return plain
-    spaced = len(plain) + 2 * len(values) - 1
-    # Whatever reads a body that is as long as ours reads the same in it.
-    return body if len(body) in {len(plain), spaced} else plain
+    if not changes and len(body) == len(plain) + 2 * len(values) - 1 and body == _spaced(values):
+        return body
+    return plain
 
 
 # Below: private.
 
 _FIELDS = msgspec.json.Decoder(Fields)
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_SEVERAL = frozenset({"chat", "completions"})
 _ENCODE = msgspec.json.Encoder().encode
+
+
+def _spaced(values: Mapping[str, Raw]) -> bytes:
+    """An object as Python's `json` writes it: with a space behind each comma and colon."""
+    pairs = [b"%b: %b" % (_ENCODE(name), bytes(value)) for name, value in values.items()]
+    return b"{%b}" % b", ".join(pairs)

@@ -79,7 +79,8 @@ async def _stream(
     if not kind.startswith(b"text/event-stream"):
         body = await exchange.whole(MAX_ERROR)
         return _problem(name, "empty" if not body.strip() else "malformed", body=body)
-    passage = Passage(asked.operation, answers=asked.fields.n or 1, drop_usage=drop_usage)
+    answers_ = asked.fields.answers(asked.operation)
+    passage = Passage(asked.operation, answers=answers_, drop_usage=drop_usage)
     held = bytearray()
     while not passage.begun:
         piece = await exchange.read()

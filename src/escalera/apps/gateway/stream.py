@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from escalera.apps.gateway.answers import Used
+from escalera.apps.gateway.wire import UNREADABLE
 from escalera.domain.traffic import Fault, Operation
 
 MAX_EVENT = 4 * 1024 * 1024
@@ -22,12 +23,14 @@ MAX_EVENT = 4 * 1024 * 1024
 class Passage:
     """The state of one stream; `drop_usage` leaves out the event of usage nobody asked for.
 
-    `begun`: something of an answer came; `finished`: an answer ended as the API says; `error`: the
-    body of an error event, empty where none came; `ended`: the marker of the stream's end came.
+    `begun`: something of an answer came; `error`: the body of an error event, empty where none
+    came; `ended`: the marker of the stream's end came, and nothing is let through after it.
     """
 
     __slots__ = (
+        "_done",
         "_drop_usage",
+        "_open",
         "_operation",
         "_rest",
         "_wanted",
@@ -35,7 +38,6 @@ class Passage:
         "ended",
         "error",
         "fault",
-        "finished",
         "usage",
     )
 
@@ -44,94 +46,115 @@ class Passage:
         self._wanted = answers
         self._drop_usage = drop_usage
         self._rest = b""
+        self._open: set[int] = set()
+        self._done: set[int] = set()
         self.begun = self.ended = False
-        self.finished = 0
         self.error = b""
         self.fault: Fault = ""
         self.usage: Used | None = None
 
     @property
     def whole(self) -> bool:
-        """Whether every answer that was asked for has ended as the API says."""
-        return self.finished >= self._wanted
+        """Whether every answer has ended as the API says.
+
+        An upstream that gives fewer answers than were asked for, and says that these are all, is
+        believed.
+        """
+        wanted = 1 if self.ended else self._wanted
+        return len(self._done) >= wanted and self._open <= self._done
 
     def push(self, piece: bytes) -> bytes:
         """The bytes that may go on once *piece* has come: whole events, in their order.
 
         Where an event is an error, what came before it is returned, and nothing follows.
         """
-        if self.fault:
+        if self.fault or self.ended:
             return b""
         came = self._rest + piece if self._rest else piece
         end = _end(came)
-        if end == 0:
-            self._rest = came
-            if len(came) > MAX_EVENT:
-                self.fault = "malformed"
-            return b""
+        if end == len(came):
+            self._rest = b""
+            return self._read(came)
         self._rest = came[end:]
-        return self._read(came if end == len(came) else came[:end])
+        passed = self._read(came[:end]) if end else b""
+        if len(self._rest) > MAX_EVENT and not (self.fault or self.ended):
+            self.fault = "malformed"
+        return passed
 
     def close(self) -> Fault:
         """What is wrong with a stream that ends here; empty where nothing is."""
         if self.fault:
             return self.fault
-        if not self.begun and not self.finished:
+        if not self.begun:
             return "malformed" if self._rest.strip() else "empty"
         return "" if self.whole else "unfinished"
 
     # The events
 
     def _read(self, events: bytes) -> bytes:
-        """The events that may go on: all up to an error, but those that nobody asked for."""
+        """The events that may go on: all up to an error or the end, but what nobody asked for."""
         kept, split = [], _split(events)
         for event in split:
-            dropped = self._is_dropped(_data(event))
+            dropped = self._is_dropped(event)
             if self.fault:
                 break
             if not dropped:
                 kept.append(event)
+            if self.ended:
+                break
         return events if len(kept) == len(split) else b"".join(kept)
 
-    def _is_dropped(self, data: bytes) -> bool:
+    def _is_dropped(self, event: bytes) -> bool:
         """Read one event; True where the caller did not ask for it."""
-        if not data:
-            return False
-        if data == b"[DONE]":
+        data, is_error = _data(event)
+        if is_error:
+            self.fault, self.error = "error-event", data
+        elif data == b"[DONE]":
             self.ended = True
-            if not self.whole:
-                self.fault = "unfinished"
-            return False
+            self.fault = "" if self.whole else "unfinished"
+        elif len(event) > MAX_EVENT:
+            self.fault = "malformed"
+        elif data:
+            return self._is_unasked(data)
+        return False
+
+    def _is_unasked(self, data: bytes) -> bool:
         try:
-            found = _EVENT.decode(data)
-        except (msgspec.DecodeError, RecursionError):
+            found = _decoded(data)
+        except UNREADABLE:
             self.fault = "malformed"
             return False
-        if found.error is not None or found.type in _FAILED:
+        if found.error is not None or found.type in _FAILED or found.object == "error":
             self.fault, self.error = "error-event", data
-            return False
-        if self._operation == "responses":
+        elif self._operation == "responses":
             self._respond(found)
-            return False
+        else:
+            return self._choose(found, data)
+        return False
+
+    def _choose(self, found: _Bare, data: bytes) -> bool:
+        """Note what the choices of an event say; True where it has the usage alone, unasked."""
         for choice in found.choices or ():
-            self.begun = self.begun or choice.says
-            self.finished += choice.finish_reason is not None
-        if found.usage is not None:
-            self.usage = found.usage
-        return self._drop_usage and found.usage is not None and not found.choices
+            if choice.finish_reason is not None:
+                self.begun = True
+                self._done.add(choice.index)
+                if choice.finish_reason == "error":
+                    self.fault, self.error = "error-event", data
+            elif choice.says:
+                self.begun = True
+                self._open.add(choice.index)
+        if found.used is None:
+            return False
+        self.usage = found.used
+        return self._drop_usage and not found.choices
 
-    def _respond(self, found: _Event) -> None:
-        self.begun = self.begun or found.type.endswith(".delta")
+    def _respond(self, found: _Bare) -> None:
         if found.type in _COMPLETED:
-            self.finished += 1
             self.begun = True
-            if found.response is not None and found.response.usage is not None:
-                self.usage = found.response.usage
-
-
-def error_event(body: bytes) -> bytes:
-    """An event that says that a stream failed; *body* is an error in OpenAI's shape."""
-    return b"data: " + body + b"\n\n"
+            self._done.add(0)
+            self.usage = found.used
+        elif found.type is not None and found.type.endswith(".delta"):
+            self.begun = True
 
 
 # Below: private.
@@ -141,14 +164,15 @@ _FAILED = frozenset({"error", "response.failed"})
 
 
 class _Choice(msgspec.Struct, frozen=True):
+    index: int = 0
     delta: dict[str, Any] | None = None
     text: str | None = None
     finish_reason: str | None = None
 
     @property
     def says(self) -> bool:
-        """Whether there is something of an answer: text, a call, a reason to end."""
-        if self.text or self.finish_reason is not None:
+        """Whether there is something of an answer: text, or a call."""
+        if self.text:
             return True
         return self.delta is not None and any(
             value for name, value in self.delta.items() if name != "role"
@@ -159,24 +183,51 @@ class _Response(msgspec.Struct, frozen=True):
     usage: Used | None = None
 
 
-class _Event(msgspec.Struct, frozen=True):
+class _Bare(msgspec.Struct, frozen=True, kw_only=True):
     choices: list[_Choice] | None = None
-    usage: Used | None = None
     error: Any = None
-    type: str = ""
+    type: str | None = None
+    object: Any = None
+
+    @property
+    def used(self) -> Used | None:
+        """Not known: it is not read."""
+        return None
+
+
+class _Event(_Bare, frozen=True, kw_only=True):
+    usage: Used | None = None
     response: _Response | None = None
+
+    @property
+    def used(self) -> Used | None:
+        return self.usage if self.response is None else self.response.usage
 
 
 _EVENT = msgspec.json.Decoder(_Event)
-_WHOLE = re.compile(rb".*?(?:\r\n\r\n|\n\n)", re.DOTALL)
+_BARE = msgspec.json.Decoder(_Bare)
+_EVENTS = re.compile(rb".*?\n\r?\n", re.DOTALL)
+
+
+def _decoded(data: bytes) -> _Bare:
+    """An event's data, without its usage where that is not to be read."""
+    try:
+        return _EVENT.decode(data)
+    except msgspec.ValidationError:
+        return _BARE.decode(data)
 
 
 def _end(came: bytes) -> int:
-    """Where the last whole event ends; 0 where none is whole."""
-    if came.endswith(b"\n\n"):
+    """Where the last whole event ends, counted from the first; 0 where none is whole."""
+    if b"\r" in came:
+        return sum(map(len, _EVENTS.findall(came)))
+    if came.endswith(b"\n\n") and came[-3:-2] != b"\n":
         return len(came)
-    plain, dos = came.rfind(b"\n\n"), came.rfind(b"\r\n\r\n")
-    return max(plain + 2 if plain >= 0 else 0, dos + 4 if dos >= 0 else 0)
+    at = came.rfind(b"\n\n")
+    if at < 0:
+        return 0
+    begins = len(came[:at].rstrip(b"\n"))
+    return begins + (at + 2 - begins) // 2 * 2
 
 
 def _split(events: bytes) -> list[bytes]:
@@ -184,13 +235,21 @@ def _split(events: bytes) -> list[bytes]:
     if events.count(b"\n") == 2:
         return [events]
     if b"\r" in events:
-        return _WHOLE.findall(events)
+        return _EVENTS.findall(events)
     return [event + b"\n\n" for event in events.split(b"\n\n")[:-1]]
 
 
-def _data(event: bytes) -> bytes:
-    """The data of an event: its lines of data together (the HTML standard, 9.2.6)."""
+def _data(event: bytes) -> tuple[bytes, bool]:
+    """The data of an event, its lines together (the HTML standard, 9.2.6); whether it is an error
+    by its name.
+    """
     if event.startswith(b"data: ") and event.find(b"\n") >= len(event) - 2:
-        return event[6:].strip()
-    lines = [line for line in event.splitlines() if line.startswith(b"data:")]
-    return b"\n".join(line[5:].removeprefix(b" ") for line in lines).strip()
+        return event[6:].strip(), False
+    data, is_error = [], False
+    for line in event.splitlines():
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" "))
+        elif name == b"event":
+            is_error = value.strip() == b"error"
+    return b"\n".join(data).strip(), is_error

@@ -44,6 +44,10 @@ FINISH_REASONS: Mapping[FinishReason, str] = {
 }
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON: broken, not UTF-8, or nested too deeply."""
+
+
 class Refusal(InputError):
     """A caller's mistake in OpenAI's terms; it never leaves the gateway."""
 
@@ -91,7 +95,7 @@ def parse_chat(body: bytes) -> Chat:
     """The request in *body*; `Refusal` when it is not one that can be honoured."""
     try:
         found = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Refusal(f"The body is not a JSON object: {error}.") from error
     found = {key: value for key, value in found.items() if value is not None}
     _refuse_unsupported(found)
