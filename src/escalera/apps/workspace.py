@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from escalera.engine.calibrating import DriftWish
     from escalera.engine.measuring import Wanted
     from escalera.engine.serve import Desk
-    from escalera.settings.gateway_table import GatewayTable
 
 
 class Workspace:
@@ -303,23 +302,17 @@ class Workspace:
         with closing(self._installation.journal()) as journal:
             return answered.table(journal, source=f"the journal of {self.project.name!r}")
 
-    @property
-    def gateway(self) -> GatewayTable:
-        """How `serve` answers, as the project file says."""
-        return self._installation.tables.gateway
-
-    def desk(self, *, models_only: bool = False) -> Desk:
+    def desk(self, *, models_only: bool = False, before: Desk | None = None) -> Desk:
         """What `serve` and `chat` answer with: the decided system, and the base models.
 
         With *models_only* these alone; otherwise raises `EvidenceMissing` where none was promoted.
         """
         from escalera.apps.gateway import desks
 
-        return (
-            desks.models(self._installation)
-            if models_only
-            else desks.decided(self._installation, self.evidence(), lambda: self.decision.sentence)
-        )
+        made = self._installation
+        if models_only:
+            return desks.models(made, before)
+        return desks.decided(made, self.evidence(), lambda: self.decision.sentence, before)
 
     def route(self, name: str, evidence: Evidence) -> Route:
         """The system that a name means (`core.ladder.naming`). Raises `InputError`."""

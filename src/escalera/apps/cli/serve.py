@@ -21,39 +21,45 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option(
     "--models-only", is_flag=True, help="Serve the models by name, without a decided system."
 )
-def command(file: Path, host: str, port: int, api_key_env: str | None, *, models_only: bool) -> int:
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes."
+)
+@click.option("--worker", hidden=True, help="SLOT:SOCKET, given by the process that watches over.")
+def command(  # noqa: PLR0913  one parameter per option
+    file: Path,
+    host: str,
+    port: int,
+    api_key_env: str | None,
+    workers: int,
+    worker: str | None,
+    *,
+    models_only: bool,
+) -> int:
     """Serve the decided system and every model of the project behind OpenAI's API.
 
-    On an address that others can reach, a key is required.
+    Callers need one of the keys of `escalera keys`, once there are any, or the one key that
+    --api-key-env names. On an address that others can reach, a key is required.
     """
-    import uvicorn
-
     from escalera import wiring
-    from escalera.apps import workspace
-    from escalera.apps.gateway.app import Setup, application
-    from escalera.apps.gateway.protocol import LeanProtocol
+    from escalera.apps.gateway import starting
 
     key = wiring.gateway_key(api_key_env)
-    if key is None and host not in LOOPBACK:
-        raise click.UsageError(
-            f"--host {host} is reachable from outside: name a variable with --api-key-env"
-        )
-    project = workspace.load(file)
-    setup = Setup(table=project.gateway, file=str(file))
-    desk = project.desk(models_only=models_only)
-    app = application(desk, api_key=key, now=wiring.wall_clock(), setup=setup)
-    click.echo(f"serving {', '.join(app.names())} on http://{host}:{port}/v1", err=True)
-    uvicorn.run(
-        app,
+    wanted = starting.Wanted(
+        file=file / "escalera.toml" if file.is_dir() else file,
         host=host,
         port=port,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        http=LeanProtocol,
-        timeout_keep_alive=75,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
+        key=key,
+        key_variable=api_key_env,
+        models_only=models_only,
+        workers=workers,
     )
+    if worker is not None:
+        starting.work(wanted, worker)
+        return 0
+    if key is None and host not in LOOPBACK and not starting.has_keys(wanted.file):
+        raise click.UsageError(
+            f"--host {host} is reachable from outside: make keys with `escalera keys create`, "
+            "or name a variable with --api-key-env"
+        )
+    starting.serve(wanted, lambda words: click.echo(words, err=True))
     return 0

@@ -11,7 +11,7 @@ import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -47,7 +47,7 @@ class Setup:
     """What a gateway is made of besides its desk: its table, and the file that it stands in.
 
     `entrance` lets callers in; None where one key does for all. `sink` takes a record of every
-    request, None where there is no log.
+    request, None where there is no log. `beside` is what runs as long as the gateway does.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -55,6 +55,7 @@ class Setup:
     entrance: Entrance | None = None
     metrics: Metrics = field(default_factory=Metrics)
     sink: Sink | None = None
+    beside: Callable[[Gateway], AbstractAsyncContextManager[None]] | None = None
 
 
 class Gateway:
@@ -123,7 +124,7 @@ def application(
             name=_names(),
         ),
     )
-    return Gateway(hot_paths, _rest(entrance, now), desk)
+    return Gateway(hot_paths, _rest(entrance, now, setup.beside), desk)
 
 
 def regime_of(
@@ -147,7 +148,11 @@ def _names() -> Callable[[], str]:
     return lambda: f"req_{own}{next(count):08x}"
 
 
-def _rest(entrance: Entrance, now: Callable[[], float]) -> Starlette:
+def _rest(
+    entrance: Entrance,
+    now: Callable[[], float],
+    beside: Callable[[Gateway], AbstractAsyncContextManager[None]] | None,
+) -> Starlette:
     started = int(now())
 
     async def models(request: Request) -> Response:
@@ -158,10 +163,11 @@ def _rest(entrance: Entrance, now: Callable[[], float]) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(rest: Starlette) -> AsyncIterator[None]:
-        await entrance.open()
-        yield
-        await entrance.close()
         gateway: Gateway = rest.state.gateway
+        await entrance.open()
+        async with nullcontext() if beside is None else beside(gateway):
+            yield
+        await entrance.close()
         await gateway.close()
 
     kinds = (EscaleraError, HTTPException, ClientDisconnect, Exception)

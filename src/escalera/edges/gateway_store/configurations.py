@@ -47,13 +47,17 @@ class Configurations:
         """The numbers of all versions, the oldest first."""
         return sorted(int(file.stem) for file in self._folder.glob("[0-9]*.toml"))
 
+    def next(self) -> int:
+        """The number of the version that will be added next."""
+        return max(self.numbers(), default=0) + 1
+
     def add(self, text: str) -> Configuration:
         """A version with *text*, which is put to use; the one in use where it has that text."""
         now = self.current()
         if now is not None and now.text == text:
             return now
         self._folder.mkdir(parents=True, exist_ok=True)
-        found = Configuration(number=max(self.numbers(), default=0) + 1, text=text)
+        found = Configuration(number=self.next(), text=text)
         _write(self._file(found.number), text)
         self.use(found.number)
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 NAME = "worker-{slot}.json"
+LEADER = "leader"
 
 
 class Standings:
@@ -31,6 +32,18 @@ class Standings:
     def read_all(self) -> list[bytes]:
         """What every worker said last, by slot."""
         return [file.read_bytes() for file in sorted(self._folder.glob(NAME.format(slot="*")))]
+
+    def lead(self, pid: int) -> None:
+        """Say which process takes the signals of the gateway."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / LEADER).write_text(str(pid), encoding="ascii")
+
+    def leader(self) -> int | None:
+        """The process that takes the signals; None where no gateway was started."""
+        try:
+            return int((self._folder / LEADER).read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return None
 
     def clear(self, workers: int) -> None:
         """Forget the slots from *workers* on: there are no more of them."""

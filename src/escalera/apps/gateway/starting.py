@@ -1,0 +1,116 @@
+"""Starting the gateway: its configuration is taken up, and one process or several serve it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from escalera.apps import issued
+from escalera.apps.gateway import supervisor, worker
+from escalera.apps.gateway.supervisor import Crew, Supervisor
+from escalera.apps.gateway.worker import Start
+from escalera.errors import InputError
+from escalera.settings import project_file
+from escalera.wiring import stores
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be served, where, and by how many processes.
+
+    `key` is what every caller has to show, read from `key_variable`; None where the store of keys
+    is asked.
+    """
+
+    file: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    key: str | None = None
+    key_variable: str | None = None
+    models_only: bool = False
+    workers: int = 1
+
+
+def has_keys(file: Path) -> bool:
+    """Whether keys were made for the project's gateway."""
+    return stores.of(file).keys_file.exists()
+
+
+def serve(wanted: Wanted, tell: Tell) -> None:
+    """Serve until a signal ends it. Raises `InputError` kin before anything is served."""
+    listener = _listening(wanted.host, wanted.port)
+    version = _load(wanted)
+    where = f"http://{wanted.host}:{listener.getsockname()[1]}/v1"
+    told = f"serving on {where} (configuration {version})"
+    if wanted.workers == 1:
+        worker.serve(_start(wanted, slot=0), listener, pid=os.getpid(), told=told)
+        return
+    # What is wrong with the configuration is found here, not by every worker in turn.
+    worker.Worker(_start(wanted, slot=0), pid=os.getpid(), tell=tell).gateway()
+    tell(f"{told} with {wanted.workers} workers")
+    crew = Crew(command=_command(wanted), workers=wanted.workers)
+    asyncio.run(Supervisor(crew, listener, tell).run())
+
+
+def work(wanted: Wanted, place: str) -> None:
+    """Serve as one of several workers; *place* is its slot and the number of the socket."""
+    slot, _, number = place.partition(":")
+    listener = socket.socket(fileno=int(number))
+    worker.serve(_start(wanted, slot=int(slot)), listener, pid=os.getpid(), watched=True)
+
+
+# Below: private.
+
+
+def _start(wanted: Wanted, *, slot: int) -> Start:
+    return Start(
+        file=wanted.file,
+        key=wanted.key,
+        models_only=wanted.models_only,
+        workers=wanted.workers,
+        slot=slot,
+    )
+
+
+def _load(wanted: Wanted) -> int:
+    """Put the project file as it is now to use; the number of its version."""
+    kept = stores.of(wanted.file)
+    configurations = kept.configurations()
+    before, text = configurations.current(), project_file.text_of(wanted.file)
+    if before is None or before.text != text:
+        issued.audit(kept).record(
+            "configuration-loaded", str(wanted.file), version=str(configurations.next())
+        )
+    used = configurations.add(text)
+    standings = kept.standings()
+    standings.clear(wanted.workers)
+    standings.lead(os.getpid())
+    return used.number
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return supervisor.listen(host, port)
+    except OSError as error:
+        raise InputError(
+            f"nothing can be served on {host}:{port}: {error.strerror or error}. "
+            "Choose another --port, or end what listens there"
+        ) from error
+
+
+def _command(wanted: Wanted) -> tuple[str, ...]:
+    """How a worker is started."""
+    command = [sys.executable, "-m", "escalera", "serve", "--project", str(wanted.file)]
+    command += ["--host", wanted.host, "--workers", str(wanted.workers)]
+    if wanted.key_variable is not None:
+        command += ["--api-key-env", wanted.key_variable]
+    if wanted.models_only:
+        command.append("--models-only")
+    return tuple(command)

@@ -1,0 +1,242 @@
+"""One process of the gateway: it loads a configuration, serves, and takes up the next one.
+
+    serve(start)                      # until SIGTERM or SIGINT; SIGHUP takes up the version in use
+
+A configuration that cannot be loaded changes nothing: the worker goes on with the one that it has,
+and says so in its standing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import uvicorn
+
+from escalera import wiring
+from escalera.apps import workspace
+from escalera.apps.gateway import app, supervisor
+from escalera.apps.gateway.admitting import ManyKeys, OneKey
+from escalera.apps.gateway.app import Gateway, Setup
+from escalera.apps.gateway.door import Door
+from escalera.apps.gateway.hot import Entrance
+from escalera.apps.gateway.metrics import Metrics, Snapshot
+from escalera.apps.gateway.protocol import LeanProtocol
+from escalera.apps.gateway.recording import Recorder
+from escalera.apps.gateway.regime import Regime
+from escalera.domain.call_log import Retention
+from escalera.engine.serve import Desk
+from escalera.errors import EscaleraError
+from escalera.settings.gateway_table import GatewayTable
+from escalera.wiring import stores
+
+EVERY = 1.0
+"""Seconds between two words about how a worker stands."""
+DRAIN = 30
+"""Seconds that requests have to end when the gateway does."""
+KEEP_ALIVE = 75
+"""Seconds that a connection may be idle."""
+CAP = 4096
+"""Tokens of an answer where money has to be bounded and nobody sets a limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What a worker is started with. `slot` is its place among *workers*; `key` is that of all
+    callers, None where the store of keys is asked, or nobody.
+    """
+
+    file: Path
+    key: str | None = None
+    models_only: bool = False
+    workers: int = 1
+    slot: int = 0
+
+
+class Standing(msgspec.Struct):
+    """What a worker says of itself: the version that it goes by, and why not by a newer one."""
+
+    slot: int
+    pid: int
+    version: int
+    names: list[str]
+    metrics: Snapshot
+    refused: str = ""
+
+
+class Worker:
+    """A worker that is being made, and then serves. *tell* says things to whoever started it."""
+
+    def __init__(
+        self, start: Start, *, pid: int, tell: Callable[[str], None], watched: bool = False
+    ) -> None:
+        self._start, self._pid, self._tell, self._watched = start, pid, tell, watched
+        self._stores = stores.of(start.file)
+        self._wall = wiring.wall_clock()
+        self._refused = ""
+        self._version = 0
+        self._metrics = Metrics(self._counted())
+        self._reloading: asyncio.Task[None] | None = None
+
+    def gateway(self) -> Gateway:
+        """The application. Raises `InputError` kin for what is wrong with the configuration."""
+        configuration = self._stores.configurations().current()
+        text = None if configuration is None else configuration.text
+        number = 0 if configuration is None else configuration.number
+        desk, table = self._loaded(text, before=None)
+        recorder = self._recorder(table)
+        made = app.application(
+            desk,
+            api_key=None,
+            now=self._wall,
+            setup=Setup(
+                table=table,
+                file=str(self._start.file),
+                entrance=self._entrance(table),
+                metrics=self._metrics,
+                sink=recorder.take,
+                beside=lambda gateway: self._beside(gateway, recorder),
+            ),
+        )
+        self._version = number
+        return made
+
+    # Private
+
+    def _loaded(self, text: str | None, *, before: Desk | None) -> tuple[Desk, GatewayTable]:
+        made = wiring.install(self._start.file, text=text)
+        project = workspace.Workspace(made)
+        desk = project.desk(models_only=self._start.models_only, before=before)
+        return desk, made.tables.gateway
+
+    def _entrance(self, table: GatewayTable) -> Entrance:
+        if self._start.key is not None or not self._stores.keys_file.exists():
+            return OneKey(self._start.key)
+        keys = self._stores.keys()
+        door = Door(keys, keys, now=self._wall, workers=self._start.workers)
+        return ManyKeys(door, now=self._wall, cap=table.max_tokens or CAP)
+
+    def _recorder(self, table: GatewayTable) -> Recorder:
+        log = table.log
+        return Recorder(
+            self._stores.calls(),
+            wall=self._wall,
+            tell=self._tell,
+            retention=Retention(days=log.days, bytes=log.megabytes * 1_000_000),
+        )
+
+    @asynccontextmanager
+    async def _beside(self, gateway: Gateway, recorder: Recorder) -> AsyncIterator[None]:
+        """The request log, the standing, and the signal for another configuration."""
+        recorder.open()
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
+            loop.add_signal_handler(signal.SIGHUP, self._reload, gateway)
+        if self._watched:
+            supervisor.end_with_parent(lambda: os.kill(self._pid, signal.SIGTERM))
+        standing = asyncio.create_task(self._stand(gateway))
+        try:
+            yield
+        finally:
+            standing.cancel()
+            with suppress(asyncio.CancelledError):
+                await standing
+            await asyncio.to_thread(recorder.close)
+            self._say(gateway)
+
+    async def _stand(self, gateway: Gateway) -> None:
+        while True:
+            await asyncio.to_thread(self._say, gateway)
+            await asyncio.sleep(EVERY)
+
+    def _say(self, gateway: Gateway) -> None:
+        self._metrics.set("configuration_version", (), self._version)
+        self._metrics.set("in_flight", (), gateway.regime.requests)
+        said = Standing(
+            slot=self._start.slot,
+            pid=self._pid,
+            version=self._version,
+            names=list(gateway.names()),
+            metrics=self._metrics.snapshot(),
+            refused=self._refused,
+        )
+        self._stores.standings().write(self._start.slot, msgspec.json.encode(said))
+
+    def _counted(self) -> Snapshot | None:
+        """What the worker that had this slot before has counted."""
+        text = self._stores.standings().read(self._start.slot)
+        if text is None:
+            return None
+        try:
+            return msgspec.json.decode(text, type=Standing).metrics
+        except msgspec.DecodeError:
+            return None
+
+    # Another configuration
+
+    def _reload(self, gateway: Gateway) -> None:
+        """Take up the version in use, after one that is being taken up now."""
+        before = self._reloading
+        self._reloading = asyncio.get_running_loop().create_task(self._adopt(gateway, before))
+
+    async def _adopt(self, gateway: Gateway, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        configuration = self._stores.configurations().current()
+        if configuration is None:
+            return
+        try:
+            desk, table = await asyncio.to_thread(
+                self._loaded, configuration.text, before=gateway.desk
+            )
+            regime = self._regime(desk, table, configuration.number)
+        except EscaleraError as error:
+            self._refused = f"version {configuration.number}: {error}"
+            self._tell(f"the configuration is not taken up: {self._refused}")
+        else:
+            gateway.adopt(desk, regime)
+            self._version, self._refused = configuration.number, ""
+        await asyncio.to_thread(self._say, gateway)
+
+    def _regime(self, desk: Desk, table: GatewayTable, version: int) -> Regime:
+        file = str(self._start.file)
+        return app.regime_of(desk, table, now=self._wall, file=file, version=version)
+
+
+def serve(
+    start: Start, listener: socket.socket, *, pid: int, told: str = "", watched: bool = False
+) -> None:
+    """Serve on *listener* until a signal ends it. Raises `InputError` kin before that begins.
+
+    *told* is said once everything is loaded. A worker that is *watched* ends with its supervisor.
+    """
+    gateway = Worker(start, pid=pid, tell=_tell, watched=watched).gateway()
+    if told:
+        _tell(f"{told}: {', '.join(gateway.names())}")
+    config = uvicorn.Config(
+        gateway,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        http=LeanProtocol,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=DRAIN,
+        proxy_headers=False,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+# Below: private.
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)  # noqa: T201  a server's own log
