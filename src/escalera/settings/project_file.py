@@ -75,6 +75,21 @@ def text_of(file: Path) -> str:
         ) from error
 
 
+def state_of(file: Path) -> Path:
+    """The folder of a project's state, whatever else is wrong with its file.
+
+    What keeps a gateway running must be found while the file is being mended; where it says
+    nothing that can be read, the folder is the default one. Raises `ProjectError` without a file.
+    """
+    default = ProjectTable(name="").state
+    try:
+        table = tomllib.loads(text_of(file)).get("project")
+    except tomllib.TOMLDecodeError:
+        table = None
+    found = table.get("state") if isinstance(table, Mapping) else None
+    return file.parent / (found if isinstance(found, str) else default)
+
+
 def secret(variable: str) -> str | None:
     """The value of an environment variable that holds a key, or None when it is unset or empty."""
     return os.environ.get(variable) or None

@@ -20,7 +20,6 @@ from escalera.edges.gateway_store.keys import SQLiteKeys
 from escalera.edges.gateway_store.standings import Standings
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.edges.lines import AppendedLines
-from escalera.edges.scoring.desk import OPTIONS
 from escalera.ports import Lines
 from escalera.settings import project_file
 from escalera.settings.tables import ModelTable
@@ -76,8 +75,7 @@ class Stores:
 def of(file: Path) -> Stores:
     """The stores of a project, by its file or the folder that holds it. Raises `ProjectError`."""
     path = file / "escalera.toml" if file.is_dir() else file
-    tables = project_file.load(path, scorers=OPTIONS)
-    return at(path.parent / tables.project.state)
+    return at(project_file.state_of(path))
 
 
 def at(state: Path) -> Stores:
