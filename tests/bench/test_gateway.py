@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from array import array
 
 import pytest
-from bench.gateway import callers, fault_table, load, speed_table, stalling
+from bench.gateway import callers, client_cost, fault_table, load, speed_table, stalling
 from bench.gateway.callers import Question
 from bench.gateway.oracle import Outcome, verdict, worst
 from bench.gateway.processes import MockUpstream, Running, free_port
@@ -142,6 +143,17 @@ def test_a_load_is_counted():
         assert (failed["requests"], failed["failures"]) == (10, 10)
         mock.fault = "unfinished"
         assert loaded(mock.url, "--rate", "10", "--stream")["failures"] == 5
+
+
+@pytest.mark.network
+def test_the_cost_of_the_client_is_counted(monkeypatch):
+    """For the client and for the floor below it, over as many requests as are said."""
+    monkeypatch.setattr(client_cost, "REQUESTS", 200)
+    with serving(Mock()) as mock:
+        for kind, asked in (("client", 200 + 2 * 20), ("floor", 200 + 2 * 20 + 1)):
+            mock.counts.clear()
+            micros, rate = asyncio.run(client_cost.cost(kind, mock.url, 2))
+            assert (mock.counts["chat"], micros > 0, rate > 0) == (asked, True, True)
 
 
 def test_quantiles():
