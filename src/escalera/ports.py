@@ -121,10 +121,11 @@ class Matcher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
-    """A regular expression, and what is cheaper to look for first: `look` is found within every match
-    or shortly before it; of `signs`, in lower case, one is in every text with a match.
+    """A regular expression, and what is cheaper to look for first.
 
-    One that is `foreign` comes from a user: nobody knows what it does to an engine that tracks back.
+    `look` is found within every match or shortly before it; of `signs`, in lower case, one is in
+    every text with a match. One that is `foreign` comes from a user: nobody knows what it does to
+    an engine that tracks back.
     """
 
     expression: str

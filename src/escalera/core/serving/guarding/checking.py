@@ -1,4 +1,4 @@
-"""What a pattern's match is asked: how many of its characters really are of the kind, 0 for none."""
+"""What a match is asked: how many of its characters really are of the kind, 0 for none."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _COUNTRIES = re.compile(
     r"1|7|2(?:0|7|[1-69]\d)|3(?:[0-469]|[578]\d)|4(?:[013-9]|2\d)|5(?:[1-8]|[09]\d)"
     r"|6(?:[0-6]|[789]\d)|8(?:[1246]|[05789]\d)|9(?:[0-58]|[67]\d|9[2-68])"
 )
+
+_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d\d[./-]\d\d")
 
 
 def compact(text: str) -> str:
@@ -58,7 +60,7 @@ def ssn(text: str) -> int:
 def itin(text: str) -> int:
     """A taxpayer number of the United States: 9 in front, groups from 50 on in use."""
     group = int(compact(text)[3:5])
-    return len(text) if 50 <= group <= 65 or 70 <= group <= 99 and group not in (89, 93) else 0
+    return len(text) if 50 <= group <= 65 or (group >= 70 and group not in (89, 93)) else 0
 
 
 def phone(text: str) -> int:
@@ -73,7 +75,9 @@ def phone(text: str) -> int:
 def national_phone(text: str) -> int:
     """7 to 12 digits that are no date and not all alike."""
     digits = re.sub(r"\D", "", re.split(r"[xe#]", text)[0])
-    dated = re.fullmatch(r"\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d\d[./-]\d\d", text)
+    dated = re.fullmatch(
+        r"\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d\d[./-]\d\d", text
+    )
     return len(text) if 7 <= len(digits) <= 13 and len(set(digits)) > 2 and not dated else 0
 
 

@@ -68,7 +68,7 @@ class Pattern:
 
     @cached_property
     def first_look(self) -> str:
-        """An expression that is found wherever the pattern is: the context, the hint or the head."""
+        """An expression that is found in or before every match: context, hint or head."""
         if self.context:
             return f"(?i:(?:^|[^a-z])(?:{'|'.join(_quoted(word) for word in self.context)}))"
         return self.hint or self.head
