@@ -119,6 +119,16 @@ class Matcher(Protocol):
         """
 
 
+class TextFilter(Protocol):
+    """Finds what a guard looks for, outside of the core: a user's function, another tool."""
+
+    async def spans(self, text: str, *, side: str, role: str) -> Sequence[tuple[int, int]]:
+        """Where it finds something: starts and ends, apart and ascending. Raises `GuardFailed`."""
+
+    async def close(self) -> None:
+        """Release what is held; called once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
     """A regular expression, and what is cheaper to look for first.
