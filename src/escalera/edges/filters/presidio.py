@@ -13,9 +13,14 @@ from escalera.edges.filters.spans import apart
 from escalera.errors import GuardFailed, InputError, MissingExtra
 
 try:
+    import tldextract
     from presidio_analyzer import PatternRecognizer, predefined_recognizers
 except ImportError:  # an extra
     PatternRecognizer = None
+else:
+    # Its recogniser of e-mail addresses would ask the network for a list of domains; the list that
+    # the library brings is as good.
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 LEAST = 0.4
 """The score from which on a finding counts: Presidio's patterns without a context have less."""
