@@ -252,7 +252,7 @@ SMUGGLED = (
     replace(
         _SAID,
         head=r"(?i:"
-        rf"if{_S}you{_S}are{_S}(?:an?{_S})(?:AI|LLM|language model|assistant|chatbot|bot){_S}?"
+        rf"if{_S}you{_S}are{_S}(?:an?{_S})(?:AI|LLM|language model|assistant|chatbot|bot)"
         r")",
         kind="smuggled",
         literals=("if you", "if  you"),

@@ -55,7 +55,8 @@ class Vault:
         if at < 0:
             return 0
         tail = text[at:]
-        return len(tail) if any(name.startswith(tail) for name in self._values) else 0
+        begun = any(name.startswith(tail) and name != tail for name in self._values)
+        return len(tail) if begun else 0
 
     def _value(self, name: str, *, escaped: bool) -> str:
         value = self._values[name]
