@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_uppercase
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,9 +102,7 @@ def test_bech32(address):
 def test_spanish_letter(digits):
     """As in python-stdnum, for any number: one letter of 23 is right."""
     module = theirs("es.dni")
-    letters = [
-        one for one in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if checksums.spanish_letter(digits + one)
-    ]
+    letters = [one for one in ascii_uppercase if checksums.spanish_letter(digits + one)]
     assert len(letters) == 1
     assert module.is_valid(digits + letters[0])
 
