@@ -16,7 +16,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
-.PHONY: faults bench-gateway client-tests bench-prompts bench-data bench-data-need bench-diagnosis bench-training
+.PHONY: faults bench-gateway bench-guards client-tests bench-prompts bench-data bench-data-need
+.PHONY: bench-diagnosis bench-training
 .PHONY: bench-combine bench-merge bench-pilots bench-rates bench-routing bench-sweeps decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -91,6 +92,11 @@ bench-training: $(BIN)/.dev  ## the training engine beside TRL, and a hundred ki
 
 bench-combine: $(BIN)/.dev  ## mixture, route or merge where the right one is known (ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.combine --output bench/results/combine.md
+
+# GUARD_PEER is an interpreter of an environment with presidio-analyzer.
+bench-guards: $(BIN)/.dev  ## what guards find and cost, in DATA (five minutes); GUARD_PEER=PYTHON
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.gateway.guards --data $(DATA) \
+		$(if $(GUARD_PEER),--peer-python $(GUARD_PEER)) --output bench/results/guards.md
 
 bench-rates: $(BIN)/.dev  ## the search for a learning rate beside its whole grid, in DATA (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.training.rates --data $(DATA) \

@@ -195,8 +195,8 @@ class GuardError(EscaleraError):
 class GuardBlocked(GuardError):
     """A guard forbids a text; the message says which and for what, never what stood there."""
 
-    def __init__(self, *, kind: str, guard: str) -> None:
-        super().__init__(f"The guard {guard!r} blocks what is of the kind {kind!r}.")
+    def __init__(self, *, kind: str, guard: str, said: str = "") -> None:
+        super().__init__(said or f"The guard {guard!r} blocks what is of the kind {kind!r}.")
         self.kind = kind
         self.guard = guard
 

@@ -131,12 +131,23 @@ class Matcher(Protocol):
         """
 
 
+class TextFilter(Protocol):
+    """Finds what a guard looks for, outside of the core: a user's function, another tool."""
+
+    async def spans(self, text: str, *, side: str, role: str) -> Sequence[tuple[int, int]]:
+        """Where it finds something: starts and ends, apart and ascending. Raises `GuardFailed`."""
+
+    async def close(self) -> None:
+        """Release what is held; called once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
-    """A regular expression, and what is cheaper to look for first: `look` is found within every match
-    or shortly before it; of `signs`, in lower case, one is in every text with a match.
+    """A regular expression, and what is cheaper to look for first.
 
-    One that is `foreign` comes from a user: nobody knows what it does to an engine that tracks back.
+    `look` is found within every match or shortly before it; of `signs`, in lower case, one is in
+    every text with a match. One that is `foreign` comes from a user: nobody knows what it does to
+    an engine that tracks back.
     """
 
     expression: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 GuardAction = Literal["block", "redact", "flag"]
-"""`block`: nothing goes on; `redact`: a placeholder goes on instead; `flag`: it is only recorded."""
+"""`block`: nothing goes on; `redact`: a placeholder goes on instead; `flag`: it is recorded."""
 GuardSide = Literal["input", "output", "both"]
 """Whether what callers send, what models answer, or both is looked at."""
 

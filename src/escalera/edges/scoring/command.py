@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escalera.domain.scoring import Score, Submission
+from escalera.edges.processes import Lines
 from escalera.edges.scoring import answers
 from escalera.edges.scoring.binding import Kind, Means
-from escalera.edges.scoring.lines import Lines
 from escalera.errors import BadOption
 
 

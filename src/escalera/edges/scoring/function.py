@@ -13,10 +13,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from escalera.domain.scoring import Score, Submission
+from escalera.edges.processes import Lines
 from escalera.edges.scoring import answers
 from escalera.edges.scoring.binding import Kind, Means
 from escalera.edges.scoring.command import check_seconds
-from escalera.edges.scoring.lines import Lines
 from escalera.errors import BadOption
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escalera.domain.scoring import Score, Submission
+from escalera.edges.processes import Lines
 from escalera.edges.scoring.binding import Kind, Means
-from escalera.edges.scoring.lines import Lines
 from escalera.errors import BadOption
 
 SECONDS = 2.0

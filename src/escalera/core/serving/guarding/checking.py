@@ -1,4 +1,4 @@
-"""What a pattern's match is asked: how many of its characters really are of the kind, 0 for none."""
+"""What a match is asked: how many of its characters really are of the kind, 0 for none."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ _CARDS = re.compile(
 _COUNTRIES = re.compile(
     r"1|7|2(?:0|7|[1-69]\d)|3(?:[0-469]|[578]\d)|4(?:[013-9]|2\d)|5(?:[1-8]|[09]\d)"
     r"|6(?:[0-6]|[789]\d)|8(?:[1246]|[05789]\d)|9(?:[0-58]|[67]\d|9[2-68])"
+)
+
+_NO_PHONE = re.compile(
+    r"\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d\d[./-]\d\d|\d+\.\d+"
 )
 
 
@@ -58,7 +62,7 @@ def ssn(text: str) -> int:
 def itin(text: str) -> int:
     """A taxpayer number of the United States: 9 in front, groups from 50 on in use."""
     group = int(compact(text)[3:5])
-    return len(text) if 50 <= group <= 65 or 70 <= group <= 99 and group not in (89, 93) else 0
+    return len(text) if 50 <= group <= 65 or (group >= 70 and group not in (89, 93)) else 0
 
 
 def phone(text: str) -> int:
@@ -71,10 +75,11 @@ def phone(text: str) -> int:
 
 
 def national_phone(text: str) -> int:
-    """7 to 12 digits that are no date and not all alike."""
+    """7 to 13 digits that are no date, no decimal, not counted up and not all alike."""
     digits = re.sub(r"\D", "", re.split(r"[xe#]", text)[0])
-    dated = re.fullmatch(r"\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d[./-]\d\d[./-]\d\d", text)
-    return len(text) if 7 <= len(digits) <= 13 and len(set(digits)) > 2 and not dated else 0
+    drawn = len(set(digits)) > 2 and digits not in "01234567890123456789"
+    right = 7 <= len(digits) <= 13 and drawn and not _NO_PHONE.fullmatch(text)
+    return len(text) if right else 0
 
 
 def address_v4(text: str) -> int:
@@ -84,13 +89,14 @@ def address_v4(text: str) -> int:
 
 
 def address_v6(text: str) -> int:
-    """An IPv6 address as the standard library reads it; neither `::` nor that of the machine."""
+    """An IPv6 address as the standard library reads it; not that of the machine, nor a slice."""
     for end in (len(text), len(text.rstrip(":"))):
         try:
             found = ipaddress.IPv6Address(text[:end])
         except ValueError:
             continue
-        return 0 if found.is_loopback or found.is_unspecified else end
+        short = sum(sign != ":" for sign in text[:end]) < 5
+        return 0 if short or found.is_loopback or found.is_unspecified else end
     return 0
 
 

@@ -14,6 +14,11 @@ class Limits:
     messages: int | None = None
     characters: int | None = None
 
+    @property
+    def active(self) -> bool:
+        """Whether there is any."""
+        return self != Limits()
+
     def exceeded(self, *, body: int, texts: Sequence[str]) -> str | None:
         """What is too much, in words for the caller, or None; *body* is in bytes."""
         characters = sum(map(len, texts)) if self.characters is not None else 0

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from escalera.core.serving.guarding import openings
+
 WINDOW = 64
 """Characters from which it is known whether a match begins at the first of them."""
 CONTEXT = 48
@@ -33,10 +35,11 @@ class Pattern:
 
     `before` is a class of characters that must not precede a match, `after` an expression of at
     most two characters that must not follow its head. `check` tells the true ones of what looks
-    alike. Of the words of `context`, if there are any, one must stand shortly before. `run` and
+    alike. Of the words of `context`, or their plurals, one must stand shortly
+    before, if there are any. `run` and
     `joints` are the characters that follow and belong to it: a joint only between two others; a run
-    ends behind `ends`. `alphabet` holds every character of a head, None for any. `source` says
-    where the form is laid down, `hits` and `misses` are texts with and without a match.
+    ends behind `ends`. `source` says where
+    the form is laid down, `hits` and `misses` are texts with and without a match.
 
     Two things only save time: `hint` is an expression that is found within every match, where the
     head is too much for a first look, and of `literals`, in lower case, one is part of every match.
@@ -53,7 +56,6 @@ class Pattern:
     ends: str = ""
     hint: str = ""
     literals: tuple[str, ...] = ()
-    alphabet: str | None = None
     source: str = ""
     hits: tuple[str, ...] = ()
     misses: tuple[str, ...] = ()
@@ -68,15 +70,25 @@ class Pattern:
 
     @cached_property
     def first_look(self) -> str:
-        """An expression that is found wherever the pattern is: the context, the hint or the head."""
-        if self.context:
-            return f"(?i:(?:^|[^a-z])(?:{'|'.join(_quoted(word) for word in self.context)}))"
+        """An expression that is found in or before every match: hint, context or head."""
+        if self.context and not self.hint:
+            said = "|".join(_quoted(word) for word in self.context)
+            return f"(?i:(?:^|[^a-z])(?:{said})s?(?:[^a-z]|$))"
         return self.hint or self.head
 
     @cached_property
     def signs(self) -> tuple[str, ...]:
         """Words in lower case of which one stands in every text with a match; maybe none."""
         return self.context or self.literals
+
+    @cached_property
+    def opening(self) -> str | None:
+        """What matches where a match may begin that is not all there yet; None for anywhere."""
+        one = not self.after or re.fullmatch(r"\\w|\[[^\]]*\]", self.after)
+        found = None if self.foreign else openings.opening(self.head, behind=0 if one else 1)
+        if found is None:
+            return None
+        return f"(?<![{self.before}]){found}" if self.before else found
 
     def accepts(self, text: str, start: int, end: int) -> int:
         """Where the match of the expression in *text* really ends; 0 where it is none."""
@@ -103,7 +115,7 @@ class Pattern:
     @cached_property
     def _words(self) -> re.Pattern[str]:
         said = "|".join(re.escape(word) for word in self.context)
-        return re.compile(f"(?<![a-z])(?:{said})")
+        return re.compile(f"(?<![a-z])(?:{said})s?(?![a-z])")
 
     def _in_context(self, before: str) -> bool:
         return self._words.search(before) is not None

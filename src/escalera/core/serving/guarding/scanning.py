@@ -10,8 +10,10 @@ one never hide those of another. `Searching` is what it needs of the port `Match
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 from escalera.core.serving.guarding.pattern import CONTEXT, WINDOW, Pattern
@@ -65,9 +67,9 @@ class Scan:
     ) -> None:
         self._patterns = patterns
         self._places = frozenset(places)
+        self._order = tuple(places)
+        self._opening: re.Pattern[str] | None = None
         self._matcher = matcher
-        alphabets = {patterns[place].alphabet for place in places}
-        self._alphabets = None if None in alphabets else tuple(sorted(a for a in alphabets if a))
         self.at = 0
         self.open: Match | None = None
 
@@ -122,13 +124,20 @@ class Scan:
     def _limit(self, text: str) -> int:
         """From where on more text may change what begins there."""
         last = max(len(text) - WINDOW + 1, self.at)
-        if self._alphabets is None:
-            return last
-        tail = text[last:]
-        return last + min((len(tail.rstrip(signs)) for signs in self._alphabets), default=len(tail))
+        if self._opening is None:
+            self._opening = _opening(tuple(self._patterns[place].opening for place in self._order))
+        found = self._opening.search(text, last)
+        return len(text) if found is None else found.start()
 
 
 # Below: private.
+
+
+@lru_cache(maxsize=64)
+def _opening(expressions: tuple[str | None, ...]) -> re.Pattern[str]:
+    """Where one of the patterns may begin: anywhere, if one of them says nothing."""
+    said = ["" if one is None else one for one in dict.fromkeys(expressions)]
+    return re.compile("|".join(said) or "(?!)", re.ASCII)
 
 
 class _Ahead:

@@ -6,8 +6,8 @@ cannot be part of any match goes on at once: with guards on personal data and se
 the last word, say. What is being redacted is not held back but gone; its placeholder comes when it
 is known where it ends.
 
-This holds for patterns whose heads are no longer than the window, as all that Escalera brings are. A
-pattern of a user's that is longer, or has no end, is found as far as 64 characters show it. Where
+This holds for patterns whose heads are no longer than the window, as all that Escalera brings are.
+A pattern of a user's that is longer, or has no end, is found as far as 64 characters show it. Where
 something is blocked, what stood before it may have been released.
 """
 
@@ -28,7 +28,7 @@ _TRIM = 4096
 
 
 class StreamGuard:
-    """One text that comes in pieces. `findings` are those so far; their offsets are of the whole."""
+    """One text that comes in pieces; the offsets of `findings` are those of the whole."""
 
     def __init__(self, guards: GuardSet, vault: Vault, *, escaped: bool = False) -> None:
         self._guards = guards
@@ -72,9 +72,7 @@ class StreamGuard:
     def _take(self, finding: Finding, match: Match) -> None:
         if finding.action != "block" and match.open:
             return  # it comes again
-        shifted = replace(
-            finding, start=finding.start + self._gone, end=finding.end + self._gone
-        )
+        shifted = replace(finding, start=finding.start + self._gone, end=finding.end + self._gone)
         self.findings.append(shifted)
         if finding.action == "block":
             raise GuardBlocked(kind=finding.kind, guard=finding.guard)

@@ -1,7 +1,7 @@
 """Placeholders instead of what must not go on, and the way back for who sent it.
 
 A placeholder is `[KIND_NUMBER]`, the same for the same value within one request. Names that stand
-in the request already are left out, so that what is put back was ours.
+in the request already, or in a vault beside it, are left out: what is put back was ours.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ _NAMED = re.compile(r"\[[A-Z][A-Z0-9_]{0,30}_\d{1,6}\]")
 class Vault:
     """What the placeholders of one request stand for. It is not kept beyond the request."""
 
-    def __init__(self, texts: Iterable[str] = ()) -> None:
+    def __init__(self, texts: Iterable[str] = (), *, beside: Vault | None = None) -> None:
         self._taken = {name for text in texts if "[" in text for name in _NAMED.findall(text)}
+        if beside is not None:
+            self._taken |= beside._taken | beside._values.keys()  # noqa: SLF001  its own kind
         self._names: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self._counts: dict[str, int] = {}
@@ -29,7 +31,7 @@ class Vault:
         return len(self._values)
 
     def placeholder(self, kind: str, value: str, *, escaped: bool = False) -> str:
-        """What stands for *value*; `escaped` where it comes out of a JSON string as it is written."""
+        """What stands for *value*; *escaped* where it is written as within a JSON string."""
         value = _unescaped(value) if escaped else value
         name = self._names.get((kind, value))
         if name is None:
@@ -53,7 +55,8 @@ class Vault:
         if at < 0:
             return 0
         tail = text[at:]
-        return len(tail) if any(name.startswith(tail) for name in self._values) else 0
+        begun = any(name.startswith(tail) and name != tail for name in self._values)
+        return len(tail) if begun else 0
 
     def _value(self, name: str, *, escaped: bool) -> str:
         value = self._values[name]

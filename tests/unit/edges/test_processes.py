@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from escalera.edges.scoring.lines import STARTS, Lines
+from escalera.edges.processes import STARTS, Lines
 from escalera.errors import ScorerFailed
 
 ECHO = """

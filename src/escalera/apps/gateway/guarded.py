@@ -1,0 +1,222 @@
+"""Guards on what passes through the gateway: bodies in, bodies and events out.
+
+    sent = request(guarding, operation, body)      # raises GuardBlocked, GivenTwice, InputError
+    ... sent.body goes upstream ...
+    got = answer(guarding, operation, whole, sent.vault)                   # raises GuardBlocked
+
+    stream = EventGuard(guarding.output, operation, sent.vault)
+    events = stream.push(events)                   # whole events in, whole events out
+    if stream.blocked is not None: ...             # end with an error event; nothing follows
+
+Where nothing is replaced, the bytes are those that came. What callers sent and was redacted comes
+back to them: models see a placeholder, and in their answers it is replaced by what it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from escalera.apps.gateway import event_texts, texts
+from escalera.apps.gateway.event_texts import Spoken
+from escalera.core.serving.guarding.guards import GuardSet
+from escalera.core.serving.guarding.limits import Limits
+from escalera.core.serving.guarding.streams import StreamGuard
+from escalera.core.serving.guarding.vault import Restoring, Vault
+from escalera.domain.guard import Finding, Inspection
+from escalera.domain.traffic import Operation
+from escalera.errors import GuardBlocked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarding:
+    """The guards of a gateway, on both sides, and how large requests may be."""
+
+    input: GuardSet
+    output: GuardSet
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """A body that may go on, what was found in it, and what its placeholders stand for."""
+
+    body: bytes
+    findings: tuple[Finding, ...] = ()
+    vault: Vault = field(default_factory=Vault)
+
+
+def request(guarding: Guarding, operation: Operation, body: bytes) -> Guarded:
+    """What goes upstream for *body*.
+
+    Raises `GuardBlocked`, `GivenTwice` where two readers could read two texts, `InputError` for no
+    JSON.
+    """
+    if not guarding.input.active and not guarding.limits.active:
+        return Guarded(body=body)
+    found = texts.of_request(operation, body)
+    said = [slot.text for slot in found]
+    if (wrong := guarding.limits.exceeded(body=len(body), texts=said)) is not None:
+        raise GuardBlocked(kind="size", guard="limits", said=wrong)
+    vault = Vault(said)
+    return _looked(guarding.input, found, body, vault)
+
+
+def answer(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) -> Guarded:
+    """What the caller gets of a whole answer; errors as above."""
+    if not guarding.output.active and not len(vault):
+        return Guarded(body=body)
+    found = texts.of_answer(operation, body)
+    own = Vault(beside=vault)
+    seen = _looked(guarding.output, found, body, own)
+    if not len(vault):
+        return seen
+    if seen.body is not body:
+        found = texts.of_answer(operation, seen.body)
+    back = {
+        slot.path: restored
+        for slot in found
+        if (restored := vault.restore(slot.text, escaped=slot.escaped)) != slot.text
+    }
+    if not back:
+        return seen
+    body = texts.replaced(seen.body, back, blank=("logprobs",))
+    return Guarded(body=body, findings=seen.findings, vault=own)
+
+
+class EventGuard:
+    """Guards on the events of one stream; `blocked` says that nothing may follow, and why."""
+
+    def __init__(self, guards: GuardSet, operation: Operation, vault: Vault) -> None:
+        self._guards = guards
+        self._operation = operation
+        self._vault = vault
+        self._own = Vault(beside=vault)
+        self._channels: dict[event_texts.Channel, _Channel] = {}
+        self._idle = not guards.active and not len(vault)
+        self._later: list[Finding] = []
+        self.blocked: GuardBlocked | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found so far."""
+        found = [one for channel in self._channels.values() for one in channel.guard.findings]
+        return (*found, *self._later)
+
+    def push(self, events: bytes) -> bytes:
+        """The events that may go on, once whole *events* have come."""
+        if self._idle or self.blocked is not None:
+            return b"" if self.blocked is not None else events
+        passed = b""
+        try:
+            for event in event_texts.split(events):
+                passed += self._passed(event)
+        except GuardBlocked as error:
+            self.blocked = error
+        return passed
+
+    def finish(self) -> bytes:
+        """What is left at the end of a stream that ended well, but without saying so."""
+        if self.blocked is not None:
+            return b""
+        try:
+            return b"".join(self._rests(list(self._channels)))
+        except GuardBlocked as error:
+            self.blocked = error
+            return b""
+
+    def _passed(self, event: bytes) -> bytes:
+        data = event_texts.data(event)
+        if data is None:
+            return event
+        if data == b"[DONE]":
+            return self.finish() + event
+        spoken = event_texts.read(self._operation, data)
+        changed: dict[texts.Path, str] = {}
+        for one in spoken.pieces:
+            channel = self._channel(one)
+            text = channel.push(one.text)
+            if spoken.ends(one.channel):
+                text += channel.finish()
+            channel.last = (event, data, one)
+            if text != one.text:
+                changed[one.path] = text
+        before = b""
+        if spoken.ended is not None or spoken.choices:
+            before = b"".join(self._rests([name for name in self._channels if spoken.ends(name)]))
+        for slot in spoken.whole:
+            text = self._whole(slot)
+            if text != slot.text:
+                changed[slot.path] = text
+        if not changed:
+            return before + event
+        return before + event_texts.rewritten(event, data, changed, spoken.pieces)
+
+    def _rests(self, names: list[event_texts.Channel]) -> Iterator[bytes]:
+        """Events with what channels that end hold back, in the form of their last ones."""
+        for name in names:
+            channel = self._channels[name]
+            rest = channel.finish()
+            if rest and channel.last is not None:
+                event, data, one = channel.last
+                yield event_texts.rewritten(event, data, {one.path: rest}, [one])
+
+    def _channel(self, one: Spoken) -> _Channel:
+        channel = self._channels.get(one.channel)
+        if channel is None:
+            channel = _Channel(self._guards, self._own, self._vault, escaped=one.escaped)
+            self._channels[one.channel] = channel
+        return channel
+
+    def _whole(self, slot: texts.Slot) -> str:
+        """A text that an event repeats whole: what came in pieces is recorded already."""
+        seen = self._guards.inspect(slot.text, self._own, escaped=slot.escaped)
+        if not self._channels:
+            self._later += seen.findings
+        _refuse(seen)
+        return self._vault.restore(seen.text, escaped=slot.escaped)
+
+
+# Below: private.
+
+
+class _Channel:
+    """One text of a stream: guarded, then with what the caller sent put back."""
+
+    def __init__(self, guards: GuardSet, own: Vault, vault: Vault, *, escaped: bool) -> None:
+        self.guard = StreamGuard(guards, own, escaped=escaped)
+        self._back = Restoring(vault, escaped=escaped) if len(vault) else None
+        self._ended = False
+        self.last: tuple[bytes, bytes, Spoken] | None = None
+
+    def push(self, text: str) -> str:
+        text = self.guard.push(text)
+        return text if self._back is None else self._back.push(text)
+
+    def finish(self) -> str:
+        if self._ended:
+            return ""
+        self._ended = True
+        text = self.guard.finish()
+        return text if self._back is None else self._back.push(text) + self._back.finish()
+
+
+def _looked(guards: GuardSet, slots: list[texts.Slot], body: bytes, vault: Vault) -> Guarded:
+    findings: list[Finding] = []
+    changed: dict[texts.Path, str] = {}
+    for slot in slots:
+        seen = guards.inspect(slot.text, vault, role=slot.role, escaped=slot.escaped)
+        if seen.findings:
+            findings += seen.findings
+            _refuse(seen)
+            if seen.text != slot.text:
+                changed[slot.path] = seen.text
+    if changed:
+        body = texts.replaced(body, changed, blank=("logprobs",))
+    return Guarded(body=body, findings=tuple(findings), vault=vault)
+
+
+def _refuse(seen: Inspection) -> None:
+    for found in seen.findings:
+        if found.action == "block":
+            raise GuardBlocked(kind=found.kind, guard=found.guard)

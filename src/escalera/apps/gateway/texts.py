@@ -1,0 +1,237 @@
+"""The texts of OpenAI-shaped JSON, and bodies with other texts in their place: pure, on bytes.
+
+What people and models said is found by where it stands; names of functions, descriptions of tools,
+images and sound are not texts. Where a text is replaced, every other byte of the body stays as it
+was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from escalera.domain.traffic import Operation
+from escalera.errors import InputError
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Keys and places from the top of a body to a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A text and where it stands; `role` is that of its message, empty where it has none.
+
+    `escaped`: it is JSON itself, as the arguments of a call are.
+    """
+
+    path: Path
+    text: str
+    role: str = ""
+    escaped: bool = False
+
+
+class GivenTwice(InputError):
+    """A name is given twice in one object: two readers may see two texts."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """Where texts stand in a value: in itself if it is a string, in its members, in its items."""
+
+    text: Literal["", "text", "json"] = ""
+    members: Mapping[str, Shape] = field(default_factory=dict)
+    items: Shape | None = None
+
+
+_NONE, _TEXT, _JSON = Shape(), Shape("text"), Shape("json")
+
+
+def _members(**shapes: Shape) -> Shape:
+    return Shape(members=shapes)
+
+
+_PARTS = Shape("text", items=_members(text=_TEXT, refusal=_TEXT, thinking=_TEXT))
+_SAID = _members(
+    content=_PARTS,
+    refusal=_TEXT,
+    reasoning_content=_TEXT,
+    reasoning=_TEXT,
+    tool_calls=Shape(
+        items=_members(function=_members(arguments=_JSON), custom=_members(input=_TEXT))
+    ),
+    function_call=_members(arguments=_JSON),
+)
+_ITEM = _members(
+    content=_PARTS,
+    summary=Shape(items=_members(text=_TEXT)),
+    arguments=_JSON,
+    input=_TEXT,
+    output=_PARTS,
+)
+_OUTPUT = _members(output=Shape(items=_ITEM), output_text=_TEXT)
+_PROMPT = Shape("text", items=_TEXT)
+
+REQUESTS: Mapping[Operation, Shape] = {
+    "chat": _members(messages=Shape(items=_SAID), prediction=_members(content=_PARTS)),
+    "completions": _members(prompt=_PROMPT, suffix=_TEXT),
+    "embeddings": _members(input=_PROMPT),
+    "responses": _members(instructions=_TEXT, input=Shape("text", items=_ITEM)),
+}
+ANSWERS: Mapping[Operation, Shape] = {
+    "chat": _members(choices=Shape(items=_members(message=_SAID))),
+    "completions": _members(choices=Shape(items=_members(text=_TEXT))),
+    "embeddings": _NONE,
+    "responses": _OUTPUT,
+}
+WHOLE = _members(
+    text=_TEXT,
+    refusal=_TEXT,
+    arguments=_JSON,
+    input=_TEXT,
+    part=_members(text=_TEXT, refusal=_TEXT),
+    item=_ITEM,
+    response=_OUTPUT,
+)
+"""What events of responses that end something repeat of it."""
+
+
+def of_request(operation: Operation, body: bytes) -> list[Slot]:
+    """The texts that a caller sends.
+
+    Raises `GivenTwice` for a name that is there twice in one object, `InputError` for no JSON.
+    """
+    return slots(_strict(body), REQUESTS[operation])
+
+
+def of_answer(operation: Operation, body: bytes) -> list[Slot]:
+    """The texts of a whole answer; errors as above."""
+    return slots(_strict(body), ANSWERS[operation])
+
+
+def slots(value: Any, shape: Shape) -> list[Slot]:
+    """The texts of a decoded body of this *shape*, in their order."""
+    found: list[Slot] = []
+    _walk(value, shape, (), "", found)
+    return found
+
+
+def replaced(body: bytes, texts: Mapping[Path, str], *, blank: Sequence[str] = ()) -> bytes:
+    """*body* with other texts at their paths, and null for members that are called as in *blank*.
+
+    Every other byte is as it was.
+    """
+    found: list[tuple[int, int, bytes]] = []
+    for path, start, end in _values(body):
+        if path in texts:
+            found.append((start, end, encoded(texts[path])))
+        elif path and path[-1] in blank:
+            found.append((start, end, b"null"))
+    pieces, at = [], 0
+    for start, end, new in sorted(found):
+        if start >= at:
+            pieces += [body[at:start], new]
+            at = end
+    return b"".join(pieces) + body[at:]
+
+
+def with_value(body: bytes, at: Path, value: bytes) -> bytes:
+    """*body* with other JSON at a path; every other byte is as it was."""
+    for path, start, end in _values(body):
+        if path == at:
+            return b"".join((body[:start], value, body[end:]))
+    raise KeyError(at)
+
+
+def replaced_once(body: bytes, key: str, path: Path, text: str) -> bytes:
+    """The same for one text that stands under *key*: quick where the key is there only once."""
+    name = b'"%s"' % key.encode()
+    if body.count(name) == 1 and (found := _MEMBER.match(body, body.index(name) + len(name))):
+        return b"".join((body[: found.start(1)], encoded(text), body[found.end(1) :]))
+    return replaced(body, {path: text}, blank=("logprobs",))
+
+
+def encoded(text: str) -> bytes:
+    """A JSON string."""
+    try:
+        return msgspec.json.encode(text)
+    except UnicodeEncodeError:  # half a surrogate pair, which a caller may well send
+        return json.dumps(text).encode()
+
+
+# Below: private.
+
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_MEMBER = re.compile(rb'\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
+
+
+def _strict(body: bytes) -> Any:
+    """The value of *body*, in which no name is given twice."""
+    try:
+        value = msgspec.json.decode(body)
+        if msgspec.json.encode(value) == body:
+            return value  # what was written from objects without such names has none
+        return _DECODER.decode(body.decode())
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise InputError(f"The body is not JSON: {error}.") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise GivenTwice(f"The body gives {twice!r} twice in one object; give it once.")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def _walk(value: Any, shape: Shape, path: Path, role: str, found: list[Slot]) -> None:
+    kind = type(value)
+    if kind is str:
+        if value and shape.text:
+            found.append(Slot(path, value, role, shape.text == "json"))
+    elif kind is dict:
+        if members := shape.members:
+            own = value.get("role")
+            role = own if type(own) is str else role
+            for name, inner in value.items():
+                if inner and (of := members.get(name)) is not None:
+                    _walk(inner, of, (*path, name), role, found)
+    elif kind is list and shape.items is not None:
+        for place, inner in enumerate(value):
+            _walk(inner, shape.items, (*path, place), role, found)
+
+
+def _values(body: bytes) -> Iterator[tuple[Path, int, int]]:
+    """Every value of a body that is JSON: its path, and where it starts and ends."""
+    path: list[str | int] = []
+    opened: list[int] = []
+    key = False  # whether a string is the name of a member
+    for token in _TOKEN.finditer(body):
+        first = body[token.start()]
+        if first in b"{[":
+            opened.append(token.start())
+            path.append("" if first == 123 else 0)
+            key = first == 123
+        elif first in b"}]":
+            path.pop()
+            yield tuple(path), opened.pop(), token.end()
+            key = False
+        elif first == 44:  # a comma
+            if isinstance(path[-1], int):
+                path[-1] += 1
+            else:
+                key = True
+        elif first == 58:  # a colon
+            key = False
+        elif key:
+            path[-1] = msgspec.json.decode(token[0])
+        else:
+            yield tuple(path), token.start(), token.end()
