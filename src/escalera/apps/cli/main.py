@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, str] = {
     "chat": "Talk with the decided system in the terminal.",
     "keys": "Make, list, rotate and revoke the keys of the gateway.",
     "log": "List, show, export and replay what the gateway served.",
+    "sla": "Hold what was served against what providers promise.",
     "audit": "Check and list the record of administrative acts.",
     "serve": "Serve the decided system behind an OpenAI-compatible endpoint.",
 }
