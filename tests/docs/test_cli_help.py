@@ -62,6 +62,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[project]": tables.ProjectTable,
     "[budget]": tables.BudgetTable,
     "[models.NAME]": tables.ModelTable,
+    "[models.NAME.sla]": tables.SlaTable,
     "price": tables.PriceTable,
     "[climb]": tables.ClimbTable,
     "[climb.search]": tables.SearchTable,

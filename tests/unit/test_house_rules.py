@@ -21,6 +21,7 @@ WITHOUT_OWN_TEST = {
     "core/ladder/terms.py": "in core/ladder/test_weighing",
     "domain/call_log.py": "values; in contract/test_calls",
     "edges/gateway_store/calls.py": "contract/test_calls",
+    "domain/sla.py": "values; in core/serving/test_sla",
     "domain/act.py": "values; in core/serving/test_audit",
     "wiring/stores.py": "in apps/test_issued and apps/cli/test_keys",
     "domain/access.py": "values; in core/serving/test_leasing and contract/test_keys",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -12,6 +12,7 @@ from escalera.domain.judge import JudgeKind
 from escalera.domain.optimiser import OptimiserName
 from escalera.domain.project import Replayed, RungName, Spending
 from escalera.domain.selection import SearchMethod
+from escalera.domain.sla import Promise
 from escalera.domain.task import PromptParts
 from escalera.settings.gateway_table import GatewayTable
 from escalera.settings.training_table import TrainingTable
@@ -43,6 +44,26 @@ class PriceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     completion: float
 
 
+class SlaTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[models.NAME.sla]`: what the provider of a model promises, over a window of days."""
+
+    availability: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    first_token_seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    tokens_per_second: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    quantile: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.95
+    days: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+
+    def promise(self) -> Promise:
+        """The same as a domain value."""
+        return Promise(
+            availability=self.availability,
+            first_token_seconds=self.first_token_seconds,
+            tokens_per_second=self.tokens_per_second,
+            quantile=self.quantile,
+            days=self.days,
+        )
+
+
 class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[models.NAME]`: a folder on disk, a model of the Hub, or an OpenAI-compatible endpoint."""
 
@@ -58,6 +79,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     concurrency: int = 8
     threads: int | None = None
     output: list[OutputMode] | None = None
+    sla: SlaTable | None = None
 
     @property
     def local(self) -> bool:

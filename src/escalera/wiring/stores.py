@@ -6,12 +6,14 @@ They lie in the folder `gateway` of the project's state.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from escalera.core.serving import keys
+from escalera.domain.sla import Promise
 from escalera.edges import operator
 from escalera.edges.clock import SystemClock
 from escalera.edges.gateway_store.calls import SQLiteCalls
@@ -20,6 +22,7 @@ from escalera.edges.gateway_store.keys import SQLiteKeys
 from escalera.edges.gateway_store.standings import Standings
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.edges.lines import AppendedLines
+from escalera.edges.scoring.desk import OPTIONS
 from escalera.ports import Lines
 from escalera.settings import project_file
 from escalera.settings.tables import ModelTable
@@ -31,9 +34,15 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """Where the stores of one gateway are."""
+    """Where the stores of one gateway are, and what the project file says of its models.
+
+    `promises` are by the names of models, `providers` their hosts; a model on this machine has
+    the host `local`.
+    """
 
     folder: Path
+    promises: Mapping[str, Promise] = field(default_factory=dict)
+    providers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def keys_file(self) -> Path:
@@ -76,6 +85,19 @@ def of(file: Path) -> Stores:
     """The stores of a project, by its file or the folder that holds it. Raises `ProjectError`."""
     path = file / "escalera.toml" if file.is_dir() else file
     return at(project_file.state_of(path))
+
+
+def promising(file: Path) -> Stores:
+    """The stores of a project, with what its file says of providers. Raises `ProjectError`."""
+    path = file / "escalera.toml" if file.is_dir() else file
+    models = project_file.load(path, scorers=OPTIONS).models.items()
+    return replace(
+        of(path),
+        promises={name: table.sla.promise() for name, table in models if table.sla is not None},
+        providers={
+            name: urlsplit(table.base_url or "").hostname or "local" for name, table in models
+        },
+    )
 
 
 def at(state: Path) -> Stores:

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = {
     "keys": "Make, list, rotate and revoke the keys of the gateway.",
     "log": "List, show, export and replay what the gateway served.",
     "gateway": "Look at a gateway that runs; reload or roll back its configuration.",
+    "sla": "Hold what was served against what providers promise.",
     "audit": "Check and list the record of administrative acts.",
     "serve": "Serve the decided system behind an OpenAI-compatible endpoint.",
 }
