@@ -40,8 +40,8 @@ class Plan:
     """Who is asked under a name: the first tier, and the next ones where it cannot answer.
 
     `hedges` says when a second line is asked as well, and how often that may be; `decision` is the
-    evidence that a route rests on. `price` is the highest of all lines, None where one is unknown, and
-    `prompt_bytes` the most that any of them adds to what the caller sends; `calls` how often a
+    evidence that a route rests on. `price` is the highest of all lines, None where one is unknown,
+    and `prompt_bytes` the most that any of them adds to what the caller sends; `calls` how often a
     model may be called for one answer.
     """
 

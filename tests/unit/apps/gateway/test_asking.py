@@ -8,12 +8,6 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from escalera.apps.gateway.asked import Opened, Problem
-from escalera.apps.gateway.board import Line
-from escalera.apps.gateway.wire import Refusal
-from escalera.core.serving.breaker import Breaker, BreakerPolicy
-from escalera.errors import EvidenceMissing
 from tests.unit.apps.gateway.upstreams import (
     ANSWER,
     Exchange,
@@ -26,6 +20,12 @@ from tests.unit.apps.gateway.upstreams import (
     line,
     plan,
 )
+
+from escalera.apps.gateway.asked import Opened, Problem
+from escalera.apps.gateway.board import Line
+from escalera.apps.gateway.wire import Refusal
+from escalera.core.serving.breaker import Breaker, BreakerPolicy
+from escalera.errors import EvidenceMissing
 
 TRIPPED = BreakerPolicy(streak=1)
 
@@ -419,7 +419,7 @@ OUTCOMES = st.sampled_from(
 
 @given(st.lists(st.lists(OUTCOMES, min_size=1, max_size=3), min_size=1, max_size=4), st.booleans())
 def test_every_call_is_accounted_for(scripts, hedging):
-    """Every upstream call is the answer or one attempt; every exchange but the answer's is closed."""
+    """Every upstream call is the answer or an attempt; of exchanges the answer's alone is open."""
 
     async def story():
         upstreams = [Upstream(*(make() for make in script)) for script in scripts]
