@@ -24,6 +24,7 @@ class Used(msgspec.Struct, frozen=True):
     completion_tokens: int | None = 0
     input_tokens: int | None = 0
     output_tokens: int | None = 0
+    total_tokens: int | None = 0
 
     @property
     def prompt(self) -> int:
@@ -32,8 +33,11 @@ class Used(msgspec.Struct, frozen=True):
 
     @property
     def completion(self) -> int:
-        """Tokens that were written; never less than none."""
-        return max(0, self.completion_tokens or self.output_tokens or 0)
+        """Tokens that were written, also those that only the total counts: some servers leave out
+        what a model thinks.
+        """
+        counted = self.completion_tokens or self.output_tokens or 0
+        return max(0, counted, (self.total_tokens or 0) - self.prompt)
 
 
 class Answer(msgspec.Struct, frozen=True):

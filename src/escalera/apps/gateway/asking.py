@@ -7,15 +7,17 @@ there leads to the next line of the plan, within the caller's time and a bound o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from escalera.apps.gateway import board, opening
 from escalera.apps.gateway.asked import Asked, Opened, Problem
 from escalera.apps.gateway.board import Line, Plan
 from escalera.apps.gateway.targets import Passing
+from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving import blame
+from escalera.core.serving.hedging import HedgeBudget
 from escalera.domain.traffic import Attempt, Blame, Fault, Purpose
 from escalera.errors import (
     AccessRefused,
@@ -56,11 +58,12 @@ class Asking:
         """An answer that may be passed on, or the last problem."""
         lines = board.order(plan, self._clock(), self._draw)
         line, purpose = next(lines)
-        if plan.hedges is not None and plan.hedge_after is not None:
-            plan.hedges.asked()
-            found = await self._hedged(asked, plan, line, lines)
-        else:
+        if plan.hedges is None:
             found = await self._attempt(asked, line, purpose)
+        else:
+            plan.hedges.asked()
+            first = self._attempt(asked, line, purpose)
+            found = await self._hedged(asked, first, lines, plan.hedges)
         if _is_final(found):
             return found
         for line, purpose in lines:
@@ -82,7 +85,7 @@ class Asking:
     async def _again(self, asked: Asked, line: Line, found: Found) -> Found:
         """Ask the first line again where nobody else is left and a wait is worth it.
 
-        A provider has tried again by itself.
+        A provider has tried again by itself, and a line that fails for all is left alone.
         """
         if not isinstance(line.target, Passing):
             return found
@@ -95,11 +98,14 @@ class Asking:
                 return found
             await asyncio.sleep(wait)
             asked.waited += wait
+            if not line.breaker.admits(self._clock()):
+                return found
             found = await self._attempt(asked, line, "retry")
             pause *= 2
         return found
 
     async def _attempt(self, asked: Asked, line: Line, purpose: Purpose) -> Found:
+        """Ask one line. Raises `Refusal` where the first of all finds a mistake of the caller's."""
         began = self._clock()
         line.load.in_flight += 1
         exchange = None
@@ -117,12 +123,19 @@ class Asking:
             )
         except ProviderError as error:
             found = _told(line.target.name, error)
+        except Refusal as error:
+            if purpose == "first":
+                raise
+            found = _unfit(line.target.name, error)
+        except asyncio.CancelledError:
+            self._record(asked, _cancelled(line.target.name), purpose, began)
+            raise
         finally:
             line.load.in_flight -= 1
             if exchange is not None and not isinstance(found, Opened):
                 exchange.close()
-            if found is None:  # a caller's mistake that the target found, or cancelled
-                self._record(asked, _cancelled(line), purpose, began)
+            if found is None:
+                line.breaker.forget()
         if isinstance(found, Problem):
             self._record(asked, found, purpose, began)
         self._note(line, found, began)
@@ -149,6 +162,8 @@ class Asking:
         if isinstance(found, Opened):
             line.breaker.succeeded(now)
             line.load.answered(found.first_byte, now)
+        elif found.blame == "nobody":
+            line.breaker.forget()
         elif found.blame == "caller":
             line.breaker.succeeded(now)
         elif found.blame == "key":
@@ -160,20 +175,49 @@ class Asking:
                 line.breaker.asked_to_wait(now, found.retry_after)
 
     async def _hedged(
-        self, asked: Asked, plan: Plan, line: Line, lines: Iterator[tuple[Line, Purpose]]
+        self,
+        asked: Asked,
+        first: Coroutine[Any, Any, Found],
+        lines: Iterator[tuple[Line, Purpose]],
+        budget: HedgeBudget,
     ) -> Found:
         """The first of two answers, where the first line is slow and a second may be asked."""
-        first = asyncio.ensure_future(self._attempt(asked, line, "first"))
-        running = {first}
+        began, waited = self._clock(), asked.waited
+        running = {asyncio.ensure_future(first)}
+        found: Found | None = None
         try:
-            await asyncio.wait(running, timeout=plan.hedge_after)
-            if not first.done() and plan.hedges is not None:
+            done, _ = await asyncio.wait(running, timeout=budget.after)
+            if not done and budget.take() and asked.extend():
                 other = next(lines, None)
-                if other is not None and plan.hedges.take() and asked.extend():
+                if other is not None:
                     running.add(asyncio.ensure_future(self._attempt(asked, other[0], "hedge")))
-            return await _first_answer(running)
+            found = await _first_answer(running)
         finally:
-            await _drop(running)
+            try:
+                await self._drop(asked, running)
+            except asyncio.CancelledError:
+                if isinstance(found, Opened):
+                    self._give_up(asked, found)
+                raise
+        # Two waits at the same time are one.
+        taken = found.first_byte if isinstance(found, Opened) else 0.0
+        asked.waited = waited + self._clock() - began - taken
+        return found
+
+    async def _drop(self, asked: Asked, running: set[asyncio.Task[Found]]) -> None:
+        """Cancel what nobody waits for any more, until it is recorded that it was asked."""
+        for task in running:
+            task.cancel()
+            if task.done() and not task.exception() and isinstance(left := task.result(), Opened):
+                self._give_up(asked, left)
+        if running:
+            await asyncio.wait(running)
+
+    def _give_up(self, asked: Asked, found: Opened) -> None:
+        """An answer that came beside another: it may be billed all the same."""
+        found.exchange.close()
+        given_up = _cancelled(found.provenance.deployment)
+        self._record(asked, given_up, found.purpose, found.began)
 
 
 # Below: private.
@@ -189,15 +233,6 @@ async def _first_answer(running: set[asyncio.Task[Found]]) -> Found:
                 return task.result()
 
 
-async def _drop(running: set[asyncio.Task[Found]]) -> None:
-    """Cancel what nobody waits for any more; an answer that came all the same is closed."""
-    for task in running:
-        task.cancel()
-    for left in await asyncio.gather(*running, return_exceptions=True):
-        if isinstance(left, Opened):
-            left.exchange.close()
-
-
 def _is_final(found: Found) -> bool:
     return isinstance(found, Opened) or found.blame == "caller"
 
@@ -208,8 +243,14 @@ def _drops_usage(line: Line, asked: Asked) -> bool:
     return not asked.fields.usage_asked
 
 
-def _cancelled(line: Line) -> Problem:
-    return Problem(deployment=line.target.name, blame="nobody", fault="cancelled")
+def _cancelled(name: str) -> Problem:
+    return Problem(deployment=name, blame="nobody", fault="cancelled")
+
+
+def _unfit(name: str, error: Refusal) -> Problem:
+    """What a fallback cannot answer: the request may be good for the one asked before it."""
+    status, said = error.status, error.message
+    return Problem(deployment=name, blame="nobody", status=status, message=said)
 
 
 def _told(name: str, error: ProviderError) -> Problem:

@@ -39,15 +39,14 @@ class Tier:
 class Plan:
     """Who is asked under a name: the first tier, and the next ones where it cannot answer.
 
-    `hedge` is after how many seconds a second line is asked as well; `decision` is the evidence
-    that a route rests on. `price` is the highest of all lines, None where one is unknown, and
-    `prompt_bytes` the most that any of them adds to what the caller sends; `calls` how often a
+    `hedges` says when a second line is asked as well, and how often that may be; `decision` is the
+    evidence that a route rests on. `price` is the highest of all lines, None where one is unknown,
+    and `prompt_bytes` the most that any of them adds to what the caller sends; `calls` how often a
     model may be called for one answer.
     """
 
     name: str
     tiers: tuple[Tier, ...]
-    hedge_after: float | None = None
     hedges: HedgeBudget | None = None
     decision: str = ""
     price: ModelPrice | None = None
@@ -79,14 +78,14 @@ def order(plan: Plan, now: float, draw: Callable[[], float]) -> Iterator[tuple[L
     A line whose breaker is open is passed over; where all are, the first is asked all the same, so
     that a wrong breaker cannot keep everything away. *draw* gives numbers uniform on [0, 1).
     """
-    purpose: Purpose = "first"
-    for tier in plan.tiers:
+    nobody = True
+    for place, tier in enumerate(plan.tiers):
         for line in _ranked(tier, draw):
             if line.breaker.admits(now):
-                yield line, purpose
-                purpose = "fallback"
-    if purpose == "first":
-        yield plan.tiers[0].lines[0], purpose
+                yield line, "first" if nobody and place == 0 else "fallback"
+                nobody = False
+    if nobody:
+        yield plan.tiers[0].lines[0], "first"
 
 
 # Below: private.

@@ -68,7 +68,6 @@ def _plan(desk: Desk, name: str, tiers: tuple[Tier, ...], hedge: HedgeTable | No
     return Plan(
         name=name,
         tiers=tiers,
-        hedge_after=None if hedge is None else hedge.after,
         hedges=budget,
         price=_highest([desk.models()[model].price for model in models]),
         prompt_bytes=max((weight.prompt_bytes(system) for system in systems), default=0),

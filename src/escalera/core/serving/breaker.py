@@ -101,6 +101,10 @@ class Breaker:
         """The provider said when to come back; it is believed up to `longest`."""
         self._open(now, max(0.0, min(seconds, self._policy.longest)))
 
+    def forget(self) -> None:
+        """A call came to nothing that says anything: if it was the probe, another may be made."""
+        self._probed = None
+
     def _open(self, now: float, seconds: float) -> None:
         self.until = now + seconds
         self._probed = None

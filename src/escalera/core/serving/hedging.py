@@ -27,6 +27,11 @@ class HedgeBudget:
         self._policy = policy
         self._left = 1.0
 
+    @property
+    def after(self) -> float:
+        """Seconds after which a second call goes out."""
+        return self._policy.after
+
     def asked(self) -> None:
         """A call was made."""
         self._left = min(self._policy.burst, self._left + self._policy.most)

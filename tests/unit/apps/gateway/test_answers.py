@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escalera.apps.gateway import answers
-from escalera.apps.gateway.answers import Answer, Failure, Used
+from escalera.apps.gateway.answers import Answer, Failure
 
 CHAT = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "é"}}]}
 TEXT = {"choices": [{"index": 0, "text": "é", "finish_reason": "stop"}]}
@@ -84,32 +84,28 @@ def test_an_answer_that_failed_says_so():
 
 
 @pytest.mark.parametrize("operation", GOOD)
-def test_usage_in_both_spellings(operation):
-    """Input is what prompt is elsewhere."""
-    details = {"cached_tokens": 2}
-    old = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": details}
-    new = {"input_tokens": 7, "output_tokens": 3, "input_tokens_details": details}
-    used = Used(prompt_tokens=7, completion_tokens=3, cached_tokens=2)
-    for usage in (old, new):
-        assert read(operation, {**GOOD[operation], "usage": usage}) == Answer("", used)
+@pytest.mark.parametrize(
+    ("usage", "prompt", "completion"),
+    [
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}, 7, 3),
+        ({"input_tokens": 7, "output_tokens": 3}, 7, 3),
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 30}, 7, 23),
+        ({"prompt_tokens": 7, "total_tokens": 7}, 7, 0),
+        ({"prompt_tokens": -5, "completion_tokens": None, "total_tokens": -1}, 0, 0),
+    ],
+)
+def test_usage_in_every_spelling(operation, usage, prompt, completion):
+    """Input is what prompt is elsewhere, thoughts that only the total counts are billed too, and
+    money never flows back."""
+    found = read(operation, {**GOOD[operation], "usage": usage})
+    assert found.fault == ""
+    assert (found.usage.prompt, found.usage.completion) == (prompt, completion)
 
 
 @pytest.mark.parametrize("usage", ["none", [], 3, {"prompt_tokens": "3"}, {"prompt_tokens": 0.5}])
 def test_a_usage_that_cannot_be_read_spoils_no_answer(usage):
     """It is not known then."""
     assert read("chat", {**CHAT, "usage": usage}) == Answer()
-
-
-def test_usage_is_never_below_nothing():
-    """Money would flow back."""
-    usage = {
-        "prompt_tokens": -5,
-        "completion_tokens": None,
-        "prompt_tokens_details": {"cached_tokens": -1},
-    }
-    assert read("chat", {**CHAT, "usage": usage}).usage == Used(
-        prompt_tokens=0, completion_tokens=0
-    )
 
 
 @pytest.mark.parametrize(

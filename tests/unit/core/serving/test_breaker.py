@@ -115,3 +115,13 @@ def test_it_never_stays_shut_for_longer_than_the_bounds(steps: list[tuple[str, f
         getattr(breaker, name)(now)
         assert breaker.until is None or breaker.until <= now + POLICY.longest
     assert breaker.admits(now + POLICY.longest + POLICY.probe)
+
+
+def test_a_probe_that_says_nothing_makes_room_for_another():
+    """Where it was given up, nobody has to wait until it is forgotten by itself."""
+    breaker = Breaker(BreakerPolicy(streak=1, hold=5.0))
+    breaker.failed(0.0)
+    assert breaker.admits(6.0)
+    assert not breaker.admits(6.0)
+    breaker.forget()
+    assert breaker.admits(6.0)
