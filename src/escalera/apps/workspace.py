@@ -307,7 +307,7 @@ class Workspace:
 
         With *models_only* these alone; otherwise raises `EvidenceMissing` where none was promoted.
         """
-        from escalera.apps.gateway import desks
+        from escalera.apps import desks
 
         made = self._installation
         if models_only:
