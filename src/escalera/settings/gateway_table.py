@@ -7,6 +7,9 @@ from typing import Annotated
 
 import msgspec
 
+from escalera.settings import guard_table
+from escalera.settings.guard_table import GuardTable, LimitsTable
+
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Problem = tuple[str, str, str]
@@ -86,6 +89,9 @@ class GatewayTable(_Table, frozen=True):
     stream_usage: bool = True
     fallbacks: dict[str, list[str]] = msgspec.field(default_factory=dict)
     routes: dict[str, RouteTable] = msgspec.field(default_factory=dict)
+    guards: dict[str, GuardTable] = msgspec.field(default_factory=dict)
+    limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
+    enforce_schemas: bool = False
     timeouts: TimeoutsTable = msgspec.field(default_factory=TimeoutsTable)
     breaker: BreakerTable = msgspec.field(default_factory=BreakerTable)
     log: LogTable = msgspec.field(default_factory=LogTable)
@@ -102,6 +108,7 @@ def problems(table: GatewayTable, names: frozenset[str]) -> Iterator[Problem]:
             yield key, "is the name of a model or of the project already", "Choose another name"
         yield from _of_route(key, found)
         yield from _unknown(key, (*found.models, *found.fallbacks), names)
+    yield from guard_table.problems(table.guards)
     for name, others in table.fallbacks.items():
         yield from _unknown("gateway.fallbacks", (name, *others), names)
     if table.default is not None:

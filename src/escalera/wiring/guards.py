@@ -60,6 +60,13 @@ def filters(
     )
 
 
+def invalid(schema: str, text: str) -> str | None:
+    """What is wrong with *text* by a JSON Schema; None where it is valid."""
+    from escalera.edges import schemas
+
+    return schemas.invalid(schema, text)
+
+
 # Below: private.
 
 

@@ -42,14 +42,17 @@ class Admitted:
         admission = self._admission
         if admission is None:
             return
-        unknown = sum(blame.may_be_billed(attempt.fault) for attempt in asked.attempts)
-        tokens = 0
+        unknown = sum(
+            blame.may_be_billed(attempt.fault) for attempt in asked.attempts if attempt.fault
+        )
+        tokens = sum(one.prompt_tokens + one.completion_tokens for one in asked.attempts)
+        micro_dollars += sum(attempt.cost for attempt in asked.attempts)
         if found is not None:
             usage = found.usage
             if usage is None:
                 unknown += 1
             else:
-                tokens = usage.prompt + usage.completion
+                tokens += usage.prompt + usage.completion
         elif not asked.attempts:
             admission.release()
             return

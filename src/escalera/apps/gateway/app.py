@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,6 +25,9 @@ from escalera.apps.gateway import boards, failing, fields, hot, wire
 from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.asking import Asking, Patience
 from escalera.apps.gateway.books import Keeping, Sink
+from escalera.apps.gateway.checkpoint import Checkpoint
+from escalera.apps.gateway.filtering import Filter
+from escalera.apps.gateway.guarded import Guarding
 from escalera.apps.gateway.hot import (
     Clocks,
     Entrance,
@@ -38,6 +42,7 @@ from escalera.apps.gateway.watching import Receive
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
 from escalera.settings.gateway_table import GatewayTable
+from escalera.wiring import guards
 
 JSON = "application/json"
 
@@ -136,10 +141,38 @@ def regime_of(
         board=boards.build(desk, table, wall=now, file=file, version=version),
         asking=Asking(clock=time.monotonic, draw=random.random, patience=patience),
         bounds=Bounds(body=table.body_bytes, seconds=table.seconds, tokens=table.max_tokens),
+        checkpoint=_checkpoint(table, Path(file)),
     )
 
 
 # Below: private.
+
+
+def _checkpoint(table: GatewayTable, file: Path) -> Checkpoint | None:
+    """Where what passes is looked at; None where nothing is looked for."""
+    limits = table.limits.limits()
+    if not (table.guards or limits.active or table.enforce_schemas):
+        return None
+    filters = [
+        Filter(
+            name=name,
+            asks=asked,
+            action=guard.action,
+            side=guard.side,
+            roles=tuple(guard.roles),
+            passes=guard.unsure == "pass",
+        )
+        for name, guard, asked in guards.filters(file, table.guards)
+    ]
+    return Checkpoint(
+        guarding=Guarding(
+            input=guards.guard_set(file, table.guards, "input"),
+            output=guards.guard_set(file, table.guards, "output"),
+            limits=limits,
+        ),
+        filters=filters,
+        invalid=guards.invalid if table.enforce_schemas else None,
+    )
 
 
 def _names() -> Callable[[], str]:

@@ -9,6 +9,7 @@ import msgspec
 from escalera.apps.gateway.answers import Used
 from escalera.apps.gateway.fields import Fields
 from escalera.apps.gateway.stream import Passage
+from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.project import ModelPrice
 from escalera.domain.traffic import Attempt, Blame, Fault, Operation, Purpose
 from escalera.ports import Exchange
@@ -24,7 +25,8 @@ class Asked(msgspec.Struct, kw_only=True):
     `began` and `deadline` are readings of the monotonic clock, `started` one of the wall clock;
     `waited` grows by the seconds in which an upstream was waited for. `capped` is the limit of the
     answer's tokens that the gateway sets where the caller sets none. `findings` are the kinds that
-    guards found. `extend` reserves the money of one more attempt, and says whether there is any.
+    guards found, and `vault` holds what they took out of what the caller sent. `extend` reserves
+    the money of one more attempt, and says whether there is any.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Asked(msgspec.Struct, kw_only=True):
     waited: float = 0.0
     attempts: list[Attempt] = []
     findings: list[str] = []
+    vault: Vault | None = None
     extend: Callable[[], bool] = _always
 
     @property

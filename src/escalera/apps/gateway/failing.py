@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from escalera.apps.gateway import wire
 from escalera.apps.gateway.asked import Problem
 from escalera.domain.traffic import Fault, Operation
-from escalera.errors import EscaleraError, InputError, ProviderError
+from escalera.errors import EscaleraError, GuardBlocked, GuardError, InputError, ProviderError
 
 JSON = b"application/json"
 CODES: Mapping[Fault, str] = {
@@ -28,6 +28,8 @@ CODES: Mapping[Fault, str] = {
     "total-timeout": "upstream_timeout",
 }
 """The code of an error by what went wrong upstream; any other fault is `upstream_unavailable`."""
+OWN: Mapping[str, int] = {"answer_blocked": 403, "guard_failed": 503, "schema_unsatisfied": 502}
+"""The status of what the gateway itself keeps from going on, by its code."""
 SAID: Mapping[Fault, str] = {
     "connect": "could not be reached",
     "connect-timeout": "could not be reached in time",
@@ -85,6 +87,10 @@ def of_error(error: BaseException, *, where: str = "") -> ErrorReply:
         case wire.Refusal():
             status, code, param, said = error.status, error.code, error.param, error.message
             headers = _of_refusal(error)
+        case GuardBlocked():
+            status, code, said = 400, "content_blocked", str(error)
+        case GuardError():
+            status, code, said = 503, "guard_failed", str(error)
         case InputError():
             status, said = 400, str(error)
         case ProviderError():
@@ -105,6 +111,12 @@ def of_error(error: BaseException, *, where: str = "") -> ErrorReply:
     return ErrorReply(status=status, body=body, code=code or "", headers=headers)
 
 
+def of_guard(error: GuardError, deployment: str) -> Problem:
+    """Why an answer, or the rest of it, does not go on to the caller."""
+    code = "answer_blocked" if isinstance(error, GuardBlocked) else "guard_failed"
+    return Problem(deployment=deployment, blame="nobody", fault="", code=code, message=str(error))
+
+
 def event(operation: Operation, problem: Problem) -> bytes:
     """The event that tells of a stream that failed after it had begun."""
     said, code = _sentence(problem), code_of(problem)
@@ -112,6 +124,17 @@ def event(operation: Operation, problem: Problem) -> bytes:
         return wire.error_chunk(said, code=code)
     told = {"type": "error", "code": code, "message": said, "param": None, "sequence_number": 0}
     return b"event: error\ndata: " + msgspec.json.encode(told) + b"\n\n"
+
+
+def code_of(problem: Problem) -> str:
+    """The code of the error that tells of a problem."""
+    if not problem.fault:
+        return problem.code
+    if problem.blame == "key":
+        return "upstream_rejected"
+    if problem.status == 429:
+        return "upstream_overloaded"
+    return CODES.get(problem.fault, "upstream_unavailable")
 
 
 # Below: private.
@@ -151,6 +174,8 @@ def _is_error(body: bytes) -> bool:
 def _sentence(problem: Problem) -> str:
     """What happened, for whoever reads the error."""
     name, told = problem.deployment, problem.message
+    if not problem.fault:  # nothing went wrong upstream: the gateway itself says no
+        return told
     if problem.blame == "key":
         return (
             f"{name!r} refuses the gateway's own access; whoever runs the gateway must see to it."
@@ -160,6 +185,8 @@ def _sentence(problem: Problem) -> str:
 
 
 def _status(problem: Problem) -> int:
+    if not problem.fault:
+        return OWN[problem.code]
     if problem.blame == "key":
         return 502
     if problem.status == 429:
@@ -169,11 +196,3 @@ def _status(problem: Problem) -> int:
     if problem.fault == "status" and problem.status < 500:
         return 502
     return 503 if problem.fault in {"status", "connect", "reset"} else 502
-
-
-def code_of(problem: Problem) -> str:
-    if problem.blame == "key":
-        return "upstream_rejected"
-    if problem.status == 429:
-        return "upstream_overloaded"
-    return CODES.get(problem.fault, "upstream_unavailable")

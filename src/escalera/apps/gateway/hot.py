@@ -14,19 +14,23 @@ from urllib.parse import quote
 
 import msgspec
 
-from escalera.apps.gateway import failing, fields, headers, relay
+from escalera.apps.gateway import failing, fields, headers, insisting, relay
 from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
-from escalera.apps.gateway.asking import Asking
+from escalera.apps.gateway.asking import Asking, Found
 from escalera.apps.gateway.board import Board, Plan
 from escalera.apps.gateway.callers import Caller
+from escalera.apps.gateway.checkpoint import Checkpoint
 from escalera.apps.gateway.failing import ErrorReply
 from escalera.apps.gateway.regime import Regime
 from escalera.apps.gateway.watching import Receive, Watch
 from escalera.apps.gateway.wire import Refusal
+from escalera.errors import GuardError, InputError
 
 Scope = MutableMapping[str, Any]
 Send = relay.Send
+EXPECTED = (InputError, GuardError)
+"""Errors that say what is wrong with a request; any other is a fault of ours."""
 
 
 class Entrance(Protocol):
@@ -121,7 +125,7 @@ class Hot:
         except Exception as error:
             reply = failing.of_error(error)
             await _fail(send, reply, name)
-            if not isinstance(error, Refusal):
+            if not isinstance(error, EXPECTED):
                 raise
             self._books.refused(scope["path"], reply.status)
         finally:
@@ -156,6 +160,8 @@ class Hot:
             capped=bounds.tokens,
         )
         plan = _plan(regime.board, asked)
+        if regime.checkpoint is not None:
+            await regime.checkpoint.enter(asked)
         admitted = entrance.admitted(caller, asked, plan)
         if admitted is None:
             admitted = await entrance.admit(caller, asked, plan)
@@ -163,7 +169,7 @@ class Hot:
         ended = Ended(asked=asked, plan=plan, key=admitted.key, status=499, code="caller_left")
         waiting = self._watch.begin(receive)
         try:
-            await self._answer(regime.asking, ended, plan, send)
+            await self._answer(regime, ended, plan, send)
         except asyncio.CancelledError:
             if not waiting.left:
                 raise
@@ -176,9 +182,11 @@ class Hot:
             ended.seconds = self._clocks.seconds() - began
             self._books.finished(ended)
 
-    async def _answer(self, asking: Asking, ended: Ended, plan: Plan, send: Send) -> None:
-        asked = ended.asked
-        found = await asking.ask(asked, plan)
+    async def _answer(self, regime: Regime, ended: Ended, plan: Plan, send: Send) -> None:
+        asked, checkpoint = ended.asked, regime.checkpoint
+        found = await regime.asking.ask(asked, plan)
+        if checkpoint is not None and isinstance(found, Opened):
+            found = await _checked(checkpoint, regime.asking, asked, plan, found)
         if isinstance(found, Problem):
             reply = failing.of_problem(found, tried=len(asked.attempts))
             ended.status, ended.code, ended.problem = reply.status, reply.code, found
@@ -192,7 +200,8 @@ class Hot:
             if found.passage is None:
                 await relay.whole(send, 200, told, found.body)
             else:
-                ended.problem = await relay.stream(send, asked, found, found.passage, told)
+                checks = None if checkpoint is None else checkpoint.events(asked)
+                ended.problem = await relay.stream(send, asked, found, checks, told)
             ended.code = "" if ended.problem is None else failing.code_of(ended.problem)
         finally:
             ended.relayed = self._clocks.seconds() - began
@@ -209,6 +218,24 @@ def token(scope: Scope) -> bytes:
             scheme, _, given = value.partition(b" ")
             return bytes(given).strip() if scheme.lower() == b"bearer" else b""
     return b""
+
+
+async def _checked(
+    checkpoint: Checkpoint, asking: Asking, asked: Asked, plan: Plan, found: Opened
+) -> Found:
+    """A whole answer as it may go on; a stream is looked at while it goes."""
+    if checkpoint.invalid is not None:
+        answered = await insisting.insist(asking, asked, plan, found, checkpoint.invalid)
+        if isinstance(answered, Problem):
+            return answered
+        found = answered
+    if found.passage is None:
+        try:
+            found.body = await checkpoint.leave(asked, found.body)
+        except GuardError as error:
+            insisting.let_go(asked, found)
+            return failing.of_guard(error, found.provenance.deployment)
+    return found
 
 
 async def _rest(body: bytes, receive: Receive, most: int) -> bytes:

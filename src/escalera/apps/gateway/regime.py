@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from escalera.apps.gateway.asking import Asking
 from escalera.apps.gateway.board import Board
+from escalera.apps.gateway.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Regime:
     board: Board
     asking: Asking
     bounds: Bounds
+    checkpoint: Checkpoint | None = None
     requests: int = 0
     ended: Callable[[], None] | None = None
 

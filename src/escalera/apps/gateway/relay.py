@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from escalera.apps.gateway import answers, failing
 from escalera.apps.gateway.asked import Asked, Opened, Problem
+from escalera.apps.gateway.checkpoint import CheckedEvents
 from escalera.apps.gateway.stream import Passage
 from escalera.domain.traffic import Fault
-from escalera.errors import UpstreamFault
+from escalera.errors import GuardError, UpstreamFault
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
@@ -27,27 +28,27 @@ async def whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
 
 
 async def stream(
-    send: Send, asked: Asked, found: Opened, passage: Passage, headers: Headers
+    send: Send, asked: Asked, found: Opened, checks: CheckedEvents | None, headers: Headers
 ) -> Problem | None:
-    """The events of *found* as they come; what went wrong within it, or None."""
+    """The events of *found* as they come; what went wrong within it, or None.
+
+    With *checks* they are looked at before they go on.
+    """
+    passage = found.passage
+    assert passage is not None  # noqa: S101  a whole answer is no stream
     await send(_start(200, [*headers, *NO_STORE]))
-    await _more(send, found.body)
-    read, push = found.exchange.read, passage.push
-    fault: Fault = ""
-    said = ""
     try:
-        while not passage.ended:
-            piece = await read()
-            events = push(piece) if piece else b""
-            if events:
-                await _more(send, events)
-            fault = passage.fault or ("" if piece else passage.close())
-            if fault or not piece:
-                break
-    except UpstreamFault as error:
-        fault, said = cast("Fault", error.fault), error.problem
-    found.usage = passage.usage
-    problem = _problem(found, passage, fault, said)
+        await _more(send, _checked(checks, found.body))
+        problem = await _relayed(send, found, passage, checks)
+        if checks is not None and problem is None:
+            await _more(send, await checks.finish())
+            checks.raise_blocked()
+    except GuardError as error:
+        problem = failing.of_guard(error, found.provenance.deployment)
+    finally:
+        found.usage = passage.usage
+        if checks is not None:
+            checks.note()
     if problem is not None:
         await _more(send, failing.event(asked.operation, problem))
     await send({"type": "http.response.body", "body": b""})
@@ -59,13 +60,41 @@ async def stream(
 # Below: private.
 
 
+async def _relayed(
+    send: Send, found: Opened, passage: Passage, checks: CheckedEvents | None
+) -> Problem | None:
+    """The events behind the opening, until the stream ends or fails. Raises `GuardBlocked`."""
+    read, push = found.exchange.read, passage.push
+    fault: Fault = ""
+    said = ""
+    try:
+        while not passage.ended:
+            piece = await read()
+            events = push(piece) if piece else b""
+            if events:
+                await _more(send, events if checks is None else _checked(checks, events))
+                if checks is not None:
+                    checks.raise_blocked()
+            fault = passage.fault or ("" if piece else passage.close())
+            if fault or not piece:
+                break
+    except UpstreamFault as error:
+        fault, said = cast("Fault", error.fault), error.problem
+    return _problem(found, passage, fault, said)
+
+
+def _checked(checks: CheckedEvents | None, events: bytes) -> bytes:
+    return events if checks is None else checks.push(events)
+
+
 def _start(status: int, headers: Headers) -> dict[str, Any]:
     """The head of a response, which may wait for the body that follows at once."""
     return {"type": "http.response.start", "status": status, "headers": headers, "held": True}
 
 
 async def _more(send: Send, body: bytes) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": True})
+    if body:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 def _problem(found: Opened, passage: Passage, fault: Fault, said: str) -> Problem | None:
