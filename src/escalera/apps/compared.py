@@ -128,7 +128,8 @@ class Comparison:
             errors="0",
         )
         properties = ET.SubElement(suite, "properties")
-        for name, value in (("mode", self.mode), ("reading", self.reading)):
+        notes = [("note", note) for note in self.notes]
+        for name, value in (("mode", self.mode), ("reading", self.reading), *notes):
             ET.SubElement(properties, "property", name=name, value=value)
         for row, line in zip(self.tasks, map(_line, self.tasks), strict=True):
             case = ET.SubElement(suite, "testcase", classname="escalera.compare", name=row.task)

@@ -200,10 +200,7 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescored:
-    """A reply that is in the journal got its score from this scorer.
-
-    It was bought when its task had another one, or its judges have been heard.
-    """
+    """A reply that was bought for another scorer, or waited for its judges, got its score."""
 
     system: str
     item_digest: str

@@ -99,6 +99,14 @@ def test_junit():
     assert (opened.get("failures"), opened.get("skipped")) == ("0", "1")
 
 
+def test_a_warning_is_told_to_pipelines_too():
+    """A property of the suite: a judge that drifted is no secret of the terminal."""
+    found = replace(compared(GOOD, GOOD), notes=("judge kind: it has drifted",))
+    properties = ET.fromstring(found.junit()).find("properties")
+    told = [one.get("value") for one in properties if one.get("name") == "note"]
+    assert told == ["judge kind: it has drifted"]
+
+
 def test_foreign_names_break_neither_page_nor_xml():
     """Tasks of other tools are foreign text: markup, quotes, control characters."""
     odd = '<b>"\x00\x1b&'

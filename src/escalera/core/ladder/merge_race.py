@@ -2,11 +2,11 @@
 
 Every task of an entrant is asked the same items; what counts is the task with the least room above
 its bar. The search is CMA-ES over the weights of the grid's best: few generations, each plan on few
-items, because the strategy goes by ranks and averages over plans. It ends with the middle of its
-best quarter, because the one plan that scored best owes a part of it to luck (`dev/LOG.md`). That
-middle has to hold its own against the grid's best on more items. Where nothing can be suggested,
-each weight is moved by a step instead. Means choose and prove nothing: the winner is confirmed like
-every other route.
+items, because the strategy goes by ranks and averages over plans. What it is after is the middle of
+its best quarter, because the one plan that scored best owes a part of it to luck (`dev/LOG.md`).
+That middle, that plan and the grid's best meet on the last items, which chose none of them where
+there are enough. Where nothing can be suggested, each weight is moved by a step instead. Means
+choose and prove nothing: the winner is confirmed like every other route.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ ROUNDS: tuple[tuple[int, int], ...] = ((15, 5), (30, 2), (60, 1))
 """`search` items of each task after each round of the grid, and how many plans go on."""
 
 LAST = ROUNDS[-1][0]
-"""Items on which plans around the best are held against it at the end."""
+"""Items on which the grid's best is held against what comes of it."""
 
-GENERATIONS = 3
+GENERATIONS = 4
 SEARCHED = 30
 """Generations of the search, and the items on which each of their plans is measured."""
 
 BEST = 4
-"""Of all that were tried, one in so many makes the plan that the search ends with."""
+"""Of all that were tried, one in so many makes the plan in their middle."""
 
 
 MERGE = "merge "
@@ -54,7 +54,7 @@ def calls(project: Project, task: Task) -> int:
         total += running * (min(items, pool) - min(before, pool))
         running, before = stay, items
     steps = 2 * len(project.tasks) * min(LAST, pool)
-    searching = _trials(len(project.tasks) + 1) * min(SEARCHED, pool) + min(LAST, pool)
+    searching = _trials(len(project.tasks) + 1) * min(SEARCHED, pool) + 3 * min(LAST, pool)
     return total + max(steps, searching)
 
 
@@ -89,7 +89,7 @@ def _halved(case: Case, grid: Sequence[MergePlan]) -> Step | MergePlan:
             kept = rounds[number - 1].survivors
             running = [plan for plan in running if _route(case, plan).digest in kept]
             continue
-        return _round(case, running, known, number, items=items, stay=stay)
+        return _round(case, running, known, number, on=slice(items), stay=stay)
     return running[0]
 
 
@@ -105,14 +105,16 @@ def _searched(case: Case, found: MergePlan) -> Step | MergePlan:
     if not isinstance(tried, tuple):
         return tried
     if len(tried) == 1:
-        return _best(case, _id("around", tried), (found, *plans.around(found)))
+        return _best(case, _id("around", tried), (found, *plans.around(found)), slice(LAST))
     known = _id("search", tried)
     rounds = case.evidence.raced.get(known, [])
     if not rounds:
-        return _round(case, tried, known, 1, items=SEARCHED, stay=max(3, len(tried) // BEST))
-    kept = rounds[0].survivors
-    middle = plans.centre([plan for plan in tried if _route(case, plan).digest in kept])
-    return _best(case, _id("middle", (middle, found)), (middle, found))
+        stay = max(3, len(tried) // BEST)
+        return _round(case, tried, known, 1, on=slice(SEARCHED), stay=stay)
+    by_route = {_route(case, plan).digest: plan for plan in tried}
+    best = [by_route[digest] for digest in rounds[0].survivors]
+    last = tuple(dict.fromkeys((plans.centre(best), best[0], found)))
+    return _best(case, _id("last", last), last, slice(-LAST, None))
 
 
 def _tried(case: Case, found: MergePlan, sweep: Sweep) -> Step | tuple[MergePlan, ...]:
@@ -121,7 +123,7 @@ def _tried(case: Case, found: MergePlan, sweep: Sweep) -> Step | tuple[MergePlan
     suggested = case.evidence.suggested.get(question, {})
     tried = [found]
     for number in range(1, sweep.trials + 1):
-        step = _measured(case, tried[-1], SEARCHED)
+        step = _measured(case, tried[-1], slice(SEARCHED))
         if step is not None:
             return step
         if number not in suggested:
@@ -134,32 +136,32 @@ def _tried(case: Case, found: MergePlan, sweep: Sweep) -> Step | tuple[MergePlan
         if not suggested[number].values:
             break
         tried.append(plans.moved(found, suggested[number].values))
-    return _measured(case, tried[-1], SEARCHED) or tuple(tried)
+    return _measured(case, tried[-1], slice(SEARCHED)) or tuple(tried)
 
 
 def _trial(case: Case, plan: MergePlan) -> LeverTrial:
-    room = _room(case, _route(case, plan), SEARCHED)
+    room = _room(case, _route(case, plan), slice(SEARCHED))
     return LeverTrial(values=plans.values(plan), scores=(round(room, 9),))
 
 
-def _best(case: Case, known: str, entrants: Sequence[MergePlan]) -> Step | MergePlan:
+def _best(case: Case, known: str, entrants: Sequence[MergePlan], on: slice) -> Step | MergePlan:
     rounds = case.evidence.raced.get(known, [])
     if not rounds:
-        return _round(case, entrants, known, 1, items=LAST, stay=1)
+        return _round(case, entrants, known, 1, on=on, stay=1)
     best = rounds[-1].survivors[0]
     return next(plan for plan in entrants if _route(case, plan).digest == best)
 
 
 def _round(
-    case: Case, running: Sequence[MergePlan], known: str, number: int, *, items: int, stay: int
+    case: Case, running: Sequence[MergePlan], known: str, number: int, *, on: slice, stay: int
 ) -> Step:
     """Merge what is not merged, ask what was not asked, and say who goes on; ties to the first."""
     for plan in running:
-        step = _measured(case, plan, items)
+        step = _measured(case, plan, on)
         if step is not None:
             return step
     routes = [_route(case, plan) for plan in running]
-    worst = [_room(case, route, items) for route in routes]
+    worst = [_room(case, route, on) for route in routes]
     best_first = sorted(range(len(routes)), key=lambda n: (-worst[n], n))
     return Halve(
         event=Raced(
@@ -167,7 +169,7 @@ def _round(
             task="",
             race=known,
             round=number,
-            items=items,
+            items=max(len(task.items("search")[on]) for task in case.project.tasks),
             entrants=tuple(route.digest for route in routes),
             means=tuple(worst),
             survivors=tuple(routes[n].digest for n in best_first[:stay]),
@@ -175,25 +177,25 @@ def _round(
     )
 
 
-def _measured(case: Case, plan: MergePlan, items: int) -> Step | None:
-    """What is missing before *plan* has a score on so many items of each task."""
+def _measured(case: Case, plan: MergePlan, on: slice) -> Step | None:
+    """What is missing before *plan* has a score on those `search` items of each task."""
     if plan.digest not in case.evidence.merged:
         return Merge(plan=plan)
     route = _route(case, plan)
     for task in case.project.tasks:
-        wanted = case.calls(route, task.items("search")[:items])
+        wanted = case.calls(route, task.items("search")[on])
         if case.missing(wanted):
             return Evaluate(rung="merge", purpose="race", task=task.name, calls=wanted)
     return None
 
 
-def _room(case: Case, route: Route, items: int) -> float:
+def _room(case: Case, route: Route, on: slice) -> float:
     """How far the mean score of the tightest task lies above its bar."""
-    return min(_headroom(case, route, task, items) for task in case.project.tasks)
+    return min(_headroom(case, route, task, on) for task in case.project.tasks)
 
 
-def _headroom(case: Case, route: Route, task: Task, items: int) -> float:
-    found = [case.evidence.answer(route, item) for item in task.items("search")[:items]]
+def _headroom(case: Case, route: Route, task: Task, on: slice) -> float:
+    found = [case.evidence.answer(route, item) for item in task.items("search")[on]]
     return race.mean_score(found) - task.bar
 
 

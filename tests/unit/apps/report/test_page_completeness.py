@@ -68,6 +68,7 @@ def _expected(document: dict[str, Any]) -> list[str]:
     for prompt in document["prompts"]:
         told += [prompt["system"], prompt["template"], prompt["operator"]]
         told += prompt["lineage"]["changes"]
+    told.append(document["merge_search"])
     for merge in document["merges"]:
         told += [merge["method"], *(one["adapter"] for one in merge["inputs"])]
         if prompt["output"]:

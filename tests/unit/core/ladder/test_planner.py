@@ -539,7 +539,7 @@ def test_merges_are_halved_and_the_best_is_moved_by_steps():
         for race in races
         if race.rung == "merge"
     ]
-    assert rounds == [(15, 10, 5), (30, 5, 2), (60, 2, 1), (60, 5, 1)]
+    assert rounds == [(15, 10, 5), (24, 5, 2), (24, 2, 1), (24, 5, 1)]
     assert climbed.evidence.nominee("merge").adapters() == (moved,)
 
 
