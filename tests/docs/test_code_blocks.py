@@ -7,6 +7,7 @@ exist, TOML blocks to hold known keys, JSON blocks to be rows, links to lead som
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -131,6 +132,14 @@ def parses(arguments: list[str]) -> None:
         part.make_context(arguments[1], rest)
 
 
+def is_module(arguments: list[str]) -> None:
+    """`python -m` names a module of ours that takes the options."""
+    flag, name, *options = arguments
+    assert flag == "-m"
+    command = importlib.import_module(f"{name}.__main__").command
+    command.make_context(name, options)
+
+
 def is_target(arguments: list[str]) -> None:
     """`make` knows the targets."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -158,6 +167,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], None]] = {
     "escalera": parses,
     "make": is_target,
     "pip": installs_here,
+    "python": is_module,
     "export": accepts,
     ".": accepts,
 }

@@ -18,6 +18,8 @@ Step = bytes | float | Literal["close", "reset", "hang"]
 Form = Literal["whole", "stream"]
 
 HTML = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
+PAUSE = 0.05
+"""Seconds between what a stream says and its end: what was said is out by then."""
 JSON_TYPE, STREAM_TYPE = b"application/json", b"text/event-stream"
 
 
@@ -197,28 +199,34 @@ def _begun(case: Case) -> list[bytes]:
     return case.events()[: case.opening + max(1, case.tokens // 2)]
 
 
+def _after_begun(case: Case, *rest: Step) -> Iterator[Step]:
+    """Half of the words, a pause in which they are passed on, then the rest."""
+    yield _stream(_begun(case), last=b"")
+    yield PAUSE
+    yield from rest
+
+
 def _error_mid(case: Case) -> Iterator[Step]:
-    yield _stream([*_begun(case), answers.error_event(case.asked, f"failed (from {case.name})")])
+    event = answers.error_event(case.asked, f"failed (from {case.name})")
+    return _after_begun(case, framed(event) + LAST)
 
 
 def _ends_mid(ending: Step, case: Case) -> Iterator[Step]:
-    yield _stream(_begun(case), last=b"")
-    yield 0.05
-    yield ending
+    return _after_begun(case, ending)
 
 
 def _garbage_mid(case: Case) -> Iterator[Step]:
-    yield _stream(_begun(case), last=b"") + b"\x00\xffnot a chunk\r\n"
-    yield "close"
+    return _after_begun(case, b"\x00\xffnot a chunk\r\n", "close")
 
 
 def _broken_event(case: Case) -> Iterator[Step]:
-    yield _stream([*_begun(case), b'data: {"id": "chatcmpl-mo\n\n', answers.DONE])
+    broken = framed(b'data: {"id": "chatcmpl-mo\n\n')
+    return _after_begun(case, broken + framed(answers.DONE) + LAST)
 
 
-def _unfinished(done: list[bytes], case: Case) -> Iterator[Step]:
+def _unfinished(done: bytes, case: Case) -> Iterator[Step]:
     """A clean end in the middle, which nothing but the missing finish reason tells."""
-    yield _stream(_begun(case) + done)
+    return _after_begun(case, done + LAST)
 
 
 def _no_done(case: Case) -> Iterator[Step]:
@@ -281,13 +289,13 @@ FAULTS: dict[str, Fault] = {
     ),
     "unfinished": Fault(
         about="ends without finish reason",
-        play=partial(_unfinished, []),
+        play=partial(_unfinished, b""),
         forms=STREAM,
         early=False,
     ),
     "unfinished-done": Fault(
         about="[DONE] without finish reason",
-        play=partial(_unfinished, [answers.DONE]),
+        play=partial(_unfinished, framed(answers.DONE)),
         forms=STREAM,
         early=False,
     ),
