@@ -6,11 +6,11 @@ import re
 
 import pytest
 from hypothesis import given, settings
+from tests.unit.core.serving.guarding import searching
 
 from escalera.core.serving.guarding import kinds, scanning
 from escalera.edges.matching.plain import PlainMatcher
 from escalera.ports import Matcher, Sought
-from tests.unit.core.serving.guarding import searching
 
 PATTERNS = kinds.patterns([*kinds.GROUPS, "url", "injection", "smuggled"])
 SOUGHT = [
