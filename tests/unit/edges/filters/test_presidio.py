@@ -29,5 +29,5 @@ def test_it_finds_by_pattern():
 def test_a_name_that_it_does_not_know():
     """Is told with those that it knows."""
     pytest.importorskip("presidio_analyzer")
-    with pytest.raises(InputError, match="'PERSON'.*CREDIT_CARD"):
+    with pytest.raises(InputError, match=r"'PERSON'.*CREDIT_CARD"):
         presidio.PresidioFilter("p", ["PERSON"])
