@@ -45,10 +45,10 @@ def lines(data: Path, peer: str | None) -> list[str]:
     found = [
         "## Personal data",
         "",
-        "Synthetic texts of Presidio-research: patterns were written with the "
-        f"{len(dev)} texts of even templates in sight and are tested on the {len(test)} of odd ones. "
-        f"Recall counts marked spans that a finding touches, precision findings that touch one. Ours"
-        f"{beside}; *n* is how many spans are marked.",
+        f"Synthetic texts of Presidio-research: patterns were written with the {len(dev)} texts of "
+        f"even templates in sight and are tested on the {len(test)} of odd ones. "
+        "Recall counts marked spans that a finding touches, precision findings that touch one. "
+        f"Ours{beside}; *n* is how many spans are marked.",
         "",
         "| type | n (templates) | recall | same span | precision | recall, even templates | "
         "Presidio: recall | precision |",
@@ -144,6 +144,6 @@ def _false_alarms(messages: Sequence[str]) -> str:
     guards = GuardSet([Guard(name="all", action="flag", patterns=patterns)], matching)
     wrong = sum(bool(guards.inspect(text, Vault()).findings) for text in messages)
     return (
-        f"Of {len(messages)} messages of people to assistants (CLINC150, SNIPS), which hold neither "
-        f"personal data with a form nor secrets, {wrong} are blamed."
+        f"Of {len(messages)} messages of people to assistants (CLINC150, SNIPS), which hold "
+        f"nothing of the kind, {wrong} are blamed."
     )

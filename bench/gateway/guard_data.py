@@ -1,4 +1,4 @@
-"""The labelled texts of the guards' bench: personal data, attacks, and prompts that look like it."""
+"""The labelled texts of the guards' bench: personal data, attacks, harmless prompts."""
 
 from __future__ import annotations
 

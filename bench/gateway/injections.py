@@ -1,4 +1,4 @@
-"""Injections: what the patterns find of attacks inserted in e-mails, and what they blame wrongly."""
+"""Injections: what patterns find of attacks inserted in e-mails, and what they blame."""
 
 from __future__ import annotations
 
@@ -101,12 +101,13 @@ def _learned(attacks: Sequence[Attack], emails: Sequence[str], safe: Sequence[st
         "### A learned classifier, not shipped",
         "",
         "The router's features and fit (character n-grams), sentence by sentence, taught on the "
-        f"attacks of 14 categories and the {len(taught)} sentences of half of the e-mails, tested on "
-        f"the fifteenth category and the {len(tested)} sentences of the others: it finds "
-        f"{np.mean(caught):.3f} of the attacks ({min(caught):.2f} to {max(caught):.2f} by category) "
-        f"and blames {np.mean(blamed):.3f} of the sentences. What it has learned is to tell requests "
-        f"from e-mails: it blames {_share(flagged, safe):.3f} of XSTest's safe prompts, and "
-        f"{_share(flagged, written):.3f} of the {len(written)} sentences of this documentation. "
+        f"attacks of 14 categories and the {len(taught)} sentences of half of the e-mails, tested "
+        f"on the fifteenth category and the {len(tested)} sentences of the others: it finds "
+        f"{np.mean(caught):.3f} of the attacks ({min(caught):.2f} to {max(caught):.2f} by "
+        f"category) and blames {np.mean(blamed):.3f} of the sentences. What it has learned is to "
+        f"tell requests from e-mails: it blames {_share(flagged, safe):.3f} of XSTest's safe "
+        f"prompts, and {_share(flagged, written):.3f} of the {len(written)} sentences of this "
+        "documentation. "
         "For other documents than e-mails of this kind nothing is known, so it is not shipped.",
     ]
 

@@ -11,6 +11,7 @@ from escalera.core.serving.guarding.guards import Guard, GuardSet
 from escalera.core.serving.guarding.vault import Vault
 from escalera.wiring.guards import matching
 
+REDACTING = guards(guard("redact", "personal", "secrets"))
 MAIL = "Write to ana@example.com or pay with 4111 1111 1111 1111, ana@example.com."
 
 
@@ -81,8 +82,7 @@ def test_no_guards_find_nothing():
 def test_what_is_redacted_comes_back(text):
     """For any text: restoring gives it back, and nothing of a kind is left that was looked for."""
     vault = Vault([text])
-    one = guards(guard("redact", "personal", "secrets"))
-    seen = one.inspect(text, vault)
+    seen = REDACTING.inspect(text, vault)
     assert vault.restore(seen.text) == text
     places = [(found.start, found.end) for found in seen.findings]
     assert places == sorted(places)

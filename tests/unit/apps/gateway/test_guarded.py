@@ -1,0 +1,191 @@
+"""Guards on bodies and events."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.apps.gateway.guarding import chat, content, delta, dumped, event, guarding, said
+from tests.unit.core.serving.guarding.searching import texts
+
+from escalera.apps.gateway import guarded
+from escalera.apps.gateway.guarded import EventGuard
+from escalera.apps.gateway.texts import GivenTwice
+from escalera.core.serving.guarding.limits import Limits
+from escalera.core.serving.guarding.vault import Vault
+from escalera.errors import GuardBlocked
+
+BOTH = guarding()
+NONE = guarding(sent="", got="")
+CARD = "4111 1111 1111 1111"
+
+
+def reply(text, **more):
+    return dumped({"choices": [{"index": 0, "message": {"content": text}, **more}]})
+
+
+@pytest.mark.parametrize("guards", [BOTH, NONE])
+def test_a_body_with_nothing_in_it_is_passed_on_byte_for_byte(guards):
+    """Also with odd spacing, which no writer of JSON would write again."""
+    body = b'{ "model":"m" ,\n "messages": [ {"role":"user","content":"caf\\u00e9 \\/"} ],"x":1e3 }'
+    assert guarded.request(guards, "chat", body).body is body
+    answer = b'{"choices" : [{"message":{"content":"fine\\u0021"}}], "y": 1.50 }'
+    assert guarded.answer(guards, "chat", answer, Vault()).body is answer
+
+
+def test_what_is_redacted_on_the_way_in_is_put_back_on_the_way_out():
+    """In text and in the arguments of a call, where it is written as JSON."""
+    sent = guarded.request(BOTH, "chat", chat('Write to "ana"@x.example: ana@x.example'))
+    assert json.loads(sent.body)["messages"][0]["content"] == 'Write to "ana"@x.example: [EMAIL_1]'
+    call = {"function": {"name": "mail", "arguments": '{"to": "[EMAIL_1]"}'}}
+    body = dumped({"choices": [{"message": {"content": "To [EMAIL_1].", "tool_calls": [call]}}]})
+    got = json.loads(guarded.answer(BOTH, "chat", body, sent.vault).body)
+    message = got["choices"][0]["message"]
+    assert message["content"] == "To ana@x.example."
+    assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == {"to": "ana@x.example"}
+
+
+def test_what_a_model_says_of_its_own_is_not_put_back():
+    """Its placeholder has another number than those of the caller; logprobs would tell it."""
+    sent = guarded.request(BOTH, "chat", chat("I am ana@x.example"))
+    body = reply("[EMAIL_1], and bob@x.example", logprobs={"content": [{"token": "bob"}]})
+    got = guarded.answer(BOTH, "chat", body, sent.vault)
+    assert json.loads(got.body)["choices"][0]["message"]["content"] == (
+        "ana@x.example, and [EMAIL_2]"
+    )
+    assert b"bob" not in got.body
+    assert [one.kind for one in got.findings] == ["email"]
+
+
+def test_what_blocks():
+    """On either side, with the kind; and sizes."""
+    with pytest.raises(GuardBlocked, match="credit_card"):
+        guarded.request(guarding(sent="block"), "chat", chat(CARD))
+    with pytest.raises(GuardBlocked, match="credit_card"):
+        guarded.answer(guarding(got="block"), "chat", reply(CARD), Vault())
+    small = guarding(sent="", limits=Limits(characters=3))
+    with pytest.raises(GuardBlocked, match="4 characters of text, and 3"):
+        guarded.request(small, "chat", chat("four"))
+
+
+def test_a_flag_changes_no_byte():
+    """It is recorded."""
+    body = chat(CARD)
+    sent = guarded.request(guarding(sent="flag"), "chat", body)
+    assert sent.body is body
+    assert [one.kind for one in sent.findings] == ["credit_card"]
+
+
+def test_two_texts_under_one_name():
+    """Are refused before anybody reads either."""
+    with pytest.raises(GivenTwice):
+        guarded.request(BOTH, "chat", b'{"messages":[{"content":"a","content":"b"}]}')
+
+
+@settings(deadline=None)
+@given(texts(), st.lists(st.integers(1, 60), min_size=1, max_size=40))
+def test_a_stream_says_what_the_whole_answer_says(text, sizes):
+    """However it is cut into events; and no event is lost."""
+    sent = guarded.request(BOTH, "chat", chat("ana@x.example and 41.173.96.26"))
+    text = f"{text} [EMAIL_1] {text[:20]}[IP_ADDRESS_1"
+    whole = guarded.answer(BOTH, "chat", reply(text), sent.vault)
+    stream, got, at, many = EventGuard(BOTH.output, "chat", sent.vault), b"", 0, 0
+    while at < len(text):
+        size = sizes[many % len(sizes)]
+        got += stream.push(delta({"content": text[at : at + size]}))
+        at, many = at + size, many + 1
+    got += stream.push(delta({}, finish="stop")) + stream.push(b"data: [DONE]\n\n")
+    assert content(got) == json.loads(whole.body)["choices"][0]["message"]["content"]
+    assert sorted(one.kind for one in stream.findings) == sorted(one.kind for one in whole.findings)
+    assert many + 1 <= len(said(got)) <= many + 2
+    assert said(got)[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+def test_the_rest_comes_before_the_end():
+    """Of each choice its own, in the form of its last event."""
+    stream = EventGuard(BOTH.output, "chat", Vault())
+    got = stream.push(delta({"content": "call 905-674-"}) + delta({"content": "no"}, index=1))
+    got += stream.push(delta({"content": "3793"}) + delta({}, index=1, finish="stop"))
+    assert content(got, 1) == "no"
+    assert "905" not in content(got)
+    got += stream.push(delta({}, finish="length"))
+    assert content(got) == "call [PHONE_1]"
+    assert said(got)[-2]["choices"][0]["delta"] == {"content": "[PHONE_1]"}
+
+
+def test_events_that_need_no_change_are_passed_on_byte_for_byte():
+    """Roles, usage, comments, and texts that nothing waits for."""
+    stream = EventGuard(BOTH.output, "chat", Vault())
+    for events in (
+        delta({"role": "assistant", "content": ""}),
+        b": ping\n\n",
+        event({"choices": [], "usage": {"total_tokens": 3}}),
+        b"data: not json\n\n",
+        delta({"content": "So. "}),
+    ):
+        assert stream.push(events) == events
+
+
+def test_without_guards_or_placeholders_events_are_not_read():
+    """What is no event at all goes on, too."""
+    stream = EventGuard(NONE.output, "chat", Vault())
+    assert stream.push(b"anything") == b"anything"
+
+
+def test_a_blocked_stream_ends():
+    """What came before goes on, and nothing after it."""
+    stream = EventGuard(guarding(got="block").output, "chat", Vault())
+    got = stream.push(delta({"content": "All is well. "}) + delta({"content": f"{CARD}. "}))
+    assert content(got) == "All is well. "
+    assert stream.blocked is not None
+    assert stream.blocked.kind == "credit_card"
+    assert stream.push(delta({"content": "more"})) == b""
+    assert stream.finish() == b""
+
+
+def test_arguments_of_calls_are_guarded_too():
+    """Piece by piece, each call for itself."""
+    stream = EventGuard(BOTH.output, "chat", Vault())
+    got = b""
+    for piece in ('{"to": "bob@', 'x.example"', "}"):
+        call = {"index": 0, "function": {"arguments": piece}}
+        got += stream.push(delta({"tool_calls": [call]}))
+    got += stream.push(delta({}, finish="tool_calls"))
+    arguments = "".join(
+        call["function"]["arguments"]
+        for one in said(got)
+        for choice in one["choices"]
+        for call in choice["delta"].get("tool_calls", ())
+    )
+    assert json.loads(arguments) == {"to": "[EMAIL_1]"}
+
+
+def test_responses_repeat_what_they_said():
+    """Deltas, what is done and the whole response agree; it is found once."""
+    stream = EventGuard(BOTH.output, "responses", Vault())
+    at = {"output_index": 0, "content_index": 0}
+    item = {"type": "message", "content": [{"type": "output_text", "text": f"Pay {CARD}."}]}
+    got = b""
+    for piece in ("Pay 4111 1111 ", "1111 1111", "."):
+        got += stream.push(event({"type": "response.output_text.delta", "delta": piece, **at}))
+    done = {"type": "response.output_text.done", "text": f"Pay {CARD}.", **at}
+    got += stream.push(event(done))
+    got += stream.push(event({"type": "response.completed", "response": {"output": [item]}}))
+    told = said(got)
+    deltas = "".join(one["delta"] for one in told if one["type"].endswith(".delta"))
+    assert deltas == "Pay [CREDIT_CARD_1]."
+    assert told[-2]["text"] == deltas
+    assert told[-1]["response"]["output"][0]["content"][0]["text"] == deltas
+    assert [one.kind for one in stream.findings] == ["credit_card"]
+
+
+def test_completions():
+    """The text of the older operation, and an end without a reason."""
+    stream = EventGuard(BOTH.output, "completions", Vault())
+    got = stream.push(event({"choices": [{"index": 0, "text": "Mail bob@x.exam"}]}))
+    got += stream.push(event({"choices": [{"index": 0, "text": "ple"}]}))
+    got += stream.push(b"data: [DONE]\n\n")
+    assert "".join(one["choices"][0]["text"] for one in said(got)) == "Mail [EMAIL_1]"
+    assert got.endswith(b"data: [DONE]\n\n")
