@@ -67,6 +67,7 @@ class Recorder:
         self._log, self._wall, self._tell = log, wall, tell
         self._retention, self._room = retention, room
         self._queue: deque[Waiting] = deque()
+        self._batch: list[Waiting] = []
         self._came = self._went = 0  # bytes; each is counted by one side alone
         self._told = 0
         self._tell_from = self._trim_from = 0.0
@@ -95,11 +96,16 @@ class Recorder:
         self._ending = True
         self._wake.set()
         self._thread.join()
-        left = len(self._queue)
-        while self._queue:
-            self._dropped(self._queue.popleft())
+        left = [*self._batch, *self._queue]
+        for call, done in left:
+            self._went += _size(call)
+            self.counts.dropped += 1
+            if done is not None:
+                _settle(done, kept=False)
         if left:
-            self._tell(f"{left} records of requests were not logged: the log cannot be written")
+            self._tell(
+                f"{len(left)} records of requests were not logged: the log cannot be written"
+            )
 
     # The event loop's side
 
@@ -124,25 +130,29 @@ class Recorder:
 
     def _write(self) -> None:
         try:
-            while self._queue or self.counts.dropped > self._told:
+            while self._batch or self._queue or self.counts.dropped > self._told:
                 self._write_batch()
             self._trim()
         except StoreUnavailable as error:
-            self._complain(f"the request log cannot be written, {len(self._queue)} wait: {error}")
+            waiting = self.counts.waiting
+            self._complain(f"the request log cannot be written, {waiting} records wait: {error}")
 
     def _write_batch(self) -> None:
-        batch = [self._queue[place] for place in range(min(BATCH, len(self._queue)))]
+        queue, batch = self._queue, self._batch
+        while queue and len(batch) < BATCH:
+            batch.append(queue.popleft())
         dropped = self.counts.dropped
         calls = [call for call, _ in batch]
         self._log.write(calls, lost=dropped - self._told, at=self._wall())
         if dropped > self._told:
             self._complain(f"{dropped - self._told} records of requests were dropped: no room")
             self._told = dropped
-        for call, done in batch:
-            self._queue.popleft()
-            self._went += _size(call)
-            self.counts.written += 1
-            _settle(done, kept=True)
+        self._went += sum(map(_size, calls))
+        self.counts.written += len(batch)
+        for _, done in batch:
+            if done is not None:
+                _settle(done, kept=True)
+        batch.clear()
 
     def _trim(self) -> None:
         now = self._wall()
@@ -156,12 +166,6 @@ class Recorder:
             self._tell_from = now + TELL_EVERY
             self._tell(words)
 
-    def _dropped(self, waiting: Waiting) -> None:
-        call, done = waiting
-        self._went += _size(call)
-        self.counts.dropped += 1
-        _settle(done, kept=False)
-
 
 # Below: private.
 
@@ -170,11 +174,10 @@ def _size(call: ServedCall) -> int:
     return FRAME + len(call.request) + len(call.answer)
 
 
-def _settle(done: asyncio.Future[bool] | None, *, kept: bool) -> None:
-    if done is not None:
-        loop = done.get_loop()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_set, done, kept)
+def _settle(done: asyncio.Future[bool], *, kept: bool) -> None:
+    loop = done.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(_set, done, kept)
 
 
 def _set(done: asyncio.Future[bool], kept: bool) -> None:  # noqa: FBT001  called by the loop

@@ -109,7 +109,11 @@ class Slice:
         return True
 
     def settle(self, reserved: tuple[int, int], tokens: int, micro_dollars: int) -> None:
-        """Put back what a call did not use of its tokens and money, and note what it cost."""
+        """Put back what a call did not use of its tokens and money, and note what it cost.
+
+        An upstream that tells a usage below nothing is not believed: nobody earns by a call.
+        """
+        tokens, micro_dollars = max(0, tokens), max(0, micro_dollars)
         self.tokens += reserved[0] - tokens
         self.micro_dollars += reserved[1] - micro_dollars
         self.held -= reserved[1]

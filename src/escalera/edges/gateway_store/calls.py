@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -96,20 +95,22 @@ _ENCODE = msgspec.json.Encoder().encode
 _DECODER = msgspec.json.Decoder(ServedCall)
 
 
-def _row(call: ServedCall) -> dict[str, Any]:
-    bare = replace(call, request="", answer="") if call.request or call.answer else call
-    return {
-        "id": call.id,
-        "started": call.started,
-        "model": call.model,
-        "key": call.key,
-        "status": call.status,
-        "failed": int(call.status >= 400 or bool(call.error)),
-        "attempts": len(call.attempts),
-        "record": _ENCODE(bare),
-        "request": _storable(call.request),
-        "answer": _storable(call.answer),
-    }
+def _row(call: ServedCall) -> tuple[object, ...]:
+    """The values of `add`, in its order."""
+    request, answer = call.request, call.answer
+    bare = replace(call, request="", answer="") if request or answer else call
+    return (
+        call.id,
+        call.started,
+        call.model,
+        call.key,
+        call.status,
+        call.status >= 400 or call.error != "",
+        len(call.attempts),
+        _ENCODE(bare),
+        _storable(request),
+        _storable(answer),
+    )
 
 
 def _storable(body: str) -> str:

@@ -176,6 +176,15 @@ def test_what_was_billed_beyond_a_reservation_is_kept_as_a_debt():
     assert (returned.amounts.micro_dollars, returned.spent) == (-30, 130)
 
 
+def test_nobody_earns_by_a_call():
+    """A usage below nothing puts back what was reserved, and no more."""
+    own = Slice()
+    own.add(_lease(100))
+    assert own.reserve(10, 40)
+    own.settle((10, 40), -5, -1000)
+    assert (own.tokens, own.micro_dollars, own.spent) == (50, 100, 0)
+
+
 def test_a_call_that_was_never_made_leaves_no_trace():
     """Requests, tokens and money are back."""
     own = Slice()
