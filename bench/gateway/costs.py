@@ -21,7 +21,7 @@ from escalera.core.serving.guarding.pattern import Pattern
 from escalera.core.serving.guarding.vault import Vault
 from escalera.edges.matching.hyperscan_engine import HyperscanMatcher
 from escalera.edges.matching.plain import PlainMatcher
-from escalera.ports import Matcher, Sought
+from escalera.ports.serving import Matcher, Sought
 
 import re2  # isort: skip
 

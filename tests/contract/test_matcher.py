@@ -10,7 +10,7 @@ from tests.unit.core.serving.guarding import searching
 
 from escalera.core.serving.guarding import kinds, scanning
 from escalera.edges.matching.plain import PlainMatcher
-from escalera.ports import Matcher, Sought
+from escalera.ports.serving import Matcher, Sought
 
 PATTERNS = kinds.patterns([*kinds.GROUPS, "url", "injection", "smuggled"])
 SOUGHT = [

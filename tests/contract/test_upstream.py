@@ -12,7 +12,7 @@ import pytest
 from escalera.edges.http.target import Limits, Target
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.errors import UpstreamFault
-from escalera.ports import Exchange, Upstream
+from escalera.ports.serving import Exchange, Upstream
 from escalera.testing.upstream import Mock, Pace, serving
 
 pytestmark = pytest.mark.network

@@ -79,7 +79,7 @@ WITHOUT_OWN_TEST = {
     "edges/training/trl_steps.py": "contract/test_training_engines",
     "errors.py": "messages are tested where the errors are raised",
     "merging.py": "in apps/cli/test_merge; what it opens in edges/merging",
-    "ports.py": "protocols; kept by tests/contract",
+    "ports/serving.py": "protocols; kept by tests/contract",
     "settings/tables.py": "in settings/test_project_file and test_checks",
     "testing/upstream/__main__.py": "run as a process in testing/upstream/test_server",
     "testing/optimisers.py": "used by edges/optimisers",

@@ -13,7 +13,7 @@ from escalera.apps.audited import AuditLog
 from escalera.core.serving import keys
 from escalera.domain.access import Account, Allowance, Key, Limits, Standing
 from escalera.errors import InputError
-from escalera.ports import KeyBook
+from escalera.ports.serving import KeyBook
 from escalera.wiring import stores
 
 

@@ -19,7 +19,7 @@ from escalera.domain.call_log import CallQuery, Tally
 from escalera.domain.dataset import Split
 from escalera.domain.traffic import Operation, ServedCall
 from escalera.errors import EvidenceMissing, InputError
-from escalera.ports import CallLog
+from escalera.ports.serving import CallLog
 from escalera.wiring import data_sets, stores
 
 PATHS: Mapping[Operation, str] = {

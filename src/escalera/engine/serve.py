@@ -15,7 +15,8 @@ from escalera.domain.message import Decoding, Message, Query, Reply, Request
 from escalera.domain.project import ModelPrice
 from escalera.domain.system import Material, Prompt, Route, System
 from escalera.errors import InputError
-from escalera.ports import Provider, Upstream
+from escalera.ports import Provider
+from escalera.ports.serving import Upstream
 
 if TYPE_CHECKING:  # NumPy is not needed to say what `chat` does
     from escalera.core.routing.router import Choice, Refusal

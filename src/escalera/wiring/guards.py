@@ -11,7 +11,7 @@ from escalera.domain.guard import GuardSide
 from escalera.edges.filters.function import FunctionFilter
 from escalera.edges.matching import choosing
 from escalera.errors import InputError, ProjectError
-from escalera.ports import Matcher, Sought, TextFilter
+from escalera.ports.serving import Matcher, Sought, TextFilter
 from escalera.settings import guard_table
 from escalera.settings.guard_table import GuardTable
 

@@ -116,9 +116,7 @@ def test_people_read_what_was_promised_and_kept(project: Path):
     found = kept.kept(project, since=None, until=NOW)
     lines = list(kept.words(found.account.ledgers[0]))
     assert lines[0].startswith("m: BROKEN: availability, first_token_seconds, 2027-01-13T08:00:00")
-    assert lines[1] == (
-        "  attempts    7: 7 count, 0 callers' mistakes, 0 our key, 0 not awaited"
-    )
+    assert lines[1] == ("  attempts    7: 7 count, 0 callers' mistakes, 0 our key, 0 not awaited")
     assert lines[2] == "  answered    85.7143%, promised 90.0000%"
     assert lines[3] == "  failures    1 status"
     assert lines[4].startswith("  budget      142.9% of it is used; burn rate 1.4 over 1 h, ")

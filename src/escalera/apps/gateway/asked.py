@@ -12,7 +12,7 @@ from escalera.apps.gateway.stream import Passage
 from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.project import ModelPrice
 from escalera.domain.traffic import Attempt, Blame, Fault, Operation, Purpose
-from escalera.ports import Exchange
+from escalera.ports.serving import Exchange
 
 
 def _always() -> bool:

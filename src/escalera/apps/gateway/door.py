@@ -32,7 +32,7 @@ from escalera.apps.gateway.callers import Admission, Caller, Refusal, free_slice
 from escalera.core.serving.spending import Slice
 from escalera.domain.access import Account, Amounts, Asked, Key, Returned, Roster
 from escalera.errors import StoreUnavailable
-from escalera.ports import KeyBook, Vault
+from escalera.ports.serving import KeyBook, Vault
 
 EVERY = 2.0
 """Seconds between two looks at the store: how long a revoked key may still pass."""

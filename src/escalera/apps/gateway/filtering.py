@@ -17,7 +17,7 @@ from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.guard import Finding, GuardAction, GuardSide
 from escalera.domain.traffic import Operation
 from escalera.errors import GuardBlocked, GuardFailed
-from escalera.ports import TextFilter
+from escalera.ports.serving import TextFilter
 
 FAILED = "guard_failed"
 """The kind of the finding that a filter failed and the text passed."""

@@ -122,12 +122,13 @@ class Hot:
         regime.requests += 1
         try:
             await self._serve(regime, scope, receive, send, name, began)
-        except Exception as error:
+        except EXPECTED as error:
             reply = failing.of_error(error)
             await _fail(send, reply, name)
-            if not isinstance(error, EXPECTED):
-                raise
             self._books.refused(scope["path"], reply.status)
+        except Exception as error:
+            await _fail(send, failing.of_error(error), name)
+            raise
         finally:
             regime.leave()
 

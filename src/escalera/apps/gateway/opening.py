@@ -16,7 +16,7 @@ from escalera.apps.gateway.targets import Sent
 from escalera.core.serving import blame
 from escalera.domain.traffic import Fault, Purpose
 from escalera.errors import UpstreamFault
-from escalera.ports import Exchange
+from escalera.ports.serving import Exchange
 
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of a whole answer."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from escalera.domain.call_log import Retention
 from escalera.domain.traffic import ServedCall
 from escalera.errors import StoreUnavailable
-from escalera.ports import CallLog
+from escalera.ports.serving import CallLog
 
 EVERY = 0.2
 """Seconds between two writes."""

@@ -14,7 +14,7 @@ from escalera.apps.gateway.asked import Asked, Provenance
 from escalera.domain.project import ModelPrice
 from escalera.engine.serve import Desk
 from escalera.errors import InputError
-from escalera.ports import Exchange, Upstream
+from escalera.ports.serving import Exchange, Upstream
 
 Sent = tuple[Exchange, Provenance]
 

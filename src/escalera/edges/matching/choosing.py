@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from escalera.edges.matching.plain import PlainMatcher
-from escalera.ports import Matcher, Sought
+from escalera.ports.serving import Matcher, Sought
 
 try:
     from escalera.edges.matching.hyperscan_engine import HyperscanMatcher

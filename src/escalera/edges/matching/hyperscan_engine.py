@@ -13,7 +13,7 @@ import numpy as np
 
 from escalera.edges.matching.plain import finding
 from escalera.errors import InputError
-from escalera.ports import Sought
+from escalera.ports.serving import Sought
 
 
 class HyperscanMatcher:

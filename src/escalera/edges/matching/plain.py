@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from escalera.edges.matching import linear
 from escalera.errors import InputError
-from escalera.ports import Sought
+from escalera.ports.serving import Sought
 
 Find = Callable[[str, int, int], tuple[int, int] | None]
 """The first match within a text from a character to another."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from escalera.edges.matching import choosing
 from escalera.edges.matching.plain import PlainMatcher
-from escalera.ports import Sought
+from escalera.ports.serving import Sought
 
 SOUGHT = [Sought(expression="a", look="a")]
 

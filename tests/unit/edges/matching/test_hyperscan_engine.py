@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from escalera.errors import InputError
-from escalera.ports import Sought
+from escalera.ports.serving import Sought
 
 engine = pytest.importorskip("escalera.edges.matching.hyperscan_engine")
 

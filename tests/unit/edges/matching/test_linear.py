@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from escalera.edges.matching import linear
 from escalera.edges.matching.plain import PlainMatcher
 from escalera.errors import InputError, MissingExtra
-from escalera.ports import Sought
+from escalera.ports.serving import Sought
 
 
 @pytest.fixture

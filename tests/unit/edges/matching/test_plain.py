@@ -6,7 +6,7 @@ import pytest
 
 from escalera.edges.matching.plain import PlainMatcher
 from escalera.errors import InputError
-from escalera.ports import Sought
+from escalera.ports.serving import Sought
 
 
 def test_signs_spare_a_look():
