@@ -1,0 +1,70 @@
+"""Callers who leave end the work for them; callers who stay do not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from escalera.apps.gateway import watching
+from escalera.apps.gateway.watching import Watch
+
+
+class Caller:
+    """Says nothing until it leaves."""
+
+    def __init__(self) -> None:
+        self.leaves = asyncio.Event()
+
+    async def receive(self) -> dict[str, Any]:
+        await self.leaves.wait()
+        return {"type": "http.disconnect"}
+
+
+def test_work_ends_with_its_caller_alone(monkeypatch: Any) -> None:
+    """Two wait, one leaves: that one's work is cancelled, the other's goes on."""
+    monkeypatch.setattr(watching, "PATIENT", 0.005)
+
+    async def run() -> list[str]:
+        watch, said = Watch(), []
+        callers = [Caller(), Caller()]
+
+        async def work(caller: Caller, name: str) -> None:
+            waiting = watch.begin(caller.receive)
+            try:
+                await asyncio.sleep(0.2)
+                said.append(f"{name} answered")
+            except asyncio.CancelledError:
+                said.append(f"{name} left" if waiting.left else f"{name} cancelled")
+            finally:
+                watch.end(waiting)
+
+        tasks = [asyncio.create_task(work(c, n)) for c, n in zip(callers, "ab", strict=True)]
+        await asyncio.sleep(0.02)
+        callers[0].leaves.set()
+        await asyncio.gather(*tasks)
+        return said
+
+    assert asyncio.run(run()) == ["a left", "b answered"]
+
+
+def test_a_quick_answer_is_not_watched() -> None:
+    """No task is made for it, so that nothing is left behind."""
+
+    async def run() -> int:
+        watch = Watch()
+        for _ in range(100):
+            watch.end(watch.begin(Caller().receive))
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(run()) == 1
+
+
+def test_it_works_in_one_loop_after_the_other() -> None:
+    """As tests and restarts do."""
+    watch = Watch()
+
+    async def run() -> None:
+        watch.end(watch.begin(Caller().receive))
+
+    asyncio.run(run())
+    asyncio.run(run())

@@ -1,0 +1,51 @@
+"""Versions of a configuration on disk."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from escalera.edges.gateway_store.configurations import Configurations
+from escalera.errors import InputError
+
+
+def test_a_new_text_is_a_new_version_and_the_same_is_not(tmp_path: Path) -> None:
+    """Numbers go up, and what is in use is the last."""
+    found = Configurations(tmp_path / "c")
+    assert found.current() is None
+    assert found.numbers() == []
+    assert [found.add(text).number for text in ("one", "one", "two", "one")] == [1, 1, 2, 3]
+    current = found.current()
+    assert current is not None
+    assert (current.number, current.text) == (3, "one")
+
+
+def test_going_back_loses_nothing(tmp_path: Path) -> None:
+    """The versions after it stay, and the next one has a number of its own."""
+    found = Configurations(tmp_path)
+    for text in ("one", "two", "three"):
+        found.add(text)
+    assert found.use(1).text == "one"
+    assert Configurations(tmp_path).current() == found.version(1)
+    assert found.add("four").number == 4
+    assert found.numbers() == [1, 2, 3, 4]
+
+
+def test_a_version_that_is_not_there(tmp_path: Path) -> None:
+    """Nothing changes, and it is told what there is."""
+    found = Configurations(tmp_path)
+    found.add("one")
+    with pytest.raises(InputError, match=r"no version 7; there are \[1\]"):
+        found.use(7)
+    current = found.current()
+    assert current is not None
+    assert current.number == 1
+
+
+def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
+    """A configuration may hold what others should not see."""
+    Configurations(tmp_path).add("one")
+    for file in tmp_path.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600

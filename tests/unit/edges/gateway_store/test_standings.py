@@ -1,0 +1,37 @@
+"""What workers say of themselves, on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from escalera.edges.gateway_store.standings import Standings
+
+
+def test_the_last_word_of_each_slot(tmp_path: Path) -> None:
+    """By slot; nothing where nobody said anything."""
+    found = Standings(tmp_path / "w")
+    assert found.read(0) is None
+    assert found.read_all() == []
+    found.write(1, b"b")
+    found.write(0, b"x")
+    found.write(0, b"a")
+    assert found.read_all() == [b"a", b"b"]
+    assert found.read(1) == b"b"
+
+
+def test_slots_that_are_no_more_are_forgotten(tmp_path: Path) -> None:
+    """A gateway with fewer workers does not count those of before."""
+    found = Standings(tmp_path)
+    for slot in range(12):
+        found.write(slot, b"x")
+    found.clear(2)
+    assert len(found.read_all()) == 2
+    assert found.read(11) is None
+
+
+def test_the_leader(tmp_path: Path) -> None:
+    """The process that takes signals."""
+    found = Standings(tmp_path)
+    assert found.leader() is None
+    found.lead(17)
+    assert found.leader() == 17
