@@ -1,0 +1,165 @@
+"""`escalera serve` as an operator lives with it: workers, configurations, keys, the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.end_to_end import served
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(180)]
+
+BODY = {"model": "a", "messages": [{"role": "user", "content": "hello"}]}
+
+
+def escalera(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on the project."""
+    command = [sys.executable, "-m", "escalera", *arguments, "-p", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def asked(gateway: served.Gateway, **more: object) -> httpx2.Response:
+    url = gateway.url + "/chat/completions"
+    return httpx2.post(url, json={**BODY, **more}, trust_env=False, timeout=20)
+
+
+@contextmanager
+def traffic(gateway: served.Gateway) -> Iterator[Counter[int]]:
+    """Requests one after the other, from several callers, as long as the block runs."""
+    seen: Counter[int] = Counter()
+    ends = threading.Event()
+
+    def call() -> None:
+        with httpx2.Client(trust_env=False, timeout=20) as client:
+            while not ends.is_set():
+                found = client.post(gateway.url + "/chat/completions", json=BODY)
+                seen[found.status_code] += 1
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    try:
+        yield seen
+    finally:
+        ends.set()
+        for caller in callers:
+            caller.join()
+
+
+def test_configurations_change_under_traffic(tmp_path: Path) -> None:
+    """A new one is taken up by every worker and an old one again, a broken one by none; no request
+    fails, and every act is in a record that holds."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder, options=("--workers", "2")) as gateway:
+        file = folder / "escalera.toml"
+        good = file.read_text()
+        with traffic(gateway) as seen:
+            while sum(seen.values()) < 20:
+                time.sleep(0.05)
+            file.write_text(good.replace('a = ["b"]', 'b = ["a"]'))
+            done = escalera(folder, "gateway", "reload")
+            assert done.returncode == 0, done.stderr
+            assert "configuration 2 is in use instead of 1" in done.stdout
+            file.write_text(good.replace('a = ["b"]', 'a = ["nobody"]'))
+            done = escalera(folder, "gateway", "reload")
+            assert done.returncode == 2
+            assert "'nobody'" in done.stderr
+            status = json.loads(escalera(folder, "gateway", "status", "--json").stdout)
+            assert [one["version"] for one in status["workers"]] == [2, 2]
+            done = escalera(folder, "gateway", "rollback")  # while the file is still broken
+            assert done.returncode == 0, done.stderr
+            assert "configuration 1 is in use instead of 2" in done.stdout
+            before = sum(seen.values())
+            while sum(seen.values()) < before + 20:
+                time.sleep(0.05)
+        assert set(seen) == {200}
+        assert "1  in use" in escalera(folder, "gateway", "versions").stdout
+        acts = escalera(folder, "audit", "list").stdout
+        for act in ("loaded", "refused", "rolled-back"):
+            assert f"configuration-{act}" in acts
+        assert escalera(folder, "audit", "verify").returncode == 0
+
+
+def test_a_worker_that_is_killed_is_replaced_and_counts_go_on(tmp_path: Path) -> None:
+    """Requests are answered again within seconds, and what was counted is not lost."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder, options=("--workers", "2")) as gateway:
+        for _ in range(30):
+            assert asked(gateway).status_code == 200
+        time.sleep(1.5)  # until both have written how they stand
+        status = json.loads(escalera(folder, "gateway", "status", "--json").stdout)
+        victim = status["workers"][0]["pid"]
+        os.kill(victim, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while True:
+            status = json.loads(escalera(folder, "gateway", "status", "--json").stdout)
+            pids = [one["pid"] for one in status["workers"]]
+            if victim not in pids:
+                break
+            assert time.monotonic() < deadline
+        for _ in range(10):
+            assert asked(gateway).status_code == 200
+        time.sleep(1.5)
+        metrics = escalera(folder, "gateway", "metrics").stdout
+        counted = 'escalera_requests_total{operation="chat",name="a",status="200"} 40'
+        assert counted in metrics
+
+
+def test_requests_in_flight_end_before_the_gateway_does(tmp_path: Path) -> None:
+    """A slow answer that has begun is given whole; afterwards nothing listens."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder) as gateway:
+        gateway.a.pace = served.Pace(tokens=20, gap=0.05)
+        leader = json.loads(escalera(folder, "gateway", "status", "--json").stdout)["pid"]
+        found: list[httpx2.Response] = []
+        caller = threading.Thread(target=lambda: found.append(asked(gateway, stream=True)))
+        caller.start()
+        time.sleep(0.3)
+        os.kill(leader, signal.SIGTERM)
+        caller.join(20)
+        assert found[0].text.rstrip().endswith("data: [DONE]")
+        with pytest.raises(httpx2.ConnectError):
+            asked(gateway)
+    assert escalera(folder, "gateway", "status").returncode == 1
+
+
+def test_once_there_are_keys_one_is_needed(tmp_path: Path) -> None:
+    """A gateway that is started after `escalera keys create` lets nobody else in."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder):
+        pass  # writes the project
+    made = escalera(folder, "keys", "create", "anna", "--json")
+    assert made.returncode == 0, made.stderr
+    secret = json.loads(made.stdout)["secret"]
+    with served.gateway(folder) as gateway:
+        assert asked(gateway).status_code == 401
+        url, headers = gateway.url + "/chat/completions", {"Authorization": f"Bearer {secret}"}
+        found = httpx2.post(url, json=BODY, headers=headers, trust_env=False)
+        assert found.status_code == 200
+        assert httpx2.get(gateway.url + "/models", trust_env=False).status_code == 401
+
+
+def test_what_was_served_is_in_the_log_to_the_last_request(tmp_path: Path) -> None:
+    """Counts of the log and of the metrics agree when the gateway has ended."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder, options=("--workers", "2")) as gateway:
+        for _ in range(25):
+            asked(gateway)
+        gateway.a.fault = "status-500"
+        assert asked(gateway).headers["x-escalera-deployment"] == "b"
+    listed = json.loads(escalera(folder, "log", "list", "--json").stdout)
+    calls = listed["calls"] if isinstance(listed, dict) else listed
+    assert len(calls) == 26
+    counted = escalera(folder, "gateway", "metrics").stdout
+    assert 'requests_total{operation="chat",name="a",status="200"} 26' in counted

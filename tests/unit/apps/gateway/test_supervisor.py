@@ -1,0 +1,133 @@
+"""Workers are started, started again, told, and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from escalera.apps.gateway import supervisor
+from escalera.apps.gateway.supervisor import Crew, Supervisor
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(60)]
+
+WORKER = """
+import os, signal, sys
+from pathlib import Path
+slot = sys.argv[-1].partition(":")[0]
+said = Path(sys.argv[1]) / f"{slot}-{os.getpid()}"
+def note(number, _):
+    said.write_text(f"signal {number}")
+    if number == signal.SIGTERM:
+        raise SystemExit(0)
+signal.signal(signal.SIGHUP, note)
+signal.signal(signal.SIGTERM, note)
+said.write_text("runs")
+if "stubborn" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with supervisor.listen("127.0.0.1", 0) as found:
+        yield found
+
+
+def run(
+    folder: Path,
+    listener: socket.socket,
+    then: Callable[[Supervisor], None],
+    *more: str,
+    workers: int = 2,
+) -> list[str]:
+    """Supervise workers that write what happens to them into *folder*; then ask them to end."""
+    said: list[str] = []
+    command = (sys.executable, "-c", WORKER, str(folder), *more)
+
+    async def watch() -> None:
+        found = Supervisor(Crew(command=command, workers=workers), listener, said.append)
+        task = asyncio.create_task(found.run())
+        await asyncio.to_thread(_until, lambda: len(list(folder.iterdir())) >= workers)
+        await asyncio.to_thread(then, found)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await task
+
+    asyncio.run(watch())
+    return said
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
+
+
+def texts(folder: Path) -> list[str]:
+    return [file.read_text() for file in folder.iterdir()]
+
+
+def test_workers_are_told_and_ended(tmp_path: Path, listener: socket.socket) -> None:
+    """A SIGHUP goes to each of them, and at the end a SIGTERM; none is left."""
+    pids: dict[int, int] = {}
+
+    def then(found: Supervisor) -> None:
+        pids.update(found.pids())
+        _until(lambda: all(text == "runs" for text in texts(tmp_path)))
+        os.kill(os.getpid(), signal.SIGHUP)
+        _until(lambda: texts(tmp_path) == [f"signal {signal.SIGHUP}"] * 2)
+
+    run(tmp_path, listener, then)
+    assert sorted(pids) == [0, 1]
+    assert texts(tmp_path) == [f"signal {signal.SIGTERM}"] * 2
+    for pid in pids.values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_one_that_is_killed_is_started_again(tmp_path: Path, listener: socket.socket) -> None:
+    """In its own slot, and it is told."""
+
+    def then(found: Supervisor) -> None:
+        before = found.pids()[1]
+        os.kill(before, signal.SIGKILL)
+        _until(lambda: found.pids().get(1, before) != before)
+        _until(lambda: len(list(tmp_path.glob("1-*"))) == 2)
+
+    said = run(tmp_path, listener, then)
+    assert any("worker 1 ended with -9" in words for words in said)
+
+
+def test_one_that_does_not_end_is_killed(
+    tmp_path: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the time that it has."""
+    monkeypatch.setattr(supervisor, "DRAIN", 0.3)
+    pids: dict[int, int] = {}
+
+    def then(found: Supervisor) -> None:
+        time.sleep(0.3)  # until its signals are set
+        pids.update(found.pids())
+
+    said = run(tmp_path, listener, then, "stubborn", workers=1)
+    assert any("killed" in words for words in said)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+def test_the_socket_is_one(listener: socket.socket) -> None:
+    """It listens already, and those who are started inherit it."""
+    assert os.get_inheritable(listener.fileno())
+    with socket.create_connection(listener.getsockname(), timeout=1):
+        pass
+    with pytest.raises(OSError, match="in use"):
+        supervisor.listen(*listener.getsockname())
