@@ -5,7 +5,7 @@ Some steps only record a conclusion: they carry the event as it will be appended
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from escalera.core.finetuning.rates import RateTrial
@@ -24,7 +24,7 @@ from escalera.domain.event import (
     Screened,
     Stopped,
 )
-from escalera.domain.identity import digest_of
+from escalera.domain.identity import LATER, digest_of
 from escalera.domain.message import Request
 from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
@@ -48,7 +48,7 @@ class Call:
     item: Example
     repeat: int = 0
     material: Material | None = None
-    anew: int = 0
+    anew: int = field(default=0, metadata=LATER)
 
     @property
     def ready(self) -> bool:

@@ -25,6 +25,8 @@ def test_whatever_changes_the_answer_changes_the_key_and_nothing_else_does():
     """Model, revision, text, decoding and sample count; target, cluster and split do not."""
     other = [
         replace(CALL, repeat=1),
+        replace(CALL, anew=1),
+        replace(CALL, anew=2),
         replace(CALL, item=replace(ITEM, input="three")),
         replace(CALL, system=replace(SYSTEM, model="n")),
         replace(CALL, system=replace(SYSTEM, revision="s")),
