@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.gateway import speed_table, stalling
-from bench.gateway.processes import MockUpstream, Running, pinned
+from bench.gateway.processes import MockUpstream, pinned
 from bench.gateway.systems import (
+    GUARDS,
     Escalera,
     LiteLLM,
     Nginx,
@@ -35,6 +36,12 @@ from bench.gateway.systems import (
 )
 
 LOAD_CORE, SYSTEM_CORE = 0, 1
+OURS: dict[str, dict[str, Any]] = {
+    "escalera": {"keys": True},
+    "with guards": {"keys": True, "extra": GUARDS},
+    "without keys": {},
+}
+"""Ours: with everything on but guards, with them too, and for whom has one caller only."""
 TOKENS = 100
 
 
@@ -87,12 +94,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--into", type=Path, default=Path("build/bench/gateway"))
     parser.add_argument("--output", type=Path, help="the table, as Markdown")
     parser.add_argument("--litellm", type=Path, help="the program of LiteLLM's proxy")
-    parser.add_argument("--systems", nargs="+", default=["direct", "nginx", "escalera", "litellm"])
+    everyone = ["direct", "nginx", *OURS, "litellm"]
+    parser.add_argument("--systems", nargs="+", default=everyone, choices=everyone)
     parser.add_argument("--points", nargs="+", default=[point.name for point in POINTS])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--extra", type=Path, help="tables to add to our project file")
-    parser.add_argument("--label", default="escalera", help="what ours is called in the table")
     parser.add_argument("--priority", action="store_true", help="go before others (needs root)")
     parser.add_argument("--soak", type=float, default=0.0, help="minutes of a mixed load instead")
     given = parser.parse_args()
@@ -126,7 +132,7 @@ def measure(given: argparse.Namespace) -> None:
         for name, system in served.items():
             if system is not None:
                 figures["systems"][name]["rss_after"] = system.megabytes
-                grown = stalling.grown(system, system.model)
+                grown = stalling.grown(system)
                 figures["systems"][name]["stalled"] = grown
         save(given.into, figures)
 
@@ -139,9 +145,8 @@ def systems(given: argparse.Namespace, a: MockUpstream) -> Iterator[tuple[str, S
             yield name, None
         elif name == "nginx":
             yield name, Nginx(place, a.url, a.url)
-        elif name == "escalera":
-            extra = "" if given.extra is None else given.extra.read_text()
-            yield given.label, Escalera(place, a.url, a.url, extra=extra)
+        elif name in OURS:
+            yield name, Escalera(place, a.url, a.url, **OURS[name])
         elif given.litellm is not None:
             yield name, LiteLLM(place, a.url, a.url, program=given.litellm)
 
@@ -150,8 +155,9 @@ def loaded(
     name: str, system: System | None, a: MockUpstream, point: Point, given: argparse.Namespace
 ) -> dict[str, float]:
     """One burst: what came back, and what the system took for it."""
-    url, model = (a.url, "a") if system is None else (system.url, system.model)
-    command = [sys.executable, "-m", "bench.gateway.load", url, "--model", model, *point.options]
+    url, model, key = ("", "", "") if system is None else (system.url, system.model, system.key)
+    command = [sys.executable, "-m", "bench.gateway.load", url or a.url, "--model", model or "a"]
+    command += ["--key", key or "k", *point.options]
     if point.rate:
         rate = point.slow if name == "litellm" else point.rate
         command += ["--rate", str(rate)]
@@ -181,11 +187,10 @@ def soak(given: argparse.Namespace) -> None:
     """A mixed load for a while; memory and processor time every few seconds."""
     figures: dict[str, Any] = {"machine": machine(), "minutes": given.soak, "samples": []}
     place = Place(folder=given.into / "soak", hasty=False)
-    extra = "" if given.extra is None else given.extra.read_text()
     with (
         MockUpstream("A") as a,
         MockUpstream("B") as b,
-        Escalera(place, a.url, b.url, extra=extra) as system,
+        Escalera(place, a.url, b.url, keys=True) as system,
     ):
         end = time.monotonic() + 60 * given.soak
         while time.monotonic() < end:
@@ -195,9 +200,10 @@ def soak(given: argparse.Namespace) -> None:
             (given.into / "soak.json").write_text(json.dumps(figures))
 
 
-def sample(system: Running, figures: dict[str, Any], options: tuple[str, ...]) -> None:
+def sample(system: System, figures: dict[str, Any], options: tuple[str, ...]) -> None:
     """A few seconds of load at a bearable rate, then a look at the process."""
-    command = [sys.executable, "-m", "bench.gateway.load", system_url(system), *options]
+    command = [sys.executable, "-m", "bench.gateway.load", system.url, "--key", system.key]
+    command += options
     done = subprocess.run(
         [*command, "--seconds", "3", "--patience", "3"], capture_output=True, text=True, check=True
     )
@@ -211,11 +217,6 @@ def sample(system: Running, figures: dict[str, Any], options: tuple[str, ...]) -
             "failures": found["failures"],
         }
     )
-
-
-def system_url(system: Running) -> str:
-    """The base URL of a gateway."""
-    return str(getattr(system, "url", ""))
 
 
 def version(name: str, given: argparse.Namespace) -> str:

@@ -25,6 +25,8 @@ import httptools
 import uvloop
 
 WORDS = "word "
+LIMIT = 500
+"""Tokens that an answer may have: what a gateway reserves money for."""
 
 
 @dataclass(kw_only=True)
@@ -61,6 +63,7 @@ def quantile(values: array[float], at: float) -> float:
 def request(base: SplitResult, model: str, *, stream: bool, size: int, key: str) -> bytes:
     """A chat completion of about *size* bytes, as it travels."""
     asked: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": ""}]}
+    asked["max_tokens"] = LIMIT
     if stream:
         asked |= {"stream": True, "stream_options": {"include_usage": True}}
     room = max(1, size - len(json.dumps(asked))) // len(WORDS)

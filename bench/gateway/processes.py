@@ -108,6 +108,8 @@ class Running:
 class MockUpstream(Running):
     """The mock upstream as a process, told what goes wrong from here."""
 
+    model, key = "a", "k"
+
     def __init__(self, name: str, *options: str, core: int | None = None) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/v1"

@@ -6,24 +6,34 @@ import json
 import socket
 import time
 from contextlib import ExitStack
+from typing import Protocol
 from urllib.parse import urlsplit
-
-from bench.gateway.processes import Running
 
 READERS = 20
 WAIT = 4.0
 """Seconds until whatever piles up has piled up."""
 
 
-def grown(system: Running, model: str, readers: int = READERS) -> float:
+class Server(Protocol):
+    """A running system, where it is asked, and for what."""
+
+    url: str
+    model: str
+    key: str
+
+    @property
+    def megabytes(self) -> float: ...
+
+
+def grown(system: Server, readers: int = READERS) -> float:
     """Megabytes of memory for each of so many readers that stall."""
-    address = urlsplit(str(getattr(system, "url", "")))
+    address = urlsplit(system.url)
     body = json.dumps(
-        {"model": model, "stream": True, "messages": [{"role": "user", "content": "x"}]}
+        {"model": system.model, "stream": True, "messages": [{"role": "user", "content": "x"}]}
     ).encode()
     head = (
         f"POST {address.path}/chat/completions HTTP/1.1\r\nHost: {address.netloc}\r\n"
-        f"Content-Type: application/json\r\nAuthorization: Bearer k\r\n"
+        f"Content-Type: application/json\r\nAuthorization: Bearer {system.key}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     before = system.megabytes

@@ -39,6 +39,7 @@ class System(Running):
 
     name = ""
     model = "a"
+    key = "k"
 
     def __init__(self, port: int, place: Place, **rest: object) -> None:
         self.url = f"http://127.0.0.1:{port}/v1"
@@ -89,18 +90,38 @@ longest = 0.01
 """The breaker lets go at once, or it would spare the matrix the faults after the first few."""
 
 
+GUARDS = """
+[gateway.guards.personal]
+action = "redact"
+kinds = ["personal"]
+
+[gateway.guards.secrets]
+action = "block"
+kinds = ["secrets"]
+"""
+"""Personal data and secrets, in requests and in answers."""
+
+
 class Escalera(System):
-    """Ours, as `escalera serve` starts it."""
+    """Ours, as `escalera serve` starts it.
+
+    Log, metrics, breaker, prices and fallback are always there; *keys* adds a caller's key with an
+    allowance and limits of requests and tokens, large enough never to be met.
+    """
 
     name = "escalera"
 
-    def __init__(self, place: Place, a: str, b: str, *, extra: str = "") -> None:
+    def __init__(
+        self, place: Place, a: str, b: str, *, extra: str = "", keys: bool = False
+    ) -> None:
         port = free_port()
         connect, first, total, everything = place.limits
         text = PROJECT.format(a=a, b=b, connect=connect, first=first, total=total, all=everything)
         place.folder.mkdir(parents=True, exist_ok=True)
         (place.folder / "escalera.toml").write_text(text + extra)
         (place.folder / "echo.jsonl").write_text(_items())
+        if keys:
+            self.key = _key(place.folder)
         command = [sys.executable, "-m", "escalera", "serve", "-p", str(place.folder)]
         command += ["--port", str(port), "--models-only"]
         if place.workers > 1:
@@ -195,6 +216,16 @@ def nginx_version() -> str:
 
 
 # Below: private.
+
+
+def _key(folder: Path) -> str:
+    """A new key of a project, as a caller sends it."""
+    shutil.rmtree(folder / ".escalera", ignore_errors=True)
+    bounds = ["--money", "1000000", "--window", "month"]
+    bounds += ["--requests-per-minute", "100000000", "--tokens-per-minute", "10000000000"]
+    command = [sys.executable, "-m", "escalera", "keys", "create", "bench", *bounds]
+    done = subprocess.run([*command, "-p", str(folder)], capture_output=True, text=True, check=True)
+    return next(line for line in done.stdout.splitlines() if line.startswith("esk"))
 
 
 def _litellm(a: str, b: str, first: float, total: float) -> dict[str, object]:

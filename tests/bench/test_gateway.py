@@ -191,8 +191,8 @@ def test_processes_are_measured_and_ended(tmp_path):
 def test_readers_that_stall_are_left_unread():
     """A process that buffers for them grows by the 23 MB of an answer, one that waits does not."""
     with MockUpstream("A", "--tokens", "100000") as mock:
-        stalling.grown(mock, "a", readers=1)  # writes the answer once, for all
-        assert stalling.grown(mock, "a", readers=4) < 8
+        stalling.grown(mock, readers=1)  # writes the answer once, for all
+        assert stalling.grown(mock, readers=4) < 8
 
 
 def test_the_configuration_of_nginx(tmp_path):
