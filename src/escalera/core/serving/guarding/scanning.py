@@ -141,7 +141,8 @@ def _opening(sought: tuple[tuple[str, str | None], ...]) -> re.Pattern[str]:
     Most of them begin no word in its midst: they are looked for together, so that within a word all
     are out of the question at once. Anywhere, if one of them says nothing.
     """
-    within, apart = [], []
+    within: list[str] = []
+    apart: list[str] = []
     for before, opening in dict.fromkeys(sought):
         rest = before.removeprefix(r"\w")
         behind = f"(?<![{rest}])" if rest else ""
