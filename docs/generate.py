@@ -17,6 +17,7 @@ import click
 from escalera.apps.cli.main import COMMANDS, cli
 from escalera.core.ladder import rungs
 from escalera.core.merging.methods import METHODS
+from escalera.core.serving.guarding.kinds import GROUPS, KINDS
 from escalera.domain import event
 from escalera.domain.event import Outcome
 
@@ -149,8 +150,21 @@ def _event(kind: type) -> str:
     return "\n".join(lines)
 
 
+def guard_kinds() -> str:
+    """What guards can look for, by group, and where the forms are laid down."""
+    groups = {kind: name for name, of in GROUPS.items() for kind in of}
+    lines = ["| kind | group | what it is told by |", "|---|---|---|"]
+    for kind, patterns in KINDS.items():
+        told = dict.fromkeys(one.source for one in patterns)
+        behind = " Only behind words that name it." if all(one.context for one in patterns) else ""
+        group = f"`{groups[kind]}`" if kind in groups else ""
+        lines.append(f"| `{kind}` | {group} | {'; '.join(told)}.{behind} |")
+    return "\n".join(lines)
+
+
 PARTS: Mapping[str, tuple[str, Callable[[], str]]] = {
     "commands": ("reference/cli.md", cli_reference),
+    "guard-kinds": ("reference/guards.md", guard_kinds),
     "events": ("reference/events.md", events_reference),
     "methods": ("reference/merge-recipe.md", merge_methods),
     "rungs": ("explanation/the-ladder.md", ladder_table),

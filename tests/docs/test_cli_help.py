@@ -27,7 +27,7 @@ from escalera.edges.scores.columns import COLUMNS
 from escalera.edges.scores.reading import READERS
 from escalera.edges.scores.writing import WRITERS
 from escalera.edges.scoring.desk import OPTIONS
-from escalera.settings import gateway_table, merge_recipe, tables, training_table
+from escalera.settings import gateway_table, guard_table, merge_recipe, tables, training_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -73,6 +73,8 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[gateway.timeouts]": gateway_table.TimeoutsTable,
     "[gateway.breaker]": gateway_table.BreakerTable,
     "[gateway.log]": gateway_table.LogTable,
+    "[gateway.guards.NAME]": guard_table.GuardTable,
+    "[gateway.limits]": guard_table.LimitsTable,
     "[gateway.routes.NAME]": gateway_table.RouteTable,
     "[training.full]": training_table.FullTable,
     "[training.memory]": training_table.MemoryTable,

@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +26,32 @@ def main(place: str, name: str) -> None:
         function = getattr(_loaded(place), name)
         known = inspect.signature(function).parameters
         wanted = [name for name in ("side", "role") if name in known]
-        for line in sys.stdin:
-            answers.write(json.dumps(answer(function, json.loads(line), wanted)) + "\n")
-            answers.flush()
+        with ThreadPoolExecutor(max_workers=1) as calls:
+            for line in sys.stdin:
+                question = json.loads(line)
+                others = {name: question[name] for name in wanted}
+                call = calls.submit(spans, function, question["text"], others)
+                answers.write(json.dumps(answer(call)) + "\n")
+                answers.flush()
 
 
-def answer(function: Callable[..., Any], question: dict[str, Any], wanted: list[str]) -> Any:
-    """The spans that the function finds; a string says what it raised."""
-    text = question["text"]
-    try:
-        found = function(text, **{name: question[name] for name in wanted})
-        if found is None or found is False:
-            return []
-        if found is True:
-            return [[0, len(text)]] if text else []
-        return sorted([int(start), int(end)] for start, end in found)
-    except BaseException as error:
-        traceback.print_exception(error)
-        if not isinstance(error, Exception):
-            raise
-        return f"the function raised {type(error).__name__}: {error}"
+def spans(function: Callable[..., Any], text: str, others: dict[str, str]) -> list[list[int]]:
+    """What the function finds, as pairs in their order."""
+    found = function(text, **others)
+    if found is None or found is False:
+        return []
+    if found is True:
+        return [[0, len(text)]] if text else []
+    return sorted([int(start), int(end)] for start, end in found)
+
+
+def answer(call: Future[Any]) -> Any:
+    """The spans; a string says what the function raised."""
+    error = call.exception()
+    if error is None:
+        return call.result()
+    traceback.print_exception(error)
+    return f"the function raised {type(error).__name__}: {error}"
 
 
 # Below: private.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 
 from escalera.edges.filters import function_worker
@@ -20,23 +22,28 @@ from escalera.edges.filters import function_worker
 )
 def test_answers(returned, told):
     """Nothing, everything, or pairs in their order."""
-    assert function_worker.answer(lambda text: returned, {"text": "abcd"}, []) == told
+    assert function_worker.spans(lambda text: returned, "abcd", {}) == told
 
 
 def test_all_of_an_empty_text_is_nothing():
     """There is nothing to be found in it."""
-    assert function_worker.answer(lambda text: True, {"text": ""}, []) == []
+    assert function_worker.spans(lambda text: True, "", {}) == []
 
 
-def test_only_what_is_asked_for_is_told():
-    """By the names of the function's parameters."""
-    question = {"text": "ab", "side": "input", "role": "user"}
+def test_what_is_asked_for_is_told():
+    """By name."""
     seen = []
-    function_worker.answer(lambda text, role: seen.append((text, role)), question, ["role"])
+    function_worker.spans(lambda text, role: seen.append((text, role)), "ab", {"role": "user"})
     assert seen == [("ab", "user")]
 
 
-def test_an_exception_is_told():
+@pytest.mark.parametrize("raised", [ZeroDivisionError("no"), SystemExit(3)])
+def test_an_exception_is_told(raised):
     """It is not taken for nothing found."""
-    said = function_worker.answer(lambda text: 1 / 0, {"text": "a"}, [])
-    assert said == "the function raised ZeroDivisionError: division by zero"
+    call = Future()
+    call.set_exception(raised)
+    said = function_worker.answer(call)
+    assert said == f"the function raised {type(raised).__name__}: {raised}"
+    good = Future()
+    good.set_result([[0, 1]])
+    assert function_worker.answer(good) == [[0, 1]]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from escalera.core.serving.guarding import checking
 from escalera.core.serving.guarding.pattern import Pattern
 
+_MONTH = (
+    r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|mai|okt|dez|fév|aoû|déc)"
+    r"[a-zé]{0,6}"
+)
 _DRIVER = ("driver", "driving", "licence", "license", "führerschein", "conducir")
 _PASSPORT = ("passport", "pasaporte", "passeport", "reisepass", "passaporto")
 _BORN = (
@@ -76,7 +80,8 @@ PAPERS = (
     Pattern(
         kind="date_of_birth",
         head=r"\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}|(?:19|20)\d{2}[./-]\d{1,2}[./-]\d{1,2}"
-        r"|\d{1,2} [A-Za-z]{3,9},? (?:19|20)\d{2}|[A-Za-z]{3,9} \d{1,2},? (?:19|20)\d{2}",
+        rf"|\d{{1,2}}(?:\.|st|nd|rd|th)? {_MONTH},? (?:19|20)\d{{2}}"
+        rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)\d{{2}}",
         before=r"\w./-",
         after=r"[\w]|[./-]\d",
         context=_BORN,

@@ -83,12 +83,12 @@ class Pattern:
 
     @cached_property
     def opening(self) -> str | None:
-        """What matches where a match may begin that is not all there yet; None for anywhere."""
+        """What matches where a head may begin that is not all there yet; None for anywhere.
+
+        What must not precede it is not part of it.
+        """
         one = not self.after or re.fullmatch(r"\\w|\[[^\]]*\]", self.after)
-        found = None if self.foreign else openings.opening(self.head, behind=0 if one else 1)
-        if found is None:
-            return None
-        return f"(?<![{self.before}]){found}" if self.before else found
+        return None if self.foreign else openings.opening(self.head, behind=0 if one else 1)
 
     def accepts(self, text: str, start: int, end: int) -> int:
         """Where the match of the expression in *text* really ends; 0 where it is none."""

@@ -125,7 +125,8 @@ class Scan:
         """From where on more text may change what begins there."""
         last = max(len(text) - WINDOW + 1, self.at)
         if self._opening is None:
-            self._opening = _opening(tuple(self._patterns[place].opening for place in self._order))
+            told = (self._patterns[place] for place in self._order)
+            self._opening = _opening(tuple((one.before, one.opening) for one in told))
         found = self._opening.search(text, last)
         return len(text) if found is None else found.start()
 
@@ -134,10 +135,21 @@ class Scan:
 
 
 @lru_cache(maxsize=64)
-def _opening(expressions: tuple[str | None, ...]) -> re.Pattern[str]:
-    """Where one of the patterns may begin: anywhere, if one of them says nothing."""
-    said = ["" if one is None else one for one in dict.fromkeys(expressions)]
-    return re.compile("|".join(said) or "(?!)", re.ASCII)
+def _opening(sought: tuple[tuple[str, str | None], ...]) -> re.Pattern[str]:
+    """Where one of the patterns may begin, from what must not precede it and its opening.
+
+    Most of them begin no word in its midst: they are looked for together, so that within a word all
+    are out of the question at once. Anywhere, if one of them says nothing.
+    """
+    within: list[str] = []
+    apart: list[str] = []
+    for before, opening in dict.fromkeys(sought):
+        rest = before.removeprefix(r"\w")
+        behind = f"(?<![{rest}])" if rest else ""
+        (within if rest == before else apart).append(f"{behind}(?:{opening or ''})")
+    if apart:
+        within.append(rf"(?<!\w)(?:{'|'.join(apart)})")
+    return re.compile("|".join(within) or "(?!)", re.ASCII)
 
 
 class _Ahead:
