@@ -15,6 +15,7 @@ WITHOUT_OWN_TEST = {
     "apps/cli/diagnose.py": "in apps/test_diagnosed",
     "__main__.py": "one call; run as a process in apps/cli/test_main",
     "apps/answered.py": "in apps/test_workspace",
+    "apps/gateway/cycle.py": "over real connections in apps/gateway/test_protocol",
     "apps/cli/chat.py": "the loop is in apps/cli/test_main, the answers in engine/test_serve",
     "apps/cli/combine.py": "in apps/test_combined",
     "apps/report/combined.py": "in apps/test_combined",

@@ -1,235 +1,273 @@
-"""uvicorn's HTTP protocol, with less work for each request.
+"""uvicorn's HTTP protocol, with less work for each request, and with bounds on callers.
 
-The head of a response and the beginning of its body go out in one write, a request that is whole is
-handed over without an event, and a connection has one timer for its idle times instead of one for
-each. On the loopback and in a data centre this is a third of what a request costs.
+A connection has one timer for all that is waited for, instead of one for each request.
 """
 
 from __future__ import annotations
 
 import asyncio
 import urllib.parse
-from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, Literal
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-Message = MutableMapping[str, Any]
-NO_BODY = frozenset({204, 304})
-FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
-"""Headers that say how a response is framed; an application gives names in lower case."""
+from escalera.apps.gateway import wire
+from escalera.apps.gateway.cycle import LeanCycle
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request's head that come in pieces."""
+MAX_FIELDS = 200
+"""Fields of a request's head."""
+MAX_PIPELINED = 16
+"""Requests that may wait on one connection for those before them."""
+Part = Literal["nothing", "head", "body"]
+"""What of a request is coming."""
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+"""Fields that say that a body follows."""
 
 
 class LeanProtocol(HttpToolsProtocol):
-    """The protocol that `uvicorn.Config(http=LeanProtocol)` takes."""
+    """The protocol that `uvicorn.Config(http=LeanProtocol)` takes.
 
-    _idle_since: float | None = None
-    _idle_timer: asyncio.TimerHandle | None = None
+    Whoever is slow does not hold a connection for ever: a head and a body have their times from
+    their first byte on, and a caller who does not read is given up. What cannot be told from two
+    requests, or is no HTTP, ends the connection.
+    """
+
+    HEAD_SECONDS = 30.0
+    """For the head of a request."""
+    BODY_SECONDS = 120.0
+    """For its body."""
+    UNREAD_SECONDS = 60.0
+    """For a caller to read something of what waits for it."""
+
+    _part: Part = "nothing"
+    _size = _piece = 0
+    _until: float | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
+    _answering: LeanCycle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A caller is there."""
+        super().connection_made(transport)
+        self._wait(self.HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         """More of a request."""
-        self._idle_since = None
-        super().data_received(data)
+        before, self._piece = self._part, len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.cycle.keep_alive = False  # it is answered in HTTP/1.1; what follows is not read
+        except httptools.HttpParserError as error:
+            said = error.__context__
+            told = said.args if isinstance(said, _Refused) else (400, "This is no request of HTTP.")
+            self._refuse(*told)
+        else:
+            if self._part != "nothing":
+                self._wait_for_more(before)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller has gone."""
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
+        for timer in (self._timer, self._reading):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._reading = None
         super().connection_lost(exc)
+        self._leave()
+
+    def pause_writing(self) -> None:
+        """The caller does not read."""
+        super().pause_writing()
+        self._watch_reading()
+
+    # What the parser says
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._part, self._size, self._until = "head", 0, None
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+        self.scope = {  # type: ignore[typeddict-item]
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,  # type: ignore[typeddict-item]
+            "root_path": "",
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+        }
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head; those behind a body are not read."""
+        if self._part == "head":
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """A request has begun."""
+        """The head of a request is whole."""
         parser, scope = self.parser, self.scope
         version = parser.get_http_version()
         scope["method"] = parser.get_method().decode("ascii")
         if version != "1.1":
+            if version != "1.0":
+                raise _Refused(505, "Ask in HTTP/1.1.")
             scope["http_version"] = version
         url = httptools.parse_url(self.url)
         path = url.path.decode("ascii")
         scope["path"] = urllib.parse.unquote(path) if "%" in path else path
         scope["raw_path"] = url.path
         scope["query_string"] = url.query or b""
+        self._check()
+        self._part, self._until = "body", None
         before = self.cycle
         self.cycle = LeanCycle(self, keep_alive=version != "1.0" and parser.should_keep_alive())
         if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self._start(self.cycle)
         else:  # pipelined: its turn comes when the one before has its response
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        self._part, self._until = "nothing", None
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """The next pipelined request, or the beginning of an idle time."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._watch_reading()
             return
-        self.flow.resume_reading()
         if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
-            return
-        self._idle_since = self.loop.time()
-        if self._idle_timer is None:
-            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._idle)
-
-    def _idle(self) -> None:
-        """Close a connection that was idle for long enough; look again later otherwise."""
-        self._idle_timer = None
-        if self._idle_since is None or self.transport.is_closing():
-            return  # the end of what it does now sets another timer
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left <= 0:
-            self.transport.close()
-        else:
-            self._idle_timer = self.loop.call_later(left, self._idle)
-
-
-class LeanCycle(RequestResponseCycle):
-    """One request and its response."""
-
-    def __init__(self, protocol: LeanProtocol, *, keep_alive: bool) -> None:
-        super().__init__(
-            scope=protocol.scope,
-            transport=protocol.transport,
-            flow=protocol.flow,
-            logger=protocol.logger,
-            access_logger=protocol.access_logger,
-            access_log=False,
-            default_headers=protocol.server_state.default_headers,
-            message_event=_Signal(protocol.loop),  # type: ignore[arg-type]
-            expect_100_continue=protocol.expect_100_continue,
-            keep_alive=keep_alive,
-            on_response=protocol.on_response_complete,
-        )
-        self._loop = protocol.loop
-        self._held = b""
-
-    async def send(self, message: Message) -> None:  # type: ignore[override]
-        """What the application says, in its order."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        if self.disconnected:
-            return
-        if self.response_started:
-            self._send_body(message)
-        else:
-            self._send_head(message)
-
-    async def receive(self) -> Message:  # type: ignore[override]
-        """The body as far as it came, or word that the caller has gone."""
-        if self.waiting_for_100_continue and not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.waiting_for_100_continue = False
-        if not self.disconnected and not self.response_complete:
+            cycle, _ = self.pipeline.pop()
+            self._start(cycle)
+        if not self.pipeline:
             self.flow.resume_reading()
-            await self.message_event.wait()
-            self.message_event.clear()
-        if self.disconnected or self.response_complete:
-            return {"type": "http.disconnect"}
-        body, self.body = bytes(self.body), bytearray()
-        return {"type": "http.request", "body": body, "more_body": self.more_body}
+        if self._part == "nothing" and self.cycle.response_complete:
+            self._wait(self.timeout_keep_alive)
 
-    def _send_head(self, message: Message) -> None:
-        if message["type"] != "http.response.start":
-            raise RuntimeError(f"a response begins with its head, not with {message['type']!r}")
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        status = message["status"]
-        parts, lines = [STATUS_LINE[status]], 2
-        for headers in (self.default_headers, message.get("headers", ())):
-            for name, value in headers:
-                parts += (name, b": ", value, b"\r\n")
-                lines += 1
-                if name in FRAMING:
-                    self._heed(name, value)
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-            lines += 1
-        if self.chunked_encoding is None and status not in NO_BODY and not self._is_head:
-            self.chunked_encoding = True
-            parts.append(b"transfer-encoding: chunked\r\n")
-            lines += 1
-        parts.append(b"\r\n")
-        head = b"".join(parts)
-        if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
-            raise RuntimeError("a header of the response holds a line break")
-        self._held = head
-        if not message.get("held"):
-            self._loop.call_soon(self._flush)
+    # Private
 
-    def _heed(self, name: bytes, value: bytes) -> None:
-        """What a header says of the framing."""
-        if name == b"content-length":
-            self.expected_content_length, self.chunked_encoding = int(value), False
-        elif name == b"transfer-encoding":
-            raise RuntimeError("the framing of a response is the server's")
-        elif name == b"connection" and b"close" in value.lower():
-            self.keep_alive = False
+    def _check(self) -> None:
+        """The head is short enough, and of a request that can be answered."""
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise _Refused(400, f"At most {MAX_PIPELINED} requests may wait for those before them.")
+        if len(self.headers) > MAX_FIELDS:
+            raise _Refused(431, f"The head of a request has at most {MAX_FIELDS} fields.")
+        if self._piece > MAX_HEAD and sum(map(_length, self.headers)) > MAX_HEAD:
+            raise _Refused(431, _TOO_LONG)
+        if self.parser.should_upgrade() and self._has_body():
+            raise _Refused(400, "No other protocol is spoken here: leave out 'Upgrade'.")
 
-    def _send_body(self, message: Message) -> None:
-        if self.response_complete or message["type"] != "http.response.body":
-            raise RuntimeError(f"nothing follows a whole response, and {message['type']!r} came")
-        body, more = message.get("body", b""), message.get("more_body", False)
-        if self._is_head:
-            body, self.expected_content_length = b"", 0
-        elif self.chunked_encoding:
-            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            if not more:
-                body += b"0\r\n\r\n"
+    def _has_body(self) -> bool:
+        return any(name in FRAMING for name, _ in self.headers)
+
+    def _start(self, cycle: Any) -> None:
+        self._answering = cycle
+        self._start_asgi_task(cycle, self.app)
+
+    def _wait_for_more(self, before: Part) -> None:
+        """A request is not whole yet: what is there is bounded in bytes, the rest in time."""
+        if self._part == "head":
+            self._size += self._piece
+            if self._size > MAX_HEAD:
+                self._refuse(431, _TOO_LONG)
+        if self._part != before or self._until is None:
+            self._wait_on()
+
+    def _wait_on(self) -> None:
+        """Wait for whatever the caller has to do next, if it is the caller's turn."""
+        if self._part == "head":
+            self._wait(self.HEAD_SECONDS)
+        elif self._part == "body":
+            self._wait(self.BODY_SECONDS)
+        elif self.cycle is None or self.cycle.response_complete:
+            self._wait(self.timeout_keep_alive)
         else:
-            self.expected_content_length -= len(body)
-            if self.expected_content_length < 0 or (not more and self.expected_content_length):
-                raise RuntimeError("the body of the response is not as long as its head says")
-        if self._held:
-            body, self._held = self._held + body, b""
-        if body:
-            self.transport.write(body)
-        if not more:
-            self.response_complete = True
-            self.message_event.set()
-            if not self.keep_alive:
-                self.transport.close()
-            self.on_response()
+            self._until = None
 
-    @property
-    def _is_head(self) -> bool:
-        return bool(self.scope["method"] == "HEAD")
+    def _wait(self, seconds: float) -> None:
+        """Give the caller so many seconds from now on for what comes next."""
+        until = self.loop.time() + seconds
+        self._until = until
+        if self._timer is None:
+            self._timer = self.loop.call_at(until, self._look)
+        elif self._timer.when() > until:
+            self._timer.cancel()
+            self._timer = self.loop.call_at(until, self._look)
 
-    def _flush(self) -> None:
-        """Send a head whose body did not follow at once."""
-        if self._held and not self.disconnected:
-            head, self._held = self._held, b""
-            self.transport.write(head)
+    def _look(self) -> None:
+        """Close a connection whose time is over; look again later otherwise."""
+        self._timer = None
+        if self._until is None:
+            return  # nothing is waited for; whatever is next sets another timer
+        if self.loop.time() < self._until:
+            self._timer = self.loop.call_at(self._until, self._look)
+        elif self._part == "nothing":
+            self.transport.close()
+            self._watch_reading()
+        elif self.flow.read_paused:
+            self._wait_on()  # it is not read, so it cannot come
+        else:
+            self._refuse(408, "The request did not come in time.")
+
+    def _watch_reading(self) -> None:
+        """Give a caller up who reads nothing of what waits."""
+        if self._reading is None:
+            left = self.transport.get_write_buffer_size()
+            if left:
+                self._reading = self.loop.call_later(self.UNREAD_SECONDS, self._look_reading, left)
+
+    def _look_reading(self, before: int) -> None:
+        self._reading = None
+        if self.transport.get_write_buffer_size() >= before:
+            self.transport.abort()
+        else:
+            self._watch_reading()
+
+    def _refuse(self, status: int, words: str) -> None:
+        """End the connection, with an error where the caller can tell what it answers."""
+        now, last = self._answering, self.cycle
+        earlier = now is not None and not now.response_complete and now is not last
+        begun = last is not None and last.response_started
+        if not earlier and not (begun and (self._part == "body" or not last.response_complete)):
+            body = wire.error_body(words, status=status, code=None)
+            head = STATUS_LINE[status] + _REFUSAL % len(body)
+            self.transport.write(head + body)
+        self._leave()
+        self.transport.close()
+        self._watch_reading()
+
+    def _leave(self) -> None:
+        """Tell whatever answers that nobody waits for it."""
+        self.pipeline.clear()
+        for cycle in (self._answering, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
 
-class _Signal:
-    """What `RequestResponseCycle` needs of an event, for one who waits."""
+# Below: private.
 
-    __slots__ = ("_is_set", "_loop", "_waiter")
+_ASGI: Any = {"version": "3.0", "spec_version": "2.3"}
+_REFUSAL = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._is_set = False
-        self._loop = loop
-        self._waiter: asyncio.Future[None] | None = None
 
-    def set(self) -> None:
-        self._is_set = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+_TOO_LONG = f"The head of a request has at most {MAX_HEAD} bytes."
 
-    def clear(self) -> None:
-        self._is_set = False
 
-    async def wait(self) -> None:
-        if self._is_set:
-            return
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+class _Refused(Exception):
+    """A status and words: raised below the parser, which passes it on as the context of its own."""
+
+
+def _length(field: tuple[bytes, bytes]) -> int:
+    return len(field[0]) + len(field[1])

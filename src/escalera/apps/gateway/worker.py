@@ -221,18 +221,23 @@ def serve(
     gateway = Worker(start, pid=pid, tell=_tell, watched=watched).gateway()
     if told:
         _tell(f"{told}: {', '.join(gateway.names())}")
+    server(gateway).run(sockets=[listener])
+
+
+def server(gateway: Gateway, *, protocol: type[LeanProtocol] = LeanProtocol) -> uvicorn.Server:
+    """What speaks HTTP in front of a gateway."""
     config = uvicorn.Config(
         gateway,
         log_config=None,
         access_log=False,
         ws="none",
-        http=LeanProtocol,
+        http=protocol,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=DRAIN,
         proxy_headers=False,
         server_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
 # Below: private.

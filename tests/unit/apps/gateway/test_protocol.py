@@ -1,0 +1,364 @@
+"""The server's side of HTTP/1.1 over real connections: framing, times and sizes."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import socket
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.apps.gateway.sockets import Quick, asked, post, responses, said, served
+
+from escalera.apps.gateway import protocol
+
+pytestmark = pytest.mark.network
+
+
+class Echo:
+    """An application that says what it was asked, slowly where the path says so."""
+
+    def __init__(self):
+        self.seen = []
+        self.left = threading.Event()
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.left.set()
+                return
+            body += message["body"]
+            more = message["more_body"]
+        self.seen.append((scope["method"], scope["path"], dict(scope["headers"]), body))
+        if scope["path"] == "/wait":
+            await receive()
+            self.left.set()
+            return
+        answer = b"x" * 20_000_000 if scope["path"] == "/long" else body or b"-"
+        length = (b"content-length", b"%d" % len(answer))
+        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        await send({"type": "http.response.body", "body": answer})
+
+
+@pytest.fixture(scope="module")
+def server():
+    app = Echo()
+    with served(app, protocol=Quick) as port:
+        yield port, app
+
+
+@pytest.fixture
+def port(server):
+    server[1].left.clear()
+    server[1].seen.clear()
+    return server[0]
+
+
+@given(
+    st.binary(max_size=300),
+    st.booleans(),
+    st.lists(st.integers(0, 600), max_size=6),
+)
+@settings(
+    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_no_cut_changes_a_request(port, body, chunked, places):
+    """A body is what was sent, in one piece or in many, by its length or in chunks."""
+    if chunked:
+        chunks = b"".join(
+            b"%x\r\n%b\r\n" % (len(body[n : n + 7]), body[n : n + 7])
+            for n in range(0, len(body), 7)
+        )
+        request = post(chunks + b"0\r\n\r\n", b"Transfer-Encoding: chunked", path=b"/")
+    else:
+        request = post(body, path=b"/")
+    edges = [0, *sorted({place % len(request) for place in places}), len(request)]
+    pieces = [request[a:b] for a, b in itertools.pairwise(edges)]
+    (answer,) = asked(port, *pieces)
+    assert (answer.status, answer.body) == (200, body or b"-")
+
+
+def test_one_byte_at_a_time(port):
+    """The slowest caller who is quick enough."""
+    request = post(b'{"a":1}', path=b"/")
+    (answer,) = asked(port, *[request[n : n + 1] for n in range(len(request))])
+    assert answer.body == b'{"a":1}'
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Content-Length: 5\r\nContent-Length: 5\r\n",
+        b"Content-Length: 5, 5\r\n",
+        b"Content-Length: +5\r\n",
+        b"Content-Length: -5\r\n",
+        b"Content-Length: 0x5\r\n",
+        b"Content-Length: 5 5\r\n",
+        b"Content-Length:\r\n",
+        b"Content-Length: 99999999999999999999999\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding: identity, chunked, chunked\r\nTransfer-Encoding: x\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Transfer-Encoding:\x0bchunked\r\n",
+        b"Transfer-Encoding : chunked\r\n",
+        b"Content-Length : 5\r\n",
+        b"X: a\r\n b\r\n",
+        b"X: a\r\n\tb\r\n",
+        b" X: a\r\n",
+        b"X\r\n",
+        b"X: a\rContent-Length: 5\r\n",
+        b"X: a\nY: b\n",
+        b"X: a\0b\r\n",
+        b"X\0: a\r\n",
+        b"\xc3\xa9: a\r\n",
+    ],
+)
+def test_what_two_readers_could_frame_differently_is_refused(port, server, head):
+    """Nothing behind such a head is ever taken for a request."""
+    request = b"POST / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n0\r\n\r\n" + SMUGGLED
+    found = asked(port, request)
+    assert [one.status for one in found] == [400]
+    assert json.loads(found[0].body)["error"]["type"] == "invalid_request_error"
+    assert not any(path == "/smuggled" for _, path, *_ in server[1].seen)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"5\r\nab",
+        b"zz\r\nab\r\n0\r\n\r\n",
+        b"-1\r\n\r\n",
+        b"2 \r\nab\r\n0\r\n\r\n"[:-5] + b"x",
+        b"2\r\nabc\r\n0\r\n\r\n",
+        b"2\nab\n0\n\n",
+        b"fffffffffffffffff\r\n",
+        b"0x2\r\nab\r\n0\r\n\r\n",
+    ],
+)
+def test_broken_chunks_are_no_request(port, server, body):
+    """The connection ends, and no application takes what came for a whole body."""
+    found = asked(port, post(body, b"Transfer-Encoding: chunked", path=b"/"))
+    assert [one.status for one in found] in ([400], [408])
+    assert server[1].seen == []
+
+
+def test_extensions_of_chunks_are_not_read(port):
+    """They are no part of the body."""
+    body = b'3;a=b;c="d"\r\nabc\r\n0\r\n\r\n'
+    (answer,) = asked(port, post(body, b"Transfer-Encoding: chunked", path=b"/"))
+    assert answer.body == b"abc"
+
+
+def test_fields_behind_a_body_are_not_read(port, server):
+    """A trailer does not let anybody in who has no key in the head."""
+    body = b"3\r\nabc\r\n0\r\nAuthorization: Bearer key\r\nX-A: 1\r\n\r\n"
+    (answer,) = asked(port, post(body, b"Transfer-Encoding: chunked", path=b"/"))
+    assert answer.body == b"abc"
+    assert b"authorization" not in server[1].seen[0][2]
+
+
+def test_requests_in_a_row_are_answered_in_their_order(port):
+    """All that came in one packet, each once."""
+    requests = [b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n%d" % n for n in range(9)]
+    found = asked(port, b"".join(requests) + post(b"end", path=b"/"))
+    assert [one.body for one in found] == [b"%d" % n for n in range(9)] + [b"end"]
+
+
+def test_requests_in_a_row_are_bounded(port, server):
+    """A packet of thousands does not become thousands of waiting requests."""
+    one = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    found = asked(port, one * 5000)
+    assert len(server[1].seen) <= protocol.MAX_PIPELINED + 1
+    assert all(each.status == 200 for each in found)
+
+
+def test_a_caller_who_leaves_is_noticed_behind_a_pipelined_request(port, server):
+    """The request that is answered learns it, not only the last that came."""
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        caller.sendall(
+            b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\nxx\r\n"
+        )
+    assert server[1].left.wait(5)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"",),
+        (b"\r\n\r\n",),
+        (b"POST / HTT",),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nX-A: ",),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 0.1, b"POST / HTTP"),
+    ],
+)
+def test_a_head_has_its_time(port, pieces):
+    """Whoever says nothing, or half of it, is not waited for."""
+    found = asked(port, *pieces)
+    assert [one.status for one in found if one.status != 200] in ([], [408])
+
+
+def test_a_head_that_comes_by_drops_has_its_time(port):
+    """The time runs from its first byte, not from its last."""
+    drops = [piece for _ in range(12) for piece in (b"X-A: 1\r\n", 0.05)]
+    found = asked(port, b"GET / HTTP/1.1\r\nHost: x\r\n", *drops, b"\r\n")
+    assert [one.status for one in found] in ([408], [])  # a reset may overtake it
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
+def test_a_body_has_its_time(port, server, framing):
+    """The application learns that nobody is there any more."""
+    drops = [piece for _ in range(12) for piece in (b"1\r\na\r\n", 0.05)]
+    found = asked(port, post(b"", framing, path=b"/"), *drops, b"0\r\n\r\n" + b"x" * 1000)
+    assert [one.status for one in found] in ([408], [])
+    assert server[1].left.wait(5)
+    assert server[1].seen == []
+
+
+def test_a_slow_answer_is_no_slow_request():
+    """The times of a request end when it is whole."""
+
+    async def slow(scope, receive, send):
+        if scope["type"] == "http":
+            await receive()
+            await asyncio.sleep(0.8)
+            length = (b"content-length", b"2")
+            await send({"type": "http.response.start", "status": 200, "headers": [length]})
+            await send({"type": "http.response.body", "body": b"ok"})
+
+    with served(slow, protocol=Quick) as port:
+        assert asked(port, post(b"x", path=b"/"))[0].body == b"ok"
+
+
+def test_a_caller_who_does_not_read_is_given_up(port, server):
+    """A full buffer is not kept for ever."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        caller.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(1.5)
+        heard = 0
+        with suppress(ConnectionError):
+            while more := caller.recv(1 << 20):
+                heard += len(more)
+        assert heard < 20_000_000
+
+
+def test_a_caller_who_reads_slowly_gets_everything(port):
+    """As long as something is read at times."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        caller.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        heard = 0
+        for _ in range(8):
+            time.sleep(0.1)
+            heard += len(caller.recv(4 << 20))
+        while more := caller.recv(1 << 20):
+            heard += len(more)
+    assert heard > 20_000_000
+
+
+@pytest.mark.parametrize("pieces", [1, 40])
+@pytest.mark.parametrize("line", [b"X-A: " + b"a" * 90_000 + b"\r\n", b"X-A: a\r\n" * 15_000])
+def test_a_head_has_its_size(port, server, line, pieces):
+    """One long field, or many; in one packet or in many."""
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n"
+    step = -(-len(request) // pieces)
+    found = asked(port, *[request[n : n + step] for n in range(0, len(request), step)])
+    assert [one.status for one in found] in ([400], [431], [])
+    assert server[1].seen == []
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GET / HTTP/9.9",
+        b"GET /",
+        b"G\xc3\x89T / HTTP/1.1",
+        b"CONNECT evil:443 HTTP/1.1",
+        b"PRI * HTTP/2.0",
+        b"GET http://evil HTTP/1.1",
+        b"GET \x00 HTTP/1.1",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+)
+def test_what_is_no_request_is_refused(port, server, start):
+    """Whatever it is instead."""
+    found = asked(port, start + b"\r\nHost: x\r\n\r\n")
+    assert [one.status for one in found] in ([400], [408], [505])
+    assert server[1].seen == []
+
+
+def test_a_whole_url_in_a_request_is_one_of_ours(port, server):
+    """Nobody else is asked in its name: this is no proxy."""
+    request = b"GET http://169.254.169.254/latest HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    asked(port, request)
+    assert server[1].seen[0][1] == "/latest"
+
+
+def test_a_wish_for_another_protocol_is_not_granted(port, server):
+    """A request without a body is answered as it is; one with a body would lose it."""
+    fields = [b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMA"]
+    head = b"\r\n".join([b"GET / HTTP/1.1", b"Host: x", *fields])
+    (answer,) = asked(port, head + b"\r\n\r\n")
+    assert answer.status == 200
+    (answer,) = asked(port, head + b"\r\nContent-Length: 3\r\n\r\nabc")
+    assert answer.status == 400
+    assert b"leave out 'Upgrade'" in answer.body
+    assert len(server[1].seen) == 1
+
+
+def test_continue_is_said_to_who_waits_for_it(port):
+    """And only once the body is wanted."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        caller.sendall(post(b"", b"Expect: 100-continue", b"Content-Length: 3", path=b"/"))
+        assert caller.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        caller.sendall(b"abc")
+        assert responses(caller.recv(1000))[0].body == b"abc"
+
+
+@pytest.mark.parametrize("junk", [b"\x00\x01", b"junk\r\n\r\n"])
+def test_junk_behind_a_request_does_not_get_into_its_answer(port, junk):
+    """What came before it was whole, or there is an error instead: never both in one."""
+    request = b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer, *others = responses(said(port, request, 0.1, junk))
+    assert answer.body.strip(b"x") == b""
+    assert answer.whole or not others
+    assert [one.status for one in others] in ([], [400])
+
+
+@pytest.mark.parametrize("value", [b"a\r\nX-Evil: 1", b"a\nb", b"a\rb", b"a\0b"])
+def test_no_header_of_ours_becomes_two(value):
+    """An application that is tricked fails instead."""
+
+    async def tricked(scope, receive, send):
+        if scope["type"] == "http":
+            headers = [(b"content-length", b"0"), (b"x-name", value)]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+
+    with served(tricked) as port:
+        heard = said(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert b"X-Evil" not in heard
+        assert not heard or responses(heard)[0].status == 500
+
+
+@given(st.binary(max_size=200))
+@settings(
+    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_whatever_comes_ends(port, noise):
+    """No bytes keep a connection open, and every answer to them is HTTP."""
+    for found in asked(port, b"POST / HTTP/1.1\r\nHost: x\r\n" + noise):
+        assert found.status in {200, 400, 408, 431}
