@@ -35,7 +35,6 @@ from escalera.domain.event import (
     Rescored,
     Reserved,
     RouterFitted,
-    Screened,
     Stopped,
 )
 from escalera.domain.generation import Generated
@@ -43,6 +42,7 @@ from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
 from escalera.domain.quality import QualityTested
+from escalera.domain.screening import Screened
 from escalera.domain.selection import Embedded, Selected, Selection
 from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route, System

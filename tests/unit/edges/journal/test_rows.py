@@ -15,6 +15,7 @@ from escalera.domain.message import Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
 from escalera.domain.promotion import Gated, Promoted
+from escalera.domain.quality import Bound, QualityRoute, QualityTested
 from escalera.domain.selection import Embedded
 from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route
@@ -125,6 +126,31 @@ PROMOTED = Promoted(
     ),
     override="asked for",
 )
+FIGURE = Figure(value=0.1, lower=0.05, upper=0.2, n=9, clusters=8)
+TESTED = QualityTested(
+    name="r",
+    route=QualityRoute(
+        weak=PROMOTED.route,
+        strong=PROMOTED.route,
+        asking="after",
+        signal="5e",
+        threshold=None,
+        bound=Bound(most_lost=0.05, risk=0.05, lost=0.0, strong=1.0, n=9),
+    ),
+    weak="small",
+    strong="large",
+    learned=9,
+    single="strong",
+    gain=FIGURE,
+    saved=FIGURE,
+    blind=FIGURE,
+    share=1.0,
+    expense="seconds",
+    margin=0.05,
+    worth="no gain",
+    unscored=1,
+    at=1_800_000_000.25,
+)
 FAILED = Failed(step="s", cause="the endpoint »x« is away: \N{SNOWMAN}\n", retryable=True)
 
 
@@ -156,6 +182,7 @@ def every_event():
         PROMOTED,
         KEPT,
         MOVED,
+        TESTED,
     ]
 
 
