@@ -39,6 +39,7 @@ WITHOUT_OWN_TEST = {
     "apps/gateway/headers.py": "in apps/gateway/test_escalating and test_app",
     "domain/screening.py": "values; in core/ladder/test_screening and edges/journal/test_rows",
     "apps/chatting.py": "in apps/test_workspace",
+    "domain/trial.py": "values; in core/serving/test_trials and edges/journal/test_rows",
     "domain/promotion.py": "values; in apps/test_promoted",
     "apps/cli/curves.py": "in apps/test_curves",
     "apps/cli/climb.py": "exit codes and output in apps/cli/test_main",

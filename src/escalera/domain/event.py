@@ -26,6 +26,7 @@ from escalera.domain.selection import Embedded, Selected
 from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route, System
 from escalera.domain.training import RateTried, Trained
+from escalera.domain.trial import Paired, PairJudged, Switched
 from escalera.domain.verdict import Figure, Question
 
 CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range", "at"})
@@ -375,5 +376,8 @@ Event = (
     | Stopped
     | Promoted
     | QualityTested
+    | Paired
+    | PairJudged
+    | Switched
     | Failed
 )

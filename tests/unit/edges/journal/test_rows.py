@@ -20,6 +20,7 @@ from escalera.domain.selection import Embedded
 from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route
 from escalera.domain.training import RateTried
+from escalera.domain.trial import Paired, PairJudged, Switched, Taken
 from escalera.domain.verdict import Figure
 from escalera.edges.journal import rows
 from escalera.errors import JournalCorrupt
@@ -151,6 +152,10 @@ TESTED = QualityTested(
     unscored=1,
     at=1_800_000_000.25,
 )
+TAKEN = Taken(failed=0.0, refused=0.0, seconds=0.5, micro_dollars=None)
+PAIRED = Paired(trial="t", kind="shadow", request="r", live=TAKEN, candidate=TAKEN, agreement=1.0)
+PAIR_JUDGED = PairJudged(trial="t", request="r", judge="j", live_score=1.0, candidate_score=None)
+SWITCHED = Switched(name="a", to="b", trial="t", word="fit", reason=None, at=1_800_000_000.5)
 FAILED = Failed(step="s", cause="the endpoint »x« is away: \N{SNOWMAN}\n", retryable=True)
 
 
@@ -183,6 +188,9 @@ def every_event():
         KEPT,
         MOVED,
         TESTED,
+        PAIRED,
+        PAIR_JUDGED,
+        SWITCHED,
     ]
 
 
