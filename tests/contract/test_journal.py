@@ -366,3 +366,19 @@ def test_a_killed_writer_leaves_a_readable_journal(tmp_path: Path) -> None:
     with closing(SQLiteJournal(file)) as journal:
         journal.append(EVENTS[:1])
     assert read(file)[-1] == EVENTS[0]
+
+
+def test_what_others_append_can_be_caught_up_with(tmp_path: Path) -> None:
+    """Each event once, in order, also after a conflict; then writing goes on."""
+    file = tmp_path / "journal.sqlite"
+    with closing(SQLiteJournal(file)) as ours, closing(SQLiteJournal(file)) as theirs:
+        ours.append(EVENTS[:2])
+        assert list(ours.later()) == []
+        assert list(theirs.later()) == EVENTS[:2]
+        theirs.append(EVENTS[2:4])
+        with pytest.raises(JournalConflict):
+            ours.append(EVENTS[4:5])
+        assert list(ours.later()) == EVENTS[2:4]
+        ours.append(EVENTS[4:5])
+        assert list(theirs.later()) == EVENTS[4:5]
+        assert list(theirs.events()) == EVENTS[:5]

@@ -28,8 +28,9 @@ from escalera import wiring
 from escalera.core.evidence import fold
 from escalera.core.prompts import operators
 from escalera.domain.contract import OutputContract, OutputMode
-from escalera.domain.event import Observed, Screened
+from escalera.domain.event import Observed
 from escalera.domain.message import Decoding
+from escalera.domain.screening import Screened
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.engine import measuring
 from escalera.engine.measuring import Wanted

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from escalera import wiring
 from escalera.apps.compared import Comparison
 from escalera.core.ladder.naming import SERVED
 from escalera.domain.promotion import Gated, Promoted
@@ -101,6 +102,7 @@ def _record(opened: Workspace, found: Comparison, override: str | None) -> None:
         gate=found.gate,
         tasks=rows,
         override=override,
+        at=wiring.wall_clock()(),
     )
     with closing(opened.installation.journal()) as journal:
         journal.append([event])

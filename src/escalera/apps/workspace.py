@@ -302,17 +302,17 @@ class Workspace:
         with closing(self._installation.journal()) as journal:
             return answered.table(journal, source=f"the journal of {self.project.name!r}")
 
-    def desk(self, *, models_only: bool = False, before: Desk | None = None) -> Desk:
-        """What `serve` and `chat` answer with: the decided system, and the base models.
+    def desk(self, *, models_only: bool = False) -> Desk:
+        """What `chat` answers with: the decided system, and the base models.
 
         With *models_only* these alone; otherwise raises `EvidenceMissing` where none was promoted.
         """
-        from escalera.apps import desks
+        from escalera.apps import chatting
 
         made = self._installation
         if models_only:
-            return desks.models(made, before)
-        return desks.decided(made, self.evidence(), lambda: self.decision.sentence, before)
+            return chatting.models(made)
+        return chatting.decided(made, self.evidence(), lambda: self.decision.sentence)
 
     def route(self, name: str, evidence: Evidence) -> Route:
         """The system that a name means (`core.ladder.naming`). Raises `InputError`."""

@@ -35,7 +35,6 @@ from escalera.domain.event import (
     Rescored,
     Reserved,
     RouterFitted,
-    Screened,
     Stopped,
 )
 from escalera.domain.generation import Generated
@@ -43,10 +42,12 @@ from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
 from escalera.domain.quality import QualityTested
+from escalera.domain.screening import Screened
 from escalera.domain.selection import Embedded, Selected, Selection
 from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route, System
 from escalera.domain.training import RateTried, Trained
+from escalera.domain.trial import Paired, PairJudged, Switched, TrialEvent
 
 NONE_RESERVED = Reserved(calls=0, tokens=0, micro_dollars=0)
 
@@ -184,7 +185,7 @@ class Evidence:
             case Looked():
                 self.looked.setdefault(event.question.digest, []).append(event)
                 self.looks.append(event)
-            case Stopped() | Promoted():
+            case Stopped() | Promoted() | Paired() | PairJudged() | Switched():
                 self._serve(event)
             case Raced() | Drafted() | Duelled() | Written() | Rewritten() | Generated():
                 self._search(event)
@@ -286,7 +287,9 @@ class Evidence:
             case _:
                 assert_never(event)
 
-    def _serve(self, event: Stopped | Promoted) -> None:
+    def _serve(self, event: Stopped | Promoted | TrialEvent) -> None:
+        if isinstance(event, Paired | PairJudged | Switched):
+            return  # trials are judged by themselves (`core.serving.trials`)
         if isinstance(event, Stopped):
             self.stopped.append(event)
             self.serving = event.route

@@ -7,7 +7,7 @@ runs are compared.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 from escalera.domain.calibration import Anchored, Rechecked
 from escalera.domain.dataset import Split
@@ -21,16 +21,16 @@ from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
 from escalera.domain.quality import QualityTested
 from escalera.domain.recipe import MergePlan
+from escalera.domain.screening import Screened
 from escalera.domain.selection import Embedded, Selected
 from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route, System
 from escalera.domain.training import RateTried, Trained
+from escalera.domain.trial import Paired, PairJudged, Switched
 from escalera.domain.verdict import Figure, Question
 
 CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range", "at"})
 Outcome = Literal["adequate", "inadequate", "undecided", "regressed"]
-Stage = Literal["toggles", "factorial"]
-STAGES: tuple[Stage, ...] = get_args(Stage)
 StopReason = Literal["adequate", "inadequate", "undecided", "regressed", "budget"]
 
 
@@ -78,29 +78,6 @@ class Proposed:
     system: System
     parent: str | None
     purpose: Literal["race", "screen"] = "race"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screened:
-    """A stage of screening ended: what each factor adds to the mean score on `items` common items.
-
-    `toggles` turns each factor on by itself, over the first of `runs`; `factorial` turns all on and
-    off together, on every item or on some mirrored pairs of runs for each. `factors` and `effects`
-    belong together, and so do `runs` (digests of systems) and `means` (of what each was asked).
-    `kept` are the factors that go on. The effects chose, so the largest are overestimates. `round`
-    tells the screenings of a rung and task apart.
-    """
-
-    rung: RungName
-    task: str
-    round: int
-    stage: Stage
-    items: int
-    factors: tuple[str, ...]
-    effects: tuple[Figure, ...]
-    runs: tuple[str, ...]
-    means: tuple[float, ...]
-    kept: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,7 +322,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """The climb ended. `route` is the digest of the system to serve, or None."""
+    """The climb ended. `route` is the digest of the system to serve, or None.
+
+    `at` is when, in seconds since the epoch, None where that was not kept.
+    """
 
     reason: StopReason
     rung: RungName
@@ -353,6 +333,7 @@ class Stopped:
     words: str
     reasons: tuple[str, ...]
     reversal: tuple[str, ...]
+    at: float | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,5 +376,8 @@ Event = (
     | Stopped
     | Promoted
     | QualityTested
+    | Paired
+    | PairJudged
+    | Switched
     | Failed
 )

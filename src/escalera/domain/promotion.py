@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from escalera.domain.identity import LATER
 from escalera.domain.system import Route
 from escalera.domain.verdict import Figure, Gate, GateWord
 
@@ -25,7 +26,8 @@ class Promoted:
     """A system was put into service: `route` is served from now on, until something else is.
 
     `name` is what it was called, `incumbent` the digest of what it was held against. `override` is
-    the reason for which a gate that was not passed was ignored, None where it was passed.
+    the reason for which a gate that was not passed was ignored, None where it was passed. `at` is
+    when, in seconds since the epoch, None where that was not kept.
     """
 
     name: str
@@ -34,3 +36,4 @@ class Promoted:
     gate: Gate
     tasks: tuple[Gated, ...]
     override: str | None
+    at: float | None = field(default=None, metadata=LATER)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder import budgeting, planner, steps
 from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.case import Case
-from escalera.domain.event import Event, Failed
+from escalera.domain.event import Event, Failed, Stopped
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
 from escalera.domain.sweep import SuggestWay
@@ -47,7 +47,8 @@ class Ports:
     `other` makes the provider of a model that grades answers or writes prompts, by its name.
     `invalid` checks answers of tasks with a schema; `optimiser` makes the tool of this name that
     searches for prompts, and `suggester` the one that suggests levers in this way. It raises
-    `MissingExtra` where that is not installed.
+    `MissingExtra` where that is not installed. `now` are seconds since the epoch, which the end of
+    the climb is dated with.
     """
 
     journal: Journal
@@ -62,6 +63,7 @@ class Ports:
     invalid: Invalid | None = None
     optimiser: Callable[[str], Optimiser] | None = None
     suggester: Callable[[SuggestWay], Suggester] | None = None
+    now: Callable[[], float] | None = None
 
 
 Plan = Callable[[Evidence], steps.Step | None]
@@ -333,10 +335,15 @@ class _Performer:
     def _append(self, events: Sequence[Event]) -> None:
         if not events:
             return
+        events = [self._dated(event) for event in events]
         self._ports.journal.append(events)
         for event in events:
             self.evidence.apply(event)
             self._observer.appended(event)
+
+    def _dated(self, event: Event) -> Event:
+        now = self._ports.now
+        return replace(event, at=now()) if now and isinstance(event, Stopped) else event
 
 
 def _far_enough(evidence: Evidence, step: steps.Step, until: RungName | None) -> bool:

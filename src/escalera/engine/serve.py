@@ -73,7 +73,9 @@ class Answering:
     `system` is the digest of what answers, and `model` the base model that it asks, at `price`;
     `task` is None for a base model. `prompt` says which
     part of the reply is the answer. `sources` are the ids of the passages that the model was shown.
-    `refusal` is why the router abstained, where it did: then `task` is its best guess.
+    `refusal` is why the router abstained, where it did: then `task` is its best guess, and
+    `probability` how probable that is; None where nothing was inferred. `decision` is the id of the
+    decision by which the system serves.
     """
 
     system: str
@@ -85,6 +87,16 @@ class Answering:
     price: ModelPrice | None = None
     sources: tuple[str, ...] = ()
     refusal: Refusal = ""
+    probability: float | None = None
+    decision: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why this system answers, in words; empty where nothing was chosen."""
+        if self.probability is None:
+            return ""
+        said = f"type {self.task} ({self.probability:.2f})"
+        return f"{said}, {self.refusal}" if self.refusal else said
 
     def answer(self, reply: str) -> str:
         """The part of a whole reply that answers."""
@@ -116,7 +128,8 @@ class Desk:
     The route answers as *label*, and each of its tasks as `label/task`; every base model answers
     raw, by its name. `infer` tells the query type of a message, and whether it is sure; None when
     the caller declares it, and then a route of several tasks has no name of its own. `chooser`
-    finds the material of a prompt that chooses some for every query.
+    finds the material of a prompt that chooses some for every query. `decision` is the id of the
+    decision that put the route into service.
     """
 
     def __init__(
@@ -127,8 +140,10 @@ class Desk:
         models: Mapping[str, Served],
         infer: Callable[[str], Choice] | None,
         chooser: Chooser | None = None,
+        decision: str = "",
     ) -> None:
         self._label = label
+        self._decision = decision
         self._models = dict(models)
         self._infer = infer
         self._chooser = chooser
@@ -160,10 +175,10 @@ class Desk:
             return self._raw(model, messages, overrides)
         self._check_turns(messages)
         task = model.removeprefix(self._label).removeprefix("/")
-        refusal: Refusal = ""
+        choice = None if task else self._choice(messages[-1].content)
         if not task:
-            task, refusal = self._type_of(messages[-1].content)
-        return await self._branch(task, messages, overrides, refusal=refusal)
+            task = next(iter(self._systems)) if choice is None else choice.type
+        return await self._branch(task, messages, overrides, choice)
 
     def models(self) -> Mapping[str, Served]:
         """The base models that answer raw, by name."""
@@ -244,12 +259,11 @@ class Desk:
                 "because that is what gets an answer."
             )
 
-    def _type_of(self, text: str) -> tuple[str, Refusal]:
-        """The query type, and why the router does not stand by it, if it does not."""
+    def _choice(self, text: str) -> Choice | None:
+        """What the router says of a message; None where there is one type alone."""
         if len(self._systems) == 1 or self._infer is None:
-            return next(iter(self._systems)), ""
-        found = self._infer(text)
-        return found.type, found.refusal
+            return None
+        return self._infer(text)
 
     def _raw(self, model: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
         served = self._models[model]
@@ -266,9 +280,10 @@ class Desk:
         )
 
     async def _branch(
-        self, task: str, messages: Sequence[Message], overrides: Overrides, *, refusal: Refusal
+        self, task: str, messages: Sequence[Message], overrides: Overrides, choice: Choice | None
     ) -> Answering:
         measured = self._systems[task]
+        refusal: Refusal = "" if choice is None else choice.refusal
         if refusal:
             measured = self._unsure.get(task, measured)
         system = replace(measured, decoding=overrides.on(measured.decoding))
@@ -286,4 +301,6 @@ class Desk:
             price=self._models[system.model].price,
             sources=tuple(passage.id for passage in material.passages),
             refusal=refusal,
+            probability=None if choice is None else choice.probability,
+            decision=self._decision,
         )

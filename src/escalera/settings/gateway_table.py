@@ -12,6 +12,7 @@ from escalera.settings.guard_table import GuardTable, LimitsTable
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Problem = tuple[str, str, str]
 
 
@@ -62,10 +63,14 @@ class RouteTable(_Table, frozen=True):
     """`[gateway.routes.NAME]`: models that answer under one name.
 
     The quicker one is asked, or by `weights` where they are given; `fallbacks` are asked in order
-    when none of them can answer.
+    when none of them can answer. Or two systems by evidence: `decision` is the id of what `escalera
+    route` decided, and `force` the reason for which it is served though it has expired or shows no
+    gain.
     """
 
-    models: list[str]
+    models: list[str] = msgspec.field(default_factory=list)
+    decision: str | None = None
+    force: Reason | None = None
     weights: list[Annotated[float, msgspec.Meta(ge=0)]] = msgspec.field(default_factory=list)
     fallbacks: list[str] = msgspec.field(default_factory=list)
     hedge: HedgeTable | None = None
@@ -77,7 +82,8 @@ class GatewayTable(_Table, frozen=True):
     `body_bytes` bounds a request, `attempts` how often is asked for one, `retries` how often a
     model that stands alone is asked again. `max_tokens` is the limit of an answer where a caller
     gives none, None where the model's own holds; `stream_usage` whether the usage of every stream
-    is asked for.
+    is asked for. Decisions that routes rest on count for `evidence_days`, None for ever; `force` is
+    the reason for which the system in service is served after that.
     """
 
     default: str | None = None
@@ -87,6 +93,8 @@ class GatewayTable(_Table, frozen=True):
     retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 1
     max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
     stream_usage: bool = True
+    evidence_days: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    force: Reason | None = None
     fallbacks: dict[str, list[str]] = msgspec.field(default_factory=dict)
     routes: dict[str, RouteTable] = msgspec.field(default_factory=dict)
     guards: dict[str, GuardTable] = msgspec.field(default_factory=dict)
@@ -119,8 +127,15 @@ def problems(table: GatewayTable, names: frozenset[str]) -> Iterator[Problem]:
 
 
 def _of_route(key: str, route: RouteTable) -> Iterator[Problem]:
+    if route.decision is not None:
+        if route.models or route.weights or route.hedge is not None:
+            told = "names systems already, so the route has no models, weights or hedge of its own"
+            yield f"{key}.decision", told, "Leave them out, or the decision"
+        return
+    if route.force is not None:
+        yield f"{key}.force", "forces nothing: there is no `decision`", "Leave it out"
     if not route.models:
-        yield f"{key}.models", "is empty", "Name at least one model"
+        yield f"{key}.models", "is empty", "Name at least one model, or a `decision`"
     if route.weights and len(route.weights) != len(route.models):
         told = f"has {len(route.weights)} values for {len(route.models)} models"
         yield f"{key}.weights", told, "Give one weight per model"

@@ -82,10 +82,11 @@ class Installation:
             trainer=self._trainer,
             merger=_merger,
             other=self.provider,
-            invalid=_invalid,
+            invalid=invalid,
             retrieval=self.retrieval(),
             optimiser=optimisers.of,
             suggester=optimisers.suggester,
+            now=SystemClock().now,
         )
 
     def retrieval(self) -> Retrieval:
@@ -128,7 +129,7 @@ class Installation:
             scoring=self.scoring,
             provider=self.provider,
             caps=Caps(budget=self.project.budget, prices=prices),
-            invalid=_invalid,
+            invalid=invalid,
             progress=progress,
             artifacts=self.artifacts(),
             retrieval=self.retrieval(),
@@ -173,7 +174,7 @@ class Installation:
 
         table = self.tables.models[name]
         asked = self._local(name, table) if table.local else models.remote(self.file, name, table)
-        return Repairing(asked, _invalid)
+        return Repairing(asked, invalid)
 
     def scoring(self) -> Scoring:
         """The scorers of the project's tasks."""
@@ -307,14 +308,14 @@ def gateway_key(variable: str | None) -> str | None:
     return found
 
 
-# Below: private.
-
-
-def _invalid(schema: str, text: str) -> str | None:
+def invalid(schema: str, text: str) -> str | None:
     """Why *text* is not valid against *schema*; the validator is loaded when a schema is there."""
     from escalera.edges import schemas
 
     return schemas.invalid(schema, text)
+
+
+# Below: private.
 
 
 def _graders(file: Path, tables: ProjectFile) -> dict[str, BaseModel]:

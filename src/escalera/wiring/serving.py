@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from escalera.domain.system import Branch, Route
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 def served(
-    made: Installation, route: Route | None, before: Mapping[str, Served] | None = None
+    made: Installation, routes: Sequence[Route], before: Mapping[str, Served] | None = None
 ) -> dict[str, Served]:
     """The base models that can be asked by name: local ones, and those whose key is set.
 
     Of *before*, local models with the same weights are kept as they are: loading them takes time
-    and memory. Raises `ProjectError` when the key of a model that *route* answers with is not set.
+    and memory. Raises `ProjectError` when the key of a model that one of *routes* answers with is
+    not set.
     """
-    needed = set() if route is None else {one.system.model for one in _branches(route)}
+    needed = {one.system.model for route in routes for one in _branches(route)}
     usable = {
         name: table
         for name, table in made.tables.models.items()

@@ -22,7 +22,8 @@ def test_events_are_frozen_and_slotted(kind):
 def test_clock_readings_are_told_by_their_names(kind):
     """A float that is neither a figure nor a rate is a clock reading and named like one."""
     known = {"score", "least", "grade", "statistic", "boundary", "alpha_spent", "rate", "share"}
-    known |= {"loss", "coverage", "assured", "margin"}
+    known |= {"loss", "coverage", "assured", "margin", "agreement", "live_score"}
+    known |= {"candidate_score"}
     hints = get_type_hints(kind)
     floats = {name for name, hint in hints.items() if hint in (float, float | None)}
     assert floats <= CLOCK_FIELDS | known

@@ -11,8 +11,9 @@ from types import TracebackType
 
 from escalera.core.ladder import merge_race, rungs, steps
 from escalera.domain.distillation import Distilled
-from escalera.domain.event import Decided, Duelled, Event, Merged, Priced, RouterFitted, Screened
+from escalera.domain.event import Decided, Duelled, Event, Merged, Priced, RouterFitted
 from escalera.domain.optimiser import Rewritten
+from escalera.domain.screening import Screened
 from escalera.domain.sweep import Suggested
 from escalera.domain.training import RateTried, Trained
 from escalera.engine.observer import Observer, Quiet

@@ -45,7 +45,8 @@ class Admitted:
         unknown = sum(
             blame.may_be_billed(attempt.fault) for attempt in asked.attempts if attempt.fault
         )
-        tokens = sum(one.prompt_tokens + one.completion_tokens for one in asked.attempts)
+        calls = (*asked.attempts, *asked.beside)
+        tokens = sum(one.prompt_tokens + one.completion_tokens for one in calls)
         micro_dollars += sum(attempt.cost for attempt in asked.attempts)
         if found is not None:
             usage = found.usage
@@ -53,7 +54,7 @@ class Admitted:
                 unknown += 1
             else:
                 tokens += usage.prompt + usage.completion
-        elif not asked.attempts:
+        elif not asked.attempts and not asked.beside:
             admission.release()
             return
         admission.settle(tokens + unknown * self._one[0], micro_dollars + unknown * self._one[1])

@@ -24,9 +24,10 @@ class Asked(msgspec.Struct, kw_only=True):
 
     `began` and `deadline` are readings of the monotonic clock, `started` one of the wall clock;
     `waited` grows by the seconds in which an upstream was waited for. `capped` is the limit of the
-    answer's tokens that the gateway sets where the caller sets none. `findings` are the kinds that
-    guards found, and `vault` holds what they took out of what the caller sent. `extend` reserves
-    the money of one more attempt, and says whether there is any.
+    answer's tokens that the gateway sets where the caller sets none. `beside` are calls that were
+    made for the answer and are not it. `findings` are the kinds that guards found, and `vault`
+    holds what they took out of what the caller sent. `extend` reserves the money of one more
+    attempt, and says whether there is any.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Asked(msgspec.Struct, kw_only=True):
     capped: int | None = None
     waited: float = 0.0
     attempts: list[Attempt] = []
+    beside: list[Attempt] = []
     findings: list[str] = []
     vault: Vault | None = None
     extend: Callable[[], bool] = _always
@@ -58,7 +60,8 @@ class Asked(msgspec.Struct, kw_only=True):
 class Provenance(msgspec.Struct, kw_only=True):
     """Who answers: a deployment, and the measured system it is asked as, if it is one.
 
-    `label` is the deployment's name as a header may carry it.
+    `label` is the deployment's name as a header may carry it. `decision` is the id of the decision
+    that this system was chosen by, and `why` says in words why it was chosen for this request.
     """
 
     deployment: str
@@ -68,6 +71,8 @@ class Provenance(msgspec.Struct, kw_only=True):
     task: str | None = None
     refusal: str = ""
     sources: tuple[str, ...] = ()
+    decision: str = ""
+    why: str = ""
 
 
 class Opened(msgspec.Struct, kw_only=True):

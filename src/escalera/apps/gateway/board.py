@@ -39,16 +39,14 @@ class Tier:
 class Plan:
     """Who is asked under a name: the first tier, and the next ones where it cannot answer.
 
-    `hedges` says when a second line is asked as well, and how often that may be; `decision` is the
-    evidence that a route rests on. `price` is the highest of all lines, None where one is unknown,
-    and `prompt_bytes` the most that any of them adds to what the caller sends; `calls` how often a
-    model may be called for one answer.
+    `hedges` says when a second line is asked as well, and how often that may be. `price` is the
+    highest of all lines, None where one is unknown, and `prompt_bytes` the most that any of them
+    adds to what the caller sends; `calls` how often a model may be called for one answer.
     """
 
     name: str
     tiers: tuple[Tier, ...]
     hedges: HedgeBudget | None = None
-    decision: str = ""
     price: ModelPrice | None = None
     prompt_bytes: int = 0
     calls: int = 1

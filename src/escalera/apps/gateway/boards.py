@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from escalera.apps.gateway.board import Board, Line, Plan, Tier
+from escalera.apps.gateway.escalating import Counter, Escalating, Proven
 from escalera.apps.gateway.targets import Passing, Speaking, Target
 from escalera.core.serving import weight
 from escalera.core.serving.breaker import Breaker, BreakerPolicy
 from escalera.core.serving.hedging import HedgeBudget, HedgePolicy
 from escalera.domain.project import ModelPrice
+from escalera.domain.system import System
 from escalera.engine.serve import Desk
 from escalera.errors import ProjectError
 from escalera.settings import gateway_table
@@ -21,6 +24,7 @@ def build(
 ) -> Board:
     """The board of a desk. Raises `ProjectError` for a name in *table* that nobody answers to."""
     names = desk.names()
+    proven = desk.proven if isinstance(desk, Counter) else {}
     for key, problem, remedy in gateway_table.problems(table, frozenset(names)):
         raise ProjectError(file=file, key=key, problem=problem, remedy=remedy)
     policy = _policy(table)
@@ -32,7 +36,12 @@ def build(
         name: _plan(desk, name, _tiers(lines, [name], table.fallbacks.get(name, ())))
         for name in names
     }
-    plans.update((name, _route(desk, name, route, lines)) for name, route in table.routes.items())
+    for name, route in table.routes.items():
+        if route.decision is None:
+            plans[name] = _route(desk, name, route, lines)
+        else:
+            others = _tiers(lines, (), route.fallbacks)[1:]
+            plans.update(_proven(desk, proven[name], others, policy, wall=wall))
     return Board(plans=plans, default=table.default or desk.label, version=version)
 
 
@@ -52,15 +61,42 @@ def _target(name: str, desk: Desk, table: GatewayTable, wall: Callable[[], float
     )
 
 
+def _proven(
+    desk: Desk,
+    proven: Proven,
+    others: tuple[Tier, ...],
+    policy: BreakerPolicy,
+    *,
+    wall: Callable[[], float],
+) -> Iterator[tuple[str, Plan]]:
+    """The plans of a quality route: under its name, and under that of each task."""
+    for name in proven.names():
+        line = Line(target=Escalating(name, proven, wall=wall), breaker=Breaker(policy))
+        weak, strong = proven.weak.measured(name), proven.strong.measured(name)
+        tiers = (Tier(lines=(line,)), *others)
+        plan = _plan(desk, name, tiers, besides=(*weak, *strong))
+        calls = plan.calls
+        if proven.tested.route.asking == "after":
+            calls = weight.calls(weak) + weight.calls(strong)
+        yield name, replace(plan, calls=calls)
+
+
 def _tiers(lines: dict[str, Line], first: Iterable[str], then: Iterable[str]) -> tuple[Tier, ...]:
     tiers = [Tier(lines=tuple(lines[name] for name in first))]
     tiers += [Tier(lines=(lines[name],)) for name in then]
     return tuple(tiers)
 
 
-def _plan(desk: Desk, name: str, tiers: tuple[Tier, ...], hedge: HedgeTable | None = None) -> Plan:
+def _plan(
+    desk: Desk,
+    name: str,
+    tiers: tuple[Tier, ...],
+    hedge: HedgeTable | None = None,
+    *,
+    besides: Sequence[System] = (),
+) -> Plan:
     asked = [line.target.name for tier in tiers for line in tier.lines]
-    systems = [system for one in asked for system in desk.measured(one)]
+    systems = [*besides, *(system for one in asked for system in desk.measured(one))]
     models = {system.model for system in systems} | (desk.models().keys() & set(asked))
     budget = None
     if hedge is not None:

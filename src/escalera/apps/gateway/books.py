@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from escalera.apps.gateway.asked import Opened
+from escalera.apps.gateway.asked import Opened, cost
 from escalera.apps.gateway.fields import PATHS
 from escalera.apps.gateway.hot import Ended
 from escalera.apps.gateway.metrics import Cell, Histogram, Labels, Metrics
@@ -104,10 +104,10 @@ class _OfAttempts(msgspec.Struct):
 
 def record(ended: Ended) -> ServedCall:
     """What is kept of a request."""
-    asked, plan, found = ended.asked, ended.plan, ended.found
+    asked, found = ended.asked, ended.found
     attempts = tuple(asked.attempts)
     if found is not None:
-        attempts = (*attempts, _answering(ended, found))
+        attempts = (*attempts, *asked.beside, _answering(ended, found))
     said = None if found is None else found.provenance
     return ServedCall(
         id=asked.id,
@@ -117,7 +117,7 @@ def record(ended: Ended) -> ServedCall:
         key=ended.key,
         system="" if said is None else said.system,
         task="" if said is None or said.task is None else said.task,
-        decision="" if plan is None else plan.decision,
+        decision="" if said is None else said.decision,
         stream=asked.stream,
         status=ended.status,
         error=ended.code,
@@ -148,5 +148,5 @@ def _answering(ended: Ended, found: Opened) -> Attempt:
         blame="nobody" if problem is None else problem.blame,
         prompt_tokens=0 if usage is None else usage.prompt,
         completion_tokens=0 if usage is None else usage.completion,
-        cost=ended.cost,
+        cost=cost(found.provenance.price, usage),
     )

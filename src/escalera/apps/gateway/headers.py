@@ -5,10 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from escalera.apps.gateway.asked import Asked, Opened
-from escalera.apps.gateway.board import Plan
 
 
-def of(asked: Asked, found: Opened, plan: Plan, *, now: float) -> list[tuple[bytes, bytes]]:
+def of(asked: Asked, found: Opened, *, now: float) -> list[tuple[bytes, bytes]]:
     """Who answers, why, and what the gateway itself took."""
     said = found.provenance
     own = now - asked.began - asked.waited
@@ -27,17 +26,22 @@ def of(asked: Asked, found: Opened, plan: Plan, *, now: float) -> list[tuple[byt
     if said.sources:
         sources = ",".join(quote(source) for source in said.sources)
         headers.append((b"x-escalera-sources", sources.encode()))
-    if plan.decision:
-        headers.append((b"x-escalera-decision", plan.decision.encode()))
-    if asked.attempts or found.purpose != "first":
+    if said.decision:
+        headers.append((b"x-escalera-decision", said.decision.encode()))
+    if asked.attempts or found.purpose != "first" or said.why:
         headers.append((b"x-escalera-why", _why(asked, found)))
     return headers
 
 
 # Below: private.
 
+_PLAIN = " ,.:;<>=()/"
+"""What a header may hold besides letters and digits."""
+
 
 def _why(asked: Asked, found: Opened) -> bytes:
-    """Why this deployment answers: what was tried before it."""
+    """Why this deployment answers: what was tried before it, and why it was chosen."""
     tried = ", ".join(f"{quote(attempt.deployment)} {attempt.fault}" for attempt in asked.attempts)
-    return f"{found.purpose} after {tried}".encode() if tried else found.purpose.encode()
+    first = f"{found.purpose} after {tried}" if tried else found.purpose
+    why = found.provenance.why
+    return (f"{first}; {quote(why, safe=_PLAIN)}" if why else first).encode()

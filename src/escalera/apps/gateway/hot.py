@@ -83,8 +83,10 @@ class Ended(msgspec.Struct, kw_only=True):
 
     @property
     def cost(self) -> int:
-        """Micro-dollars of the answer; 0 where there is none, or its price is unknown."""
-        return 0 if self.found is None else cost(self.found.provenance.price, self.found.usage)
+        """Micro-dollars of the answer and of what was asked beside it; unknown prices are 0."""
+        found, beside = self.found, self.asked.beside
+        answer = 0 if found is None else cost(found.provenance.price, found.usage)
+        return answer + sum([call.cost for call in beside]) if beside else answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +198,7 @@ class Hot:
         ended.found, ended.status, ended.code = found, 200, "caller_left"
         asked.waited += found.first_byte
         began = self._clocks.seconds()
-        told = headers.of(asked, found, plan, now=began)
+        told = headers.of(asked, found, now=began)
         try:
             if found.passage is None:
                 await relay.whole(send, 200, told, found.body)

@@ -58,7 +58,24 @@ async def begin(
         raise _late(answering) from error
 
 
+def given(reply: Reply, heading: wire.Heading, *, stream: bool) -> Spoken:
+    """A response with an answer that is there already."""
+    if not stream:
+        return Spoken(_once(wire.completion(reply, heading)), JSON)
+
+    async def events() -> AsyncGenerator[bytes]:
+        yield wire.first_chunk(heading, usage=False)
+        yield wire.text_chunk(reply.text, heading, usage=False)
+        yield wire.last_chunks(reply, heading, usage=True)
+
+    return Spoken(events(), EVENTS)
+
+
 # Below: private.
+
+
+async def _once(body: bytes) -> AsyncGenerator[bytes]:
+    yield body
 
 
 async def _whole(answering: Answering, heading: wire.Heading) -> Spoken:
@@ -66,11 +83,7 @@ async def _whole(answering: Answering, heading: wire.Heading) -> Spoken:
     if isinstance(reply, ProviderError):
         raise reply
     body = wire.completion(replace(reply, text=answering.answer(reply.text)), heading)
-
-    async def pieces() -> AsyncGenerator[bytes]:
-        yield body
-
-    return Spoken(pieces(), JSON)
+    return Spoken(_once(body), JSON)
 
 
 async def _streamed(answering: Answering, heading: wire.Heading, until: float) -> Spoken:

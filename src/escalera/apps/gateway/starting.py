@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,21 @@ def has_keys(file: Path) -> bool:
 
 def serve(wanted: Wanted, tell: Tell) -> None:
     """Serve until a signal ends it. Raises `InputError` kin before anything is served."""
-    listener = _listening(wanted.host, wanted.port)
+    with closing(_listening(wanted.host, wanted.port)) as listener:
+        _serve(wanted, listener, tell)
+
+
+def work(wanted: Wanted, place: str) -> None:
+    """Serve as one of several workers; *place* is its slot and the number of the socket."""
+    slot, _, number = place.partition(":")
+    listener = socket.socket(fileno=int(number))
+    worker.serve(_start(wanted, slot=int(slot)), listener, pid=os.getpid(), watched=True)
+
+
+# Below: private.
+
+
+def _serve(wanted: Wanted, listener: socket.socket, tell: Tell) -> None:
     version = _load(wanted)
     where = f"http://{wanted.host}:{listener.getsockname()[1]}/v1"
     told = f"serving on {where} (configuration {version})"
@@ -57,16 +72,6 @@ def serve(wanted: Wanted, tell: Tell) -> None:
     tell(f"{told} with {wanted.workers} workers")
     crew = Crew(command=_command(wanted), workers=wanted.workers)
     asyncio.run(Supervisor(crew, listener, tell).run())
-
-
-def work(wanted: Wanted, place: str) -> None:
-    """Serve as one of several workers; *place* is its slot and the number of the socket."""
-    slot, _, number = place.partition(":")
-    listener = socket.socket(fileno=int(number))
-    worker.serve(_start(wanted, slot=int(slot)), listener, pid=os.getpid(), watched=True)
-
-
-# Below: private.
 
 
 def _start(wanted: Wanted, *, slot: int) -> Start:

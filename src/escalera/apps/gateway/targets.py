@@ -12,7 +12,7 @@ import msgspec
 from escalera.apps.gateway import fields, spoken, wire
 from escalera.apps.gateway.asked import Asked, Provenance
 from escalera.domain.project import ModelPrice
-from escalera.engine.serve import Desk
+from escalera.engine.serve import Answering, Desk
 from escalera.errors import InputError
 from escalera.ports.serving import Exchange, Upstream
 
@@ -83,32 +83,53 @@ class Speaking:
 
     async def send(self, asked: Asked, seconds: float) -> Sent:
         """The model's answer in the API's form. *seconds* bounds it from outside."""
-        if asked.operation != "chat":
-            raise wire.Refusal(
-                f"{self.name!r} answers chats only; ask for /v1/chat/completions.", param="model"
-            )
-        chat = wire.parse_chat(asked.body)
-        try:
-            answering = await self._desk.resolve(self.name, chat.messages, chat.overrides)
-        except InputError as error:
-            raise wire.Refusal(str(error), param="messages") from error
-        heading = wire.Heading(
-            id=f"chatcmpl-{secrets.token_hex(12)}",
-            created=int(self._wall()),
-            model=chat.model or self.name,
-            system=answering.system,
+        chat = read_chat(asked, self.name)
+        answering = await resolved(self._desk, self.name, chat)
+        about = heading(answering, chat, name=self.name, now=self._wall())
+        exchange = await spoken.begin(answering, about, stream=chat.stream, seconds=seconds)
+        return exchange, provenance(answering)
+
+
+def read_chat(asked: Asked, name: str) -> wire.Chat:
+    """The chat that is asked for. Raises `Refusal` where it is none that can be honoured."""
+    if asked.operation != "chat":
+        raise wire.Refusal(
+            f"{name!r} answers chats only; ask for /v1/chat/completions.", param="model"
         )
-        exchange = await spoken.begin(answering, heading, stream=chat.stream, seconds=seconds)
-        provenance = Provenance(
-            deployment=answering.model,
-            label=quote(answering.model).encode(),
-            price=answering.price,
-            system=answering.system,
-            task=answering.task,
-            refusal=answering.refusal,
-            sources=answering.sources,
-        )
-        return exchange, provenance
+    return wire.parse_chat(asked.body)
+
+
+async def resolved(desk: Desk, name: str, chat: wire.Chat) -> Answering:
+    """The call that answers *chat* under *name*. Raises `ProviderError` or `Refusal`."""
+    try:
+        return await desk.resolve(name, chat.messages, chat.overrides)
+    except InputError as error:
+        raise wire.Refusal(str(error), param="messages") from error
+
+
+def heading(answering: Answering, chat: wire.Chat, *, name: str, now: float) -> wire.Heading:
+    """What every object of an answer repeats."""
+    return wire.Heading(
+        id=f"chatcmpl-{secrets.token_hex(12)}",
+        created=int(now),
+        model=chat.model or name,
+        system=answering.system,
+    )
+
+
+def provenance(answering: Answering, why: str = "") -> Provenance:
+    """Who answers, and why: in the words of the answering, after *why*."""
+    return Provenance(
+        deployment=answering.model,
+        label=quote(answering.model).encode(),
+        price=answering.price,
+        system=answering.system,
+        task=answering.task,
+        refusal=answering.refusal,
+        sources=answering.sources,
+        decision=answering.decision,
+        why="; ".join(part for part in (why, answering.why) if part),
+    )
 
 
 # Below: private.

@@ -23,7 +23,7 @@ import uvicorn
 
 from escalera import wiring
 from escalera.apps import workspace
-from escalera.apps.gateway import app, supervisor
+from escalera.apps.gateway import app, desks, supervisor
 from escalera.apps.gateway.admitting import ManyKeys, OneKey
 from escalera.apps.gateway.app import Gateway, Setup
 from escalera.apps.gateway.door import Door
@@ -114,7 +114,7 @@ class Worker:
     def _loaded(self, text: str | None, *, before: Desk | None) -> tuple[Desk, GatewayTable]:
         made = wiring.install(self._start.file, text=text)
         project = workspace.Workspace(made)
-        desk = project.desk(models_only=self._start.models_only, before=before)
+        desk = desks.opened(project, models_only=self._start.models_only, before=before)
         return desk, made.tables.gateway
 
     def _entrance(self, table: GatewayTable) -> Entrance:

@@ -20,8 +20,9 @@ from escalera.core.ladder.steps import Call, Evaluate, Propose, Screen, Step
 from escalera.core.stats import clustering, factorial
 from escalera.core.stats.factorial import Effect
 from escalera.domain.dataset import Example
-from escalera.domain.event import STAGES, Proposed, Screened, Stage
+from escalera.domain.event import Proposed
 from escalera.domain.project import RungName
+from escalera.domain.screening import STAGES, Screened, Stage
 from escalera.domain.system import Prompt, System
 from escalera.domain.task import Task
 from escalera.domain.verdict import Figure

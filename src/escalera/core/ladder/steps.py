@@ -21,13 +21,13 @@ from escalera.domain.event import (
     Priced,
     Proposed,
     Raced,
-    Screened,
     Stopped,
 )
 from escalera.domain.identity import LATER, digest_of
 from escalera.domain.message import Request
 from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
+from escalera.domain.screening import Screened
 from escalera.domain.selection import Selection
 from escalera.domain.sweep import LeverTrial, Sweep
 from escalera.domain.system import Material, System

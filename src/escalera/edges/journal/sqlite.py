@@ -68,16 +68,18 @@ class SQLiteJournal:
 
     def events(self) -> Iterator[Event]:
         """Every event in order, with the hash chain checked row by row."""
-        position, before = 0, rows.GENESIS
-        for at, kind, version, body, found in self._reading(_QUERIES["read"], {"after": 0}):
-            if at != position + 1 or found != rows.link(before, kind, version, body):
-                raise JournalCorrupt(
-                    f"{self._file}: event {position + 1} is missing or was changed; the chain of "
-                    f"hashes holds up to event {position}. Restore the journal from a copy"
-                )
-            position, before = at, found
-            yield rows.decode(kind, version, body, at=at)
-        self._position, self._hash, self._synchronised = position, before, True
+        yield from self._after(0, rows.GENESIS)
+        self._synchronised = True
+
+    def later(self) -> Iterator[Event]:
+        """What other processes appended since this journal was last read or written, in order.
+
+        The chain is checked as in `events`.
+        """
+        if self._synchronised:
+            yield from self._after(self._position, self._hash)
+        else:
+            yield from self.events()
 
     def bought(self, requests: Sequence[str]) -> Mapping[str, Observed]:
         """Answers that were bought, by the keys of their requests."""
@@ -90,6 +92,18 @@ class SQLiteJournal:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _after(self, position: int, before: str) -> Iterator[Event]:
+        """The events behind *position*, whose hash is *before*, with the chain checked."""
+        for at, kind, version, body, found in self._reading(_QUERIES["read"], {"after": position}):
+            if at != position + 1 or found != rows.link(before, kind, version, body):
+                raise JournalCorrupt(
+                    f"{self._file}: event {position + 1} is missing or was changed; the chain of "
+                    f"hashes holds up to event {position}. Restore the journal from a copy"
+                )
+            position, before = at, found
+            yield rows.decode(kind, version, body, at=at)
+        self._position, self._hash = position, before
 
     def _of(self, requests: Sequence[str]) -> Iterator[Event]:
         asked = {"requests": json.dumps(list(requests))}

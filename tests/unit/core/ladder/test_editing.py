@@ -10,8 +10,9 @@ from escalera.core.evidence import fold
 from escalera.core.ladder import editing
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.editing import Edited
-from escalera.domain.event import Drafted, Screened
+from escalera.domain.event import Drafted
 from escalera.domain.message import Usage
+from escalera.domain.screening import Screened
 from escalera.domain.system import Prompt
 from escalera.domain.verdict import Figure
 from escalera.testing import playbook

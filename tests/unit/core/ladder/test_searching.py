@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.ladder import searching, steps
-from escalera.domain.event import Screened
 from escalera.domain.project import BaseModel, Budget, ModelPrice
+from escalera.domain.screening import Screened
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate
 

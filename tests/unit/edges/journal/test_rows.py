@@ -15,10 +15,12 @@ from escalera.domain.message import Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
 from escalera.domain.promotion import Gated, Promoted
+from escalera.domain.quality import Bound, QualityRoute, QualityTested
 from escalera.domain.selection import Embedded
 from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route
 from escalera.domain.training import RateTried
+from escalera.domain.trial import Paired, PairJudged, Switched, Taken
 from escalera.domain.verdict import Figure
 from escalera.edges.journal import rows
 from escalera.errors import JournalCorrupt
@@ -125,6 +127,35 @@ PROMOTED = Promoted(
     ),
     override="asked for",
 )
+FIGURE = Figure(value=0.1, lower=0.05, upper=0.2, n=9, clusters=8)
+TESTED = QualityTested(
+    name="r",
+    route=QualityRoute(
+        weak=PROMOTED.route,
+        strong=PROMOTED.route,
+        asking="after",
+        signal="5e",
+        threshold=None,
+        bound=Bound(most_lost=0.05, risk=0.05, lost=0.0, strong=1.0, n=9),
+    ),
+    weak="small",
+    strong="large",
+    learned=9,
+    single="strong",
+    gain=FIGURE,
+    saved=FIGURE,
+    blind=FIGURE,
+    share=1.0,
+    expense="seconds",
+    margin=0.05,
+    worth="no gain",
+    unscored=1,
+    at=1_800_000_000.25,
+)
+TAKEN = Taken(failed=0.0, refused=0.0, seconds=0.5, micro_dollars=None)
+PAIRED = Paired(trial="t", kind="shadow", request="r", live=TAKEN, candidate=TAKEN, agreement=1.0)
+PAIR_JUDGED = PairJudged(trial="t", request="r", judge="j", live_score=1.0, candidate_score=None)
+SWITCHED = Switched(name="a", to="b", trial="t", word="fit", reason=None, at=1_800_000_000.5)
 FAILED = Failed(step="s", cause="the endpoint »x« is away: \N{SNOWMAN}\n", retryable=True)
 
 
@@ -156,6 +187,10 @@ def every_event():
         PROMOTED,
         KEPT,
         MOVED,
+        TESTED,
+        PAIRED,
+        PAIR_JUDGED,
+        SWITCHED,
     ]
 
 

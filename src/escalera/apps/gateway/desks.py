@@ -1,0 +1,122 @@
+"""The desks of a project: what can be asked of it by name, and what that rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from escalera import wiring
+from escalera.apps import chatting, issued
+from escalera.apps.gateway.escalating import Counter, Proven
+from escalera.apps.gateway.resting import Audit, Forced, Resting
+from escalera.core.evidence import Evidence
+from escalera.domain.quality import QualityTested
+from escalera.engine import proving
+from escalera.engine.serve import Chooser, Desk, Served
+from escalera.errors import InputError, ProjectError
+from escalera.wiring import Installation, serving, stores
+
+if TYPE_CHECKING:
+    from escalera.apps.workspace import Workspace
+
+
+def opened(
+    workspace: Workspace,
+    *,
+    models_only: bool = False,
+    before: Desk | None = None,
+    audit: Audit | None = None,
+) -> Counter:
+    """What `[gateway]` asks for: the system in service, and routes by the decisions it names.
+
+    Local models that *before* has loaded are gone on with. Raises `ProjectError` where a decision
+    is missing, or does not carry its route and nobody forces it; *audit* is told what is forced
+    (by default the audit log).
+    """
+    made = workspace.installation
+    table = made.tables.gateway
+    resting = Resting(
+        table=table,
+        file=str(made.file),
+        now=wiring.wall_clock()(),
+        audit=audit or _audited(made),
+    )
+    named = any(route.decision is not None for route in table.routes.values())
+    evidence = workspace.evidence() if named or not models_only else Evidence()
+    tested = resting.quality(evidence)
+    route = (
+        None if models_only else chatting.in_service(evidence, lambda: workspace.decision.sentence)
+    )
+    decision = "" if models_only else resting.decided(evidence, made.project.name)
+    sides = [side for one in tested.values() for side in (one.route.weak, one.route.strong)]
+    routes = sides if route is None else [route, *sides]
+    models = serving.served(made, routes, None if before is None else before.models())
+    chooser = made.library(evidence) if routes else None
+    counter = Counter(
+        label=made.project.name,
+        route=route,
+        infer=None if route is None else serving.infer(made, route),
+        models=models,
+        chooser=chooser,
+        decision=decision,
+    )
+    counter.proven = {
+        name: _proven(made, name, one, models, chooser) for name, one in tested.items()
+    }
+    return counter
+
+
+# Below: private.
+
+
+def _audited(made: Installation) -> Audit:
+    """Records what is forced in the audit log of the gateway."""
+
+    def record(forced: Forced) -> None:
+        issued.audit(stores.at(made.state)).record(
+            "route-forced",
+            forced.name,
+            decision=forced.decision,
+            problem=forced.problem,
+            reason=forced.reason,
+        )
+
+    return record
+
+
+def _proven(
+    made: Installation,
+    name: str,
+    tested: QualityTested,
+    models: Mapping[str, Served],
+    chooser: Chooser | None,
+) -> Proven:
+    """A quality route with the desks of both systems. Raises `ProjectError` where one is gone."""
+    route = tested.route
+    try:
+        weak, strong = (
+            Desk(
+                label=name,
+                route=side,
+                infer=serving.infer(made, side),
+                models=models,
+                chooser=chooser,
+                decision=tested.decision,
+            )
+            for side in (route.weak, route.strong)
+        )
+    except InputError as error:
+        raise ProjectError(
+            file=str(made.file),
+            key=f"gateway.routes.{name}.decision",
+            problem=f"names a system that cannot be served: {error}",
+            remedy="Bring the model back, or run `escalera route` again",
+        ) from error
+    return Proven(
+        tested=tested,
+        judge=proving.load(made.artifacts(), route),
+        weak=weak,
+        strong=strong,
+        schemas={task.name: task.schema for task in made.project.tasks if task.schema is not None},
+        invalid=wiring.invalid,
+    )

@@ -1,0 +1,156 @@
+"""A weak system where it is enough, a strong one elsewhere: a quality route as it is served."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from escalera.apps.gateway import spoken, targets
+from escalera.apps.gateway.answers import Used
+from escalera.apps.gateway.asked import Asked, cost
+from escalera.apps.gateway.targets import Sent
+from escalera.apps.gateway.wire import Chat
+from escalera.core.routing import proving
+from escalera.core.routing.proving import Answered
+from escalera.core.routing.quality import Judge
+from escalera.domain.message import Reply
+from escalera.domain.quality import QualityTested
+from escalera.domain.traffic import Attempt
+from escalera.engine.serve import Answering, Desk
+from escalera.errors import ProviderError, ProviderUnavailable, RequestRejected
+from escalera.ports import Invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """A quality route with all that is needed to serve it.
+
+    Both desks answer under its name. `schemas` are those of the tasks that have one, by name.
+    """
+
+    tested: QualityTested
+    judge: Judge
+    weak: Desk
+    strong: Desk
+    schemas: Mapping[str, str]
+    invalid: Invalid
+
+    def names(self) -> tuple[str, ...]:
+        """What can be asked of it."""
+        return tuple(name for name in self.weak.names() if name not in self.weak.models())
+
+
+class Counter(Desk):
+    """A desk with quality routes beside it, by their names in the table."""
+
+    proven: Mapping[str, Proven] = MappingProxyType({})
+
+
+class Escalating:
+    """Answers by a quality route under *name*, asking before the weak system answers or after it.
+
+    What the weak system said where it was not enough is paid for and not shown: the caller gets one
+    answer. A weak system that cannot be had is passed over; a request that it refuses is refused.
+    """
+
+    def __init__(self, name: str, proven: Proven, *, wall: Callable[[], float]) -> None:
+        self.name = name
+        self._proven = proven
+        self._route = proven.tested.route
+        self._wall = wall
+
+    async def send(self, asked: Asked, seconds: float) -> Sent:
+        """The answer of the system that is asked in the end, within *seconds*."""
+        chat = targets.read_chat(asked, self.name)
+        until = time.monotonic() + seconds
+        if self._route.threshold is None:
+            return await self._ask(self._proven.strong, chat, until, "strong: no threshold")
+        if self._route.asking == "after":
+            return await self._cascade(asked, chat, until)
+        signal = self._signal(chat, None)
+        enough = self._route.side(signal) == "weak"
+        desk = self._proven.weak if enough else self._proven.strong
+        return await self._ask(desk, chat, until, self._why(signal))
+
+    # Private
+
+    async def _cascade(self, asked: Asked, chat: Chat, until: float) -> Sent:
+        answering = await targets.resolved(self._proven.weak, self.name, chat)
+        began = time.monotonic()
+        reply = await _reply(answering, (until - began) / 2)
+        if isinstance(reply, ProviderError):
+            asked.beside.append(_beside(asked, answering, None, began))
+            return await self._ask(self._proven.strong, chat, until, "strong: weak failed")
+        said = replace(reply, text=answering.answer(reply.text))
+        signal = self._signal(chat, self._answered(answering, said))
+        why = self._why(signal)
+        if self._route.side(signal) == "weak":
+            about = targets.heading(answering, chat, name=self.name, now=self._wall())
+            exchange = spoken.given(said, about, stream=chat.stream)
+            return exchange, targets.provenance(answering, why)
+        asked.beside.append(_beside(asked, answering, reply, began))
+        return await self._ask(self._proven.strong, chat, until, why)
+
+    async def _ask(self, desk: Desk, chat: Chat, until: float, why: str) -> Sent:
+        answering = await targets.resolved(desk, self.name, chat)
+        about = targets.heading(answering, chat, name=self.name, now=self._wall())
+        left = max(0.001, until - time.monotonic())
+        exchange = await spoken.begin(answering, about, stream=chat.stream, seconds=left)
+        return exchange, targets.provenance(answering, why)
+
+    def _answered(self, answering: Answering, reply: Reply) -> Answered:
+        schema = self._proven.schemas.get(answering.task or "")
+        return Answered(
+            text=reply.text,
+            finish=reply.finish_reason,
+            valid=None if schema is None else self._proven.invalid(schema, reply.text) is None,
+        )
+
+    def _signal(self, chat: Chat, answer: Answered | None) -> float:
+        return proving.signal(self._proven.judge, chat.messages[-1].content, answer)
+
+    def _why(self, signal: float) -> str:
+        side = self._route.side(signal)
+        sign = ">=" if side == "weak" else "<"
+        return f"{side}: {signal:.3f} {sign} {self._route.threshold:.3f}"
+
+
+# Below: private.
+
+
+async def _reply(answering: Answering, seconds: float) -> Reply | ProviderError:
+    """What the weak system says, or why it cannot. Raises `RequestRejected`."""
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            (reply,) = await answering.provider.answer([answering.request])
+    except TimeoutError:
+        return ProviderUnavailable("it took half of the time", provider=answering.model)
+    if isinstance(reply, RequestRejected):
+        raise reply
+    return reply
+
+
+def _beside(asked: Asked, answering: Answering, reply: Reply | None, began: float) -> Attempt:
+    """The call of the weak system whose answer is not given."""
+    used = Used() if reply is None else _used(reply)
+    return Attempt(
+        deployment=answering.model,
+        purpose="first",
+        started=asked.started + (began - asked.began),
+        seconds=time.monotonic() - began,
+        status=0 if reply is None else 200,
+        fault="status" if reply is None else "",
+        blame="server" if reply is None else "nobody",
+        prompt_tokens=used.prompt,
+        completion_tokens=used.completion,
+        cost=cost(answering.price, used),
+    )
+
+
+def _used(reply: Reply) -> Used:
+    return Used(
+        prompt_tokens=reply.usage.prompt_tokens, completion_tokens=reply.usage.completion_tokens
+    )
