@@ -84,7 +84,8 @@ class _Reader:
         return tuple(items)
 
     def _item(self) -> _Item | None:
-        start, inner, flags = self.at, (), ""
+        start, flags = self.at, ""
+        inner: tuple[tuple[_Item, ...], ...] = ()
         for opened, flag in (("(?:", ""), ("(?i:", "i")):
             if self._take(opened):
                 flags = flag
