@@ -24,6 +24,8 @@ def prompt_tokens(body: bytes, *, frame: int) -> int:
 
 def media(body: bytes) -> int:
     """Parts of a request that are not text: images, sounds, files."""
+    if b'"type"' not in body:  # every part says its type
+        return 0
     count = body.count
     return (
         max(count(b'"input_image"'), _half(count(b'"image_url"')))  # chats name it twice
