@@ -71,7 +71,7 @@ POINTS = (
 SOAKED = tuple(
     (fault, options)
     for fault in ("", "", "cut-mid", "status-500", "body-cut")
-    for options in (("--connections", "16"), ("--connections", "8", "--stream"))
+    for options in (("--rate", "300"), ("--rate", "30", "--stream"))
 )
 """What a soak goes through: faults of the upstream, and loads."""
 

@@ -133,7 +133,7 @@ class MockUpstream(Running):
 
 def pinned(core: int, *, first: bool = False) -> list[str]:
     """What a command begins with that runs on one core, before others if it may."""
-    return [*(["chrt", "-f", "1"] if first else []), "taskset", "-c", str(core)]
+    return [*(["chrt", "-r", "1"] if first else []), "taskset", "-c", str(core)]
 
 
 def answers(url: str) -> bool:

@@ -54,12 +54,12 @@ name = "bench"
 [models.a]
 base_url = "{a}"
 model = "model-a"
-price = {{ prompt = 1.0, completion = 2.0 }}
+price = {{ prompt = 0.15, completion = 0.6 }}
 
 [models.b]
 base_url = "{b}"
 model = "model-b"
-price = {{ prompt = 1.0, completion = 2.0 }}
+price = {{ prompt = 0.15, completion = 0.6 }}
 
 [climb]
 model = "a"
@@ -239,8 +239,8 @@ def _litellm(a: str, b: str, first: float, total: float) -> dict[str, object]:
                 "timeout": total,
                 "stream_timeout": first,
                 "max_retries": 0,
-                "input_cost_per_token": 1e-6,
-                "output_cost_per_token": 2e-6,
+                "input_cost_per_token": 1.5e-7,
+                "output_cost_per_token": 6e-7,
             },
         }
         for name, url in (("a", a), ("b", b))

@@ -24,18 +24,31 @@ from escalera.errors import StoreUnavailable
 class Admitted:
     """A request that was let in, and what is reserved for it; `key` is empty where none is."""
 
-    __slots__ = ("_admission", "_one", "key")
+    __slots__ = ("_admission", "_more", "_one", "key")
 
     def __init__(
-        self, key: str = "", admission: Admission | None = None, one: tuple[int, int] = (0, 0)
+        self,
+        key: str = "",
+        admission: Admission | None = None,
+        one: tuple[int, int] = (0, 0),
+        more: tuple[Door, Caller] | None = None,
     ) -> None:
         self.key = key
         self._admission = admission
         self._one = one
+        self._more = more
 
-    def extend(self) -> bool:
-        """Reserve one more attempt; False where too little is left."""
-        return self._admission is None or self._admission.extend(*self._one)
+    async def extend(self) -> bool:
+        """Reserve one more attempt, after a lease where it takes one; False where too little is
+        left of the key's own.
+        """
+        admission = self._admission
+        if admission is None or admission.extend(*self._one):
+            return True
+        if self._more is None:
+            return False
+        door, caller = self._more
+        return await door.extend(caller, admission, *self._one)
 
     def settle(self, asked: Asked, found: Opened | None, micro_dollars: int) -> None:
         """Count what was used: *micro_dollars* of the answer, and attempts that may be billed."""
@@ -123,13 +136,13 @@ class ManyKeys:
         """Reserve one attempt from what is leased; None where it does not suffice."""
         tokens, most = self._bounds(caller, asked, plan)
         found = caller.admit(plan.name, tokens, most, self._now())
-        return None if found is None else _admitted(caller, found, (tokens, most or 0))
+        return None if found is None else self._let_in(caller, found, (tokens, most or 0))
 
     async def admit(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
         """Reserve one attempt after a lease. Raises `Refusal`."""
         tokens, most = self._bounds(caller, asked, plan)
         found = await self._door.refill(caller, plan.name, tokens, most)
-        return _admitted(caller, found, (tokens, most or 0))
+        return self._let_in(caller, found, (tokens, most or 0))
 
     async def open(self) -> None:
         """Read the keys. Raises `StoreUnavailable`."""
@@ -138,6 +151,13 @@ class ManyKeys:
     async def close(self) -> None:
         """Give back what is held."""
         await self._door.close()
+
+    def _let_in(
+        self, caller: Caller, found: Admission | callers.Refusal, one: tuple[int, int]
+    ) -> Admitted:
+        if isinstance(found, callers.Refusal):
+            raise _told(found)
+        return Admitted(caller.key.id, found, one, (self._door, caller))
 
     def _bounds(self, caller: Caller, asked: Asked, plan: Plan) -> tuple[int, int | None]:
         """Likely tokens, and the most that one attempt can cost; None where a price is unknown."""
@@ -201,12 +221,6 @@ def _told(refused: callers.Refusal) -> Refusal:
         retry_after=refused.retry_after,
         again=refused.retry_after is not None,
     )
-
-
-def _admitted(caller: Caller, found: Admission | callers.Refusal, one: tuple[int, int]) -> Admitted:
-    if isinstance(found, callers.Refusal):
-        raise _told(found)
-    return Admitted(caller.key.id, found, one)
 
 
 def _no_store(error: StoreUnavailable) -> Refusal:

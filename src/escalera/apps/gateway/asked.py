@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from escalera.domain.traffic import Attempt, Blame, Fault, Operation, Purpose
 from escalera.ports.serving import Exchange
 
 
-def _always() -> bool:
+async def _always() -> bool:
     return True
 
 
@@ -43,7 +43,7 @@ class Asked(msgspec.Struct, kw_only=True):
     beside: list[Attempt] = []
     findings: list[str] = []
     vault: Vault | None = None
-    extend: Callable[[], bool] = _always
+    extend: Callable[[], Awaitable[bool]] = _always
 
     @property
     def limit(self) -> int | None:

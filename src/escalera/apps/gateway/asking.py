@@ -67,7 +67,7 @@ class Asking:
         if _is_final(found):
             return found
         for line, purpose in lines:
-            if not self._may_ask(asked):
+            if not await self._may_ask(asked):
                 return found
             found = await self._attempt(asked, line, purpose)
             if _is_final(found):
@@ -76,11 +76,11 @@ class Asking:
 
     # Private
 
-    def _may_ask(self, asked: Asked) -> bool:
+    async def _may_ask(self, asked: Asked) -> bool:
         """Whether there is time, patience and, after what may have been billed, money."""
         if len(asked.attempts) >= self._patience.attempts or self._clock() >= asked.deadline:
             return False
-        return not blame.may_be_billed(asked.attempts[-1].fault) or asked.extend()
+        return not blame.may_be_billed(asked.attempts[-1].fault) or await asked.extend()
 
     async def _again(self, asked: Asked, line: Line, found: Found) -> Found:
         """Ask the first line again where nobody else is left and a wait is worth it.
@@ -91,7 +91,9 @@ class Asking:
             return found
         pause = self._patience.pause
         for _ in range(self._patience.retries):
-            if isinstance(found, Opened) or found.blame != "server" or not self._may_ask(asked):
+            if isinstance(found, Opened) or found.blame != "server":
+                return found
+            if not await self._may_ask(asked):
                 return found
             wait = max(pause * (0.5 + self._draw()), found.retry_after or 0.0)
             if wait > self._patience.longest or self._clock() + wait > asked.deadline:
@@ -187,7 +189,7 @@ class Asking:
         found: Found | None = None
         try:
             done, _ = await asyncio.wait(running, timeout=budget.after)
-            if not done and budget.take() and asked.extend():
+            if not done and budget.take() and await asked.extend():
                 other = next(lines, None)
                 if other is not None:
                     running.add(asyncio.ensure_future(self._attempt(asked, other[0], "hedge")))

@@ -60,6 +60,10 @@ class Admission:
         self._micro_dollars += micro_dollars
         return True
 
+    def is_of(self, slice_: Slice) -> bool:
+        """Whether it holds a part of *slice_* and is not settled yet."""
+        return self._slice is slice_
+
     def settle(self, tokens: int, micro_dollars: int) -> None:
         """Count what was used, and put the rest back."""
         slice_ = self._slice
@@ -143,6 +147,10 @@ class Caller:
             code="invalid_api_key",
             message=f"The API key {self.key.name!r} {said}. Ask whoever gave it for another one.",
         )
+
+    def lacks(self, tokens: int, micro_dollars: int, now: float) -> bool:
+        """Whether the store said a moment ago that so much is not left."""
+        return self._short(tokens, micro_dollars, now) is not None
 
     def wait(self, tokens: int, micro_dollars: int, *, calls: int) -> None:
         """Count calls that wait for a lease, or no longer do (-1)."""

@@ -158,6 +158,28 @@ class Door:
         finally:
             caller.wait(tokens, money, calls=-1)
 
+    async def extend(
+        self, caller: Caller, admission: Admission, tokens: int, micro_dollars: int
+    ) -> bool:
+        """Reserve more for a call that was admitted, after leases; False where there is not so
+        much, or the windows of its slice are over.
+        """
+        self._active[caller.key.id] = caller
+        caller.wait(tokens, micro_dollars, calls=1)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not admission.extend(tokens, micro_dollars):
+                    if caller.lacks(tokens, micro_dollars, self._now()):
+                        return False
+                    await asyncio.shield(self._lease(caller, tokens, micro_dollars))
+                    if not admission.is_of(caller.own):
+                        return False
+        except (StoreUnavailable, TimeoutError):
+            return False
+        finally:
+            caller.wait(tokens, micro_dollars, calls=-1)
+        return True
+
     async def close(self) -> None:
         """Give everything back; calls that are not settled by now stay reserved for ever."""
         running = [self._tending, self._looking, self._next_look, *self._leasing.values()]

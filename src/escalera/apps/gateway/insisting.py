@@ -72,7 +72,7 @@ def let_go(asked: Asked, found: Opened) -> None:
 async def _again(asking: Asking, asked: Asked, plan: Plan, found: Opened, body: bytes) -> Found:
     """Ask once more, with what is wrong with the last answer."""
     let_go(asked, found)
-    if not asked.extend():
+    if not await asked.extend():
         return Problem(
             deployment=found.provenance.deployment,
             blame="nobody",

@@ -18,17 +18,22 @@ from escalera.errors import UpstreamFault
 
 MAX_HEAD = 64 * 1024
 """Bytes of a response's head, and of what is neither head nor body between two pieces of it."""
-HIGH_WATER = 128 * 1024
+HIGH_WATER = 64 * 1024
 """Unread bytes of a body at which the server is made to wait."""
 JOINED = 16 * 1024
 """Bytes of a body up to which it is copied behind its head instead of written after it."""
 
 
-class Connection(asyncio.Protocol):
-    """Speaks to one server; `ask` it only when it is new or `reusable`."""
+class Connection(asyncio.BufferedProtocol):
+    """Speaks to one server; `ask` it only when it is new or `reusable`.
+
+    What arrives is written into *buffer*, which all connections of a loop may share: it is read
+    before the loop does anything else. Its size bounds what a stalled reader holds.
+    """
 
     __slots__ = (
         "_asked",
+        "_buffer",
         "_busy",
         "_fresh",
         "_keep_alive",
@@ -55,8 +60,9 @@ class Connection(asyncio.Protocol):
         "whole",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, provider: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, provider: str, buffer: memoryview) -> None:
         self._loop = loop
+        self._buffer = buffer
         self._provider = provider
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
@@ -213,7 +219,14 @@ class Connection(asyncio.Protocol):
         # Not checked: uvloop's transports are none of asyncio's classes.
         self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.feed(self._buffer[:nbytes])
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take what arrived."""
         if not self._busy:
             self._keep_alive = False
             self.abort()  # nothing was asked

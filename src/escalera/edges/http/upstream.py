@@ -16,6 +16,9 @@ from escalera.edges.http.connection import Connection
 from escalera.edges.http.target import Limits, Target
 from escalera.errors import UpstreamFault
 
+RECEIVED = 64 * 1024
+"""Bytes that are taken from a socket at a time."""
+
 
 class HTTPUpstream:
     """Posts to one host, over a connection that was used last where one is idle.
@@ -30,6 +33,7 @@ class HTTPUpstream:
         self._provider = provider
         self._limits = limits or Limits()
         self._tick = self._limits.tick
+        self._buffer = memoryview(bytearray(RECEIVED))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle: deque[tuple[float, Connection]] = deque()
@@ -114,7 +118,7 @@ class HTTPUpstream:
         try:
             async with asyncio.timeout(seconds):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(loop, self._provider),
+                    lambda: Connection(loop, self._provider, self._buffer),
                     target.host,
                     target.port,
                     ssl=target.tls,

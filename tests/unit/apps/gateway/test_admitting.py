@@ -128,7 +128,7 @@ def test_one_key_for_all_counts_nothing():
         assert OneKey(None).known(b"anything") is caller
         passed = entrance.admitted(caller, asked(), plan())
         assert await entrance.admit(caller, asked(), plan()) is passed
-        assert (passed.key, passed.extend()) == ("", True)
+        assert (passed.key, await passed.extend()) == ("", True)
         passed.settle(asked(), None, 0)
 
     asyncio.run(story())
@@ -240,9 +240,7 @@ def test_what_never_told_its_usage_counts_at_its_most(opened, faults, counted):
         passed = await passing(entrance, caller, request, plan())
         one = caller.own.held
         for _ in range(counted - 1):
-            while not passed.extend():
-                lease = await entrance._door.refill(caller, "m", 0, one)
-                lease.release()
+            assert await passed.extend()
         request.attempts += map(attempt, faults)
         passed.settle(request, opened, 0)
         assert (caller.own.spent, caller.own.held) == (counted * one, 0)
@@ -266,3 +264,24 @@ def test_limits_of_a_minute_are_settled_by_tokens_used():
         await passing(entrance, caller, asked(max_tokens=900), plan())
 
     entering(story, replace(KEY, allowance=None, limits=Limits(tokens=1000)))
+
+
+def test_a_further_attempt_waits_for_a_lease_and_not_for_what_is_not_there():
+    """A slice that does not suffice is no reason to fail; a key whose money is spent is one."""
+
+    async def story(entrance: ManyKeys, store: MemoryKeys) -> None:
+        caller, request = await coming(entrance), asked(max_tokens=10)
+        passed = await passing(entrance, caller, request, plan())
+        one = caller.own.held
+        assert caller.own.reserve(0, caller.own.micro_dollars)  # others hold the rest of the slice
+        leases = entrance._door.counts.leases
+        assert await passed.extend()
+        assert entrance._door.counts.leases == leases + 1
+        made = 0
+        while await passed.extend():
+            made += 1
+            assert made < 10_000
+        assert entrance._door.counts.shortages > 0
+        assert caller.own.held <= KEY.allowance.micro_dollars < caller.own.held + 16 * one
+
+    entering(story)

@@ -141,7 +141,11 @@ def asked(
         deadline=seconds,
     )
     if extend is not None:
-        found.extend = extend
+
+        async def extended() -> bool:
+            return extend()
+
+        found.extend = extended
     return found
 
 
