@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 _END = r"\Z"
 _NEVER = "(?!)"
-_ATOM = re.compile(r"\\[^0-9xuUN]|\[\^?\]?(?:\\.|[^\]\\])*\]|[^()|?*+{}\[\]]", re.DOTALL)
+_ATOM = re.compile(r"\\[^0-9xuUN]|\[\^?\]?(?:\\.|[^\]\\])*\]|[^()|?*+{}\[\]\\^$]", re.DOTALL)
 _TIMES = re.compile(r"\?|\{(\d+)(?:,(\d+))?\}")
 
 
