@@ -23,9 +23,10 @@ def lines(data: Path) -> list[str]:
     found = [
         "## Topics",
         "",
-        f"One of CLINC150's {len(intents)} intents is the topic, drawn {TRIALS} times; it is learned "
-        f"from some of its messages beside {OTHERS} of half of the other intents. Found: test messages "
-        "of the topic. Blamed: test messages of intents that were not among the others.",
+        f"One of CLINC150's {len(intents)} intents is the topic, drawn {TRIALS} times; it is "
+        f"learned from some of its messages beside {OTHERS} of half of the other intents. Found: "
+        "test messages of the topic. Blamed: test messages of intents that were not among the "
+        "others.",
         "",
         "| messages of the topic | found (least to most) | blamed |",
         "|---|---|---|",
