@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.gateway import costs, finding, injections
+from bench.gateway import costs, finding, injections, topics
 
 
 def main() -> None:
@@ -30,6 +30,8 @@ def main() -> None:
         *finding.lines(given.data, given.peer_python),
         "",
         *injections.lines(given.data),
+        "",
+        *topics.lines(given.data),
         "",
         *costs.lines(given.data, given.peer_python),
     ]

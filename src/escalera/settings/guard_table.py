@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,7 +15,7 @@ from escalera.domain.guard import GuardAction, GuardSide
 
 Problem = tuple[str, str, str]
 """Key, what is wrong with it, and the remedy."""
-SOUGHT = ("kinds", "words", "patterns", "languages", "function", "presidio")
+SOUGHT = ("kinds", "words", "patterns", "languages", "topic", "function", "presidio")
 """The keys that say what a guard looks for: each guard has one of them."""
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 MOST_WORDS = 2_000
@@ -23,8 +23,9 @@ _Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class GuardTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[gateway.guards.NAME]`: one of `kinds`, `words`, `patterns`, `languages`, `function` and
-    `presidio` says what is looked for.
+    """`[gateway.guards.NAME]`: one of the keys in `SOUGHT` says what is looked for.
+
+    `topic` and `others` are files with a message a line: of the topic, and of what is allowed.
 
     `roles` are the roles of messages that are looked at on the input, all where it is empty.
     `seconds` is what a function may take for a text, and `unsure` what happens when it or Presidio
@@ -37,6 +38,8 @@ class GuardTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     words: list[str] = msgspec.field(default_factory=list)
     patterns: list[str] = msgspec.field(default_factory=list)
     languages: list[str] = msgspec.field(default_factory=list)
+    topic: str | None = None
+    others: str | None = None
     function: str | None = None
     presidio: list[str] | None = None
     roles: list[str] = msgspec.field(default_factory=list)
@@ -61,8 +64,15 @@ class LimitsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         return Limits(bytes=self.bytes, messages=self.messages, characters=self.characters)
 
 
-def guards(tables: Mapping[str, GuardTable], side: GuardSide) -> tuple[Guard, ...]:
-    """The guards over one side that need nothing of the outside; tables have no problems."""
+def guards(
+    tables: Mapping[str, GuardTable],
+    side: GuardSide,
+    topics: Mapping[str, Callable[[str], bool]] | None = None,
+) -> tuple[Guard, ...]:
+    """The guards over one side that need nothing of the outside; tables have no problems.
+
+    *topics* tells of texts whether they are of the topic of a guard.
+    """
     return tuple(
         Guard(
             name=name,
@@ -74,6 +84,7 @@ def guards(tables: Mapping[str, GuardTable], side: GuardSide) -> tuple[Guard, ..
             ),
             roles=tuple(table.roles),
             languages=tuple(table.languages),
+            tells=(topics or {}).get(name),
         )
         for name, table in tables.items()
         if table.side in (side, "both") and not table.filters
@@ -137,6 +148,10 @@ def _roles(key: str, table: GuardTable) -> Iterator[Problem]:
             yield f"{key}.roles", f"{role!r} is no role", f"There are {', '.join(ROLES)}"
     if table.roles and table.side != "input":
         yield f"{key}.roles", "are of messages that come in", 'Set side = "input"'
-    if table.languages and (table.side != "input" or table.action == "redact"):
+    whole = "languages" if table.languages else "topic" if table.topic is not None else ""
+    if whole and (table.side != "input" or table.action == "redact"):
         remedy = 'Set side = "input" and action = "block" or "flag"'
-        yield f"{key}.languages", "are told of whole texts that come in", remedy
+        yield f"{key}.{whole}", "can be told of whole texts that come in only", remedy
+    if (table.topic is None) != (table.others is None):
+        said = "go together: messages of the topic, and messages of what is allowed"
+        yield f"{key}.{whole or 'others'}", f"topic and others {said}", "Give both files"

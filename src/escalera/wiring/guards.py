@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from escalera.core.routing import fitting
 from escalera.core.serving.guarding.guards import GuardSet, Language
 from escalera.core.serving.guarding.pattern import Pattern
 from escalera.domain.guard import GuardSide
@@ -14,6 +15,10 @@ from escalera.errors import InputError, ProjectError
 from escalera.ports.serving import Matcher, Sought, TextFilter
 from escalera.settings import guard_table
 from escalera.settings.guard_table import GuardTable
+
+FEWEST = 10
+"""Messages of a topic from which it can be learned at all."""
+DENIED, ALLOWED = "denied", "allowed"
 
 
 def matching(patterns: Sequence[Pattern]) -> Matcher:
@@ -33,7 +38,11 @@ def matching(patterns: Sequence[Pattern]) -> Matcher:
 
 def guard_set(file: Path, tables: Mapping[str, GuardTable], side: GuardSide) -> GuardSet:
     """The guards over one side. Raises `ProjectError` for what cannot be searched for."""
-    guards = guard_table.guards(tables, side)
+    asked = {name: table for name, table in tables.items() if table.side in (side, "both")}
+    topics = {
+        name: _topic(file, name, table) for name, table in asked.items() if table.topic is not None
+    }
+    guards = guard_table.guards(tables, side, topics)
     for guard in guards:
         try:
             matching(guard.patterns)
@@ -44,8 +53,8 @@ def guard_set(file: Path, tables: Mapping[str, GuardTable], side: GuardSide) -> 
                 problem=str(error).rstrip("."),
                 remedy="Correct it",
             ) from error
-    asked = any(guard.languages for guard in guards)
-    return GuardSet(guards, matching, language=_language() if asked else None)
+    told = any(guard.languages for guard in guards)
+    return GuardSet(guards, matching, language=_language() if told else None)
 
 
 def filters(
@@ -85,6 +94,30 @@ def _filter(file: Path, name: str, table: GuardTable) -> TextFilter:
             problem=str(error).rstrip("."),
             remedy="Correct it",
         ) from error
+
+
+def _topic(file: Path, name: str, table: GuardTable) -> Callable[[str], bool]:
+    """What tells the topic, learned from both files by the features and the fit of the router."""
+    denied = _messages(file, f"gateway.guards.{name}.topic", table.topic or "")
+    others = _messages(file, f"gateway.guards.{name}.others", table.others or "")
+    labels = [DENIED] * len(denied) + [ALLOWED] * len(others)
+    router = fitting.fit((DENIED, ALLOWED), [*denied, *others], labels)
+    return lambda text: router.infer(text) == DENIED
+
+
+def _messages(file: Path, key: str, name: str) -> list[str]:
+    try:
+        lines = (file.parent / name).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"{name!r} cannot be read: {error}"
+        remedy = "Name a text file in UTF-8, relative to the project file"
+        raise ProjectError(file=str(file), key=key, problem=problem, remedy=remedy) from error
+    found = [line.strip() for line in lines if line.strip()]
+    if len(found) < FEWEST:
+        problem = f"{name!r} has {len(found)} messages"
+        remedy = f"Give {FEWEST} at least, one a line; fifty find most of a topic"
+        raise ProjectError(file=str(file), key=key, problem=problem, remedy=remedy)
+    return found
 
 
 def _language() -> Language:

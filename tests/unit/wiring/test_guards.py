@@ -74,3 +74,34 @@ def test_presidio(tmp_path):
     told = tables(p={"action": "flag", "presidio": ["PERSON"]})
     with pytest.raises((ProjectError, MissingExtra), match=r"PERSON|escalera\[presidio\]"):
         guards.filters(tmp_path / "escalera.toml", told)
+
+
+def test_a_topic(tmp_path):
+    """Is learned from messages of it and of others; too few, or no file, are told."""
+    doctor = ["my knee hurts", "I have a headache", "what helps against fever", "my back hurts"]
+    shop = ["where is my parcel", "I want my money back", "is the shoe in stock", "cancel my order"]
+    (tmp_path / "topic.txt").write_text("\n".join(doctor * 3))
+    (tmp_path / "others.txt").write_text("\n".join(shop * 3))
+    (tmp_path / "few.txt").write_text("one\n\n")
+    file = tmp_path / "escalera.toml"
+
+    def told(topic):
+        return tables(
+            medical={
+                "action": "block",
+                "side": "input",
+                "topic": topic,
+                "others": "others.txt",
+                "roles": ["user"],
+            }
+        )
+
+    one = guards.guard_set(file, told("topic.txt"), "input")
+    assert one.inspect("my head hurts and I have fever", Vault(), role="user").blocked == ("topic",)
+    assert not one.inspect("cancel the parcel, I want my money", Vault(), role="user").findings
+    assert not one.inspect("my head hurts", Vault(), role="system").findings
+    assert not guards.guard_set(file, told("nowhere.txt"), "output").active
+    with pytest.raises(ProjectError, match=r"'few.txt' has 1 messages"):
+        guards.guard_set(file, told("few.txt"), "input")
+    with pytest.raises(ProjectError, match=r"medical\.topic: 'nowhere.txt' cannot be read"):
+        guards.guard_set(file, told("nowhere.txt"), "input")

@@ -76,12 +76,12 @@ def rewritten(
     paths = {piece.path for piece in pieces}
     if len(changed) == 1:
         (path, text), *_ = changed.items()
-        quick = path in paths and b'"logprobs":{' not in body
+        quick = path in paths
         new = texts.replaced_once(body, str(path[-1]), path, text) if quick else None
     else:
         new = None
     if new is None:
-        new = texts.replaced(body, changed, blank=("logprobs",))
+        new = texts.in_answer(body, changed)
     if event.startswith(b"data: ") and event.find(body, 6) == 6:
         return event[:6] + new + event[6 + len(body) :]
     kept = [line for line in event.strip().splitlines() if not line.startswith(b"data:")]

@@ -113,7 +113,8 @@ async def _filtered(
     filters: Sequence[Filter], slots: Sequence[Slot], passed: Guarded, side: GuardSide
 ) -> Guarded:
     findings, changed = await _found(filters, slots, passed.vault, side)
-    body = texts.replaced(passed.body, changed, blank=("logprobs",)) if changed else passed.body
+    new = texts.in_request if side == "input" else texts.in_answer
+    body = new(passed.body, changed) if changed else passed.body
     return Guarded(body=body, findings=(*passed.findings, *findings), vault=passed.vault)
 
 

@@ -14,7 +14,7 @@ back to them: models see a placeholder, and in their answers it is replaced by w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from escalera.apps.gateway import event_texts, texts
@@ -59,7 +59,7 @@ def request(guarding: Guarding, operation: Operation, body: bytes) -> Guarded:
     if (wrong := guarding.limits.exceeded(body=len(body), texts=said)) is not None:
         raise GuardBlocked(kind="size", guard="limits", said=wrong)
     vault = Vault(said)
-    return _looked(guarding.input, found, body, vault)
+    return _looked(guarding.input, found, body, vault, texts.in_request)
 
 
 def answer(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) -> Guarded:
@@ -68,7 +68,7 @@ def answer(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) 
         return Guarded(body=body)
     found = texts.of_answer(operation, body)
     own = Vault(beside=vault)
-    seen = _looked(guarding.output, found, body, own)
+    seen = _looked(guarding.output, found, body, own, texts.in_answer)
     if not len(vault):
         return seen
     if seen.body is not body:
@@ -80,7 +80,7 @@ def answer(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) 
     }
     if not back:
         return seen
-    body = texts.replaced(seen.body, back, blank=("logprobs",))
+    body = texts.in_answer(seen.body, back)
     return Guarded(body=body, findings=seen.findings, vault=own)
 
 
@@ -179,6 +179,8 @@ class EventGuard:
 
 # Below: private.
 
+_Replacing = Callable[[bytes, Mapping[texts.Path, str]], bytes]
+
 
 class _Channel:
     """One text of a stream: guarded, then with what the caller sent put back."""
@@ -201,7 +203,9 @@ class _Channel:
         return text if self._back is None else self._back.push(text) + self._back.finish()
 
 
-def _looked(guards: GuardSet, slots: list[texts.Slot], body: bytes, vault: Vault) -> Guarded:
+def _looked(
+    guards: GuardSet, slots: list[texts.Slot], body: bytes, vault: Vault, new: _Replacing
+) -> Guarded:
     findings: list[Finding] = []
     changed: dict[texts.Path, str] = {}
     for slot in slots:
@@ -212,7 +216,7 @@ def _looked(guards: GuardSet, slots: list[texts.Slot], body: bytes, vault: Vault
             if seen.text != slot.text:
                 changed[slot.path] = seen.text
     if changed:
-        body = texts.replaced(body, changed, blank=("logprobs",))
+        body = new(body, changed)
     return Guarded(body=body, findings=tuple(findings), vault=vault)
 
 

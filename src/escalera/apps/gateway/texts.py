@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -120,23 +120,14 @@ def slots(value: Any, shape: Shape) -> list[Slot]:
     return found
 
 
-def replaced(body: bytes, texts: Mapping[Path, str], *, blank: Sequence[str] = ()) -> bytes:
-    """*body* with other texts at their paths, and null for members that are called as in *blank*.
+def in_request(body: bytes, texts: Mapping[Path, str]) -> bytes:
+    """*body* with other texts at their paths; every other byte is as it was."""
+    return _replaced(body, texts, blank="")
 
-    Every other byte is as it was.
-    """
-    found: list[tuple[int, int, bytes]] = []
-    for path, start, end in _values(body):
-        if path in texts:
-            found.append((start, end, encoded(texts[path])))
-        elif path and path[-1] in blank:
-            found.append((start, end, b"null"))
-    pieces, at = [], 0
-    for start, end, new in sorted(found):
-        if start >= at:
-            pieces += [body[at:start], new]
-            at = end
-    return b"".join(pieces) + body[at:]
+
+def in_answer(body: bytes, texts: Mapping[Path, str]) -> bytes:
+    """The same, and nothing for the log probabilities, whose tokens would tell the old texts."""
+    return _replaced(body, texts, blank="logprobs")
 
 
 def with_value(body: bytes, at: Path, value: bytes) -> bytes:
@@ -148,11 +139,16 @@ def with_value(body: bytes, at: Path, value: bytes) -> bytes:
 
 
 def replaced_once(body: bytes, key: str, path: Path, text: str) -> bytes:
-    """The same for one text that stands under *key*: quick where the key is there only once."""
+    """`in_answer` for one text under *key*: quick where the key is there only once."""
     name = b'"%s"' % key.encode()
-    if body.count(name) == 1 and (found := _MEMBER.match(body, body.index(name) + len(name))):
+    told = _LOGPROBS.search(body)
+    if (
+        told is None
+        and body.count(name) == 1
+        and (found := _MEMBER.match(body, body.index(name) + len(name)))
+    ):
         return b"".join((body[: found.start(1)], encoded(text), body[found.end(1) :]))
-    return replaced(body, {path: text}, blank=("logprobs",))
+    return in_answer(body, {path: text})
 
 
 def encoded(text: str) -> bytes:
@@ -166,7 +162,23 @@ def encoded(text: str) -> bytes:
 # Below: private.
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_LOGPROBS = re.compile(rb'"logprobs"\s*:\s*(?!null|\[\s*\])')
 _MEMBER = re.compile(rb'\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
+
+
+def _replaced(body: bytes, texts: Mapping[Path, str], *, blank: str) -> bytes:
+    found: list[tuple[int, int, bytes]] = []
+    for path, start, end in _values(body):
+        if path in texts:
+            found.append((start, end, encoded(texts[path])))
+        elif blank and path and path[-1] == blank:
+            found.append((start, end, b"[]" if body[start] == ord("[") else b"null"))
+    pieces, at = [], 0
+    for start, end, new in sorted(found):
+        if start >= at:
+            pieces += [body[at:start], new]
+            at = end
+    return b"".join(pieces) + body[at:]
 
 
 def _strict(body: bytes) -> Any:

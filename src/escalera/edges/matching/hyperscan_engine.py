@@ -1,7 +1,7 @@
 """Searching with Vectorscan (the package `hyperscan`): one pass over a text for all first looks.
 
 It says where looks end; the matches themselves are found near there by the engine of `plain`. Its
-automata have a fixed size and take linear time on any input.
+automata have a fixed size and take linear time on any input. One matcher serves one thread.
 """
 
 from __future__ import annotations

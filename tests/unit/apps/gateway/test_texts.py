@@ -159,21 +159,28 @@ def test_only_the_text_is_replaced(value, data, separators, ascii_only):
     body = json.dumps(value, separators=separators, ensure_ascii=ascii_only).encode()
     known = list(paths(value))
     if not known:
-        assert texts.replaced(body, {("nowhere",): "x"}) == body
+        assert texts.in_request(body, {("nowhere",): "x"}) == body
         return
     path = data.draw(st.sampled_from(known))
     new = data.draw(st.text(max_size=8))
-    got = texts.replaced(body, {path: new})
+    got = texts.in_request(body, {path: new})
     assert json.loads(got) == changed(value, path, new)
-    marked = texts.replaced(body, {path: "\x00mark"})
+    marked = texts.in_request(body, {path: "\x00mark"})
     assert marked.replace(texts.encoded("\x00mark"), texts.encoded(new)) == got
 
 
-def test_members_can_be_blanked():
-    """Whatever they hold."""
+def test_log_probabilities_do_not_tell_what_was_there():
+    """Whatever they hold; in a request the word means something else."""
     body = b'{"choices": [{"text": "a", "logprobs": {"tokens": ["a", {"b": 1}]}, "n": 1}]}'
-    got = texts.replaced(body, {("choices", 0, "text"): "x"}, blank=("logprobs",))
+    got = texts.in_answer(body, {("choices", 0, "text"): "x"})
     assert got == b'{"choices": [{"text": "x", "logprobs": null, "n": 1}]}'
+    listed = b'{"delta": "a", "logprobs": [ {"token": "a"} ]}'
+    assert texts.in_answer(listed, {("delta",): "x"}) == b'{"delta": "x", "logprobs": []}'
+    assert (
+        texts.replaced_once(listed, "delta", ("delta",), "x") == b'{"delta": "x", "logprobs": []}'
+    )
+    asked = b'{"prompt": "a", "logprobs": true}'
+    assert texts.in_request(asked, {("prompt",): "x"}) == b'{"prompt": "x", "logprobs": true}'
 
 
 def test_the_quick_way_is_the_same():
@@ -181,7 +188,7 @@ def test_the_quick_way_is_the_same():
     path = ("choices", 0, "delta", "content")
     for more in ({}, {"content": "other"}, {"other": "content"}):
         body = dumped({"a": more, "choices": [{"delta": {"content": 'so "it" is'}}]})
-        assert texts.replaced_once(body, "content", path, "new") == texts.replaced(
+        assert texts.replaced_once(body, "content", path, "new") == texts.in_answer(
             body, {path: "new"}
         )
 

@@ -36,7 +36,8 @@ class Guard:
     """What one guard looks for, and what it does about it.
 
     `roles` are the roles of messages that it looks at, empty for all. `languages` are those that
-    are allowed, empty for all.
+    are allowed, empty for all; `tells` whether a text is of a topic that is not. Both are told of
+    whole texts only, not of what comes in pieces.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Guard:
     patterns: tuple[Pattern, ...] = ()
     roles: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    tells: Callable[[str], bool] | None = None
 
 
 class GuardSet:
@@ -62,6 +64,7 @@ class GuardSet:
         self.owners = tuple(guard for guard, _ in of_patterns)
         self.matcher = matching(self.patterns)
         self._language = language
+        self._asking = tuple(one for one in guards if one.languages or one.tells is not None)
         self._places: dict[str, dict[GuardAction, tuple[int, ...]]] = {}
 
     @property
@@ -74,7 +77,7 @@ class GuardSet:
     ) -> Inspection:
         """What is found in a whole text; *escaped* where it is JSON within a JSON string."""
         found = scanning.looks(self.matcher, text)
-        findings = self._of_language(text, role)
+        findings = self._of_whole(text, role) if self._asking else []
         cuts: list[Finding] = []
         if found:
             for action, scan in self.scans(role).items():
@@ -118,18 +121,24 @@ class GuardSet:
             self._places[role] = known
         return known
 
-    def _of_language(self, text: str, role: str) -> list[Finding]:
-        asking = [
-            guard
-            for guard in self.guards
-            if guard.languages and (not guard.roles or not role or role in guard.roles)
-        ]
-        code = self._language(text) if asking and self._language else ""
-        return [
-            Finding(guard=guard.name, kind="language", action=guard.action, start=0, end=len(text))
-            for guard in asking
-            if code and code not in guard.languages
-        ]
+    def _of_whole(self, text: str, role: str) -> list[Finding]:
+        """What is told of a text as a whole: its language, its topic."""
+        found = []
+        for guard in self._asking:
+            if guard.roles and role and role not in guard.roles:
+                continue
+            kind = "topic"
+            if guard.languages:
+                code = self._language(text) if self._language else ""
+                kind = "language" if code and code not in guard.languages else ""
+            elif guard.tells is None or not guard.tells(text):
+                kind = ""
+            if kind:
+                told = Finding(
+                    guard=guard.name, kind=kind, action=guard.action, start=0, end=len(text)
+                )
+                found.append(told)
+        return found
 
 
 # Below: private.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 _END = r"\Z"
 _NEVER = "(?!)"
-_ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^()|?*+{}\[\]]", re.DOTALL)
+_ATOM = re.compile(r"\\[^0-9xuUN]|\[\^?\]?(?:\\.|[^\]\\])*\]|[^()|?*+{}\[\]\\^$]", re.DOTALL)
 _TIMES = re.compile(r"\?|\{(\d+)(?:,(\d+))?\}")
 
 
@@ -85,7 +85,7 @@ class _Reader:
 
     def _item(self) -> _Item | None:
         start, flags = self.at, ""
-        inner: tuple[tuple[_Item, ...], ...] = ()
+        inner: tuple[_Sequence, ...] = ()
         for opened, flag in (("(?:", ""), ("(?i:", "i")):
             if self._take(opened):
                 flags = flag

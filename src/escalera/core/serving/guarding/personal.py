@@ -6,7 +6,6 @@ Names of people, places and firms have no form, and are not found here.
 from __future__ import annotations
 
 from escalera.core.serving.guarding import checking
-from escalera.core.serving.guarding.checksums import IBAN_LENGTHS
 from escalera.core.serving.guarding.papers import PAPERS
 from escalera.core.serving.guarding.pattern import ALNUM, DIGITS, Pattern
 
@@ -25,7 +24,6 @@ _CALLS = (
         "portable",
     ),
 )
-_COUNTRIES = "|".join(sorted(IBAN_LENGTHS))
 _PHONE = DIGITS + "+() ./-xet#"
 
 REACHING = (
@@ -142,7 +140,7 @@ MONEY = (
     Pattern(
         kind="iban",
         head=r"[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?",
-        hint=rf"(?i:{_COUNTRIES})\d{{2}}[ -]?[A-Za-z0-9]{{4}}[ -]?[A-Za-z0-9]{{4}}",
+        hint=r"[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]{4}[ -]?[A-Za-z0-9]{4}",
         before=r"\w",
         check=checking.iban,
         source="ISO 13616, lengths of the SWIFT registry",
