@@ -103,6 +103,7 @@ class Worker:
                 entrance=self._entrance(table),
                 metrics=self._metrics,
                 sink=recorder.take,
+                waiting_sink=recorder.kept,
                 beside=lambda gateway: self._beside(gateway, recorder),
             ),
         )
