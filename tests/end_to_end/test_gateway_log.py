@@ -1,4 +1,4 @@
-"""The request log of `escalera serve`: bodies where they are asked for, no record lost by a kill."""
+"""The request log of `escalera serve`: bodies where asked for, and no record lost by a kill."""
 
 from __future__ import annotations
 
