@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +52,13 @@ longest = 0.01
 
 @dataclass(kw_only=True)
 class Gateway:
-    """A running gateway and what stands behind it."""
+    """A running gateway, the folder of its project, and what stands behind it."""
 
     url: str
     a: Mock
     b: Mock
+    folder: Path
+    process: subprocess.Popen[bytes]
 
     def client(self) -> openai.OpenAI:
         """OpenAI's own client, without its retries."""
@@ -64,15 +66,23 @@ class Gateway:
 
 
 @contextmanager
-def gateway(folder: Path, *, extra: str = "", options: tuple[str, ...] = ()) -> Iterator[Gateway]:
-    """Start everything, and end it."""
+def gateway(
+    folder: Path,
+    *,
+    extra: str = "",
+    options: tuple[str, ...] = (),
+    prepare: Callable[[Path], None] = lambda _: None,
+    pace: Pace | None = None,
+) -> Iterator[Gateway]:
+    """Start everything, once the folder is prepared, and end it."""
     with ExitStack() as stack:
-        pace = Pace(tokens=5)
+        pace = pace or Pace(tokens=5)
         a = stack.enter_context(serving(Mock(name="a", pace=pace)))
         b = stack.enter_context(serving(Mock(name="b", pace=pace)))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "escalera.toml").write_text(PROJECT.format(a=a.url, b=b.url) + extra)
         (folder / "echo.jsonl").write_text(_items())
+        prepare(folder)
         with socket.create_server(("127.0.0.1", 0)) as found:
             port = found.getsockname()[1]
         command = [sys.executable, "-m", "escalera", "serve", "-p", str(folder), "--models-only"]
@@ -86,7 +96,8 @@ def gateway(folder: Path, *, extra: str = "", options: tuple[str, ...] = ()) -> 
             except OSError:
                 assert process.poll() is None
                 time.sleep(0.05)
-        yield Gateway(url=f"http://127.0.0.1:{port}/v1", a=a, b=b)
+        url = f"http://127.0.0.1:{port}/v1"
+        yield Gateway(url=url, a=a, b=b, folder=folder, process=process)
 
 
 def _items() -> str:

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from escalera.apps.gateway import boards, failing, fields, hot, wire
 from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.asking import Asking, Patience
-from escalera.apps.gateway.books import Keeping, Sink
+from escalera.apps.gateway.books import Keeping, Sink, WaitingSink
 from escalera.apps.gateway.checkpoint import Checkpoint
 from escalera.apps.gateway.filtering import Filter
 from escalera.apps.gateway.guarded import Guarding
@@ -52,7 +52,8 @@ class Setup:
     """What a gateway is made of besides its desk: its table, and the file that it stands in.
 
     `entrance` lets callers in; None where one key does for all. `sink` takes a record of every
-    request, None where there is no log. `beside` is what runs as long as the gateway does.
+    request, None where there is no log, and `waiting_sink` where it is waited for. `beside`
+    is what runs as long as the gateway does.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -60,6 +61,7 @@ class Setup:
     entrance: Entrance | None = None
     metrics: Metrics = field(default_factory=Metrics)
     sink: Sink | None = None
+    waiting_sink: WaitingSink | None = None
     beside: Callable[[Gateway], AbstractAsyncContextManager[None]] | None = None
 
 
@@ -124,7 +126,7 @@ def application(
         regime_of(desk, setup.table, now=now, file=setup.file),
         Parts(
             entrance=entrance,
-            books=Keeping(setup.metrics, setup.sink),
+            books=Keeping(setup.metrics, setup.sink, setup.waiting_sink),
             clocks=Clocks(seconds=time.monotonic, wall=now),
             name=_names(),
         ),
@@ -140,7 +142,13 @@ def regime_of(
     return Regime(
         board=boards.build(desk, table, wall=now, file=file, version=version),
         asking=Asking(clock=time.monotonic, draw=random.random, patience=patience),
-        bounds=Bounds(body=table.body_bytes, seconds=table.seconds, tokens=table.max_tokens),
+        bounds=Bounds(
+            body=table.body_bytes,
+            seconds=table.seconds,
+            tokens=table.max_tokens,
+            bodies=table.log.bodies,
+            sync=table.log.sync,
+        ),
         checkpoint=_checkpoint(table, Path(file)),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -14,6 +14,8 @@ from escalera.domain.traffic import Attempt, Fault, ServedCall
 
 Sink = Callable[[ServedCall], bool]
 """Takes a record without waiting; False where there is no room for it."""
+WaitingSink = Callable[[ServedCall], Awaitable[bool]]
+"""Takes a record and waits until it is on disk; False where it will not be."""
 
 
 class Keeping:
@@ -22,9 +24,11 @@ class Keeping:
     Where a count is kept is looked up once for all that has the same labels.
     """
 
-    def __init__(self, metrics: Metrics, sink: Sink | None = None) -> None:
+    def __init__(
+        self, metrics: Metrics, sink: Sink | None = None, waiting: WaitingSink | None = None
+    ) -> None:
         self._metrics = metrics
-        self._sink = sink
+        self._sink, self._waiting = sink, waiting
         self._requests: dict[Labels, _OfRequests] = {}
         self._attempts: dict[Labels, _OfAttempts] = {}
 
@@ -33,6 +37,13 @@ class Keeping:
         call = record(ended)
         self._count(call, "" if ended.plan is None else ended.plan.name)
         if self._sink is not None and not self._sink(call):
+            self._metrics.count("records_dropped_total", ())
+
+    async def kept(self, ended: Ended) -> None:
+        """The same, and wait until the record is on disk, or it is known that it will not be."""
+        call = record(ended)
+        self._count(call, "" if ended.plan is None else ended.plan.name)
+        if self._waiting is not None and not await self._waiting(call):
             self._metrics.count("records_dropped_total", ())
 
     def refused(self, path: str, status: int) -> None:
@@ -125,6 +136,8 @@ def record(ended: Ended) -> ServedCall:
         overhead=max(0.0, ended.seconds - asked.waited - ended.relayed),
         attempts=attempts,
         findings=tuple(asked.findings),
+        request=ended.request,
+        answer=ended.answer,
     )
 
 

@@ -199,10 +199,8 @@ class Door:
     def _lease(self, caller: Caller, tokens: int, money: int) -> asyncio.Task[None]:
         """The one question to the store for a key; asked for whoever came first."""
         task = self._leasing.get(caller.key.id)
-        if task is None:
-            task = _kept(self._leased(caller, tokens, money))
-            self._leasing[caller.key.id] = task
-            task.add_done_callback(lambda _: self._leasing.pop(caller.key.id, None))
+        if task is None or task.done():  # whoever waits for one that is done would never pause
+            task = self._leasing[caller.key.id] = _kept(self._leased(caller, tokens, money))
         return task
 
     async def _leased(self, caller: Caller, tokens: int, money: int) -> None:
@@ -308,6 +306,7 @@ class Door:
             if caller.idle[1] * EVERY >= IDLE and own.calls == 0 and not caller.waiting.requests:
                 self._retired.append((key, caller.renew()))
                 del self._active[key]
+                self._leasing.pop(key, None)
             elif own.spent:
                 returned.append(own.told(key))
         for key, slice_ in self._retired:

@@ -22,7 +22,8 @@ from escalera.apps.gateway.board import Board, Plan
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.checkpoint import Checkpoint
 from escalera.apps.gateway.failing import ErrorReply
-from escalera.apps.gateway.regime import Regime
+from escalera.apps.gateway.outgoing import Outgoing
+from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.watching import Receive, Watch
 from escalera.apps.gateway.wire import Refusal
 from escalera.errors import GuardError, InputError
@@ -64,6 +65,9 @@ class Books(Protocol):
     def finished(self, ended: Ended) -> None:
         """A request that was let in has ended; returns at once."""
 
+    async def kept(self, ended: Ended) -> None:
+        """The same; returns when its record is on disk."""
+
     def refused(self, path: str, status: int) -> None:
         """A request was not let in, or could not be read."""
 
@@ -80,6 +84,8 @@ class Ended(msgspec.Struct, kw_only=True):
     problem: Problem | None = None
     seconds: float = 0.0
     relayed: float = 0.0
+    request: str = ""
+    answer: str = ""
 
     @property
     def cost(self) -> int:
@@ -170,6 +176,9 @@ class Hot:
             admitted = await entrance.admit(caller, asked, plan)
         asked.extend = admitted.extend
         ended = Ended(asked=asked, plan=plan, key=admitted.key, status=499, code="caller_left")
+        out = None
+        if bounds.bodies or bounds.sync:
+            send = out = Outgoing(send, copies=bounds.bodies, holds=bounds.sync)
         waiting = self._watch.begin(receive)
         try:
             await self._answer(regime, ended, plan, send)
@@ -183,6 +192,21 @@ class Hot:
             self._watch.end(waiting)
             admitted.settle(asked, ended.found, ended.cost)
             ended.seconds = self._clocks.seconds() - began
+            if out is None:
+                self._books.finished(ended)
+            else:
+                await self._note(ended, bounds, out)
+
+    async def _note(self, ended: Ended, bounds: Bounds, out: Outgoing) -> None:
+        """Hand the record of a request on; where it is waited for, its answer ends after that."""
+        if bounds.bodies:
+            asked = ended.asked
+            ended.request = asked.body.decode("utf-8", "replace")
+            ended.answer = out.text(asked.vault, stream=asked.stream)
+        if bounds.sync:
+            await self._books.kept(ended)
+            await out.release()
+        else:
             self._books.finished(ended)
 
     async def _answer(self, regime: Regime, ended: Ended, plan: Plan, send: Send) -> None:

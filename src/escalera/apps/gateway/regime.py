@@ -14,12 +14,15 @@ from escalera.apps.gateway.checkpoint import Checkpoint
 class Bounds:
     """Bytes of a request, seconds that the whole of its answer may take, and its tokens.
 
-    `tokens` is the limit of an answer where the caller sets none, None where there is none.
+    `tokens` is the limit of an answer where the caller sets none, None where there is none. With
+    `bodies` what was asked and answered is kept, with `sync` an answer ends when its record is.
     """
 
     body: int = 10 * 1024 * 1024
     seconds: float = 600.0
     tokens: int | None = None
+    bodies: bool = False
+    sync: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

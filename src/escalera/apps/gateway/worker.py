@@ -106,6 +106,7 @@ class Worker:
                 entrance=self._entrance(table),
                 metrics=self._metrics,
                 sink=recorder.take,
+                waiting_sink=recorder.kept,
                 beside=lambda gateway: self._beside(gateway, recorder),
             ),
         )

@@ -234,6 +234,20 @@ def test_who_waits_shares_one_question_and_gets_the_last_money():
     asyncio.run(story())
 
 
+def test_nobody_waits_for_a_lease_that_is_over():
+    """It would be waited for without a pause: nothing else would ever run again."""
+
+    async def story() -> None:
+        async with opened(having(replace(KEY, allowance=Allowance(micro_dollars=100)))) as door:
+            (await ask(door, 0, 10)).settle(0, 10)
+            over = door._leasing["k"]
+            assert over.done()
+            assert isinstance(await ask(door, 0, 90), Admission)
+            assert door._leasing["k"] is not over
+
+    asyncio.run(story())
+
+
 def test_two_workers_pass_no_more_than_a_limit_allows_together():
     """The bucket is one for both, so a burst is not twice as large."""
 

@@ -49,6 +49,17 @@ class Vault:
             self._placed = re.compile("|".join(re.escape(name) for name in self._values))
         return self._placed.sub(lambda found: self._value(found[0], escaped=escaped), text)
 
+    def hidden(self, text: str) -> str:
+        """*text*, plain or as JSON, with the placeholder of every value in its place."""
+        for name, value in sorted(self._values.items(), key=lambda pair: -len(pair[1])):
+            for said in (
+                value,
+                json.dumps(value, ensure_ascii=False)[1:-1],
+                json.dumps(value)[1:-1],
+            ):
+                text = text.replace(said, name)
+        return text
+
     def unfinished(self, text: str) -> int:
         """How many characters at the end of *text* may be the beginning of a placeholder."""
         at = text.rfind("[", -LONGEST)
