@@ -7,7 +7,7 @@ digest is computed anew when the caller overrides the decoding.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from escalera.core.prompts import rendering
@@ -36,8 +36,8 @@ class Chooser(Protocol):
 class Served:
     """A base model of the project file: the revision of its weights, and what answers for it.
 
-    `upstream` is the endpoint in its own words where there is one, which calls the model `called`;
-    `price` is None where it is unknown.
+    `upstream` is the endpoint in its own words where there is one, which calls the model `called`
+    and is shown the key `secret`; `price` is None where it is unknown.
     """
 
     revision: str
@@ -45,6 +45,7 @@ class Served:
     upstream: Upstream | None = None
     called: str = ""
     price: ModelPrice | None = None
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

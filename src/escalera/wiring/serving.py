@@ -46,6 +46,7 @@ def served(
             upstream=asked.get(name),
             called=table.model or "",
             price=base.price,
+            secret=project_file.secret(table.api_key_env or "") or "",
         )
     return found
 

@@ -77,6 +77,7 @@ class OneKey:
     """One key for every caller, or none at all; nothing is counted."""
 
     def __init__(self, key: str | None) -> None:
+        self.is_open = key is None
         self._key = None if key is None else key.encode()
 
     def known(self, token: bytes) -> Caller:
@@ -107,6 +108,8 @@ class OneKey:
 
 class ManyKeys:
     """The keys of the store. *cap* is the limit of an answer where money has to be bounded."""
+
+    is_open = False
 
     def __init__(self, door: Door, *, now: Callable[[], float], cap: int) -> None:
         self._door = door

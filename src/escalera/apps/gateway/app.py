@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from escalera.apps.gateway import boards, failing, fields, hot, wire
+from escalera.apps.gateway import arrival, boards, failing, fields, hiding, wire
 from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.asking import Asking, Patience
 from escalera.apps.gateway.books import Keeping, Sink, WaitingSink
@@ -150,6 +150,7 @@ def regime_of(
             sync=table.log.sync,
         ),
         checkpoint=_checkpoint(table, Path(file)),
+        hide=hiding.of(served.secret for served in desk.models().values()),
     )
 
 
@@ -197,7 +198,7 @@ def _rest(
     started = int(now())
 
     async def models(request: Request) -> Response:
-        shown = hot.token(request.scope)
+        shown = arrival.token(request.scope)
         _ = entrance.known(shown) or await entrance.enter(shown)
         gateway: Gateway = request.app.state.gateway
         return Response(wire.model_list(gateway.names(), created=started), media_type=JSON)
@@ -212,7 +213,7 @@ def _rest(
         await gateway.close()
 
     kinds = (EscaleraError, HTTPException, ClientDisconnect, Exception)
-    return Starlette(
+    found = Starlette(
         routes=[
             Route("/health", _health, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
@@ -221,6 +222,8 @@ def _rest(
         exception_handlers=dict.fromkeys(kinds, _failed),
         lifespan=lifespan,
     )
+    found.router.redirect_slashes = False  # a redirect would name whatever host a caller names
+    return found
 
 
 async def _health(_: Request) -> Response:

@@ -78,7 +78,8 @@ class Escalating:
     # Private
 
     async def _cascade(self, asked: Asked, chat: Chat, until: float) -> Sent:
-        answering = await targets.resolved(self._proven.weak, self.name, chat)
+        left = until - time.monotonic()
+        answering = await targets.resolved(self._proven.weak, self.name, chat, seconds=left)
         began = time.monotonic()
         reply = await _reply(answering, (until - began) / 2)
         if isinstance(reply, ProviderError):
@@ -95,7 +96,8 @@ class Escalating:
         return await self._ask(self._proven.strong, chat, until, why)
 
     async def _ask(self, desk: Desk, chat: Chat, until: float, why: str) -> Sent:
-        answering = await targets.resolved(desk, self.name, chat)
+        left = until - time.monotonic()
+        answering = await targets.resolved(desk, self.name, chat, seconds=left)
         about = targets.heading(answering, chat, name=self.name, now=self._wall())
         left = max(0.001, until - time.monotonic())
         exchange = await spoken.begin(answering, about, stream=chat.stream, seconds=left)

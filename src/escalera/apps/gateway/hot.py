@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from escalera.apps.gateway import failing, fields, headers, insisting, relay
+from escalera.apps.gateway import arrival, failing, fields, headers, insisting, relay
 from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
 from escalera.apps.gateway.asking import Asking, Found
@@ -22,6 +22,7 @@ from escalera.apps.gateway.board import Board, Plan
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.checkpoint import Checkpoint
 from escalera.apps.gateway.failing import ErrorReply
+from escalera.apps.gateway.hiding import Hide
 from escalera.apps.gateway.outgoing import Outgoing
 from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.watching import Receive, Watch
@@ -35,7 +36,10 @@ EXPECTED = (InputError, GuardError)
 
 
 class Entrance(Protocol):
-    """Lets callers in."""
+    """Lets callers in; one that `is_open` asks nobody for a key."""
+
+    @property
+    def is_open(self) -> bool: ...
 
     def known(self, token: bytes) -> Caller | None:
         """Who has this key, as far as it is known here. Raises `Refusal`."""
@@ -130,12 +134,14 @@ class Hot:
         regime.requests += 1
         try:
             await self._serve(regime, scope, receive, send, name, began)
+        except _Late:
+            raise
         except EXPECTED as error:
             reply = failing.of_error(error)
-            await _fail(send, reply, name)
+            await _fail(send, reply, name, regime.hide)
             self._books.refused(scope["path"], reply.status)
         except Exception as error:
-            await _fail(send, failing.of_error(error), name)
+            await _fail(send, failing.of_error(error), name, regime.hide)
             raise
         finally:
             regime.leave()
@@ -151,22 +157,24 @@ class Hot:
         name: str,
         began: float,
     ) -> None:
-        entrance, bounds, shown = self._entrance, regime.bounds, token(scope)
+        entrance, bounds = self._entrance, regime.bounds
+        shown = arrival.read(scope, most=bounds.body, is_open=entrance.is_open)
         caller = entrance.known(shown) or await entrance.enter(shown)
         message = await receive()
         body: bytes = message.get("body", b"")
         if message.get("more_body") or len(body) > bounds.body:
             body = await _rest(body, receive, bounds.body)
         operation = fields.PATHS[scope["path"]]
+        read = fields.read(operation, body)
         asked = Asked(
             id=name,
             operation=operation,
-            fields=fields.read(operation, body),
+            fields=read,
             body=body,
             began=began,
             started=self._clocks.wall(),
             deadline=began + bounds.seconds,
-            capped=bounds.tokens,
+            capped=None if read.limit(operation) is not None else bounds.tokens,
         )
         plan = _plan(regime.board, asked)
         if regime.checkpoint is not None:
@@ -196,6 +204,8 @@ class Hot:
                 self._books.finished(ended)
             else:
                 await self._note(ended, bounds, out)
+        if ended.found is not None and not ended.code:
+            await relay.let_go(ended.found)
 
     async def _note(self, ended: Ended, bounds: Bounds, out: Outgoing) -> None:
         """Hand the record of a request on; where it is waited for, its answer ends after that."""
@@ -217,34 +227,32 @@ class Hot:
         if isinstance(found, Problem):
             reply = failing.of_problem(found, tried=len(asked.attempts))
             ended.status, ended.code, ended.problem = reply.status, reply.code, found
-            await _fail(send, reply, asked.id, found.deployment)
+            await _fail(send, reply, asked.id, regime.hide, found.deployment)
             return
         ended.found, ended.status, ended.code = found, 200, "caller_left"
         asked.waited += found.first_byte
         began = self._clocks.seconds()
-        told = headers.of(asked, found, now=began)
         try:
+            told = headers.of(asked, found, now=began)
             if found.passage is None:
                 await relay.whole(send, 200, told, found.body)
             else:
                 checks = None if checkpoint is None else checkpoint.events(asked)
-                ended.problem = await relay.stream(send, asked, found, checks, told)
+                ended.problem = await relay.stream(send, asked, found, checks, told, regime.hide)
             ended.code = "" if ended.problem is None else failing.code_of(ended.problem)
+        except Exception as error:
+            raise _Late(str(error)) from error
         finally:
             ended.relayed = self._clocks.seconds() - began
-            found.exchange.close()
+            if ended.code:
+                found.exchange.close()
 
 
 # Below: private.
 
 
-def token(scope: Scope) -> bytes:
-    """The bearer token of a request; empty where there is none."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            scheme, _, given = value.partition(b" ")
-            return bytes(given).strip() if scheme.lower() == b"bearer" else b""
-    return b""
+class _Late(Exception):
+    """An error after the response had begun: nothing can be told any more."""
 
 
 async def _checked(
@@ -262,6 +270,9 @@ async def _checked(
         except GuardError as error:
             insisting.let_go(asked, found)
             return failing.of_guard(error, found.provenance.deployment)
+        except BaseException:
+            insisting.let_go(asked, found)
+            raise
     return found
 
 
@@ -276,11 +287,11 @@ async def _rest(body: bytes, receive: Receive, most: int) -> bytes:
         pieces.append(piece)
         size, more = size + len(piece), message.get("more_body", False)
     if size > most:
-        raise Refusal(f"The body is longer than {most} bytes.", status=413, code="body_too_large")
+        raise arrival.too_long(most)
     return b"".join(pieces)
 
 
-async def _fail(send: Send, reply: ErrorReply, name: str, deployment: str = "") -> None:
+async def _fail(send: Send, reply: ErrorReply, name: str, hide: Hide, deployment: str = "") -> None:
     headers = [
         (b"content-type", reply.kind),
         (b"x-escalera-request", name.encode()),
@@ -288,7 +299,7 @@ async def _fail(send: Send, reply: ErrorReply, name: str, deployment: str = "") 
     ]
     if deployment:
         headers.append((b"x-escalera-deployment", quote(deployment).encode()))
-    await relay.whole(send, reply.status, headers, reply.body)
+    await relay.whole(send, reply.status, headers, hide(reply.body))
 
 
 def _plan(board: Board, asked: Asked) -> Plan:

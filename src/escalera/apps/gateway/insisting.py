@@ -59,6 +59,7 @@ def let_go(asked: Asked, found: Opened) -> None:
             seconds=found.first_byte,
             first_byte=found.first_byte,
             status=found.exchange.status,
+            fault="cancelled" if usage is None else "",
             prompt_tokens=0 if usage is None else usage.prompt,
             completion_tokens=0 if usage is None else usage.completion,
             cost=asking_of.cost(price, usage),

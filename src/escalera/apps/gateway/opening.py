@@ -24,6 +24,10 @@ MAX_ERROR = 64 * 1024
 """Bytes of an error's body that are read."""
 MAX_OPENING = 64 * 1024
 """Bytes of a stream that are held back while nothing of an answer is in them."""
+ABSENT = frozenset({404, 405})
+"""What a server says of a path that it does not have, which our configuration names; in the API's
+own words it speaks of something that the caller named.
+"""
 PASSED = frozenset(
     {b"content-type", b"openai-model", b"openai-processing-ms", b"openai-version", b"x-request-id"}
 )
@@ -45,7 +49,7 @@ async def opened(
     if exchange.status != 200:
         return await _refused(exchange, name)
     kind = _header(exchange, b"content-type")
-    if _header(exchange, b"content-encoding") not in {b"", b"identity"}:
+    if _header(exchange, b"content-encoding").lower() not in {b"", b"identity"}:
         return _problem(name, "malformed")
     found = Opened(
         exchange=exchange,
@@ -76,7 +80,7 @@ async def _stream(
 ) -> Opened | Problem:
     """The stream once something of an answer is in it."""
     name, exchange = found.provenance.deployment, found.exchange
-    if not kind.startswith(b"text/event-stream"):
+    if not kind.lower().startswith(b"text/event-stream"):
         body = await exchange.whole(MAX_ERROR)
         return _problem(name, "empty" if not body.strip() else "malformed", body=body)
     answers_ = asked.fields.answers(asked.operation)
@@ -102,9 +106,12 @@ async def _refused(exchange: Exchange, name: str) -> Problem:
     except UpstreamFault:
         body = b""
     told = answers.failure(body)
+    whose = blame.of_status(exchange.status, told.code)
+    if exchange.status in ABSENT and not (told.code or told.kind):
+        whose = "key"
     return Problem(
         deployment=name,
-        blame=blame.of_status(exchange.status, told.code),
+        blame="server" if whose == "nobody" else whose,
         status=exchange.status,
         code=told.code,
         message=told.message,
@@ -123,7 +130,7 @@ def _problem(name: str, fault: Fault, *, body: bytes = b"") -> Problem:
         status=400 if whose == "caller" else 200,
         code=told.code,
         message=told.message,
-        body=body if whose == "caller" else b"",
+        body=body if whose == "caller" and len(body) <= MAX_ERROR else b"",
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from escalera.apps.gateway import hiding
 from escalera.apps.gateway.asking import Asking
 from escalera.apps.gateway.board import Board
 from escalera.apps.gateway.checkpoint import Checkpoint
+from escalera.apps.gateway.hiding import Hide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,8 @@ class Bounds:
 class Regime:
     """What a configuration was made into, and how many requests go by it.
 
-    A request goes by the regime that it began with. `ended` is called once a regime that was
+    A request goes by the regime that it began with. `hide` takes the gateway's own keys out of
+    errors. `ended` is called once a regime that was
     replaced has no request any more.
     """
 
@@ -37,6 +40,7 @@ class Regime:
     asking: Asking
     bounds: Bounds
     checkpoint: Checkpoint | None = None
+    hide: Hide = hiding.nothing
     requests: int = 0
     ended: Callable[[], None] | None = None
 

@@ -5,18 +5,22 @@ A stream that fails after it has begun ends with an error event; a finish is nev
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, cast
 
 from escalera.apps.gateway import answers, failing
 from escalera.apps.gateway.asked import Asked, Opened, Problem
 from escalera.apps.gateway.checkpoint import CheckedEvents
+from escalera.apps.gateway.hiding import Hide
 from escalera.apps.gateway.stream import Passage
 from escalera.domain.traffic import Fault
 from escalera.errors import GuardError, UpstreamFault
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
+END_SECONDS = 1.0
+"""For the end of a response whose answer is whole."""
 NO_STORE = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 
 
@@ -28,11 +32,17 @@ async def whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
 
 
 async def stream(
-    send: Send, asked: Asked, found: Opened, checks: CheckedEvents | None, headers: Headers
+    send: Send,
+    asked: Asked,
+    found: Opened,
+    checks: CheckedEvents | None,
+    headers: Headers,
+    hide: Hide,
 ) -> Problem | None:
     """The events of *found* as they come; what went wrong within it, or None.
 
-    With *checks* they are looked at before they go on.
+    With *checks* they are looked at before they go on. What a stream took is known only once it is
+    whole: until then a usage in it is one of many.
     """
     passage = found.passage
     assert passage is not None  # noqa: S101  a whole answer is no stream
@@ -46,15 +56,29 @@ async def stream(
     except GuardError as error:
         problem = failing.of_guard(error, found.provenance.deployment)
     finally:
-        found.usage = passage.usage
+        found.usage = passage.usage if passage.whole else None
         if checks is not None:
             checks.note()
     if problem is not None:
-        await _more(send, failing.event(asked.operation, problem))
+        await _more(send, hide(failing.event(asked.operation, problem)))
     await send({"type": "http.response.body", "body": b""})
-    if problem is None and passage.ended:
-        await _drained(found)
     return problem
+
+
+async def let_go(found: Opened) -> None:
+    """Give an exchange back. Where only its end has not come yet, that is waited for a moment, so
+    that its connection is kept.
+    """
+    passage = found.passage
+    try:
+        if passage is not None and passage.ended and not passage.fault:
+            async with asyncio.timeout(END_SECONDS):
+                while await found.exchange.read():
+                    pass
+    except (UpstreamFault, TimeoutError):
+        pass
+    finally:
+        found.exchange.close()
 
 
 # Below: private.
@@ -110,12 +134,3 @@ def _problem(found: Opened, passage: Passage, fault: Fault, said: str) -> Proble
         code=told.code,
         message=told.message or said,
     )
-
-
-async def _drained(found: Opened) -> None:
-    """Read what is left of a stream whose end the caller has, so that its connection is kept."""
-    try:
-        while await found.exchange.read():
-            pass
-    except UpstreamFault:
-        return

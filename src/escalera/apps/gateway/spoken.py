@@ -25,7 +25,6 @@ class Spoken:
     ) -> None:
         self.headers = headers
         self._pieces = pieces
-        self._closing: asyncio.Task[None] | None = None
 
     async def read(self) -> bytes:
         """The next bytes, empty at the end."""
@@ -38,7 +37,9 @@ class Spoken:
 
     def close(self) -> None:
         """Leave the model alone; what it still does for this answer is cut off."""
-        self._closing = asyncio.get_running_loop().create_task(self._pieces.aclose())
+        closing = asyncio.get_running_loop().create_task(self._pieces.aclose())
+        _CLOSING.add(closing)
+        closing.add_done_callback(_CLOSING.discard)
 
 
 async def begin(
@@ -55,7 +56,13 @@ async def begin(
                 return await _streamed(answering, heading, until)
             return await _whole(answering, heading)
     except TimeoutError as error:
-        raise _late(answering) from error
+        raise late(answering.model) from error
+
+
+def late(model: str) -> UpstreamFault:
+    """What it is called that an answer is not whole in the time that it had."""
+    problem = "the time for the whole call ended before the answer did"
+    return UpstreamFault(problem, provider=model, fault="total-timeout")
 
 
 def given(reply: Reply, heading: wire.Heading, *, stream: bool) -> Spoken:
@@ -72,6 +79,9 @@ def given(reply: Reply, heading: wire.Heading, *, stream: bool) -> Spoken:
 
 
 # Below: private.
+
+_CLOSING: set[asyncio.Task[None]] = set()
+"""Kept here until they are done: the loop does not keep them."""
 
 
 async def _once(body: bytes) -> AsyncGenerator[bytes]:
@@ -111,12 +121,7 @@ async def _events(
     except EscaleraError as error:
         raise UpstreamFault(str(error), provider=answering.model, fault="cut") from error
     except TimeoutError as error:
-        raise _late(answering) from error
+        raise late(answering.model) from error
     finally:
         if isinstance(pieces, AsyncGenerator):
             await pieces.aclose()
-
-
-def _late(answering: Answering) -> UpstreamFault:
-    problem = "the time for the whole call ended before the answer did"
-    return UpstreamFault(problem, provider=answering.model, fault="total-timeout")

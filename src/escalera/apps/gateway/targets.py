@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from typing import Protocol
@@ -82,11 +83,13 @@ class Speaking:
         self._wall = wall
 
     async def send(self, asked: Asked, seconds: float) -> Sent:
-        """The model's answer in the API's form. *seconds* bounds it from outside."""
+        """The model's answer in the API's form, whole within *seconds*."""
         chat = read_chat(asked, self.name)
-        answering = await resolved(self._desk, self.name, chat)
+        until = asyncio.get_running_loop().time() + seconds
+        answering = await resolved(self._desk, self.name, chat, seconds=seconds)
         about = heading(answering, chat, name=self.name, now=self._wall())
-        exchange = await spoken.begin(answering, about, stream=chat.stream, seconds=seconds)
+        left = until - asyncio.get_running_loop().time()
+        exchange = await spoken.begin(answering, about, stream=chat.stream, seconds=left)
         return exchange, provenance(answering)
 
 
@@ -99,12 +102,18 @@ def read_chat(asked: Asked, name: str) -> wire.Chat:
     return wire.parse_chat(asked.body)
 
 
-async def resolved(desk: Desk, name: str, chat: wire.Chat) -> Answering:
-    """The call that answers *chat* under *name*. Raises `ProviderError` or `Refusal`."""
+async def resolved(desk: Desk, name: str, chat: wire.Chat, *, seconds: float) -> Answering:
+    """The call that answers *chat* under *name*, found within *seconds*.
+
+    Raises `ProviderError` or `Refusal`.
+    """
     try:
-        return await desk.resolve(name, chat.messages, chat.overrides)
+        async with asyncio.timeout(max(0.0, seconds)):
+            return await desk.resolve(name, chat.messages, chat.overrides)
     except InputError as error:
         raise wire.Refusal(str(error), param="messages") from error
+    except TimeoutError as error:
+        raise spoken.late(name) from error
 
 
 def heading(answering: Answering, chat: wire.Chat, *, name: str, now: float) -> wire.Heading:

@@ -35,7 +35,7 @@ PRICE = ModelPrice(prompt=1_000_000, completion=2_000_000)
 
 
 class Exchange:
-    """A response in pieces; an exception among them is raised, and an event is waited for."""
+    """A response in pieces; exceptions among them are raised, events and seconds waited for."""
 
     def __init__(self, *pieces: Any, status: int = 200, headers: Any = JSON) -> None:
         self.status = status
@@ -50,8 +50,10 @@ class Exchange:
                 raise piece
             if isinstance(piece, asyncio.Event):
                 await piece.wait()
-                continue
-            return bytes(piece)
+            elif isinstance(piece, float):
+                await asyncio.sleep(piece)
+            else:
+                return bytes(piece)
         return b""
 
     async def whole(self, limit: int) -> bytes:

@@ -1,0 +1,76 @@
+"""What the head of a request says: whose it is, and whether its body can be read."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from escalera.apps.gateway.wire import Refusal
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def token(scope: MutableMapping[str, Any]) -> bytes:
+    """The bearer token of a request; empty where there is none."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return _bearer(value)
+    return b""
+
+
+def read(scope: MutableMapping[str, Any], *, most: int, is_open: bool) -> bytes:
+    """The bearer token of a request whose body can be read. Raises `Refusal`.
+
+    Where the gateway *is_open*, anybody who reaches it may ask: then pages of other origins are
+    refused, which a browser would let ask in the name of whoever looks at them.
+    """
+    shown = b""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            shown = shown or _bearer(value)
+        elif name == b"content-type":
+            if not value.startswith(b"application/json"):
+                _check_type(value)
+        elif name == b"content-length":
+            if len(value) > 5 and int(value) > most:
+                raise too_long(most)
+        elif name == b"content-encoding":
+            if value.strip().lower() not in {b"", b"identity"}:
+                raise _unread("in no content encoding", code="unsupported_encoding")
+        elif name == b"origin" and is_open and not _is_near(value):
+            raise Refusal(
+                "A page of another origin may not ask a gateway that asks for no key.", status=403
+            )
+    return shown
+
+
+def too_long(most: int) -> Refusal:
+    """The refusal of a body of more than *most* bytes."""
+    return Refusal(f"The body is longer than {most} bytes.", status=413, code="body_too_large")
+
+
+# Below: private.
+
+
+def _bearer(value: bytes) -> bytes:
+    scheme, _, given = value.partition(b" ")
+    return bytes(given).strip() if scheme.lower() == b"bearer" else b""
+
+
+def _check_type(value: bytes) -> None:
+    kind = value.partition(b";")[0].strip().lower()
+    if kind != b"application/json" and not kind.endswith(b"+json"):
+        raise _unread("as 'Content-Type: application/json'", code="unsupported_media_type")
+
+
+def _unread(how: str, *, code: str) -> Refusal:
+    return Refusal(f"The body cannot be read. Send it {how}.", status=415, code=code)
+
+
+def _is_near(origin: bytes) -> bool:
+    """Whether a page came from this machine."""
+    try:
+        return urlsplit(origin.decode("latin-1")).hostname in LOOPBACK
+    except ValueError:
+        return False
