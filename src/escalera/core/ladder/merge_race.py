@@ -1,12 +1,13 @@
 """Which merge goes to the fresh items: a grid halved on `search` items, a search near its best.
 
-Every task of an entrant is asked the same items; what counts is the task with the least room above
-its bar. The search is CMA-ES over the weights of the grid's best: few generations, each plan on few
-items, because the strategy goes by ranks and averages over plans. What it is after is the middle of
-its best quarter, because the one plan that scored best owes a part of it to luck (`dev/LOG.md`).
-That middle, that plan and the grid's best meet on the last items, which chose none of them where
-there are enough. Where nothing can be suggested, each weight is moved by a step instead. Means
-choose and prove nothing: the winner is confirmed like every other route.
+Every task of an entrant is asked the same items; what counts is the task with the least room: above
+its bar, and above the incumbent less the margin, for that is what the verdict will ask. The search
+is CMA-ES over the weights of the grid's best: few generations, each plan on few items, because the
+strategy goes by ranks and averages over plans. What it is after is the middle of its best quarter,
+because the one plan that scored best owes a part of it to luck (`dev/LOG.md`). That middle, that
+plan and the grid's best meet on the last items, which chose none of them where there are enough.
+Where nothing can be suggested, each weight is moved by a step instead. Means choose and prove
+nothing: the winner is confirmed like every other route.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def calls(project: Project, task: Task) -> int:
         running, before = stay, items
     steps = 2 * len(project.tasks) * min(LAST, pool)
     searching = _trials(len(project.tasks) + 1) * min(SEARCHED, pool) + 3 * min(LAST, pool)
-    return total + max(steps, searching)
+    return total + max(steps, searching) + 2 * min(LAST, pool)  # the incumbent's, too
 
 
 def searched(evidence: Evidence) -> str | None:
@@ -68,7 +69,7 @@ def searched(evidence: Evidence) -> str | None:
 
 
 def choose(case: Case, first: str, others: Sequence[str]) -> Step | MergePlan:
-    """The plan whose worst task is farthest above its bar; the steps that find it, until then."""
+    """The plan whose worst task has the most room; the steps that find it, until then."""
     found = _halved(case, plans.propose(first, others))
     return found if not isinstance(found, MergePlan) else _searched(case, found)
 
@@ -181,22 +182,33 @@ def _measured(case: Case, plan: MergePlan, on: slice) -> Step | None:
     """What is missing before *plan* has a score on those `search` items of each task."""
     if plan.digest not in case.evidence.merged:
         return Merge(plan=plan)
-    route = _route(case, plan)
-    for task in case.project.tasks:
-        wanted = case.calls(route, task.items("search")[on])
-        if case.missing(wanted):
-            return Evaluate(rung="merge", purpose="race", task=task.name, calls=wanted)
+    incumbent = case.incumbent_of("merge")
+    for route in (*((incumbent,) if incumbent is not None else ()), _route(case, plan)):
+        for task in case.project.tasks:
+            wanted = case.calls(route, task.items("search")[on])
+            if case.missing(wanted):
+                return Evaluate(rung="merge", purpose="race", task=task.name, calls=wanted)
     return None
 
 
 def _room(case: Case, route: Route, on: slice) -> float:
-    """How far the mean score of the tightest task lies above its bar."""
+    """The least room of a task: what its mean score may lose and still pass."""
     return min(_headroom(case, route, task, on) for task in case.project.tasks)
 
 
 def _headroom(case: Case, route: Route, task: Task, on: slice) -> float:
+    """Above the bar, and above the incumbent on the same items less the margin."""
+    incumbent = case.incumbent_of("merge")
+    score = _score(case, route, task, on)
+    if incumbent is None:
+        return score - task.bar
+    held = _score(case, incumbent, task, on)
+    return score - max(task.bar, held - task.margin)
+
+
+def _score(case: Case, route: Route, task: Task, on: slice) -> float:
     found = [case.evidence.answer(route, item) for item in task.items("search")[on]]
-    return race.mean_score(found) - task.bar
+    return race.mean_score(found)
 
 
 def _route(case: Case, plan: MergePlan) -> Route:

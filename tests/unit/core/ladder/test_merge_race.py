@@ -108,6 +108,24 @@ def test_a_middle_that_is_worse_than_the_grids_best_goes_nowhere():
     assert valley("concatenate", weights_of(climbed)) == 0.95
 
 
+def test_a_merge_that_would_fail_its_gate_gives_way_to_one_that_may_pass():
+    """Both are above every bar; the one that is farther above breaks what was good."""
+    rates_of = {"0.8 0.5": {"a": 0.95, "b": 0.85}, "0.6 0.4": {"a": 0.8, "b": 0.95}}
+
+    def answers(system, item):
+        if not (system.adapter or "").startswith("merge"):
+            return model(rates(POOR, GOOD), mixture=rates(POOR, GOOD), **BREAKS)(system, item)
+        weights = system.adapter.removeprefix("merge(concatenate ").removesuffix(")")
+        return float(luck(item) < rates_of.get(weights, rates(POOR, POOR))[item.task])
+
+    lenient = [
+        playbook.task(name, bar=0.7, margin=margin, items=ITEMS)
+        for name, margin in (("a", 0.1), ("b", 0.03))
+    ]
+    climbed = simulate(playbook.project(*lenient), answers)
+    assert climbed.evidence.nominee("merge").adapters() == ("merge(concatenate 0.6 0.4)",)
+
+
 def test_where_nothing_is_suggested_weights_are_moved_by_steps_and_that_is_said():
     """Once asked, and never again: the journal knows."""
     climbed = simulate(playbook.project(A, B), merged(hill))

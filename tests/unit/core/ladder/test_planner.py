@@ -514,7 +514,7 @@ def test_the_merge_whose_worst_task_is_farthest_above_its_bar_is_nominated():
 
     def answers(system, item):
         if not (system.adapter or "").startswith("merge"):
-            return model(rates(POOR, GOOD), mixture=rates(POOR, GOOD), **BREAKS)(system, item)
+            return model(rates(POOR, 0.5), mixture=rates(POOR, 0.2), **BREAKS)(system, item)
         right = by_merge.get(system.adapter)
         return None if right is None else float(luck(item) < right[item.task])
 
