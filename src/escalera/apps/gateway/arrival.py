@@ -27,21 +27,21 @@ def read(scope: MutableMapping[str, Any], *, most: int, is_open: bool) -> bytes:
     """
     shown = b""
     for name, value in scope["headers"]:
+        if name not in _HEEDED:
+            continue
         if name == b"authorization":
             shown = shown or _bearer(value)
         elif name == b"content-type":
-            if not value.startswith(b"application/json"):
+            if value != b"application/json":
                 _check_type(value)
         elif name == b"content-length":
             if len(value) > 5 and int(value) > most:
                 raise too_long(most)
         elif name == b"content-encoding":
-            if value.strip().lower() not in {b"", b"identity"}:
-                raise _unread("in no content encoding", code="unsupported_encoding")
-        elif name == b"origin" and is_open and not _is_near(value):
-            raise Refusal(
-                "A page of another origin may not ask a gateway that asks for no key.", status=403
-            )
+            _check_encoding(value)
+        elif is_open and not _is_near(value):
+            said = "A page of another origin may not ask a gateway that asks for no key."
+            raise Refusal(said, status=403)
     return shown
 
 
@@ -51,6 +51,10 @@ def too_long(most: int) -> Refusal:
 
 
 # Below: private.
+
+_HEEDED = frozenset(
+    {b"authorization", b"content-encoding", b"content-length", b"content-type", b"origin"}
+)
 
 
 def _bearer(value: bytes) -> bytes:
@@ -62,6 +66,11 @@ def _check_type(value: bytes) -> None:
     kind = value.partition(b";")[0].strip().lower()
     if kind != b"application/json" and not kind.endswith(b"+json"):
         raise _unread("as 'Content-Type: application/json'", code="unsupported_media_type")
+
+
+def _check_encoding(value: bytes) -> None:
+    if value.strip().lower() not in {b"", b"identity"}:
+        raise _unread("in no content encoding", code="unsupported_encoding")
 
 
 def _unread(how: str, *, code: str) -> Refusal:

@@ -205,7 +205,10 @@ class Hot:
             else:
                 await self._note(ended, bounds, out)
         if ended.found is not None and not ended.code:
-            await relay.let_go(ended.found)
+            if ended.found.passage is None:
+                ended.found.exchange.close()
+            else:
+                await relay.let_go(ended.found, ended.found.passage)
 
     async def _note(self, ended: Ended, bounds: Bounds, out: Outgoing) -> None:
         """Hand the record of a request on; where it is waited for, its answer ends after that."""

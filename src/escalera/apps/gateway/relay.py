@@ -65,13 +65,12 @@ async def stream(
     return problem
 
 
-async def let_go(found: Opened) -> None:
-    """Give an exchange back. Where only its end has not come yet, that is waited for a moment, so
-    that its connection is kept.
+async def let_go(found: Opened, passage: Passage) -> None:
+    """Give the exchange of a stream back. Where only its end has not come yet, that is waited for
+    a moment, so that its connection is kept.
     """
-    passage = found.passage
     try:
-        if passage is not None and passage.ended and not passage.fault:
+        if passage.ended and not passage.fault:
             async with asyncio.timeout(END_SECONDS):
                 while await found.exchange.read():
                     pass

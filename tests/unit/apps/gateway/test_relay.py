@@ -41,7 +41,7 @@ def relayed(exchange, *, drop_usage=False):
         assert isinstance(found, Opened)
         hide = hiding.of([SECRET])
         problem = await relay.stream(send, request, found, None, found.headers, hide)
-        await relay.let_go(found)
+        await relay.let_go(found, found.passage)
         return found, problem
 
     found, problem = asyncio.run(story())
