@@ -38,8 +38,8 @@ def served(app: Any, *, protocol: type[LeanProtocol] = LeanProtocol) -> Iterator
         try:
             yield listener.getsockname()[1]
         finally:
-            server.should_exit = server.force_exit = True
-            thread.join(timeout=10)
+            server.should_exit = True
+            thread.join(timeout=20)
             assert not thread.is_alive()
 
 
