@@ -179,6 +179,10 @@ class Hot:
         plan = _plan(regime.board, asked)
         if regime.checkpoint is not None:
             await regime.checkpoint.enter(asked)
+        if plan.trial is not None:
+            plan = plan.trial.begin(asked, plan)
+            if asked.watch is not None:
+                send = asked.watch.listening(send)
         admitted = entrance.admitted(caller, asked, plan)
         if admitted is None:
             admitted = await entrance.admit(caller, asked, plan)
@@ -218,6 +222,8 @@ class Hot:
             await out.release()
         else:
             self._books.finished(ended)
+            if asked.watch is not None:
+                asked.watch.finish(ended)
 
     async def _answer(self, regime: Regime, ended: Ended, plan: Plan, send: Send) -> None:
         asked, checkpoint = ended.asked, regime.checkpoint
