@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from escalera.apps.gateway import pairing, relay
+from escalera.apps.gateway import hiding, pairing, relay
 from escalera.apps.gateway.asked import Asked, Opened, Problem
 from escalera.apps.gateway.asking import Asking
 from escalera.apps.gateway.board import Plan
@@ -204,7 +204,7 @@ class Shadow:
             ended.problem = await _hear(asked, found, heard)
         finally:
             ended.relayed = self._seconds() - began
-            found.exchange.close()
+            await relay.let_go(found)
         return ended, bytes(heard.body)
 
     def _texts(self, asked: Asked, live: Said, candidate: Said) -> PairTexts:
@@ -266,7 +266,7 @@ async def _hear(asked: Asked, found: Opened, heard: Heard) -> Problem | None:
     async def nobody(message: Message) -> None:
         heard.hear(message.get("body", b""))
 
-    return await relay.stream(nobody, asked, found, None, ())
+    return await relay.stream(nobody, asked, found, None, (), hiding.nothing)
 
 
 def _spent(ended: Ended, most: int) -> int:
