@@ -27,7 +27,14 @@ from escalera.edges.scores.columns import COLUMNS
 from escalera.edges.scores.reading import READERS
 from escalera.edges.scores.writing import WRITERS
 from escalera.edges.scoring.desk import OPTIONS
-from escalera.settings import gateway_table, guard_table, merge_recipe, tables, training_table
+from escalera.settings import (
+    gateway_table,
+    guard_table,
+    merge_recipe,
+    tables,
+    training_table,
+    trial_table,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -76,6 +83,8 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[gateway.guards.NAME]": guard_table.GuardTable,
     "[gateway.limits]": guard_table.LimitsTable,
     "[gateway.routes.NAME]": gateway_table.RouteTable,
+    "[gateway.shadows.NAME]": trial_table.ShadowTable,
+    "[gateway.canaries.NAME]": trial_table.CanaryTable,
     "[training.full]": training_table.FullTable,
     "[training.memory]": training_table.MemoryTable,
     "[training.sweep]": training_table.SweepTable,

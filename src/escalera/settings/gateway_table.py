@@ -7,8 +7,9 @@ from typing import Annotated
 
 import msgspec
 
-from escalera.settings import guard_table
+from escalera.settings import guard_table, trial_table
 from escalera.settings.guard_table import GuardTable, LimitsTable
+from escalera.settings.trial_table import CanaryTable, ShadowTable
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -97,6 +98,8 @@ class GatewayTable(_Table, frozen=True):
     force: Reason | None = None
     fallbacks: dict[str, list[str]] = msgspec.field(default_factory=dict)
     routes: dict[str, RouteTable] = msgspec.field(default_factory=dict)
+    shadows: dict[str, ShadowTable] = msgspec.field(default_factory=dict)
+    canaries: dict[str, CanaryTable] = msgspec.field(default_factory=dict)
     guards: dict[str, GuardTable] = msgspec.field(default_factory=dict)
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     enforce_schemas: bool = False
@@ -117,6 +120,7 @@ def problems(table: GatewayTable, names: frozenset[str]) -> Iterator[Problem]:
         yield from _of_route(key, found)
         yield from _unknown(key, (*found.models, *found.fallbacks), names)
     yield from guard_table.problems(table.guards)
+    yield from trial_table.problems(table.shadows, table.canaries, names | table.routes.keys())
     for name, others in table.fallbacks.items():
         yield from _unknown("gateway.fallbacks", (name, *others), names)
     if table.default is not None:

@@ -19,8 +19,10 @@ from escalera.edges.clock import SystemClock
 from escalera.edges.gateway_store.calls import SQLiteCalls
 from escalera.edges.gateway_store.configurations import Configurations
 from escalera.edges.gateway_store.keys import SQLiteKeys
+from escalera.edges.gateway_store.pairs import SQLitePairs
 from escalera.edges.gateway_store.standings import Standings
 from escalera.edges.http.upstream import HTTPUpstream
+from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.edges.lines import AppendedLines
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.ports import Lines
@@ -53,6 +55,19 @@ class Stores:
     def audit_file(self) -> Path:
         """Where acts are recorded."""
         return self.folder / "audit.jsonl"
+
+    @property
+    def trials_file(self) -> Path:
+        """Where pairs of trials, promotions and rollbacks are recorded."""
+        return self.folder / "trials.sqlite"
+
+    def trials(self) -> SQLiteJournal:
+        """The journal of trials. Raises `JournalError`."""
+        return SQLiteJournal(self.trials_file)
+
+    def pairs(self) -> SQLitePairs:
+        """The texts of pairs. Raises `StoreUnavailable`."""
+        return SQLitePairs(self.folder / "pairs.sqlite")
 
     def keys(self) -> SQLiteKeys:
         """The keys: ports `KeyBook` and `Vault`. Raises `StoreUnavailable`."""

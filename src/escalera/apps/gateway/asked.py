@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -19,15 +20,25 @@ async def _always() -> bool:
     return True
 
 
+class Watch(Protocol):
+    """What a trial listens with to the answer of a call that it has chosen."""
+
+    def listening(self, send: Any) -> Any:
+        """What the answer is sent with instead."""
+
+    def finish(self, ended: Any) -> None:
+        """The call has ended; returns at once."""
+
+
 class Asked(msgspec.Struct, kw_only=True):
     """A request that was read and let in.
 
     `began` and `deadline` are readings of the monotonic clock, `started` one of the wall clock;
     `waited` grows by the seconds in which an upstream was waited for. `capped` is the limit of the
     answer's tokens that the gateway sets where the caller sets none. `beside` are calls that were
-    made for the answer and are not it. `findings` are the kinds that guards found, and `vault`
-    holds what they took out of what the caller sent. `extend` reserves the money of one more
-    attempt, and says whether there is any.
+    made for the answer and are not it, and `watch` is of the trial that has chosen this call.
+    `findings` are the kinds that guards found, and `vault` holds what they took out of what the
+    caller sent. `extend` reserves the money of one more attempt, and says whether there is any.
     """
 
     id: str
@@ -41,6 +52,7 @@ class Asked(msgspec.Struct, kw_only=True):
     waited: float = 0.0
     attempts: list[Attempt] = []
     beside: list[Attempt] = []
+    watch: Watch | None = None
     findings: list[str] = []
     vault: Vault | None = None
     extend: Callable[[], Awaitable[bool]] = _always

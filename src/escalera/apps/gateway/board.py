@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from escalera.apps.gateway.asked import Asked
 from escalera.apps.gateway.targets import Target
 from escalera.core.serving import balancing
 from escalera.core.serving.balancing import Load
@@ -35,18 +37,27 @@ class Tier:
     weights: tuple[float, ...] = ()
 
 
+class Trial(Protocol):
+    """A candidate that is tried on the calls of a name."""
+
+    def begin(self, asked: Asked, plan: Plan) -> Plan:
+        """Where a call goes; it may set the call's `watch`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Who is asked under a name: the first tier, and the next ones where it cannot answer.
 
-    `hedges` says when a second line is asked as well, and how often that may be. `price` is the
-    highest of all lines, None where one is unknown, and `prompt_bytes` the most that any of them
-    adds to what the caller sends; `calls` how often a model may be called for one answer.
+    `hedges` says when a second line is asked as well, and how often that may be; `trial` is of a
+    candidate that is tried on these calls. `price` is the highest of all lines, None where one is
+    unknown, and `prompt_bytes` the most that any of them adds to what the caller sends; `calls` how
+    often a model may be called for one answer.
     """
 
     name: str
     tiers: tuple[Tier, ...]
     hedges: HedgeBudget | None = None
+    trial: Trial | None = None
     price: ModelPrice | None = None
     prompt_bytes: int = 0
     calls: int = 1

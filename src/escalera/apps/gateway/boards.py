@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from escalera.apps.gateway.board import Board, Line, Plan, Tier
-from escalera.apps.gateway.escalating import Counter, Escalating, Proven
+from escalera.apps.gateway.counter import Counter
+from escalera.apps.gateway.escalating import Escalating, Proven
 from escalera.apps.gateway.targets import Passing, Speaking, Target
 from escalera.core.serving import weight
 from escalera.core.serving.breaker import Breaker, BreakerPolicy
@@ -42,6 +43,8 @@ def build(
         else:
             others = _tiers(lines, (), route.fallbacks)[1:]
             plans.update(_proven(desk, proven[name], others, policy, wall=wall))
+    if isinstance(desk, Counter) and desk.trials is not None:
+        plans = desk.trials.apply(plans, table)
     return Board(plans=plans, default=table.default or desk.label, version=version)
 
 

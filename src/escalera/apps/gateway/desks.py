@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 from escalera import wiring
 from escalera.apps import chatting, issued
-from escalera.apps.gateway.escalating import Counter, Proven
+from escalera.apps.gateway.counter import Counter
+from escalera.apps.gateway.escalating import Proven
+from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.resting import Audit, Forced, Resting
+from escalera.apps.gateway.trial_book import TrialBook
+from escalera.apps.gateway.tried import Trials
 from escalera.core.evidence import Evidence
 from escalera.domain.quality import QualityTested
+from escalera.domain.trial import Switched
 from escalera.engine import proving
 from escalera.engine.serve import Chooser, Desk, Served
 from escalera.errors import InputError, ProjectError
@@ -26,12 +31,14 @@ def opened(
     models_only: bool = False,
     before: Desk | None = None,
     audit: Audit | None = None,
+    metrics: Metrics | None = None,
+    workers: int = 1,
 ) -> Counter:
     """What `[gateway]` asks for: the system in service, and routes by the decisions it names.
 
     Local models that *before* has loaded are gone on with. Raises `ProjectError` where a decision
     is missing, or does not carry its route and nobody forces it; *audit* is told what is forced
-    (by default the audit log).
+    (by default the audit log). *metrics* are those of this worker, one of *workers*.
     """
     made = workspace.installation
     table = made.tables.gateway
@@ -63,10 +70,32 @@ def opened(
     counter.proven = {
         name: _proven(made, name, one, models, chooser) for name, one in tested.items()
     }
+    if table.shadows or table.canaries or stores.at(made.state).trials_file.exists():
+        counter.trials = _trials(made, metrics or Metrics(), workers)
     return counter
 
 
 # Below: private.
+
+
+def _trials(made: Installation, metrics: Metrics, workers: int) -> Trials:
+    kept, wall = stores.at(made.state), wiring.wall_clock()
+    book = TrialBook(kept.trials, kept.pairs)
+
+    def audit(event: Switched) -> None:
+        issued.audit(kept).record("rolled-back", event.name, trial=event.trial, word=event.word)
+
+    return Trials(
+        book=book,
+        metrics=metrics,
+        switched=book.switched(),
+        audit=audit,
+        alpha=made.project.policy.alpha,
+        workers=workers,
+        file=str(made.file),
+        wall=wall,
+        redact=lambda text: text,
+    )
 
 
 def _audited(made: Installation) -> Audit:

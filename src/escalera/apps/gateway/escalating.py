@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from escalera.apps.gateway import spoken, targets
 from escalera.apps.gateway.answers import Used
@@ -41,12 +40,6 @@ class Proven:
     def names(self) -> tuple[str, ...]:
         """What can be asked of it."""
         return tuple(name for name in self.weak.names() if name not in self.weak.models())
-
-
-class Counter(Desk):
-    """A desk with quality routes beside it, by their names in the table."""
-
-    proven: Mapping[str, Proven] = MappingProxyType({})
 
 
 class Escalating:

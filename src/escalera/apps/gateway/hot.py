@@ -18,7 +18,7 @@ from escalera.apps.gateway import arrival, failing, fields, headers, insisting, 
 from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
 from escalera.apps.gateway.asking import Asking, Found
-from escalera.apps.gateway.board import Board, Plan
+from escalera.apps.gateway.board import Board, Plan, Trial
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.checkpoint import Checkpoint
 from escalera.apps.gateway.failing import ErrorReply
@@ -179,9 +179,10 @@ class Hot:
         plan = _plan(regime.board, asked)
         if regime.checkpoint is not None:
             await regime.checkpoint.enter(asked)
+        if plan.trial is not None:
+            plan, send = _tried(plan.trial, asked, plan, send)
         admitted = entrance.admitted(caller, asked, plan)
-        if admitted is None:
-            admitted = await entrance.admit(caller, asked, plan)
+        admitted = admitted or await entrance.admit(caller, asked, plan)
         asked.extend = admitted.extend
         ended = Ended(asked=asked, plan=plan, key=admitted.key, status=499, code="caller_left")
         out = None
@@ -200,27 +201,26 @@ class Hot:
             self._watch.end(waiting)
             admitted.settle(asked, ended.found, ended.cost)
             ended.seconds = self._clocks.seconds() - began
-            if out is None:
-                self._books.finished(ended)
-            else:
-                await self._note(ended, bounds, out)
+            await self._note(ended, bounds, out)
         if ended.found is not None and not ended.code:
             if ended.found.passage is None:
                 ended.found.exchange.close()
             else:
                 await relay.let_go(ended.found, ended.found.passage)
 
-    async def _note(self, ended: Ended, bounds: Bounds, out: Outgoing) -> None:
+    async def _note(self, ended: Ended, bounds: Bounds, out: Outgoing | None) -> None:
         """Hand the record of a request on; where it is waited for, its answer ends after that."""
-        if bounds.bodies:
-            asked = ended.asked
+        asked = ended.asked
+        if out is not None and bounds.bodies:
             ended.request = asked.body.decode("utf-8", "replace")
             ended.answer = out.text(asked.vault, stream=asked.stream)
-        if bounds.sync:
+        if out is not None and bounds.sync:
             await self._books.kept(ended)
             await out.release()
         else:
             self._books.finished(ended)
+        if asked.watch is not None:
+            asked.watch.finish(ended)
 
     async def _answer(self, regime: Regime, ended: Ended, plan: Plan, send: Send) -> None:
         asked, checkpoint = ended.asked, regime.checkpoint
@@ -303,6 +303,12 @@ async def _fail(send: Send, reply: ErrorReply, name: str, hide: Hide, deployment
     if deployment:
         headers.append((b"x-escalera-deployment", quote(deployment).encode()))
     await relay.whole(send, reply.status, headers, hide(reply.body))
+
+
+def _tried(trial: Trial, asked: Asked, plan: Plan, send: Send) -> tuple[Plan, Send]:
+    """Where a call goes whose name has a candidate, and how its answer is sent."""
+    plan = trial.begin(asked, plan)
+    return plan, send if asked.watch is None else asked.watch.listening(send)
 
 
 def _plan(board: Board, asked: Asked) -> Plan:

@@ -24,6 +24,10 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "tokens_total": ("Tokens that deployments counted.", ("deployment", "kind")),
     "micro_dollars_total": ("What answers cost, in millionths.", ("deployment",)),
     "findings_total": ("What guards found.", ("kind",)),
+    "mirrors_total": ("Calls that trials of candidates took.", ("trial", "outcome")),
+    "mirrors_micro_dollars_total": ("What mirrors cost, in millionths.", ("trial",)),
+    "strange_share": ("Messages that are less familiar than half of what was taught.", ("name",)),
+    "drifted": ("Whether messages are shown to differ from what was taught.", ("name",)),
     "records_dropped_total": ("Records that the request log had no room for.", ()),
     "overhead_seconds": ("Time of the gateway itself.", ("operation",)),
     "first_byte_seconds": ("Time to the first byte of an answer.", ("deployment",)),
@@ -33,7 +37,9 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "configuration_version": ("Which configuration is in use.", ()),
 }
 """What each metric means, and the names of its labels."""
-GAUGES = frozenset({"in_flight", "breaker_open", "configuration_version"})
+GAUGES = frozenset(
+    {"strange_share", "drifted", "in_flight", "breaker_open", "configuration_version"}
+)
 
 
 class Cell(msgspec.Struct):

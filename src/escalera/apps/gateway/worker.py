@@ -118,7 +118,13 @@ class Worker:
     def _loaded(self, text: str | None, *, before: Desk | None) -> tuple[Desk, GatewayTable]:
         made = wiring.install(self._start.file, text=text)
         project = workspace.Workspace(made)
-        desk = desks.opened(project, models_only=self._start.models_only, before=before)
+        desk = desks.opened(
+            project,
+            models_only=self._start.models_only,
+            before=before,
+            metrics=self._metrics,
+            workers=self._start.workers,
+        )
         return desk, made.tables.gateway
 
     def _entrance(self, table: GatewayTable) -> Entrance:

@@ -10,7 +10,8 @@ import httpx2
 import pytest
 
 from escalera.apps.gateway.app import Gateway, Setup, application
-from escalera.apps.gateway.escalating import Counter, Proven
+from escalera.apps.gateway.counter import Counter
+from escalera.apps.gateway.escalating import Proven
 from escalera.core.routing import proving
 from escalera.core.routing.proving import Answered, Pair
 from escalera.domain.message import Decoding, Request

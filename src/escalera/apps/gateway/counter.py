@@ -1,0 +1,26 @@
+"""A desk with what its gateway adds: quality routes, and trials of candidates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from escalera.apps.gateway.escalating import Proven
+from escalera.apps.gateway.tried import Trials
+from escalera.engine.serve import Desk
+
+
+class Counter(Desk):
+    """`proven` are quality routes by their names in the table; `trials` what trials are made of,
+    None where nothing was ever tried or switched.
+    """
+
+    proven: Mapping[str, Proven] = MappingProxyType({})
+    trials: Trials | None = None
+
+    async def close(self, *, successor: Desk | None = None) -> None:
+        """Close the desk, and the book of its trials."""
+        await super().close(successor=successor)
+        if self.trials is not None:
+            await asyncio.to_thread(self.trials.book.close)

@@ -1,0 +1,151 @@
+"""Where trials are recorded, by several workers at once; nothing of it happens in the event loop.
+
+A thread of its own appends and reads: a worker that finds that another one wrote in between reads
+that first, and so all see the same events in the same order, and come to the same words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from escalera.apps.gateway.mirroring import PairTexts
+from escalera.core.serving import trials
+from escalera.core.serving.trials import State, Terms
+from escalera.domain.event import Event
+from escalera.domain.trial import Paired, PairJudged, Switched
+from escalera.errors import JournalConflict
+
+ATTEMPTS = 50
+"""How often a pair is written again after others."""
+
+
+class SharedJournal(Protocol):
+    """A journal that several processes write to."""
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append all or none, durably. Raises `JournalConflict` when another process wrote."""
+
+    def later(self) -> Iterator[Event]:
+        """What was appended since it was last read or written."""
+
+    def close(self) -> None:
+        """Release what is held; called once."""
+
+
+class Texts(Protocol):
+    """Where the texts of pairs are kept."""
+
+    def keep(self, trial: str, texts: tuple[str, str, str, str], *, most: int) -> None:
+        """Add request, question, live and candidate answer; of a trial *most* stay."""
+
+    def close(self) -> None:
+        """Release what is held; called once."""
+
+
+class TrialBook:
+    """The trials of one worker over a journal that all share, and the texts of their pairs."""
+
+    def __init__(self, open_: Callable[[], SharedJournal], texts: Callable[[], Texts]) -> None:
+        self._open = open_
+        self._open_texts = texts
+        self._journal: SharedJournal | None = None
+        self._texts: Texts | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="trials")
+        self._states: dict[str, State] = {}
+        self._terms: dict[str, Terms] = {}
+        self._names: dict[str, str] = {}
+        self._ended: set[str] = set()
+
+    def begin(self, trial: str, terms: Terms) -> State:
+        """Judge a trial from now on; its state by all that was recorded. Called before serving."""
+        return self._thread.submit(self._begin, trial, terms).result()
+
+    async def record(self, event: Event, trial: str) -> State:
+        """Append an event; the state of the trial then."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._record, event, trial)
+
+    async def keep(self, texts: PairTexts, most: int) -> None:
+        """Keep the texts of a pair, at most so many of a trial."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._keep, texts, most)
+
+    def switched(self) -> Mapping[str, str]:
+        """Which name answers for which, as was promoted and rolled back. Not in the event loop."""
+        return self._thread.submit(self._switches).result()
+
+    def switch(self, event: Switched) -> bool:
+        """Record that a candidate lost its calls, unless a worker has. Not in the event loop."""
+        return self._thread.submit(self._switch, event).result()
+
+    def close(self) -> None:
+        """Write what waits, and close; called once."""
+        self._thread.submit(self._close).result()
+        self._thread.shutdown()
+
+    # Private, in the thread
+
+    def _begin(self, trial: str, terms: Terms) -> State:
+        """From the beginning for all trials: each event counts once, whoever wrote meanwhile."""
+        if self._journal is not None:
+            self._journal.close()
+        self._journal = self._open()
+        self._terms[trial] = terms
+        self._states = {name: trials.init(held) for name, held in self._terms.items()}
+        self._fold(self._journal.later())
+        return self._states[trial]
+
+    def _record(self, event: Event, trial: str) -> State:
+        journal = self._opened()
+        for _ in range(ATTEMPTS):
+            self._fold(journal.later())
+            try:
+                journal.append([event])
+                break
+            except JournalConflict:
+                continue
+        else:
+            raise JournalConflict(f"{ATTEMPTS} times another process wrote before")
+        self._fold([event])
+        return self._states.get(trial) or trials.init(Terms())
+
+    def _fold(self, events: Iterator[Event] | Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, Switched):
+                self._names[event.name] = event.to
+                self._ended |= {event.trial} if event.word == "broken" else set()
+            if not isinstance(event, Paired | PairJudged):
+                continue
+            state = self._states.get(event.trial)
+            if state is not None:
+                self._states[event.trial] = trials.update(state, [event])
+
+    def _opened(self) -> SharedJournal:
+        if self._journal is None:
+            self._journal = self._open()
+        return self._journal
+
+    def _switches(self) -> Mapping[str, str]:
+        self._fold(self._opened().later())
+        return {name: to for name, to in self._names.items() if to}
+
+    def _switch(self, event: Switched) -> bool:
+        self._fold(self._opened().later())
+        if event.trial in self._ended:
+            return False
+        self._record(event, event.trial)
+        return True
+
+    def _keep(self, texts: PairTexts, most: int) -> None:
+        if self._texts is None:
+            self._texts = self._open_texts()
+        said = (texts.request, texts.question, texts.live, texts.candidate)
+        self._texts.keep(texts.trial, said, most=most)
+
+    def _close(self) -> None:
+        for held in (self._journal, self._texts):
+            if held is not None:
+                held.close()
