@@ -205,7 +205,7 @@ def sample(system: System, figures: dict[str, Any], options: tuple[str, ...]) ->
     command = [sys.executable, "-m", "bench.gateway.load", system.url, "--key", system.key]
     command += options
     done = subprocess.run(
-        [*command, "--seconds", "3", "--patience", "3"], capture_output=True, text=True, check=True
+        [*command, "--seconds", "3", "--patience", "30"], capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout)
     figures["samples"].append(

@@ -173,9 +173,13 @@ class Load:
             self._idle.append(caller)
 
     def lost(self, caller: Caller) -> None:
-        """A connection ended."""
-        if caller in self._callers and not self._over:
-            self._callers.discard(caller)
+        """A connection ended: that is no failure where nothing was asked of it any more."""
+        if self._over or caller not in self._callers:
+            return
+        self._callers.discard(caller)
+        if caller in self._idle:
+            self._idle.remove(caller)
+        else:
             self.tally.failures += 1
 
     def close(self) -> None:
