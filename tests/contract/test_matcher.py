@@ -50,7 +50,7 @@ def test_engines_agree(matcher, text):
     found = []
     for one in (matcher, MATCHERS[0]):
         scan = scanning.Scan(PATTERNS, range(len(PATTERNS)), one)
-        found.append(scan.advance(text, scanning.looks(one, text), final=True))
+        found.append(scan.advance(text, scanning.looks(one, text)))
     assert found[0] == found[1]
 
 
@@ -69,5 +69,5 @@ def test_a_search_keeps_to_its_part_of_the_text(matcher):
 def test_texts_of_any_signs(matcher, text):
     """Half a surrogate pair, nothing, and signs of four bytes do not move what is found."""
     scan = scanning.Scan(PATTERNS, range(len(PATTERNS)), matcher)
-    found = scan.advance(text, scanning.looks(matcher, text), final=True)
+    found = scan.advance(text, scanning.looks(matcher, text))
     assert [text[one.start : one.end] for one in found] == ["a@b.example"] * ("@" in text)

@@ -18,8 +18,10 @@ must not see it: it has a vault of its own there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from escalera.core.serving.guarding import scanning
 from escalera.core.serving.guarding.pattern import Pattern
@@ -81,7 +83,7 @@ class GuardSet:
         cuts: list[Finding] = []
         if found:
             for action, scan in self.scans(role).items():
-                matches = scan.advance(text, found, final=True)
+                matches = scan.advance(text, found)
                 seen = [self.finding(match) for match in matches]
                 findings += seen
                 if action == "redact":
@@ -99,6 +101,11 @@ class GuardSet:
             action: Scan(self.patterns, places, self.matcher)
             for action, places in self._by_action(role).items()
         }
+
+    @cached_property
+    def beginning(self) -> re.Pattern[str]:
+        """Where a match of any of its patterns may begin that is not all there yet."""
+        return scanning.beginnings(self.patterns)
 
     def finding(self, match: Match) -> Finding:
         """What a match means."""

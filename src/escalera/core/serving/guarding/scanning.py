@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from string import ascii_lowercase
 from typing import Protocol
 
 from escalera.core.serving.guarding.pattern import CONTEXT, WINDOW, Pattern
@@ -67,23 +67,23 @@ class Scan:
     ) -> None:
         self._patterns = patterns
         self._places = frozenset(places)
-        self._order = tuple(places)
-        self._opening: re.Pattern[str] | None = None
         self._matcher = matcher
         self.at = 0
         self.open: Match | None = None
 
-    def advance(self, text: str, found: Looks, *, final: bool) -> list[Match]:
-        """The matches that *text* decides beyond `at`; *final* says that it ends here.
+    def advance(self, text: str, found: Looks, limit: int | None = None) -> list[Match]:
+        """The matches that *text* decides beyond `at`.
 
-        Unless it does, the same text comes again with more at its end. A match that is open comes
+        Without *limit* the text ends here. With it, matches that begin there or later are not
+        decided, and the same text comes again with more at its end; a match that is open comes
         again, too.
         """
+        final = limit is None
         matches: list[Match] = []
         if self.open is not None:
             matches.append(self._closed(text, self.open, final=final))
         if self.open is None:
-            limit = len(text) if final else self._limit(text)
+            limit = len(text) if limit is None else limit
             self._decide(text, found, matches, limit, final=final)
             if self.open is None:
                 self.at = max(self.at, limit)
@@ -121,35 +121,35 @@ class Scan:
         self.at = match.end
         return match
 
-    def _limit(self, text: str) -> int:
-        """From where on more text may change what begins there."""
-        last = max(len(text) - WINDOW + 1, self.at)
-        if self._opening is None:
-            told = (self._patterns[place] for place in self._order)
-            self._opening = _opening(tuple((one.before, one.opening) for one in told))
-        found = self._opening.search(text, last)
-        return len(text) if found is None else found.start()
+
+def beginnings(patterns: Sequence[Pattern]) -> re.Pattern[str]:
+    """Where one of them may begin that is not all there; anywhere, if one of them says nothing.
+
+    Most of them begin no word in its midst, and most begin with no small letter: each of these is
+    looked for together, so that in plain words nearly all are out of the question at once.
+    """
+    groups: dict[tuple[bool, bool], list[str]] = {}
+    for before, opening in dict.fromkeys((one.before, one.opening) for one in patterns):
+        rest = before.removeprefix(r"\w")
+        behind = f"(?<![{rest}])" if rest else ""
+        said = opening or ""
+        small = re.compile(said)
+        key = (rest != before, not any(small.match(sign) for sign in ascii_lowercase))
+        groups.setdefault(key, []).append(f"{behind}(?:{said})")
+    found = [
+        (r"(?<!\w)" if apart else "") + ("(?![a-z])" if large else "") + f"(?:{'|'.join(said)})"
+        for (apart, large), said in groups.items()
+    ]
+    return re.compile("|".join(found) or "(?!)", re.ASCII)
+
+
+def undecided(beginning: re.Pattern[str], text: str, start: int) -> int:
+    """From which character on, not before *start*, more text may change what begins there."""
+    found = beginning.search(text, max(len(text) - WINDOW + 1, start))
+    return len(text) if found is None else found.start()
 
 
 # Below: private.
-
-
-@lru_cache(maxsize=64)
-def _opening(sought: tuple[tuple[str, str | None], ...]) -> re.Pattern[str]:
-    """Where one of the patterns may begin, from what must not precede it and its opening.
-
-    Most of them begin no word in its midst: they are looked for together, so that within a word all
-    are out of the question at once. Anywhere, if one of them says nothing.
-    """
-    within: list[str] = []
-    apart: list[str] = []
-    for before, opening in dict.fromkeys(sought):
-        rest = before.removeprefix(r"\w")
-        behind = f"(?<![{rest}])" if rest else ""
-        (within if rest == before else apart).append(f"{behind}(?:{opening or ''})")
-    if apart:
-        within.append(rf"(?<!\w)(?:{'|'.join(apart)})")
-    return re.compile("|".join(within) or "(?!)", re.ASCII)
 
 
 class _Ahead:

@@ -62,10 +62,11 @@ class StreamGuard:
 
     def _advance(self, *, final: bool) -> str:
         if self._scans:
-            start = max(0, min(scan.at for scan in self._scans.values()) - CONTEXT)
-            found = scanning.looks(self._guards.matcher, self._text, start)
+            text, at = self._text, min(scan.at for scan in self._scans.values())
+            found = scanning.looks(self._guards.matcher, text, max(0, at - CONTEXT))
+            limit = None if final else scanning.undecided(self._guards.beginning, text, at)
             for scan in self._scans.values():
-                for match in scan.advance(self._text, found, final=final):
+                for match in scan.advance(text, found, limit):
                     self._take(self._guards.finding(match), match)
         return self._release()
 

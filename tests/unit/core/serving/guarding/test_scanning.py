@@ -17,7 +17,7 @@ MATCHER = matching(ALL)
 
 def whole(patterns, matcher, text):
     scan = scanning.Scan(patterns, range(len(patterns)), matcher)
-    return scan.advance(text, scanning.looks(matcher, text), final=True)
+    return scan.advance(text, scanning.looks(matcher, text))
 
 
 def obvious(text):
@@ -72,11 +72,14 @@ def test_only_what_cannot_change_is_decided():
     patterns = kinds.patterns(["phone"])
     matcher = matching(patterns)
     scan = scanning.Scan(patterns, range(len(patterns)), matcher)
+    beginning = scanning.beginnings(patterns)
     text = "see 905-674-3793"
-    assert scan.advance(text, scanning.looks(matcher, text), final=False) == []
+    limit = scanning.undecided(beginning, text, 0)
+    assert scan.advance(text, scanning.looks(matcher, text), limit) == []
     assert scan.at == text.index("9")
     text += ", as"
-    (found,) = scan.advance(text, scanning.looks(matcher, text), final=False)
+    limit = scanning.undecided(beginning, text, scan.at)
+    (found,) = scan.advance(text, scanning.looks(matcher, text), limit)
     assert (found.start, found.end) == (4, 16)
 
 
