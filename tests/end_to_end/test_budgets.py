@@ -27,6 +27,8 @@ from escalera.edges.gateway_store.keys import SQLiteKeys
 
 file, bills, calls, most, token, rounds = sys.argv[1:]
 calls, most = int(calls), int(most)
+# A disk that is very busy may keep a lease waiting for too long in many rounds.
+said = ["insufficient_quota", *(["store_unavailable"] if int(rounds) > 1 else [])]
 chance = random.Random(os.getpid())
 paper = os.open(bills, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -36,7 +38,7 @@ async def call(door):
     if found is None:
         found = await door.refill(caller, "m", 10, most)
     if not isinstance(found, Admission):
-        assert found.code == "insufficient_quota", found
+        assert found.code in said, found
         return
     cost = most if rounds == "1" else chance.randint(0, most)
     os.write(paper, b"%d %d\\n" % (os.getpid(), cost))  # the upstream's bill

@@ -141,7 +141,8 @@ def test_a_killed_worker_overspends_nothing(tmp_path: Path) -> None:
             return said
 
         said = asyncio.run(story())
-        assert set(said) <= {(200, ""), (429, "insufficient_quota"), (0, "")}
+        slow = (503, "store_unavailable")  # where the disk is very busy
+        assert set(said) <= {(200, ""), (429, "insufficient_quota"), (0, ""), slow}
         billed = gateway.a.counts["chat"] * COST
         taken, spent = money(gateway)
         assert said[200, ""] * COST <= billed <= taken <= allowance

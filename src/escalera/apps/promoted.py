@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from escalera import wiring
+from escalera.apps import issued
 from escalera.apps.compared import Comparison
 from escalera.core.ladder.naming import SERVED
 from escalera.domain.promotion import Gated, Promoted
 from escalera.engine.observer import Quiet
 from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Progress
+from escalera.wiring import stores
 
 if TYPE_CHECKING:
     from escalera.apps.workspace import Workspace
@@ -104,5 +106,20 @@ def _record(opened: Workspace, found: Comparison, override: str | None) -> None:
         override=override,
         at=wiring.wall_clock()(),
     )
+    _audit(opened, event)
     with closing(opened.installation.journal()) as journal:
         journal.append([event])
+
+
+def _audit(opened: Workspace, event: Promoted) -> None:
+    """Put the act on record, before it is done."""
+    forced = {} if event.override is None else {"override": event.override}
+    kept = stores.Stores(folder=opened.installation.state / "gateway")
+    issued.audit(kept).record(
+        "promoted",
+        event.name,
+        route=event.route.digest,
+        incumbent=event.incumbent,
+        gate=event.gate,
+        **forced,
+    )

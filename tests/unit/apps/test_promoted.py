@@ -10,10 +10,12 @@ from escalera import wiring
 from escalera.apps import promoted, workspace
 from escalera.apps.cli.main import run
 from escalera.apps.report import page
+from escalera.core.serving import audit
 from escalera.domain.message import Request
 from escalera.domain.promotion import Promoted
 from escalera.errors import EvidenceMissing, InputError
 from escalera.testing.scripted import ScriptedProvider
+from escalera.wiring import stores
 
 BROKEN = 0.3
 """What the adapter leaves of the other task."""
@@ -69,6 +71,17 @@ def test_an_override_is_recorded_with_its_reason_and_the_gate(climbed) -> None:
     text = page.render(opened.decision.document)
     assert "b is &lt;switched off&gt;" in text
     assert "a fall was shown, and overridden" in text
+
+
+def test_a_promotion_is_an_administrative_act(climbed) -> None:
+    """In the audit log with its gate and its reason; what stayed out of service is none."""
+    promoted.promote(workspace.load(climbed), "lora")
+    promoted.promote(workspace.load(climbed), "lora", override="b is switched off")
+    data = stores.of(climbed).audit_file.read_bytes()
+    (entry,) = audit.checked(data).entries
+    assert (entry.act.kind, entry.act.subject) == ("promoted", "lora")
+    assert entry.act.details["gate"] == "regressed"
+    assert entry.act.details["override"] == "b is switched off"
 
 
 def test_what_passes_needs_no_reason(climbed) -> None:

@@ -183,11 +183,10 @@ class Door:
     async def close(self) -> None:
         """Give everything back; calls that are not settled by now stay reserved for ever."""
         running = [self._tending, self._looking, self._next_look, *self._leasing.values()]
-        for task in running:
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError, StoreUnavailable):
-                    await task
+        ending = [task for task in running if task is not None]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         for key, caller in self._active.items():
             self._retired.append((key, caller.renew()))
         with suppress(StoreUnavailable):
@@ -245,13 +244,16 @@ class Door:
     # Looking at the store
 
     async def _tend(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            try:
-                await asyncio.shield(self._look_from_now_on())
-                await self._return(self._idle())
-            except StoreUnavailable:
-                self._stale = self._now() - self._looked > GRACE
+        try:
+            while True:
+                await asyncio.sleep(EVERY)
+                try:
+                    await asyncio.shield(self._look_from_now_on())
+                    await self._return(self._idle())
+                except StoreUnavailable:
+                    self._stale = self._now() - self._looked > GRACE
+        finally:
+            self._stale = True  # nobody looks any more, so nobody is let in any more
 
     def _look_from_now_on(self) -> asyncio.Task[None]:
         """A look at the store that begins after this call; shared by all who wait for one."""

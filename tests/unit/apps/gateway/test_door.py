@@ -176,6 +176,22 @@ def test_after_the_grace_known_keys_are_told_too(monkeypatch):
     asyncio.run(story())
 
 
+def test_a_door_that_nobody_tends_lets_nobody_in(monkeypatch):
+    """Whatever ended it: a revoked key would pass for ever."""
+    monkeypatch.setattr(doors, "EVERY", 0.01)
+
+    async def story() -> None:
+        store = having(KEY)
+        async with opened(store) as door:
+            assert door.known(TOKEN, 0.0) is not None
+            monkeypatch.setattr(store, "roster", lambda after: 1 / 0)
+            await until(door._tending.done)
+            with pytest.raises(StoreUnavailable):
+                door.known(TOKEN, 0.0)
+
+    asyncio.run(story())
+
+
 def test_rotation_lets_both_secrets_in_and_then_only_the_new_one(monkeypatch):
     """Without a moment in which neither works; revoked, neither does."""
     monkeypatch.setattr(doors, "EVERY", 0.01)
