@@ -37,7 +37,6 @@ WITHOUT_OWN_TEST = {
     "apps/cli/route.py": "in apps/test_routed",
     "engine/proving.py": "in apps/test_routed and core/routing/test_proving",
     "apps/gateway/desks.py": "in apps/gateway/test_resting and apps/test_workspace",
-    "apps/gateway/headers.py": "in apps/gateway/test_escalating and test_app",
     "domain/screening.py": "values; in core/ladder/test_screening and edges/journal/test_rows",
     "apps/chatting.py": "in apps/test_workspace",
     "domain/trial.py": "values; in core/serving/test_trials and edges/journal/test_rows",
@@ -96,7 +95,6 @@ WITHOUT_OWN_TEST = {
     "errors.py": "messages are tested where the errors are raised",
     "merging.py": "in apps/cli/test_merge; what it opens in edges/merging",
     "apps/cli/gateway.py": "end_to_end/test_gateway_runs",
-    "apps/desks.py": "in apps/test_workspace and end_to_end/test_serve",
     "apps/gateway/asked.py": "values; in apps/gateway/test_asking and test_books",
     "apps/gateway/running.py": "end_to_end/test_gateway_runs",
     "apps/gateway/starting.py": "end_to_end/test_gateway_runs",
@@ -230,4 +228,4 @@ def _is_broad(node: ast.ExceptHandler) -> bool:
 
 def _raises(node: ast.ExceptHandler) -> bool:
     last = node.body[-1]
-    return isinstance(last, ast.Raise) and last.exc is None
+    return isinstance(last, ast.Raise) and (last.exc is None or last.cause is not None)

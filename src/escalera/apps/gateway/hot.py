@@ -160,10 +160,7 @@ class Hot:
         entrance, bounds = self._entrance, regime.bounds
         shown = arrival.read(scope, most=bounds.body, is_open=entrance.is_open)
         caller = entrance.known(shown) or await entrance.enter(shown)
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body") or len(body) > bounds.body:
-            body = await _rest(body, receive, bounds.body)
+        body = await _body(receive, bounds.body)
         operation = fields.PATHS[scope["path"]]
         read = fields.read(operation, body)
         asked = Asked(
@@ -279,8 +276,17 @@ async def _checked(
     return found
 
 
+async def _body(receive: Receive, most: int) -> bytes:
+    """The body of a request, read no further than the limit. Raises `Refusal`."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body") or len(body) > most:
+        return await _rest(body, receive, most)
+    return body
+
+
 async def _rest(body: bytes, receive: Receive, most: int) -> bytes:
-    """A body that came in pieces, read no further than the limit."""
+    """A body that comes in pieces."""
     pieces, size, more = [body], len(body), True
     while more and size <= most:
         message = await receive()

@@ -204,7 +204,10 @@ class Shadow:
             ended.problem = await _hear(asked, found, heard)
         finally:
             ended.relayed = self._seconds() - began
-            await relay.let_go(found)
+            if found.passage is None:
+                found.exchange.close()
+            else:
+                await relay.let_go(found, found.passage)
         return ended, bytes(heard.body)
 
     def _texts(self, asked: Asked, live: Said, candidate: Said) -> PairTexts:

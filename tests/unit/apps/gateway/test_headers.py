@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.apps.gateway.upstreams import asked, good, line, plan
+from tests.unit.apps.gateway.upstreams import asked, good
 
 from escalera.apps.gateway import headers
 from escalera.apps.gateway.asked import Opened, Provenance
@@ -24,7 +24,7 @@ def opened(**said: object) -> Opened:
 
 def of(found: Opened, request: object = None) -> dict[bytes, bytes]:
     request = request or asked()
-    return dict(headers.of(request, found, plan(line("a", None)), now=request.began + 0.5))
+    return dict(headers.of(request, found, now=request.began + 0.5))
 
 
 def test_a_raw_model_says_who_and_how_long() -> None:
