@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -73,6 +74,27 @@ def test_the_official_client_chats_with_the_decided_system(server: str, decided:
     streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert streamed == answer
     client.close()
+
+
+def test_a_local_model_keeps_to_a_callers_schema(server: str) -> None:
+    """Whatever it would have liked to say, it is valid; a measured system refuses, in words."""
+    schema = {
+        "type": "object",
+        "properties": {"mood": {"enum": ["good", "bad"]}},
+        "required": ["mood"],
+        "additionalProperties": False,
+    }
+    wanted = {"type": "json_schema", "json_schema": {"name": "mood", "schema": schema}}
+    messages = [{"role": "user", "content": MESSAGE}]
+    with openai.OpenAI(base_url=server, api_key="unused") as client:
+        found = client.chat.completions.create(
+            model="base", messages=messages, response_format=wanted, max_tokens=64
+        )
+        assert json.loads(found.choices[0].message.content)["mood"] in {"good", "bad"}
+        with pytest.raises(openai.BadRequestError, match="cannot be held to a schema"):
+            client.chat.completions.create(
+                model="support", messages=messages, response_format=wanted
+            )
 
 
 def test_chat_answers_one_message(decided: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from escalera.core.prompts import rendering
+from escalera.domain.contract import OutputContract
 from escalera.domain.message import Decoding, Message, Query, Reply, Request
 from escalera.domain.project import ModelPrice
 from escalera.domain.system import Material, Prompt, Route, System
@@ -50,12 +51,16 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What a caller asks of the decoding; None leaves it as it was measured."""
+    """What a caller asks of the decoding; None leaves it as it was measured.
+
+    `schema` is a JSON Schema, as text, that the answer has to keep to.
+    """
 
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
+    schema: str | None = None
 
     def on(self, decoding: Decoding) -> Decoding:
         """*decoding* with what is overridden."""
@@ -246,6 +251,15 @@ class Desk:
                 f"{sorted(clashes)} names both a model and the served route. Rename one of them."
             )
 
+    def _check_schema(self, overrides: Overrides) -> None:
+        if overrides.schema is not None:
+            bases = ", ".join(repr(name) for name in self._models)
+            raise InputError(
+                f"{self._label!r} cannot be held to a schema of the caller's: what was measured "
+                "would not be what answers. Leave response_format out, or ask a base model: "
+                f"{bases}."
+            )
+
     def _check_turns(self, messages: Sequence[Message]) -> None:
         if any(message.role == "system" for message in messages):
             bases = ", ".join(repr(name) for name in self._models)
@@ -268,14 +282,22 @@ class Desk:
 
     def _raw(self, model: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
         served = self._models[model]
-        decoding = overrides.on(Decoding())
-        system = System(model=model, revision=served.revision, prompt=Prompt(), decoding=decoding)
+        decoding, output = overrides.on(Decoding()), None
+        if overrides.schema is not None:
+            output = OutputContract(schema=overrides.schema, mode="constrained")
+        system = System(
+            model=model,
+            revision=served.revision,
+            prompt=Prompt(),
+            decoding=decoding,
+            output=output,
+        )
         return Answering(
             system=system.digest,
             model=model,
             task=None,
             prompt=system.prompt,
-            request=Request(messages=tuple(messages), decoding=decoding),
+            request=Request(messages=tuple(messages), decoding=decoding, output=output),
             provider=served.provider,
             price=served.price,
         )
@@ -283,6 +305,7 @@ class Desk:
     async def _branch(
         self, task: str, messages: Sequence[Message], overrides: Overrides, choice: Choice | None
     ) -> Answering:
+        self._check_schema(overrides)
         measured = self._systems[task]
         refusal: Refusal = "" if choice is None else choice.refusal
         if refusal:

@@ -143,6 +143,20 @@ def test_overrides_change_the_decoding_and_the_digest() -> None:
     assert same.system == ORDERS.digest
 
 
+def test_a_schema_holds_a_base_model_and_no_measured_system() -> None:
+    """A local model can write nothing else; what was measured is not changed by a caller."""
+    talk, wanted = (user("one less"),), Overrides(schema='{"type":"object"}')
+    found = resolved(desk(), "small", talk, wanted)
+    assert found.request.output is not None
+    assert (found.request.output.mode, found.request.output.schema) == (
+        "constrained",
+        '{"type":"object"}',
+    )
+    assert found.system != resolved(desk(), "small", talk, NONE).system
+    with pytest.raises(InputError, match=r"cannot be held to a schema.*'small', 'large'"):
+        resolved(desk(), "support", talk, wanted)
+
+
 def test_a_callers_system_message_is_refused_with_the_remedy() -> None:
     """The measured prompt cannot be extended; the error says who takes system messages."""
     with pytest.raises(InputError, match=r"measured would not be what answers.*'small', 'large'"):

@@ -31,7 +31,6 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "tools": ([],),
     "tool_choice": ("none", "auto"),
     "parallel_tool_calls": (True, False),
-    "response_format": ({"type": "text"},),
     "modalities": (["text"],),
     "service_tier": ("auto", "default"),
 }
@@ -112,7 +111,11 @@ def parse_chat(body: bytes) -> Chat:
         model=asked.model,
         messages=tuple(_message(turn, place) for place, turn in enumerate(asked.messages)),
         overrides=Overrides(
-            max_tokens=limit, temperature=asked.temperature, top_p=asked.top_p, seed=asked.seed
+            max_tokens=limit,
+            temperature=asked.temperature,
+            top_p=asked.top_p,
+            seed=asked.seed,
+            schema=_schema(asked.response_format),
         ),
         stream=asked.stream,
         include_usage=asked.stream_options is not None and asked.stream_options.include_usage,
@@ -193,6 +196,16 @@ class _Part(msgspec.Struct):
     text: str
 
 
+class _NamedSchema(msgspec.Struct):
+    schema: dict[str, Any]
+    name: str = ""
+
+
+class _ResponseFormat(msgspec.Struct):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: _NamedSchema | None = None
+
+
 class _StreamOptions(msgspec.Struct):
     include_usage: bool = False
 
@@ -207,6 +220,7 @@ class _Chat(msgspec.Struct):
     seed: _Seed | None = None
     stream: bool = False
     stream_options: _StreamOptions | None = None
+    response_format: _ResponseFormat | None = None
 
 
 class _Turn(msgspec.Struct):
@@ -223,6 +237,20 @@ def _refuse_unsupported(found: Mapping[str, Any]) -> None:
                 param=key,
                 code="unsupported_parameter",
             )
+
+
+def _schema(wanted: _ResponseFormat | None) -> str | None:
+    """The JSON Schema that an answer has to keep to, as canonical text; None without one."""
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return '{"type":"object"}'
+    if wanted.json_schema is None:
+        raise Refusal(
+            "response_format.json_schema is missing: give it a name and a schema.",
+            param="response_format.json_schema",
+        )
+    return msgspec.json.encode(wanted.json_schema.schema, order="sorted").decode()
 
 
 def _message(found: Mapping[str, Any], place: int) -> Message:

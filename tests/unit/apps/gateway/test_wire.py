@@ -92,10 +92,36 @@ def test_what_asks_for_nothing_is_accepted(extra: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "schema"),
+    [
+        ({"type": "text"}, None),
+        ({"type": "json_object"}, '{"type":"object"}'),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": {"b": 1, "a": [2]}}},
+            '{"a":[2],"b":1}',
+        ),
+    ],
+)
+def test_a_wanted_form_is_a_schema(wanted: dict[str, Any], schema: str | None) -> None:
+    """In one spelling, whatever the order of its keys."""
+    assert wire.parse_chat(body(response_format=wanted)).overrides.schema == schema
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"type": "json_schema"}, {"type": "xml"}, {"type": "json_schema", "json_schema": {}}]
+)
+def test_a_form_that_is_none_is_refused(wanted: dict[str, Any]) -> None:
+    """The caller's mistake, by name."""
+    error = refusal(body(response_format=wanted))
+    assert error.status == 400
+    assert error.param is not None
+    assert error.param.startswith("response_format")
+
+
+@pytest.mark.parametrize(
     ("extra", "param"),
     [
         ({"tools": [{"type": "function"}]}, "tools"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"logprobs": True}, "logprobs"),
         ({"n": 2}, "n"),
         ({"stop": ["x"]}, "stop"),
