@@ -82,7 +82,7 @@ class Landscape:
         return max(self.room((float(x), float(y))) for x in grid for y in grid)
 
     def answers(self, seed: int) -> Callable[[System, Example], float]:
-        """A base that is poor at `a`, specialists that break the other task, and merges by rate."""
+        """A base that is poor at `a` and near the bar at `b`, specialists, and merges by rate."""
 
         def answer(system: System, item: Example) -> float:
             adapter = system.adapter or ""
@@ -92,8 +92,8 @@ class Landscape:
                 return float(hardness(seed, adapter, item) < rate)
             if adapter.startswith("merge"):
                 return float(luck(item) < 0.2)
-            good = (item.task == "a") is bool(adapter)
-            return float(luck(item) < (0.97 if good else 0.3))
+            rates = (0.97, 0.3) if adapter else (0.3, 0.79)
+            return float(luck(item) < rates["ab".index(item.task)])
 
         return answer
 
