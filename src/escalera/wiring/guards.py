@@ -10,7 +10,7 @@ from escalera.core.serving.guarding.guards import Guard, GuardSet, Language
 from escalera.core.serving.guarding.pattern import Pattern
 from escalera.domain.guard import GuardSide
 from escalera.edges.matching import choosing
-from escalera.errors import InputError, ProjectError
+from escalera.errors import InputError, MissingExtra, ProjectError
 from escalera.ports.serving import Matcher, Sought, TextFilter
 from escalera.settings import guard_table
 from escalera.settings.guard_table import GuardTable
@@ -94,19 +94,25 @@ def _unusable(file: Path, guards: Sequence[Guard], error: InputError) -> Project
 
 
 def _filter(file: Path, name: str, table: GuardTable) -> TextFilter:
-    if table.function is not None:
-        from escalera.edges.filters.function import FunctionFilter
-
-        folder = file.parent.absolute()
-        return FunctionFilter(name, table.function, folder=folder, seconds=table.seconds)
-    from escalera.edges.filters.presidio import PresidioFilter
-
+    folder = file.parent.absolute()
+    key = "presidio" if table.function is None else "function"
     try:
+        if table.function is not None:
+            from escalera.edges.filters import function
+
+            function.check(table.function, folder)
+            return function.FunctionFilter(
+                name, table.function, folder=folder, seconds=table.seconds
+            )
+        from escalera.edges.filters.presidio import PresidioFilter
+
         return PresidioFilter(name, table.presidio or ())
+    except MissingExtra:
+        raise
     except InputError as error:
         raise ProjectError(
             file=str(file),
-            key=f"gateway.guards.{name}.presidio",
+            key=f"gateway.guards.{name}.{key}",
             problem=str(error).rstrip("."),
             remedy="Correct it",
         ) from error
