@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INPUTS := pyproject.toml constraints.txt
 # Continuous integration also has what is too heavy to be asked of everyone who develops.
 COMMA := ,
-EXTRAS := dev$(if $(CI),$(COMMA)dspy$(COMMA)mlflow$(COMMA)trl)
+EXTRAS := dev$(if $(CI),$(COMMA)dspy$(COMMA)mlflow$(COMMA)presidio$(COMMA)trl)
 WORKERS ?= 2
 # Per-item results of real systems, kept outside: some may not be redistributed.
 DATA ?= ../shared/data

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
-from escalera.core.routing import fitting
-from escalera.core.serving.guarding.guards import GuardSet, Language
+from escalera.core.serving.guarding.guards import Guard, GuardSet, Language
 from escalera.core.serving.guarding.pattern import Pattern
 from escalera.domain.guard import GuardSide
-from escalera.edges.filters.function import FunctionFilter
 from escalera.edges.matching import choosing
-from escalera.errors import InputError, ProjectError
+from escalera.errors import InputError, MissingExtra, ProjectError
 from escalera.ports.serving import Matcher, Sought, TextFilter
 from escalera.settings import guard_table
 from escalera.settings.guard_table import GuardTable
@@ -22,9 +21,9 @@ DENIED, ALLOWED = "denied", "allowed"
 
 
 def matching(patterns: Sequence[Pattern]) -> Matcher:
-    """The engine that is there, ready to look for *patterns*."""
-    return choosing.matcher(
-        [
+    """The engine that is there, ready to look for *patterns*; one for all who look for the same."""
+    return _matcher(
+        tuple(
             Sought(
                 expression=pattern.expression,
                 look=pattern.first_look,
@@ -32,7 +31,7 @@ def matching(patterns: Sequence[Pattern]) -> Matcher:
                 foreign=pattern.foreign,
             )
             for pattern in patterns
-        ]
+        )
     )
 
 
@@ -43,18 +42,11 @@ def guard_set(file: Path, tables: Mapping[str, GuardTable], side: GuardSide) -> 
         name: _topic(file, name, table) for name, table in asked.items() if table.topic is not None
     }
     guards = guard_table.guards(tables, side, topics)
-    for guard in guards:
-        try:
-            matching(guard.patterns)
-        except InputError as error:
-            raise ProjectError(
-                file=str(file),
-                key=f"gateway.guards.{guard.name}",
-                problem=str(error).rstrip("."),
-                remedy="Correct it",
-            ) from error
     told = any(guard.languages for guard in guards)
-    return GuardSet(guards, matching, language=_language() if told else None)
+    try:
+        return GuardSet(guards, matching, language=_language() if told else None)
+    except InputError as error:
+        raise _unusable(file, guards, error) from error
 
 
 def filters(
@@ -79,18 +71,48 @@ def invalid(schema: str, text: str) -> str | None:
 # Below: private.
 
 
-def _filter(file: Path, name: str, table: GuardTable) -> TextFilter:
-    if table.function is not None:
-        folder = file.parent.absolute()
-        return FunctionFilter(name, table.function, folder=folder, seconds=table.seconds)
-    from escalera.edges.filters.presidio import PresidioFilter
+@lru_cache(maxsize=8)
+def _matcher(sought: tuple[Sought, ...]) -> Matcher:
+    return choosing.matcher(sought)
 
+
+def _unusable(file: Path, guards: Sequence[Guard], error: InputError) -> ProjectError:
+    """The error of the first guard whose patterns cannot be searched for."""
+    name = guards[0].name
+    for guard in guards:
+        try:
+            matching(guard.patterns)
+        except InputError as found:
+            name, error = guard.name, found
+            break
+    return ProjectError(
+        file=str(file),
+        key=f"gateway.guards.{name}",
+        problem=str(error).rstrip("."),
+        remedy="Correct it",
+    )
+
+
+def _filter(file: Path, name: str, table: GuardTable) -> TextFilter:
+    folder = file.parent.absolute()
+    key = "presidio" if table.function is None else "function"
     try:
+        if table.function is not None:
+            from escalera.edges.filters import function
+
+            function.check(table.function, folder)
+            return function.FunctionFilter(
+                name, table.function, folder=folder, seconds=table.seconds
+            )
+        from escalera.edges.filters.presidio import PresidioFilter
+
         return PresidioFilter(name, table.presidio or ())
+    except MissingExtra:
+        raise
     except InputError as error:
         raise ProjectError(
             file=str(file),
-            key=f"gateway.guards.{name}.presidio",
+            key=f"gateway.guards.{name}.{key}",
             problem=str(error).rstrip("."),
             remedy="Correct it",
         ) from error
@@ -98,6 +120,8 @@ def _filter(file: Path, name: str, table: GuardTable) -> TextFilter:
 
 def _topic(file: Path, name: str, table: GuardTable) -> Callable[[str], bool]:
     """What tells the topic, learned from both files by the features and the fit of the router."""
+    from escalera.core.routing import fitting
+
     denied = _messages(file, f"gateway.guards.{name}.topic", table.topic or "")
     others = _messages(file, f"gateway.guards.{name}.others", table.others or "")
     labels = [DENIED] * len(denied) + [ALLOWED] * len(others)

@@ -69,6 +69,13 @@ def test_what_asks_the_outside(tmp_path):
     assert asyncio.run(ask()) == [(0, 7)]
 
 
+def test_a_function_that_is_not_there(tmp_path):
+    """Is told before the gateway starts."""
+    told = tables(own={"action": "block", "function": "own.py:find"})
+    with pytest.raises(ProjectError, match=r"guards\.own\.function: .*cannot be read"):
+        guards.filters(tmp_path / "escalera.toml", told)
+
+
 def test_presidio(tmp_path):
     """An entity that it does not know is an error of its key; without it the extra is named."""
     told = tables(p={"action": "flag", "presidio": ["PERSON"]})

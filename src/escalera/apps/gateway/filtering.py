@@ -16,7 +16,7 @@ from escalera.apps.gateway.texts import Path, Slot
 from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.guard import Finding, GuardAction, GuardSide
 from escalera.domain.traffic import Operation
-from escalera.errors import GuardBlocked, GuardFailed
+from escalera.errors import GuardBlocked, GuardFailed, InputError
 from escalera.ports.serving import TextFilter
 
 FAILED = "guard_failed"
@@ -51,7 +51,10 @@ async def answer(filters: Sequence[Filter], operation: Operation, got: Guarded) 
 
     What callers had sent should be put back only after it, or be looked at as well.
     """
-    slots = texts.of_answer(operation, got.body)
+    try:
+        slots = texts.of_answer(operation, got.body)
+    except InputError as error:
+        raise GuardFailed(f"the answer cannot be read: {error}", guard="output") from error
     return await _filtered(filters, slots, got, "output")
 
 

@@ -25,7 +25,7 @@ from escalera.core.serving.guarding.streams import StreamGuard
 from escalera.core.serving.guarding.vault import Restoring, Vault
 from escalera.domain.guard import Finding, Inspection
 from escalera.domain.traffic import Operation
-from escalera.errors import GuardBlocked
+from escalera.errors import GuardBlocked, GuardFailed, InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +63,16 @@ def request(guarding: Guarding, operation: Operation, body: bytes) -> Guarded:
 
 
 def answer(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) -> Guarded:
-    """What the caller gets of a whole answer; errors as above."""
+    """What the caller gets of a whole answer.
+
+    Raises `GuardBlocked`, and `GuardFailed` for one whose texts cannot be read for certain.
+    """
     if not guarding.output.active and not len(vault):
         return Guarded(body=body)
-    found = texts.of_answer(operation, body)
+    try:
+        found = texts.of_answer(operation, body)
+    except InputError as error:
+        raise GuardFailed(f"the answer cannot be read: {error}", guard="output") from error
     own = Vault(beside=vault)
     seen = _looked(guarding.output, found, body, own, texts.in_answer)
     if not len(vault):

@@ -110,6 +110,8 @@ def of_request(operation: Operation, body: bytes) -> list[Slot]:
 
 def of_answer(operation: Operation, body: bytes) -> list[Slot]:
     """The texts of a whole answer; errors as above."""
+    if ANSWERS[operation] is _NONE:
+        return []
     return slots(_strict(body), ANSWERS[operation])
 
 

@@ -5,18 +5,48 @@ In that process because it may load what it likes, hang or crash, and must hold 
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import msgspec
 
 from escalera.edges.filters.spans import apart
 from escalera.edges.processes import Lines
-from escalera.errors import GuardFailed, ScorerFailed
+from escalera.errors import GuardFailed, InputError, ScorerFailed
 
 SECONDS = 1.0
 """What one text may take, unless the project file says otherwise."""
+
+
+def check(function: str, folder: Path) -> None:
+    """Raise `InputError` unless there is such a function, as far as can be told without running it.
+
+    Of a package it is only asked whether it is there.
+    """
+    place, _, name = function.rpartition(":")
+    if not place.endswith(".py"):
+        first = place.partition(".")[0]
+        if PathFinder.find_spec(first, [str(folder), *sys.path]) is None:
+            raise InputError(f"{function!r}: there is no package {first!r}.")
+        return
+    try:
+        tree = ast.parse((folder / place).read_bytes())
+    except OSError as error:
+        raise InputError(f"{function!r}: {place!r} cannot be read: {error}.") from error
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"{function!r}: {place!r} is no Python: {error}.") from error
+    known = {one.name for one in tree.body if isinstance(one, (ast.FunctionDef, ast.ClassDef))}
+    for one in tree.body:
+        if isinstance(one, ast.ImportFrom):
+            known |= {alias.asname or alias.name for alias in one.names}
+        elif isinstance(one, ast.Assign):
+            known |= {target.id for target in one.targets if isinstance(target, ast.Name)}
+    if name not in known:
+        told = ", ".join(sorted(known)) or "nothing"
+        raise InputError(f"{function!r}: {place!r} defines no {name!r}, but {told}.")
 
 
 class FunctionFilter:

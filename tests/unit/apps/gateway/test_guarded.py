@@ -15,7 +15,7 @@ from escalera.apps.gateway.guarded import EventGuard
 from escalera.apps.gateway.texts import GivenTwice
 from escalera.core.serving.guarding.limits import Limits
 from escalera.core.serving.guarding.vault import Vault
-from escalera.errors import GuardBlocked
+from escalera.errors import GuardBlocked, GuardFailed
 
 BOTH = guarding()
 NONE = guarding(sent="", got="")
@@ -79,9 +79,16 @@ def test_a_flag_changes_no_byte():
 
 
 def test_two_texts_under_one_name():
-    """Are refused before anybody reads either."""
+    """Are refused before anybody reads either; in an answer it is not the caller's fault."""
     with pytest.raises(GivenTwice):
         guarded.request(BOTH, "chat", b'{"messages":[{"content":"a","content":"b"}]}')
+    with pytest.raises(GuardFailed, match="cannot be read"):
+        guarded.answer(BOTH, "chat", b'{"choices":[],"choices":[]}', Vault())
+
+
+def test_vectors_are_not_read():
+    """An answer of embeddings has no texts, and may be large."""
+    assert guarded.answer(BOTH, "embeddings", b"[0.1, 0.2", Vault()).body == b"[0.1, 0.2"
 
 
 @settings(deadline=None)

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from escalera.edges.filters.function import FunctionFilter
-from escalera.errors import GuardFailed
+from escalera.edges.filters.function import FunctionFilter, check
+from escalera.errors import GuardFailed, InputError
 
 SOURCE = """
 import os
@@ -78,3 +78,29 @@ def test_a_function_that_is_not_there(tmp_path):
     """Is a failure of the guard."""
     (found,) = ask(tmp_path, "text", function="own.py:nothing")
     assert "guard 'mine' failed" in found
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("own.py:find", None),
+        ("own.py:other", None),
+        ("own.py:path", None),
+        ("json:loads", None),
+        ("own.py:nothing", "defines no 'nothing', but find, other, path"),
+        ("none.py:find", "'none.py' cannot be read"),
+        ("broken.py:find", "is no Python"),
+        ("no_such_package.module:find", "there is no package 'no_such_package'"),
+    ],
+)
+def test_a_function_is_looked_for_before_anything_runs(tmp_path, function, said):
+    """What a file defines, assigns or imports; of a package, whether it is there."""
+    (tmp_path / "own.py").write_text(
+        "from os import path\nother = len\ndef find(text):\n    pass\nraise SystemExit\n"
+    )
+    (tmp_path / "broken.py").write_text("def find(:")
+    if said is None:
+        check(function, tmp_path)
+        return
+    with pytest.raises(InputError, match=said):
+        check(function, tmp_path)

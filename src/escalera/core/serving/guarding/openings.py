@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 _END = r"\Z"
+_SIGNS = [chr(code) for code in range(0x250)] + ["中", "🙂"]
 _NEVER = "(?!)"
 _ATOM = re.compile(r"\\[^0-9xuUN]|\[\^?\]?(?:\\.|[^\]\\])*\]|[^()|?*+{}\[\]\\^$]", re.DOTALL)
 _TIMES = re.compile(r"\?|\{(\d+)(?:,(\d+))?\}")
@@ -123,17 +124,35 @@ class _Reader:
 
 def _begun(sequence: _Sequence, rest: str) -> str:
     """Beginnings of a sequence, or all of it and *rest*."""
-    found = rest
+    found, following = rest, None
     for item in reversed(sequence):
-        found = f"(?:{_END}|{_within(item)}{item.full}{found})"
+        firm = "+" if _is_firm(item, following) else ""
+        found = f"(?:{_END}|{_within(item)}{item.full}{firm}{found})"
+        following = item
     return found
+
+
+def _is_firm(item: _Item, following: _Item | None) -> bool:
+    """Whether a repetition of one sign may keep all that it took.
+
+    Behind it then stands the end, or a sign that it cannot have taken.
+    """
+    if item.inner or item.least == item.most:
+        return False
+    if following is None:
+        return True
+    if following.inner or not following.least:
+        return False
+    flags = re.ASCII | re.IGNORECASE  # whatever the group around them says
+    taken, wanted = re.compile(item.text, flags), re.compile(following.text, flags)
+    return not any(taken.match(sign) and wanted.match(sign) for sign in _SIGNS)
 
 
 def _within(item: _Item) -> str:
     """Beginnings of an item that are not all of it, as alternatives; empty where there are none."""
     before = f"{item.text}{{0,{item.most - 1}}}" if item.most > 1 else ""
     if not item.inner:
-        return f"{before}{_END}|" if before else ""
+        return f"{before}+{_END}|" if before else ""
     flags = f"?{item.flags}:" if item.flags else "?:"
     inner = "|".join(_begun(sequence, _NEVER) for sequence in item.inner)
     return f"{before}({flags}{inner})|"
