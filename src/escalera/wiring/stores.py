@@ -25,6 +25,7 @@ from escalera.edges.http.upstream import HTTPUpstream
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.edges.lines import AppendedLines
 from escalera.edges.scoring.desk import OPTIONS
+from escalera.errors import ProjectError
 from escalera.ports import Lines
 from escalera.settings import project_file
 from escalera.settings.tables import ModelTable
@@ -116,7 +117,15 @@ def promising(file: Path) -> Stores:
 
 
 def at(state: Path) -> Stores:
-    """The stores in the folder of a project's state."""
+    """The stores in the folder of a project's state. Raises `ProjectError` where that is a file."""
+    standing = next(path for path in (state, *state.parents) if path.exists())
+    if not standing.is_dir():
+        raise ProjectError(
+            file=str(standing),
+            key="project.state",
+            problem="is to be a folder, and this is a file",
+            remedy="Name another folder, or move that file away",
+        )
     return Stores(folder=state / "gateway")
 
 

@@ -14,6 +14,7 @@ from escalera.domain.access import Account, Allowance, Key, Limits
 from escalera.errors import EscaleraError, InputError, LinesError
 from escalera.testing.gateway_stores import MemoryKeys
 from escalera.testing.memory import MemoryLines
+from escalera.wiring import stores
 
 NOW = 1_800_000_000.0
 
@@ -144,6 +145,9 @@ def test_the_keys_of_a_project_lie_in_its_state(tmp_path: Path):
     key, _ = issued.of(tmp_path).create(Wish(name="shop"))
     assert issued.of(tmp_path / "escalera.toml").one("shop")[0] == key
     assert isinstance(key, Key)
+    (tmp_path / "kept.txt").write_text("not a folder")
+    with pytest.raises(InputError, match=r"project\.state: is to be a folder, and this is a file"):
+        stores.at(tmp_path / "kept.txt" / "state")
     folder = tmp_path / "kept" / "gateway"
     assert "@" in (folder / "audit.jsonl").read_text().split('"who": "')[1].split('"')[0]
     assert (folder / "keys.sqlite").exists()

@@ -96,7 +96,7 @@ def test_by_provider_models_of_a_host_are_one_account(project: Path):
     found = kept.kept(project, since=0.0, until=NOW, by="provider")
     (one,) = found.account.ledgers
     assert (one.name, one.attempts, one.budget_used) == ("example.org", 12, None)
-    assert stores.of(project).providers["here"] == "local"
+    assert stores.promising(project).providers["here"] == "local"
 
 
 def test_a_log_that_does_not_add_up_is_told(project: Path):

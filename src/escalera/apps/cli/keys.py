@@ -149,12 +149,13 @@ def list_(file: Path, json_: bool) -> int:  # noqa: FBT001
     if json_:
         click.echo(_json({"keys": [issued.document(*one) for one in found]}))
         return 0
-    from rich.console import Console
     from rich.table import Table
 
     now = stores.wall_clock()()
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "name", "account", "state", "money", "used", "window", "a minute"):
+    longest = max((len(key.id) for key, _ in found), default=2)
+    table.add_column("id", no_wrap=True, min_width=longest)
+    for heading in ("name", "account", "state", "money", "used", "window", "a minute"):
         table.add_column(heading, justify="right" if heading in ("money", "used") else "left")
     for key, standings in found:
         allowance = key.allowance
@@ -168,7 +169,7 @@ def list_(file: Path, json_: bool) -> int:  # noqa: FBT001
             "" if allowance is None else allowance.window,
             _a_minute(key),
         )
-    Console(highlight=False).print(table)
+    options.console().print(table)
     return 0
 
 

@@ -166,7 +166,6 @@ def _query(wanted: dict[str, Any], newest: int | None) -> CallQuery:
 
 
 def _table(found: list[ServedCall]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -174,7 +173,9 @@ def _table(found: list[ServedCall]) -> None:
     from escalera.apps.logged import printable
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "began", "model", "key", "status", "error", "ms", "tries", "cost"):
+    longest = max((len(call.id) for call in found), default=2)
+    table.add_column("id", no_wrap=True, min_width=longest)  # whole: it is what `show` asks for
+    for heading in ("began", "model", "key", "status", "error", "ms", "tries", "cost"):
         right = heading in ("status", "ms", "tries", "cost")
         table.add_column(heading, justify="right" if right else "left")
     for call in found:
@@ -189,7 +190,7 @@ def _table(found: list[ServedCall]) -> None:
             str(len(call.attempts)),
             _dollars(call.cost),
         )
-    Console(highlight=False).print(table)
+    options.console().print(table)
 
 
 def _told(shown: int, tally: Tally) -> str:

@@ -25,7 +25,9 @@ ATTEMPTS = (
 def project(tmp_path: Path) -> str:
     """A project whose gateway served five calls, and lost two for want of room."""
     (tmp_path / "escalera.toml").write_text(PROJECT)
-    steering = replace(CALL, id="req_5", model="m\x1b[2J[red]", attempts=ATTEMPTS, started=NOW + 9)
+    steering = replace(
+        CALL, id="req_5ab8c3f2d10000002a", model="m\x1b[2J[red]", attempts=ATTEMPTS, started=NOW + 9
+    )
     with closing(stores.of(tmp_path).calls()) as log:
         log.write([*CALLS, steering], lost=2, at=NOW)
     return str(tmp_path)
@@ -37,7 +39,7 @@ def test_calls_are_listed_and_accounted_for(
     """Newest first; every call of the log and every one that it lacks is in the last line."""
     assert run(["log", "list", "-n", "2", "-p", project]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:3]] == ["req_5", "req_4"]
+    assert [line.split()[0] for line in lines[1:3]] == ["req_5ab8c3f2d10000002a", "req_4"]
     assert "m\\x1b[2J[red]" in lines[1]
     assert lines[3].startswith("2 of 5 calls with 2 attempts; the log takes ")
     assert lines[3].endswith("2 calls were lost for want of room, 0 went by retention")
@@ -58,14 +60,14 @@ def test_a_call_is_shown_with_its_attempts(
     project: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And its bodies; nothing in them steers the terminal."""
-    assert run(["log", "show", "req_5", "-p", project]) == 0
+    assert run(["log", "show", "req_5ab8c3f2d10000002a", "-p", project]) == 0
     said = capsys.readouterr().out
     assert "attempt   first: d cut, server's fault, status 0, 0.100 s" in said
     assert "attempt   fallback: e answered, status 200" in said
     assert "cost      $0.000013" in said
     assert "how are you?" in said
     assert "\x1b" not in said
-    assert run(["log", "show", "req_5", "--json", "-p", project]) == 0
+    assert run(["log", "show", "req_5ab8c3f2d10000002a", "--json", "-p", project]) == 0
     assert json.loads(capsys.readouterr().out)["micro_dollars"] == 13
     assert run(["log", "show", "nothing", "-p", project]) == 2
     assert "no call 'nothing'" in capsys.readouterr().err
