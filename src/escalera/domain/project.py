@@ -118,7 +118,8 @@ class Project:
     None where it is not allowed. `service` says what a system will be used for, None where systems
     are weighed by counting what they take. `teacher` is whose answers are taught, None where it is
     the items' own targets; `softened` the model whose distribution is learned. `bases` are other
-    models that may be asked besides `model`, as pilots do.
+    models that may be asked besides `model`, as pilots do. `strangers` are messages that are known
+    to be of no task, which the router is taught.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Project:
     teacher: Teacher | None = field(default=None, metadata=LATER)
     softened: Softened | None = field(default=None, metadata=LATER)
     bases: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
+    strangers: tuple[str, ...] = field(default=(), metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""

@@ -163,7 +163,12 @@ def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> Ro
     tasks = [project.task(name) for name in step.tasks]
     taught = [item for task in tasks for item in task.items("train")]
     try:
-        learned = fitting.fit(step.tasks, [i.input for i in taught], [i.task for i in taught])
+        learned = fitting.fit(
+            step.tasks,
+            [item.input for item in taught],
+            [item.task for item in taught],
+            strangers=project.strangers,
+        )
     except ValueError as error:
         raise InputError(str(error)) from error
     items = [item for task in tasks for item in task.examples]

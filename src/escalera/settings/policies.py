@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -11,6 +12,7 @@ from escalera.domain.optimiser import Optimiser
 from escalera.domain.project import PROMPTING, RUNGS, BaseModel, Budget, Policy
 from escalera.domain.service import Service
 from escalera.domain.task import Task
+from escalera.errors import ProjectError
 from escalera.settings.tables import ModelTable, ProjectFile
 
 
@@ -66,3 +68,28 @@ def modes(table: ModelTable) -> tuple[OutputMode, ...]:
     """How the answers of a model can be held to a schema: as its table says, else all there is."""
     able = LOCAL_MODES if table.local else REMOTE_MODES
     return able if table.output is None else tuple(mode for mode in able if mode in table.output)
+
+
+def strangers(file: Path, tables: ProjectFile) -> tuple[str, ...]:
+    """Messages that are known to be of no task, a line each; empty lines are left out.
+
+    Raises `ProjectError` where the file cannot be read, or holds none.
+    """
+    named = tables.project.strangers
+    if named is None:
+        return ()
+    try:
+        text = (file.parent / named).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"{named!r} cannot be read as UTF-8 text: {error}"
+    else:
+        found = tuple(line.strip() for line in text.splitlines() if line.strip())
+        if found:
+            return found
+        problem = f"{named!r} holds no message"
+    raise ProjectError(
+        file=str(file),
+        key="project.strangers",
+        problem=problem,
+        remedy="Name a text file with a message to a line, or leave it out",
+    )

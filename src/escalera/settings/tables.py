@@ -26,6 +26,7 @@ class ProjectTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     seed: int = 0
     confidence: float = 0.95
     query_type: Literal["inferred", "declared"] = "inferred"
+    strangers: str | None = None
 
 
 class BudgetTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -270,6 +270,7 @@ def install(file: Path, *, text: str | None = None) -> Installation:
         embedder=embedder,
         likenesses=tuple(one for one, _ in compared),
         readers=readers,
+        strangers=policies.strangers(file, tables),
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
 

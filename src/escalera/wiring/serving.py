@@ -12,7 +12,7 @@ from escalera.settings import project_file
 from escalera.wiring import Installation, models, upstreams
 
 if TYPE_CHECKING:
-    from escalera.core.routing.router import Choice
+    from escalera.core.routing.router import Choice, Router
 
 
 def served(
@@ -53,11 +53,17 @@ def served(
 
 def infer(made: Installation, route: Route) -> Callable[[str], Choice] | None:
     """The router of *route* as a function, or None where the caller declares the type."""
+    found = router(made, route)
+    return None if found is None else found.choose
+
+
+def router(made: Installation, route: Route) -> Router | None:
+    """The router of *route*, or None where the caller declares the type."""
     if route.router is None:
         return None
     from escalera.engine import making
 
-    return making.load_router(made.artifacts(), route.router).choose
+    return making.load_router(made.artifacts(), route.router)
 
 
 # Below: private.

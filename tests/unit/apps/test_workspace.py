@@ -262,3 +262,22 @@ def test_the_top_of_the_package_has_exactly_these_names():
     assert escalera.load is workspace.load
     with pytest.raises(AttributeError, match="no attribute 'magic'"):
         _ = escalera.magic
+
+
+def test_strangers_are_lines_of_a_file(write) -> None:
+    """Empty lines are none; what cannot be read, or is empty, is told with the key."""
+    folder = write()
+    file = folder / "escalera.toml"
+    (folder / "strangers.txt").write_text("how far is the moon\n\n  tell me a joke \n")
+    text = file.read_text().replace(
+        'name = "support"\n', 'name = "support"\nstrangers = "strangers.txt"\n'
+    )
+    file.write_text(text)
+    found = workspace.load(folder).project.strangers
+    assert found == ("how far is the moon", "tell me a joke")
+    (folder / "strangers.txt").write_text("\n")
+    with pytest.raises(InputError, match=r"project.strangers.*holds no message"):
+        workspace.load(folder)
+    (folder / "strangers.txt").unlink()
+    with pytest.raises(InputError, match=r"project.strangers.*cannot be read"):
+        workspace.load(folder)

@@ -323,3 +323,22 @@ def test_without_what_suggests_a_search_has_no_values_and_a_sweep_is_refused():
     assert making.suggest(step, of) == making.suggest(step, None) == nothing
     with pytest.raises(MissingExtra):
         making.suggest(replace(step, sweep=replace(WEIGHTS, way="parzen")), of)
+
+
+def test_a_router_is_taught_known_strangers(artifacts):
+    """What is like them is refused, which it would not be without them."""
+    step = FitRouter(tasks=("a", "b"))
+    strangers = tuple(f"how far is star {n} from here" for n in range(40))
+    told = "how far is star 99 from here"
+    found = [
+        making.load_router(
+            artifacts,
+            making.fit_router(
+                step, project=replace(PROJECT, strangers=known), artifacts=artifacts
+            ).router,
+        )
+        for known in ((), strangers)
+    ]
+    familiar = [router.choose(told).familiarity for router in found]
+    assert familiar[1] < familiar[0]
+    assert found[1].types == ("a", "b")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from escalera import wiring
 from escalera.apps import chatting, issued
 from escalera.apps.gateway.counter import Counter
+from escalera.apps.gateway.drifting import DriftWatch
 from escalera.apps.gateway.escalating import Proven
 from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.resting import Audit, Forced, Resting
 from escalera.apps.gateway.trial_book import TrialBook
 from escalera.apps.gateway.tried import Trials
 from escalera.core.evidence import Evidence
+from escalera.core.routing.router import Choice
 from escalera.domain.quality import QualityTested
+from escalera.domain.system import Route
 from escalera.domain.trial import Switched
 from escalera.engine import proving
 from escalera.engine.serve import Chooser, Desk, Served
@@ -23,6 +26,9 @@ from escalera.wiring import Installation, serving, stores
 
 if TYPE_CHECKING:
     from escalera.apps.workspace import Workspace
+
+DRIFT = 0.01
+"""The chance that all workers together ever raise a false alarm of drift."""
 
 
 def opened(
@@ -59,14 +65,16 @@ def opened(
     routes = sides if route is None else [route, *sides]
     models = serving.served(made, routes, None if before is None else before.models())
     chooser = made.library(evidence) if routes else None
+    drift = None if route is None else _drift(made, route, alpha=DRIFT / workers)
     counter = Counter(
         label=made.project.name,
         route=route,
-        infer=None if route is None else serving.infer(made, route),
+        infer=_infer(made, route, drift),
         models=models,
         chooser=chooser,
         decision=decision,
     )
+    counter.drift = drift
     counter.proven = {
         name: _proven(made, name, one, models, chooser) for name, one in tested.items()
     }
@@ -76,6 +84,22 @@ def opened(
 
 
 # Below: private.
+
+
+def _drift(made: Installation, route: Route, *, alpha: float) -> DriftWatch | None:
+    """What watches the router of *route*, where it brings what it is to be held against."""
+    router = serving.router(made, route)
+    if router is None or not len(router.reference):
+        return None
+    return DriftWatch(router, alpha=alpha)
+
+
+def _infer(
+    made: Installation, route: Route | None, drift: DriftWatch | None
+) -> Callable[[str], Choice] | None:
+    if drift is not None:
+        return drift.choose
+    return None if route is None else serving.infer(made, route)
 
 
 def _trials(made: Installation, metrics: Metrics, workers: int) -> Trials:

@@ -26,8 +26,8 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "findings_total": ("What guards found.", ("kind",)),
     "mirrors_total": ("Calls that trials of candidates took.", ("trial", "outcome")),
     "mirrors_micro_dollars_total": ("What mirrors cost, in millionths.", ("trial",)),
-    "strange_share": ("Messages that are less familiar than half of what was taught.", ("name",)),
-    "drifted": ("Whether messages are shown to differ from what was taught.", ("name",)),
+    "messages_judged_total": ("Messages that were judged for drift.", ("name",)),
+    "drifted": ("Workers to which messages are shown to have drifted.", ("name",)),
     "records_dropped_total": ("Records that the request log had no room for.", ()),
     "overhead_seconds": ("Time of the gateway itself.", ("operation",)),
     "first_byte_seconds": ("Time to the first byte of an answer.", ("deployment",)),
@@ -37,9 +37,7 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "configuration_version": ("Which configuration is in use.", ()),
 }
 """What each metric means, and the names of its labels."""
-GAUGES = frozenset(
-    {"strange_share", "drifted", "in_flight", "breaker_open", "configuration_version"}
-)
+GAUGES = frozenset({"drifted", "in_flight", "breaker_open", "configuration_version"})
 
 
 class Cell(msgspec.Struct):

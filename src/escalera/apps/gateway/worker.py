@@ -27,6 +27,7 @@ from escalera.apps import workspace
 from escalera.apps.gateway import app, desks, supervisor
 from escalera.apps.gateway.admitting import ManyKeys, OneKey
 from escalera.apps.gateway.app import Gateway, Setup
+from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.metrics import Metrics, Snapshot
@@ -170,6 +171,8 @@ class Worker:
     def _say(self, gateway: Gateway) -> None:
         self._metrics.set("configuration_version", (), self._version)
         self._metrics.set("in_flight", (), gateway.regime.requests)
+        if isinstance(gateway.desk, Counter) and (alarm := gateway.desk.tell(self._metrics)):
+            self._tell(alarm)
         said = Standing(
             slot=self._start.slot,
             pid=self._pid,
