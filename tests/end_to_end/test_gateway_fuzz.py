@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.end_to_end.described import document
 from tests.end_to_end.served import gateway
 
