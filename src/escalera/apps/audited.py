@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from escalera.core.serving import audit
+from escalera.core.serving.audit import Checked
 from escalera.domain.act import Act, ActKind
-from escalera.errors import LinesError
+from escalera.errors import EvidenceMissing, InputError, LinesError
 from escalera.ports import Lines
 
 
@@ -42,3 +44,18 @@ class AuditLog:
                 )
             act = Act(at=self.now(), who=self.who, kind=kind, subject=subject, details=details)
             lines.append(audit.line(act, number=len(written) + 1, before=last.head))
+
+
+def checked(path: Path) -> Checked:
+    """The entries of the log in *path*, as far as it holds.
+
+    Raises `EvidenceMissing` where nothing was recorded yet, `InputError` where it cannot be read.
+    """
+    try:
+        return audit.checked(path.read_bytes())
+    except FileNotFoundError as error:
+        raise EvidenceMissing(
+            f"nothing was recorded yet: there is no file {str(path)!r}"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from error

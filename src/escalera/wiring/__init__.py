@@ -294,8 +294,8 @@ def wall_clock() -> Callable[[], float]:
     return SystemClock().now
 
 
-def gateway_key(variable: str | None) -> str | None:
-    """The key that `serve` asks callers for. Raises `ProjectError` when the variable is unset."""
+def gateway_key(variable: str | None, *, option: str = "--api-key-env") -> str | None:
+    """The key that callers have to show. Raises `ProjectError` when the variable is unset."""
     if variable is None:
         return None
     found = project_file.secret(variable)
@@ -303,7 +303,7 @@ def gateway_key(variable: str | None) -> str | None:
         raise ProjectError(
             file="environment",
             key=variable,
-            problem="is not set, and --api-key-env names it",
+            problem=f"is not set, and {option} names it",
             remedy="Export it before you serve",
         )
     return found

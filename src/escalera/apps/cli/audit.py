@@ -77,16 +77,7 @@ def list_(file: Path, log: Path | None, json_: bool) -> int:  # noqa: FBT001
 
 
 def _checked(file: Path, log: Path | None) -> Checked:
-    from escalera.core.serving import audit
-    from escalera.errors import EvidenceMissing, InputError
+    from escalera.apps import audited
     from escalera.wiring import stores
 
-    path = log or stores.of(file).audit_file
-    try:
-        return audit.checked(path.read_bytes())
-    except FileNotFoundError as error:
-        raise EvidenceMissing(
-            f"nothing was recorded yet: there is no file {str(path)!r}"
-        ) from error
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    return audited.checked(log or stores.of(file).audit_file)

@@ -97,6 +97,37 @@ def versions(file: Path) -> int:
     return 0
 
 
+@command.command()
+@options.project
+@click.option("--key-env", required=True, help="Environment variable with the key of operators.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8001, show_default=True, type=click.IntRange(0, 65535), help="Port to use."
+)
+def admin(file: Path, key_env: str, host: str, port: int) -> int:
+    """Serve these commands and those of `keys`, `audit` and `sla` over HTTP, and /metrics.
+
+    It is a server of its own beside the gateway, with a key of its own that every request needs.
+    """
+    import uvicorn
+
+    from escalera import wiring
+    from escalera.apps.gateway.admin import application
+
+    key = wiring.gateway_key(key_env, option="--key-env")
+    uvicorn.run(
+        application(file, key or ""),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+    )
+    return 0
+
+
 # Below: private.
 
 

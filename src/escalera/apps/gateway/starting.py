@@ -41,7 +41,7 @@ class Wanted:
 
 def has_keys(file: Path) -> bool:
     """Whether keys were made for the project's gateway."""
-    return stores.of(file).keys_file.exists()
+    return file.exists() and stores.of(file).keys_file.exists()
 
 
 def serve(wanted: Wanted, tell: Tell) -> None:
