@@ -9,13 +9,14 @@ INPUTS := pyproject.toml constraints.txt
 COMMA := ,
 EXTRAS := dev$(if $(CI),$(COMMA)dspy$(COMMA)mlflow$(COMMA)presidio$(COMMA)trl)
 WORKERS ?= 2
+FUZZ := build/fuzz/bin/schemathesis
 # Per-item results of real systems, kept outside: some may not be redistributed.
 DATA ?= ../shared/data
 # Workers share the cores, so each computes with one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test slow lint check format bench bench-runner bench-judges
+.PHONY: help demo install dev test slow fuzz lint check format bench bench-runner bench-judges
 .PHONY: faults bench-gateway bench-guards client-tests bench-prompts bench-data bench-data-need
 .PHONY: bench-diagnosis bench-training
 .PHONY: bench-combine bench-merge bench-pilots bench-rates bench-routing bench-sweeps decisions base-model
@@ -35,8 +36,11 @@ dev: $(BIN)/.dev  ## .venv with everything that development needs
 test: $(BIN)/.dev browser  ## the whole suite but simulations
 	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow"
 
-slow: $(BIN)/.dev  ## simulations of error rates and other long runs
+slow: $(BIN)/.dev $(FUZZ)  ## simulations of error rates and other long runs
 	$(PYTEST) -n $(WORKERS) -m slow --timeout 3600
+
+fuzz: $(BIN)/.dev $(FUZZ)  ## all that OpenAI's description allows, asked of the gateway (minutes)
+	$(PYTEST) tests/end_to_end/test_gateway_fuzz.py --timeout 3600
 
 lint: $(BIN)/.dev  ## style, types and architecture
 	$(BIN)/ruff check .
@@ -161,6 +165,11 @@ browser:  # pages are looked at in headless Chromium
 clean:  ## remove .venv, caches and the example's evidence
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf examples/support/.escalera examples/support/report.html
+
+# Thirty packages of its own that nothing else needs.
+$(FUZZ):
+	$(PYTHON) -m venv build/fuzz
+	build/fuzz/bin/python -m pip install --quiet --disable-pip-version-check 'schemathesis>=4.32,<5'
 
 # A stamp is newer than what it was installed from, so that a second call installs nothing.
 

@@ -24,10 +24,14 @@ LIMITS = Limits(connect=1.0, first_byte=2.0, idle=2.0, total=5.0)
 
 
 class Upstream:
-    """Answers each connection's requests with `answer`: pieces of bytes, and pauses between."""
+    """Answers each request with `answer`: pieces of bytes, and pauses between.
+
+    `by_path` has other answers, by the paths that they answer.
+    """
 
     def __init__(self) -> None:
         self.answer: Sequence[bytes | float] = ()
+        self.by_path: dict[bytes, Sequence[bytes | float]] = {}
         self.requests: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -48,14 +52,15 @@ class Upstream:
                 try:
                     request, heard = self._request(caller, heard)
                     self.requests.append(request)
-                    for piece in self.answer:
+                    path = request.split(b" ", 2)[1]
+                    for piece in self.by_path.get(path, self.answer):
                         if isinstance(piece, float):
                             time.sleep(piece)
                         else:
                             caller.sendall(piece)
                 except OSError:
                     return
-                if not self.answer:
+                if not self.answer and not self.by_path:
                     return
 
     def _request(self, caller: socket.socket, heard: bytes) -> tuple[bytes, bytes]:

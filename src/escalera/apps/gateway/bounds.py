@@ -7,6 +7,7 @@ outside these bounds.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -23,13 +24,20 @@ def prompt_tokens(body: bytes, *, frame: int) -> int:
 
 
 def media(body: bytes) -> int:
-    """Parts of a request that are not text: images, sounds, files."""
-    if b'"type"' not in body:  # every part says its type
+    """Parts of a request that are not text: images, sounds, files.
+
+    A name may be written with escapes, which nobody does by accident: each escaped letter counts.
+    """
+    hidden = len(_ESCAPED.findall(body)) if b"\\u00" in body else 0
+    if b'"type"' not in body and not hidden:  # every part says its type
         return 0
     count = body.count
     return (
-        max(count(b'"input_image"'), _half(count(b'"image_url"')))  # chats name it twice
+        hidden
+        + max(count(b'"input_image"'), _half(count(b'"image_url"')))  # chats name it twice
         + _half(count(b'"input_audio"'))
+        + _half(count(b'"audio_url"'))
+        + _half(count(b'"video_url"'))
         + _half(count(b'"file"'))
         + count(b'"input_file"')
     )
@@ -59,6 +67,8 @@ def is_bounded(asked: Asked) -> bool:
 
 
 # Below: private.
+
+_ESCAPED = re.compile(rb"\\u00[4-7]")
 
 
 class _Completions(msgspec.Struct):

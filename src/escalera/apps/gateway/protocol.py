@@ -137,7 +137,9 @@ class LeanProtocol(HttpToolsProtocol):
         """A request is whole."""
         self._part, self._until = "nothing", None
         cycle = self.cycle
-        if not cycle.response_complete:
+        if cycle.response_complete:  # it was answered by its head alone
+            self._wait(self.timeout_keep_alive)
+        else:
             cycle.more_body = False
             cycle.message_event.set()
 

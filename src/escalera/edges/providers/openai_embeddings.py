@@ -76,7 +76,7 @@ def _parsed(body: bytes, count: int, *, provider: str) -> _Embedded:
     """The vectors in the order of the texts. Raises `BadReply` for anything else."""
     try:
         found = msgspec.json.decode(body, type=_Embedded)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         said = wire.problem_in(body) or "an empty body"
         raise BadReply(f"not embeddings ({error}): {said}", provider=provider) from error
     found.data.sort(key=lambda entry: entry.index)

@@ -118,7 +118,7 @@ def parse_reply(body: bytes, *, provider: str, output: OutputContract | None = N
     """
     try:
         completion = msgspec.json.decode(body, type=_Completion)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _foreign(body, str(error), provider=provider) from error
     if not completion.choices:
         raise BadReply("the response has no choices", provider=provider)
@@ -156,7 +156,7 @@ class StreamedAnswer:
             return ""
         try:
             chunk = msgspec.json.decode(data, type=_Chunk)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _foreign(data.encode(), str(error), provider=self._provider) from error
         if chunk.error is not None:
             raise ProviderUnavailable(
@@ -204,7 +204,7 @@ def problem_in(body: bytes | str) -> str:
     raw = body.encode() if isinstance(body, str) else body
     try:
         found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = raw.decode("utf-8", "replace")
     for key in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(key):

@@ -76,3 +76,20 @@ def test_a_prompt_that_the_provider_keeps_has_no_bound():
     assert bounds.is_bounded(asked({"input": "previous_response_id"}, "responses"))
     kept = {"input": "a", "previous_response_id": "resp_1"}
     assert not bounds.is_bounded(asked(kept, "responses"))
+
+
+@pytest.mark.parametrize(
+    ("body", "least"),
+    [
+        (rb'{"type":"image\u005furl","image\u005furl":{}}', 1),
+        (rb'{"typ\u0065":"input_image"}', 1),
+        (rb'{"\u0074ype":"\u0069nput_image"}', 1),
+        (rb'{"type":"text","text":"caf\u00e9 \u003c \u0026 \n"}', 0),
+        (b'{"type":"video_url","video_url":{}}', 1),
+    ],
+)
+def test_no_part_hides_behind_escapes(body: bytes, least: int) -> None:
+    """Every reader reads a name alike, however it is written."""
+    found = bounds.media(body)
+    assert found >= least
+    assert (found > 0) == (least > 0)

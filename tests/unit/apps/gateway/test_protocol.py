@@ -30,6 +30,11 @@ class Echo:
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
             return
+        if scope["path"] == "/early":
+            length = (b"content-length", b"2")
+            await send({"type": "http.response.start", "status": 401, "headers": [length]})
+            await send({"type": "http.response.body", "body": b"no"})
+            return
         body, more = b"", True
         while more:
             message = await receive()
@@ -227,6 +232,14 @@ def test_a_body_has_its_time(port, server, framing):
     assert [one.status for one in found] in ([408], [])
     assert server[1].left.wait(5)
     assert server[1].seen == []
+
+
+@pytest.mark.parametrize("rest", [b"", b"a", b"abc", b"abcGET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_body_behind_its_answer_keeps_no_connection(port, rest):
+    """Whether it comes, comes in part or not at all: the connection ends in its time."""
+    head = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+    found = asked(port, head, 0.1, rest)
+    assert [one.status for one in found] == [401, 200][: 1 + (b"GET" in rest)]
 
 
 def test_a_slow_answer_is_no_slow_request():

@@ -170,7 +170,9 @@ def test_a_reply_that_breaks_the_protocol(changes: dict[str, Any], words: str) -
         parse(**changes)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>busy</html>", b'{"object": "x"', b"[" * 99_999])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>busy</html>", b'{"object": "x"', b'{"model": "\xff"}', b"[" * 99_999]
+)
 def test_a_reply_that_is_no_json(body: bytes) -> None:
     """A proxy's page or a cut body is a bad reply that quotes a little of it."""
     with pytest.raises(BadReply, match="not a chat completion") as caught:
@@ -238,6 +240,7 @@ def test_an_error_event_carries_the_servers_words() -> None:
         (b'{"detail": [{"loc": ["x"]}]}', '[{"loc":["x"]}]'),
         (b"<p>bad\n  key</p>", "<p>bad key</p>"),
         (b"\xff", "�"),
+        (b'{"error": "caf\xe9"}', '{"error": "caf�"}'),
         (b"x" * 1000, "x" * wire.MAX_QUOTED + "…"),
         (b"", ""),
     ],
