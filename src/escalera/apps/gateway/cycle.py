@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -26,23 +27,43 @@ FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 class LeanCycle(RequestResponseCycle):
     """One request and its response."""
 
+    disconnected = response_started = response_complete = _told = False
+    more_body = True
+    chunked_encoding: bool | None = None
+    expected_content_length = 0
+    body = _held = b""  # type: ignore[assignment]  # uvicorn's grows a bytearray
+    _waiter: asyncio.Future[None] | None = None
+
     def __init__(self, protocol: HttpToolsProtocol, *, keep_alive: bool) -> None:
-        super().__init__(
-            scope=protocol.scope,
-            transport=protocol.transport,
-            flow=protocol.flow,
-            logger=protocol.logger,
-            access_logger=protocol.access_logger,
-            access_log=False,
-            default_headers=protocol.server_state.default_headers,
-            message_event=_Signal(protocol.loop),  # type: ignore[arg-type]
-            expect_100_continue=protocol.expect_100_continue,
-            keep_alive=keep_alive,
-            on_response=protocol.on_response_complete,
-        )
+        # That of uvicorn takes ten arguments and makes an event: a fifth of what a cycle costs.
+        self.scope = protocol.scope
+        self.transport = protocol.transport
+        self.flow = protocol.flow
+        self.logger = protocol.logger
+        self.default_headers = protocol.server_state.default_headers
+        self.waiting_for_100_continue = protocol.expect_100_continue
+        self.keep_alive = keep_alive
+        self.on_response = protocol.on_response_complete
         self._loop = protocol.loop
         self._pipeline = protocol.pipeline
-        self._held = b""
+
+    @property
+    def message_event(self) -> LeanCycle:  # type: ignore[override]
+        """What uvicorn tells that there is something to receive."""
+        return self
+
+    def set(self) -> None:
+        """Wake whoever waits for something to receive."""
+        self._told = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def push(self, body: bytes) -> None:
+        """A piece of the body came."""
+        self.body += body  # type: ignore[assignment]
+        if len(self.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self.set()
 
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """What the application says, in its order."""
@@ -63,12 +84,20 @@ class LeanCycle(RequestResponseCycle):
         if not self.disconnected and not self.response_complete:
             if not self._pipeline:
                 self.flow.resume_reading()
-            await self.message_event.wait()
-            self.message_event.clear()
+            if not self._told:
+                await self._wait()
+            self._told = False
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        body, self.body = bytes(self.body), bytearray()
+        body, self.body = self.body, b""  # type: ignore[assignment]
         return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
 
     def _send_head(self, message: Message) -> None:
         if message["type"] != "http.response.start":
@@ -127,7 +156,7 @@ class LeanCycle(RequestResponseCycle):
             self.transport.write(body)
         if not more:
             self.response_complete = True
-            self.message_event.set()
+            self.set()
             if not self.keep_alive:
                 self.transport.close()
             self.on_response()
@@ -141,31 +170,3 @@ class LeanCycle(RequestResponseCycle):
         if self._held and not self.disconnected:
             head, self._held = self._held, b""
             self.transport.write(head)
-
-
-class _Signal:
-    """What `RequestResponseCycle` needs of an event, for one who waits."""
-
-    __slots__ = ("_is_set", "_loop", "_waiter")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._is_set = False
-        self._loop = loop
-        self._waiter: asyncio.Future[None] | None = None
-
-    def set(self) -> None:
-        self._is_set = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def clear(self) -> None:
-        self._is_set = False
-
-    async def wait(self) -> None:
-        if self._is_set:
-            return
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import urllib.parse
+from functools import lru_cache
 from typing import Any, Literal
 
 import httptools
@@ -14,11 +15,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from escalera.apps.gateway import wire
 from escalera.apps.gateway.cycle import LeanCycle
+from escalera.apps.gateway.turns import Turns
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request's head that come in pieces."""
 MAX_FIELDS = 200
 """Fields of a request's head."""
+MAX_KNOWN = 64
+"""Bytes of a target that is read once and remembered."""
 MAX_PIPELINED = 16
 """Requests that may wait on one connection for those before them."""
 Part = Literal["nothing", "head", "body"]
@@ -48,10 +52,13 @@ class LeanProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
     _answering: LeanCycle | None = None
+    _turns: Turns
+    cycle: LeanCycle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller is there."""
         super().connection_made(transport)
+        self._turns = Turns(self.app, loop=self.loop, tasks=self.tasks)
         self._wait(self.HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
@@ -77,6 +84,7 @@ class LeanProtocol(HttpToolsProtocol):
         self._timer = self._reading = None
         super().connection_lost(exc)
         self._leave()
+        self._turns.end()
 
     def pause_writing(self) -> None:
         """The caller does not read."""
@@ -118,11 +126,9 @@ class LeanProtocol(HttpToolsProtocol):
             if version != "1.0":
                 raise _Refused(505, "Ask in HTTP/1.1.")
             scope["http_version"] = version
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
-        scope["path"] = urllib.parse.unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
+        url = self.url
+        where = _where_known(url) if len(url) <= MAX_KNOWN else _where(url)
+        scope["path"], scope["raw_path"], scope["query_string"] = where
         self._check()
         self._part, self._until = "body", None
         before = self.cycle
@@ -133,6 +139,11 @@ class LeanProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
 
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body came."""
+        if not self.cycle.response_complete:
+            self.cycle.push(body)
+
     def on_message_complete(self) -> None:
         """A request is whole."""
         self._part, self._until = "nothing", None
@@ -141,7 +152,7 @@ class LeanProtocol(HttpToolsProtocol):
             self._wait(self.timeout_keep_alive)
         else:
             cycle.more_body = False
-            cycle.message_event.set()
+            cycle.set()
 
     def on_response_complete(self) -> None:
         """The next pipelined request, or the beginning of an idle time."""
@@ -175,7 +186,7 @@ class LeanProtocol(HttpToolsProtocol):
 
     def _start(self, cycle: Any) -> None:
         self._answering = cycle
-        self._start_asgi_task(cycle, self.app)
+        self._turns.begin(cycle)
 
     def _wait_for_more(self, before: Part) -> None:
         """A request is not whole yet: what is there is bounded in bytes, the rest in time."""
@@ -255,7 +266,7 @@ class LeanProtocol(HttpToolsProtocol):
         for cycle in (self._answering, self.cycle):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
-                cycle.message_event.set()
+                cycle.set()
 
 
 # Below: private.
@@ -263,6 +274,15 @@ class LeanProtocol(HttpToolsProtocol):
 _ASGI: Any = {"version": "3.0", "spec_version": "2.3"}
 _REFUSAL = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
 
+
+def _where(url: bytes) -> tuple[str, bytes, bytes]:
+    """The path of a target, the same as it came, and the query."""
+    found = httptools.parse_url(url)
+    path = found.path.decode("ascii")
+    return urllib.parse.unquote(path) if "%" in path else path, found.path, found.query or b""
+
+
+_where_known = lru_cache(maxsize=64)(_where)  # requests ask for a handful of them
 
 _TOO_LONG = f"The head of a request has at most {MAX_HEAD} bytes."
 
