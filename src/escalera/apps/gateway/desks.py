@@ -56,7 +56,8 @@ def opened(
         audit=audit or _audited(made),
     )
     named = any(route.decision is not None for route in table.routes.values())
-    evidence = workspace.evidence() if named or not models_only else Evidence()
+    needed = not models_only or (named and made.journal_file.exists())
+    evidence = workspace.evidence() if needed else Evidence()
     tested = resting.quality(evidence)
     route = (
         None if models_only else chatting.in_service(evidence, lambda: workspace.decision.sentence)
