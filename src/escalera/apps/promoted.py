@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from escalera.apps.workspace import Workspace
 
 
+ROLLED_BACK = "rollback"
+"""What a promotion is called that brings the system before back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
     """What became of a wish to promote: the gate, and whether the system is in service now."""
@@ -79,6 +83,40 @@ def promote(
         override=None if passed else override,
         done=passed or override is not None,
     )
+
+
+def roll_back(opened: Workspace, *, reason: str) -> str:
+    """Serve again what was in service before the present system; the digest of that route.
+
+    It is recorded as a promotion past an open gate. Raises `InputError` for an empty reason,
+    `EvidenceMissing` where nothing was in service before.
+    """
+    if not reason.strip():
+        raise InputError("the reason for a rollback is empty: say why, the journal keeps it")
+    evidence = opened.evidence()
+    before = [digest for digest in evidence.served if digest != evidence.serving]
+    if evidence.serving is None or not before:
+        raise EvidenceMissing("nothing was in service before: there is nothing to go back to")
+    try:
+        route = evidence.route(before[-1])
+    except KeyError as error:
+        raise EvidenceMissing(
+            f"the system {before[-1][:12]} was of a project that has changed since: climb again"
+        ) from error
+    event = Promoted(
+        name=ROLLED_BACK,
+        route=route,
+        incumbent=evidence.serving,
+        gate="undecided",
+        tasks=(),
+        override=reason,
+        at=wiring.wall_clock()(),
+    )
+    with closing(opened.installation.journal()) as journal:
+        for _ in journal.events():
+            pass
+        journal.append([event])
+    return route.digest
 
 
 # Below: private.

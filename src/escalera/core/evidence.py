@@ -121,6 +121,7 @@ class Evidence:
     `looks` are all looks ever taken, also those of the project before it was changed; `trained` has
     the parts of every training, between its pauses; `serving` is the digest of the route in
     service, as the last climb that ended decided, or a promotion since, and `served_by` that event;
+    `served` are the digests of all that ever were, in their order;
     `quality` has the quality routes that were tested, by the ids of these decisions.
     """
 
@@ -151,6 +152,7 @@ class Evidence:
     promoted: list[Promoted] = field(default_factory=list)
     serving: str | None = None
     served_by: Stopped | Promoted | None = None
+    served: list[str] = field(default_factory=list)
     quality: dict[str, QualityTested] = field(default_factory=dict)
     failed: list[Failed] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
@@ -297,6 +299,8 @@ class Evidence:
             self.promoted.append(event)
             self.serving = event.route.digest
         self.served_by = event
+        if self.serving is not None and self.served[-1:] != [self.serving]:
+            self.served.append(self.serving)
 
     def _search(self, event: Raced | Drafted | Duelled | Written | Rewritten | Generated) -> None:
         match event:

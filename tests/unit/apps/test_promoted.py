@@ -141,3 +141,23 @@ def test_the_command_has_words_and_exit_codes_for_pipelines(climbed, capsys, tmp
     assert "past a gate that is regressed: asked for" in capsys.readouterr().out
     assert run(["gate", "lora", *arguments, "--override", "x"]) == 2
     assert "--override needs --promote" in capsys.readouterr().err
+
+
+def test_what_was_in_service_before_comes_back_with_a_reason(climbed, capsys) -> None:
+    """A rollback is a promotion past an open gate; a second one goes forward again."""
+    opened = workspace.load(climbed)
+    first = opened.evidence().serving
+    with pytest.raises(EvidenceMissing, match="nothing was in service before"):
+        promoted.roll_back(opened, reason="x")
+    promoted.promote(opened, "lora", override="asked for")
+    lora = opened.evidence().serving
+    with pytest.raises(InputError, match="reason for a rollback is empty"):
+        promoted.roll_back(opened, reason=" ")
+    assert run(["rollback", "--project", str(climbed), "--reason", "b is broken"]) == 0
+    assert f"the system before, {first[:12]}, is in service again" in capsys.readouterr().out
+    evidence = workspace.load(climbed).evidence()
+    assert evidence.serving == first
+    event = evidence.promoted[-1]
+    assert (event.override, event.incumbent, event.gate) == ("b is broken", lora, "undecided")
+    assert promoted.roll_back(workspace.load(climbed), reason="after all") == lora
+    assert "b is broken" in page.render(workspace.load(climbed).decision.document)

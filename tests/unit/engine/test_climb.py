@@ -155,6 +155,19 @@ def test_a_climb_through_trainings_and_merges(whole):
     assert world.provider.closed == 1
 
 
+def test_the_end_of_a_climb_is_dated_where_the_time_is_known(whole, tmp_path):
+    """Nothing else is, and nothing else differs: what is served can say how old it is."""
+    _, journal, evidence = whole
+    world, dated = World(tmp_path), MemoryJournal()
+    ports = replace(world.ports(dated), now=lambda: 1_800_000_000.5)
+    found = climb.run(PROJECT, ports=ports, observer=Quiet(), version="1")
+    assert found.served_by.at == 1_800_000_000.5
+    assert evidence.served_by.at is None
+    kinds = [[type(event) for event in one.events()] for one in (dated, journal)]
+    assert kinds[0] == kinds[1]
+    assert replace(found.served_by, at=None) == evidence.served_by
+
+
 def test_the_journal_is_the_only_state(whole):
     """What is returned is what the journal folds to."""
     _, journal, evidence = whole

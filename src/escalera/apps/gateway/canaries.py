@@ -61,6 +61,12 @@ class Canary:
         if self._pairs is not None:
             await self._pairs.join()
 
+    async def close(self) -> None:
+        """Write what there is, and end."""
+        await self.drained()
+        if self._task is not None:
+            self._task.cancel()
+
     # Private
 
     def _other(self, ended: Ended, heard: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -30,4 +29,4 @@ class Counter(Desk):
         """Close the desk, and the book of its trials."""
         await super().close(successor=successor)
         if self.trials is not None:
-            await asyncio.to_thread(self.trials.book.close)
+            await self.trials.close()

@@ -16,13 +16,14 @@ from escalera.apps.gateway.trial_book import TrialBook
 from escalera.apps.gateway.tried import Trials
 from escalera.core.evidence import Evidence
 from escalera.core.routing.router import Choice
+from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.quality import QualityTested
 from escalera.domain.system import Route
 from escalera.domain.trial import Switched
 from escalera.engine import proving
 from escalera.engine.serve import Chooser, Desk, Served
 from escalera.errors import InputError, ProjectError
-from escalera.wiring import Installation, serving, stores
+from escalera.wiring import Installation, guards, serving, stores
 
 if TYPE_CHECKING:
     from escalera.apps.workspace import Workspace
@@ -55,7 +56,8 @@ def opened(
         audit=audit or _audited(made),
     )
     named = any(route.decision is not None for route in table.routes.values())
-    evidence = workspace.evidence() if named or not models_only else Evidence()
+    needed = not models_only or (named and made.journal_file.exists())
+    evidence = workspace.evidence() if needed else Evidence()
     tested = resting.quality(evidence)
     route = (
         None if models_only else chatting.in_service(evidence, lambda: workspace.decision.sentence)
@@ -118,8 +120,26 @@ def _trials(made: Installation, metrics: Metrics, workers: int) -> Trials:
         workers=workers,
         file=str(made.file),
         wall=wall,
-        redact=lambda text: text,
+        redact=_redacting(made),
     )
+
+
+def _redacting(made: Installation) -> Callable[[str], str]:
+    """What the gateway's guards leave of a text before it is kept; nothing of what they block."""
+    table = made.tables.gateway.guards
+    sets = (
+        guards.guard_set(made.file, table, "input"),
+        guards.guard_set(made.file, table, "output"),
+    )
+    active = [one for one in sets if one.active]
+
+    def redact(text: str) -> str:
+        vault = Vault([text])
+        for one in active:
+            text = one.inspect(text, vault).text
+        return text
+
+    return redact
 
 
 def _audited(made: Installation) -> Audit:

@@ -104,6 +104,11 @@ class Shadow:
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
+    async def close(self) -> None:
+        """Send no more copies, and wait for those on their way."""
+        self._waiting.clear()
+        await self.drained()
+
     # Private
 
     def _offer(self, ended: Ended, heard: bytes) -> None:

@@ -16,7 +16,7 @@ from escalera.core.serving import trials
 from escalera.core.serving.trials import State, Terms
 from escalera.domain.event import Event
 from escalera.domain.trial import Paired, PairJudged, Switched
-from escalera.errors import JournalConflict
+from escalera.errors import JournalConflict, JournalError
 
 ATTEMPTS = 50
 """How often a pair is written again after others."""
@@ -53,6 +53,7 @@ class TrialBook:
         self._open_texts = texts
         self._journal: SharedJournal | None = None
         self._texts: Texts | None = None
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="trials")
         self._states: dict[str, State] = {}
         self._terms: dict[str, Terms] = {}
@@ -65,11 +66,13 @@ class TrialBook:
 
     async def record(self, event: Event, trial: str) -> State:
         """Append an event; the state of the trial then."""
+        self._require_open()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._record, event, trial)
 
     async def keep(self, texts: PairTexts, most: int) -> None:
         """Keep the texts of a pair, at most so many of a trial."""
+        self._require_open()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._keep, texts, most)
 
@@ -83,8 +86,13 @@ class TrialBook:
 
     def close(self) -> None:
         """Write what waits, and close; called once."""
+        self._closed = True
         self._thread.submit(self._close).result()
         self._thread.shutdown()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise JournalError("the journal of trials is closed: the configuration has ended")
 
     # Private, in the thread
 

@@ -6,7 +6,8 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from escalera.apps.gateway.asking import Asking, Patience
@@ -23,6 +24,8 @@ from escalera.settings.gateway_table import GatewayTable
 from escalera.settings.trial_table import ShadowTable, Trial
 
 PER_DOLLAR = 1_000_000
+PATIENCE = 10.0
+"""Seconds that mirrors have to end when a configuration does."""
 Record = Callable[[Switched], None]
 
 
@@ -42,6 +45,14 @@ class Trials:
     file: str
     wall: Callable[[], float]
     redact: Callable[[str], str]
+    running: list[Shadow | Canary] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """End the trials: what waits is dropped, what is on its way is waited for a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.gather(*(trial.close() for trial in self.running))
+        await asyncio.to_thread(self.book.close)
 
     def apply(self, plans: Mapping[str, Plan], table: GatewayTable) -> dict[str, Plan]:
         """*plans* with what was switched, and with their trials. Raises `ProjectError`."""
@@ -51,6 +62,7 @@ class Trials:
                 found[name] = replace(plans[to], name=name)
         for name, shadow in table.shadows.items():
             made = self._shadow(name, shadow, plans[shadow.to])
+            self.running.append(made)
             found[shadow.of] = replace(found[shadow.of], trial=made)
         for name, canary in table.canaries.items():
             state = self.book.begin(name, terms(canary, self.alpha))
@@ -65,6 +77,7 @@ class Trials:
                 state=state,
                 rolled_back=partial(self._roll_back, name, canary.of),
             )
+            self.running.append(trial)
             found[canary.of] = replace(live, trial=trial)
         return found
 

@@ -10,12 +10,14 @@ from typing import Any
 import httpx2
 import pytest
 
+from escalera.apps.gateway import tried
 from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.mirroring import Shadow
 from escalera.apps.gateway.trial_book import TrialBook
 from escalera.apps.gateway.tried import Trials
+from escalera.core.serving import trials
 from escalera.domain.project import ModelPrice
 from escalera.domain.trial import Paired, Switched
 from escalera.edges.gateway_store.pairs import SQLitePairs
@@ -327,3 +329,27 @@ def test_two_workers_come_to_the_same_words(tmp_path) -> None:
     pairs = left.pairs()
     assert len({pair.request for pair in pairs}) == len(pairs)
     assert left.trial.state.word == right.trial.state.word == "broken"
+    assert trials.replay(tried.terms(SHADOW, 0.05), "try", pairs).word == "broken"
+
+
+def test_a_configuration_that_ends_drops_what_waits_and_keeps_what_is_on_its_way(tmp_path) -> None:
+    """Two copies are at the candidate, two wait: the pairs of the first two are recorded."""
+    new = Slow()
+    world = World(tmp_path, new=new, shadows={"try": SHADOW})
+
+    async def work() -> None:
+        transport = httpx2.ASGITransport(world.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
+            for n in range(4):
+                await post(client, f"{n}")
+                await asyncio.sleep(0.01)
+            closing = asyncio.create_task(world.app.close())
+            await asyncio.sleep(0.05)
+            new.gate.set()
+            await closing
+            await post(client, "late")  # it cannot be recorded any more, and nobody notices
+            await world.trial.drained()
+
+    asyncio.run(work())
+    assert len(world.pairs()) == 2
+    assert world.count("lost") == 1

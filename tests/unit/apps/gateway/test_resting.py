@@ -145,3 +145,18 @@ def test_serving_says_what_is_wrong_before_it_listens(project, capsys) -> None:
     folder = opened.installation.file.parent
     assert run(["serve", "--project", str(folder), "--models-only", "--port", "0"]) == 2
     assert "gateway.routes.smart.decision" in capsys.readouterr().err
+
+
+def test_texts_of_pairs_pass_the_guards_before_they_are_kept(write) -> None:
+    """What is redacted is so in them too, whichever side it is looked for; blocked texts go."""
+    tables = (
+        '\n[gateway.shadows.try]\nof = "base"\nto = "large"\nshare = 0.5\n'
+        '\n[gateway.guards.mail]\nkinds = ["email"]\naction = "redact"\n'
+        '\n[gateway.guards.project]\npatterns = ["Blue ?bird"]\naction = "block"\n'
+    )
+    counter = desks.opened(workspace.load(write(extra=LARGE + tables)), models_only=True)
+    redact = counter.trials.redact
+    assert redact("write to ana@example.com, please") == "write to [EMAIL_1], please"
+    assert redact("all about Bluebird") == ""
+    assert redact("nothing in it") == "nothing in it"
+    counter.trials.book.close()
