@@ -73,7 +73,7 @@ class Matcher(Protocol):
 
     def hits(self, text: str) -> Sequence[tuple[int, int]]:
         """Where each expression may occur: its place among them, and where a first look at it ends;
-        -1 for anywhere in *text*.
+        -1 for anywhere. A look that ends less than 16 characters behind a told one may be left out.
         """
 
     def search(self, place: int, text: str, start: int, end: int) -> tuple[int, int] | None:

@@ -15,6 +15,9 @@ from escalera.edges.matching.plain import finding
 from escalera.errors import InputError
 from escalera.ports.serving import Sought
 
+NEXT = 16
+"""Bytes behind an end of a look from which on another one is told: digits end looks everywhere."""
+
 
 class HyperscanMatcher:
     """Looks of our own in one database; foreign expressions are searched for one by one."""
@@ -29,6 +32,7 @@ class HyperscanMatcher:
         self._places = list(looks.values())
         self._database = _database(list(looks)) if looks else None
         self._found: list[tuple[int, int]] = []
+        self._last: dict[int, int] = {}
 
     def hits(self, text: str) -> Sequence[tuple[int, int]]:
         """Where looks end."""
@@ -36,6 +40,7 @@ class HyperscanMatcher:
             return self._foreign
         data = text.encode("utf-8", "replace")
         self._found.clear()
+        self._last.clear()
         self._database.scan(data, match_event_handler=self._hear)
         if not self._found:
             return self._foreign
@@ -49,7 +54,9 @@ class HyperscanMatcher:
         return self._finds[place](text, start, end)
 
     def _hear(self, look: int, _start: int, end: int, _flags: int, _context: object) -> None:
-        self._found.append((look, end))
+        if end - self._last.get(look, -NEXT) >= NEXT:
+            self._last[look] = end
+            self._found.append((look, end))
 
 
 # Below: private.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from escalera.errors import InputError
@@ -34,3 +36,12 @@ def test_what_it_cannot_look_for():
     """Is an error with its words."""
     with pytest.raises(InputError, match="cannot be compiled"):
         engine.HyperscanMatcher([Sought(expression="a", look="(?=a)")])
+
+
+def test_looks_that_end_everywhere_are_told_now_and_then():
+    """Digits end a look at every one of them; a hostile text must not make a list of them all."""
+    matcher = engine.HyperscanMatcher([Sought(expression="[0-9]{4}", look="[0-9]{4}")])
+    ends = [end for _, end in matcher.hits("1" * 1000)]
+    assert ends[0] == 4
+    assert ends[-1] > 1000 - engine.NEXT
+    assert all(later - sooner == engine.NEXT for sooner, later in pairwise(ends))

@@ -151,6 +151,9 @@ def undecided(beginning: re.Pattern[str], text: str, start: int) -> int:
 
 # Below: private.
 
+_BEHIND = CONTEXT + 16
+"""Characters behind a look at which a match may begin: another look may have been left out."""
+
 
 class _Ahead:
     """The next match of one pattern."""
@@ -200,12 +203,12 @@ def _regions(ends: Sequence[int]) -> list[tuple[int, int]]:
     """First and last character at which a match of the looks that end at *ends* may begin."""
     if ends[0] < 0:
         return [(0, 1 << 62)]
-    found = [(ends[0] - WINDOW, ends[0] + CONTEXT)]
+    found = [(ends[0] - WINDOW, ends[0] + _BEHIND)]
     for end in ends[1:]:
         if end - WINDOW <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], end + CONTEXT)
+            found[-1] = (found[-1][0], end + _BEHIND)
         else:
-            found.append((end - WINDOW, end + CONTEXT))
+            found.append((end - WINDOW, end + _BEHIND))
     return found
 
 

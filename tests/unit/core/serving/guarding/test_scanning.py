@@ -93,7 +93,7 @@ def test_regions_cover_every_look(ends):
         assert regions[0][0] == 0
         return
     for end in ends:
-        for at in (end - 64, end, end + 48):
+        for at in (end - 64, end, end + 64):
             assert sum(first <= at <= last for first, last in regions) == 1
 
 
