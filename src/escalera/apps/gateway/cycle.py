@@ -60,7 +60,7 @@ class LeanCycle(RequestResponseCycle):
 
     def push(self, body: bytes) -> None:
         """A piece of the body came."""
-        self.body += body  # type: ignore[assignment]
+        self.body += body
         if len(self.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
         self.set()
@@ -89,7 +89,7 @@ class LeanCycle(RequestResponseCycle):
             self._told = False
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        body, self.body = self.body, b""  # type: ignore[assignment]
+        body, self.body = self.body, b""
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def _wait(self) -> None:
