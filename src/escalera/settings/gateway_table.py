@@ -77,6 +77,17 @@ class RouteTable(_Table, frozen=True):
     hedge: HedgeTable | None = None
 
 
+class CacheTable(_Table, frozen=True):
+    """`[gateway.cache]`: whole answers are remembered for `seconds`, in each worker's memory.
+
+    With `sampled` also answers to requests that do not ask for temperature 0.
+    """
+
+    seconds: Seconds
+    megabytes: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 64
+    sampled: bool = False
+
+
 class GatewayTable(_Table, frozen=True):
     """`[gateway]`: `seconds` is what the whole of an answer may take, with all attempts.
 
@@ -103,6 +114,7 @@ class GatewayTable(_Table, frozen=True):
     guards: dict[str, GuardTable] = msgspec.field(default_factory=dict)
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     enforce_schemas: bool = False
+    cache: CacheTable | None = None
     timeouts: TimeoutsTable = msgspec.field(default_factory=TimeoutsTable)
     breaker: BreakerTable = msgspec.field(default_factory=BreakerTable)
     log: LogTable = msgspec.field(default_factory=LogTable)

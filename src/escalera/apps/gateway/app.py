@@ -38,6 +38,7 @@ from escalera.apps.gateway.hot import (
 )
 from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.regime import Bounds, Regime
+from escalera.apps.gateway.remembering import Asks, Remembering
 from escalera.apps.gateway.watching import Receive
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
@@ -138,10 +139,9 @@ def regime_of(
     desk: Desk, table: GatewayTable, *, now: Callable[[], float], file: str, version: int = 0
 ) -> Regime:
     """What *table* is made into for *desk*. Raises `ProjectError` for a name nobody answers to."""
-    patience = Patience(attempts=table.attempts, retries=table.retries)
     return Regime(
         board=boards.build(desk, table, wall=now, file=file, version=version),
-        asking=Asking(clock=time.monotonic, draw=random.random, patience=patience),
+        asking=_asking(table),
         bounds=Bounds(
             body=table.body_bytes,
             seconds=table.seconds,
@@ -155,6 +155,22 @@ def regime_of(
 
 
 # Below: private.
+
+
+def _asking(table: GatewayTable) -> Asks:
+    """Who asks for answers, and remembers them where the table says so."""
+    patience = Patience(attempts=table.attempts, retries=table.retries)
+    asking = Asking(clock=time.monotonic, draw=random.random, patience=patience)
+    cache = table.cache
+    if cache is None:
+        return asking
+    return Remembering(
+        asking,
+        clock=time.monotonic,
+        seconds=cache.seconds,
+        most=cache.megabytes * 1_000_000,
+        sampled=cache.sampled,
+    )
 
 
 def _checkpoint(table: GatewayTable, file: Path) -> Checkpoint | None:

@@ -37,6 +37,7 @@ class Asked(msgspec.Struct, kw_only=True):
     `waited` grows by the seconds in which an upstream was waited for. `capped` is the limit of the
     answer's tokens that the gateway sets where the caller sets none. `beside` are calls that were
     made for the answer and are not it, and `watch` is of the trial that has chosen this call.
+    `key` is the id of the caller's key, and `cached` says that the answer was remembered.
     `findings` are the kinds that guards found, and `vault` holds what they took out of what the
     caller sent. `extend` reserves the money of one more attempt, and says whether there is any.
     """
@@ -53,6 +54,8 @@ class Asked(msgspec.Struct, kw_only=True):
     attempts: list[Attempt] = []
     beside: list[Attempt] = []
     watch: Watch | None = None
+    key: str = ""
+    cached: bool = False
     findings: list[str] = []
     vault: Vault | None = None
     extend: Callable[[], Awaitable[bool]] = _always

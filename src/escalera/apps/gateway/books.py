@@ -117,7 +117,7 @@ def record(ended: Ended) -> ServedCall:
     """What is kept of a request."""
     asked, found = ended.asked, ended.found
     attempts = tuple(asked.attempts)
-    if found is not None:
+    if found is not None and not asked.cached:
         attempts = (*attempts, *asked.beside, _answering(ended, found))
     said = None if found is None else found.provenance
     return ServedCall(
@@ -136,6 +136,7 @@ def record(ended: Ended) -> ServedCall:
         overhead=max(0.0, ended.seconds - asked.waited - ended.relayed),
         attempts=attempts,
         findings=tuple(asked.findings),
+        cached=asked.cached,
         request=ended.request,
         answer=ended.answer,
     )

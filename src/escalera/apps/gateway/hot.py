@@ -17,7 +17,7 @@ import msgspec
 from escalera.apps.gateway import arrival, failing, fields, headers, insisting, relay
 from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
-from escalera.apps.gateway.asking import Asking, Found
+from escalera.apps.gateway.asking import Found
 from escalera.apps.gateway.board import Board, Plan, Trial
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.checkpoint import Checkpoint
@@ -25,6 +25,7 @@ from escalera.apps.gateway.failing import ErrorReply
 from escalera.apps.gateway.hiding import Hide
 from escalera.apps.gateway.outgoing import Outgoing
 from escalera.apps.gateway.regime import Bounds, Regime
+from escalera.apps.gateway.remembering import Asks
 from escalera.apps.gateway.watching import Receive, Watch
 from escalera.apps.gateway.wire import Refusal
 from escalera.errors import GuardError, InputError
@@ -180,7 +181,7 @@ class Hot:
             plan, send = _tried(plan.trial, asked, plan, send)
         admitted = entrance.admitted(caller, asked, plan)
         admitted = admitted or await entrance.admit(caller, asked, plan)
-        asked.extend = admitted.extend
+        asked.extend, asked.key = admitted.extend, admitted.key
         ended = Ended(asked=asked, plan=plan, key=admitted.key, status=499, code="caller_left")
         out = None
         if bounds.bodies or bounds.sync:
@@ -256,7 +257,7 @@ class _Late(Exception):
 
 
 async def _checked(
-    checkpoint: Checkpoint, asking: Asking, asked: Asked, plan: Plan, found: Opened
+    checkpoint: Checkpoint, asking: Asks, asked: Asked, plan: Plan, found: Opened
 ) -> Found:
     """A whole answer as it may go on; a stream is looked at while it goes."""
     if checkpoint.invalid is not None:

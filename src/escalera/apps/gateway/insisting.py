@@ -5,15 +5,14 @@ from __future__ import annotations
 from escalera.apps.gateway import asked as asking_of
 from escalera.apps.gateway import enforcing
 from escalera.apps.gateway.asked import Asked, Opened, Problem
-from escalera.apps.gateway.asking import Asking, Found
+from escalera.apps.gateway.asking import Found
 from escalera.apps.gateway.board import Plan
+from escalera.apps.gateway.remembering import Asks
 from escalera.domain.traffic import Attempt
 from escalera.ports import Invalid
 
 
-async def insist(
-    asking: Asking, asked: Asked, plan: Plan, found: Opened, invalid: Invalid
-) -> Found:
+async def insist(asking: Asks, asked: Asked, plan: Plan, found: Opened, invalid: Invalid) -> Found:
     """*found*, or the answer to its repair; a problem where neither keeps to the schema.
 
     Streams pass as they are: what is wrong with one shows only when the caller has it.
@@ -70,7 +69,7 @@ def let_go(asked: Asked, found: Opened) -> None:
 # Below: private.
 
 
-async def _again(asking: Asking, asked: Asked, plan: Plan, found: Opened, body: bytes) -> Found:
+async def _again(asking: Asks, asked: Asked, plan: Plan, found: Opened, body: bytes) -> Found:
     """Ask once more, with what is wrong with the last answer."""
     let_go(asked, found)
     if not await asked.extend():

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from escalera.apps.gateway import hiding
-from escalera.apps.gateway.asking import Asking
 from escalera.apps.gateway.board import Board
 from escalera.apps.gateway.checkpoint import Checkpoint
 from escalera.apps.gateway.hiding import Hide
+from escalera.apps.gateway.remembering import Asks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Regime:
     """
 
     board: Board
-    asking: Asking
+    asking: Asks
     bounds: Bounds
     checkpoint: Checkpoint | None = None
     hide: Hide = hiding.nothing
