@@ -106,7 +106,10 @@ class Passage:
 
     def _is_dropped(self, event: bytes) -> bool:
         """Read one event; True where the caller did not ask for it."""
-        data, is_error = _data(event)
+        if event.startswith(b"data: ") and event.find(b"\n") >= len(event) - 2:
+            data, is_error = event[6:].strip(), False
+        else:
+            data, is_error = _lines(event)
         if is_error:
             self.fault, self.error = "error-event", data
         elif data == b"[DONE]":
@@ -120,39 +123,43 @@ class Passage:
 
     def _is_unasked(self, data: bytes) -> bool:
         try:
-            found = _decoded(data)
+            found = _EVENT.decode(data)
         except UNREADABLE:
-            self.fault = "malformed"
-            return False
-        if found.error is not None or found.type in _FAILED or found.object == "error":
+            other = _without_usage(data)
+            if other is None:
+                self.fault = "malformed"
+                return False
+            found = other
+        if found.error is not None or found.type in _FAILED:
             self.fault, self.error = "error-event", data
         elif self._operation == "responses":
             self._respond(found)
-        else:
-            return self._choose(found, data)
-        return False
+        elif found.choices:
+            self._choose(found.choices, data)
+        elif found.choices is None and _is_error(data):
+            self.fault, self.error = "error-event", data
+        if found.usage is None:
+            return False
+        self.usage = found.usage
+        return self._drop_usage and not found.choices
 
-    def _choose(self, found: _Bare, data: bytes) -> bool:
-        """Note what the choices of an event say; True where it has the usage alone, unasked."""
-        for choice in found.choices or ():
+    def _choose(self, choices: list[_Choice], data: bytes) -> None:
+        """Note what the choices of an event say."""
+        for choice in choices:
             if choice.finish_reason is not None:
                 self.begun = True
                 self._done.add(choice.index)
                 if choice.finish_reason == "error":
                     self.fault, self.error = "error-event", data
-            elif choice.says:
+            elif choice.index not in self._open and choice.says:
                 self.begun = True
                 self._open.add(choice.index)
-        if found.used is None:
-            return False
-        self.usage = found.used
-        return self._drop_usage and not found.choices
 
-    def _respond(self, found: _Bare) -> None:
+    def _respond(self, found: _Event) -> None:
         if found.type in _COMPLETED:
             self.begun = True
             self._done.add(0)
-            self.usage = found.used
+            self.usage = None if found.response is None else found.response.usage
         elif found.type is not None and found.type.endswith(".delta"):
             self.begun = True
 
@@ -187,34 +194,35 @@ class _Bare(msgspec.Struct, frozen=True, kw_only=True):
     choices: list[_Choice] | None = None
     error: Any = None
     type: str | None = None
-    object: Any = None
-
-    @property
-    def used(self) -> Used | None:
-        """Not known: it is not read."""
-        return None
 
 
 class _Event(_Bare, frozen=True, kw_only=True):
     usage: Used | None = None
     response: _Response | None = None
 
-    @property
-    def used(self) -> Used | None:
-        return self.usage if self.response is None else self.response.usage
+
+class _Kind(msgspec.Struct, frozen=True):
+    object: Any = None
 
 
 _EVENT = msgspec.json.Decoder(_Event)
 _BARE = msgspec.json.Decoder(_Bare)
+_KIND = msgspec.json.Decoder(_Kind)
 _EVENTS = re.compile(rb".*?\n\r?\n", re.DOTALL)
 
 
-def _decoded(data: bytes) -> _Bare:
-    """An event's data, without its usage where that is not to be read."""
+def _without_usage(data: bytes) -> _Event | None:
+    """An event whose usage is not to be read; None where more is wrong with it."""
     try:
-        return _EVENT.decode(data)
-    except msgspec.ValidationError:
-        return _BARE.decode(data)
+        found = _BARE.decode(data)
+    except UNREADABLE:
+        return None
+    return _Event(choices=found.choices, error=found.error, type=found.type)
+
+
+def _is_error(data: bytes) -> bool:
+    """Whether an event without choices is an error, as some servers write one."""
+    return b'"error"' in data and _KIND.decode(data).object == "error"
 
 
 def _end(came: bytes) -> int:
@@ -239,12 +247,10 @@ def _split(events: bytes) -> list[bytes]:
     return [event + b"\n\n" for event in events.split(b"\n\n")[:-1]]
 
 
-def _data(event: bytes) -> tuple[bytes, bool]:
+def _lines(event: bytes) -> tuple[bytes, bool]:
     """The data of an event, its lines together (the HTML standard, 9.2.6); whether it is an error
     by its name.
     """
-    if event.startswith(b"data: ") and event.find(b"\n") >= len(event) - 2:
-        return event[6:].strip(), False
     data, is_error = [], False
     for line in event.splitlines():
         name, _, value = line.partition(b":")
