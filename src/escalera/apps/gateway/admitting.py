@@ -55,6 +55,9 @@ class Admitted:
         admission = self._admission
         if admission is None:
             return
+        if found is not None and found.usage is not None and not (asked.attempts or asked.beside):
+            admission.settle(found.usage.prompt + found.usage.completion, micro_dollars)
+            return
         unknown = sum(
             blame.may_be_billed(attempt.fault) for attempt in asked.attempts if attempt.fault
         )
@@ -164,9 +167,10 @@ class ManyKeys:
 
     def _bounds(self, caller: Caller, asked: Asked, plan: Plan) -> tuple[int, int | None]:
         """Likely tokens, and the most that one attempt can cost; None where a price is unknown."""
-        if caller.limited.money and asked.limit is None:
-            asked.capped = self._cap
-        answers = bounds.answer_tokens(asked, asked.limit or 0)
+        limit = asked.limit
+        if limit is None and caller.limited.money:
+            asked.capped = limit = self._cap
+        answers = bounds.answer_tokens(asked, limit or 0)
         tokens = spending.likely_tokens(len(asked.body) + plan.prompt_bytes, answers)
         if not caller.limited.money:
             return tokens, 0

@@ -29,8 +29,8 @@ class Used(msgspec.Struct, frozen=True):
     @property
     def prompt(self) -> int:
         """Tokens that were read; never less than none."""
-        read = self.prompt_tokens or self.input_tokens or 0
-        return read if read > 0 else 0
+        counted = self.prompt_tokens or self.input_tokens or 0
+        return counted if counted > 0 else 0
 
     @property
     def completion(self) -> int:
@@ -38,10 +38,9 @@ class Used(msgspec.Struct, frozen=True):
         what a model thinks.
         """
         counted = self.completion_tokens or self.output_tokens or 0
-        beyond = (self.total_tokens or 0) - self.prompt
-        if beyond > counted:
-            counted = beyond
-        return counted if counted > 0 else 0
+        rest = (self.total_tokens or 0) - self.prompt
+        most = counted if counted > rest else rest
+        return most if most > 0 else 0
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ class Keeping:
     ) -> None:
         self._metrics = metrics
         self._sink, self._waiting = sink, waiting
-        self._requests: dict[Labels, _OfRequests] = {}
+        self._requests: dict[tuple[str, str, int], _OfRequests] = {}
         self._attempts: dict[Labels, _OfAttempts] = {}
 
     def finished(self, ended: Ended) -> None:
@@ -51,10 +51,11 @@ class Keeping:
         self._metrics.count("requests_total", (PATHS[path], "", str(status)))
 
     def _count(self, call: ServedCall, name: str) -> None:
-        labels = (call.operation, name, str(call.status))
-        cells = self._requests.get(labels)
+        what = (call.operation, name, call.status)
+        cells = self._requests.get(what)
         if cells is None:
-            cells = self._requests[labels] = _OfRequests.of(self._metrics, labels)
+            labels = (call.operation, name, str(call.status))
+            cells = self._requests[what] = _OfRequests.of(self._metrics, labels)
         cells.ended.value += 1
         cells.seconds.observe(call.seconds)
         cells.overhead.observe(call.overhead)

@@ -44,6 +44,7 @@ class LeanCycle(RequestResponseCycle):
         self.waiting_for_100_continue = protocol.expect_100_continue
         self.keep_alive = keep_alive
         self.on_response = protocol.on_response_complete
+        self._is_head = protocol.scope["method"] == "HEAD"
         self._loop = protocol.loop
         self._pipeline = protocol.pipeline
 
@@ -160,10 +161,6 @@ class LeanCycle(RequestResponseCycle):
             if not self.keep_alive:
                 self.transport.close()
             self.on_response()
-
-    @property
-    def _is_head(self) -> bool:
-        return bool(self.scope["method"] == "HEAD")
 
     def _flush(self) -> None:
         """Send a head whose body did not follow at once."""

@@ -48,20 +48,21 @@ async def opened(
     name = provenance.deployment
     if exchange.status != 200:
         return await _refused(exchange, name)
-    kind = _header(exchange, b"content-type")
+    passed = [pair for pair in exchange.headers if pair[0] in PASSED]
     if _header(exchange, b"content-encoding").lower() not in {b"", b"identity"}:
         return _problem(name, "malformed")
     found = Opened(
         exchange=exchange,
         provenance=provenance,
         purpose=purpose,
-        headers=[pair for pair in exchange.headers if pair[0] in PASSED],
+        headers=passed,
         body=b"",
         started=asked.started + (began - asked.began),
         began=began,
         first_byte=0.0,
     )
     if asked.stream:
+        kind = _header(exchange, b"content-type")
         return await _stream(asked, found, kind=kind, clock=clock, drop_usage=drop_usage)
     found.body = await exchange.whole(MAX_ANSWER)
     found.first_byte = clock() - began

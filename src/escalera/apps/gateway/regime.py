@@ -47,7 +47,8 @@ class Regime:
     def leave(self) -> None:
         """A request has ended."""
         self.requests -= 1
-        self._end()
+        if self.ended is not None:
+            self._end()
 
     def retire(self, ended: Callable[[], None]) -> None:
         """Another regime is in its place."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from escalera.domain.service import Service
 
 MONTHS = 12
+BEYOND = 1e12
+"""No call, hour or dollar a month is ever as many: what turns only there never turns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ def reversals(chosen: Running, other: Running, service: Service) -> Mapping[str,
         slope = _slopes(chosen, service)[term] - _slopes(other, service)[term]
         if slope:
             turning = now - behind / slope
-            if turning > 0 and turning != now:
+            if 0 < turning < BEYOND and turning != now:
                 found[term] = turning
     return found
 

@@ -66,11 +66,15 @@ class HTTPUpstream:
         if connection is None:
             connection = await self._connect(loop, total_at)
             now = loop.time()
-        await self._asked(connection, head, body, now, total_at)
-        if connection.fault and connection.went_stale:
-            self._active.discard(connection)
-            connection = await self._connect(loop, total_at)
-            await self._asked(connection, head, body, loop.time(), total_at)
+        try:
+            await self._asked(connection, head, body, now, total_at)
+            if connection.fault and connection.went_stale:
+                self._active.discard(connection)
+                connection = await self._connect(loop, total_at)
+                await self._asked(connection, head, body, loop.time(), total_at)
+        except BaseException:
+            self.release(connection)
+            raise
         if connection.fault:
             self._active.discard(connection)
             connection.check()
@@ -132,18 +136,14 @@ class HTTPUpstream:
             raise UpstreamFault(problem, provider=self._provider, fault="connect") from error
         return connection
 
-    async def _asked(
+    def _asked(
         self, connection: Connection, head: bytes, body: bytes, now: float, total_at: float
-    ) -> None:
-        """Send a request and wait until the head of its response came, or failed."""
+    ) -> asyncio.Future[None]:
+        """Send a request; the future is done when the head of its response came, or failed."""
         self._active.add(connection)
         if self._timer is None and self._loop is not None:
             self._timer = self._loop.call_later(self._tick, self._sweep, self._loop)
-        try:
-            await connection.ask(head, body, now, total_at)
-        except BaseException:
-            self.release(connection)
-            raise
+        return connection.ask(head, body, now, total_at)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """One look at the clock for all exchanges and idle connections together."""
