@@ -77,6 +77,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[training.weights]": training_table.WeightsTable,
     "[service]": tables.ServiceTable,
     "[gateway]": gateway_table.GatewayTable,
+    "[gateway.traces]": gateway_table.TracesTable,
     "[gateway.cache]": gateway_table.CacheTable,
     "[gateway.timeouts]": gateway_table.TimeoutsTable,
     "[gateway.breaker]": gateway_table.BreakerTable,

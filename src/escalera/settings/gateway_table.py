@@ -77,6 +77,13 @@ class RouteTable(_Table, frozen=True):
     hedge: HedgeTable | None = None
 
 
+class TracesTable(_Table, frozen=True):
+    """`[gateway.traces]`: spans of `share` of the calls go to a collector (extra `otel`)."""
+
+    endpoint: str
+    share: Share = 1.0
+
+
 class CacheTable(_Table, frozen=True):
     """`[gateway.cache]`: whole answers are remembered for `seconds`, in each worker's memory.
 
@@ -115,6 +122,7 @@ class GatewayTable(_Table, frozen=True):
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     enforce_schemas: bool = False
     cache: CacheTable | None = None
+    traces: TracesTable | None = None
     timeouts: TimeoutsTable = msgspec.field(default_factory=TimeoutsTable)
     breaker: BreakerTable = msgspec.field(default_factory=BreakerTable)
     log: LogTable = msgspec.field(default_factory=LogTable)
@@ -131,6 +139,13 @@ def problems(table: GatewayTable, names: frozenset[str]) -> Iterator[Problem]:
             yield key, "is the name of a model or of the project already", "Choose another name"
         yield from _of_route(key, found)
         yield from _unknown(key, (*found.models, *found.fallbacks), names)
+    if table.traces is not None and not table.traces.endpoint.startswith(("http://", "https://")):
+        told = f"is {table.traces.endpoint!r}, which is no http(s) URL"
+        yield (
+            "gateway.traces.endpoint",
+            told,
+            "Write it whole, such as http://127.0.0.1:4318/v1/traces",
+        )
     yield from guard_table.problems(table.guards)
     yield from trial_table.problems(table.shadows, table.canaries, names | table.routes.keys())
     for name, others in table.fallbacks.items():

@@ -5,6 +5,7 @@ They lie in the folder `gateway` of the project's state.
 
 from __future__ import annotations
 
+import importlib.util
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,8 +26,9 @@ from escalera.edges.http.upstream import HTTPUpstream
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.edges.lines import AppendedLines
 from escalera.edges.scoring.desk import OPTIONS
-from escalera.errors import ProjectError
+from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Lines
+from escalera.ports.serving import CallLog
 from escalera.settings import project_file
 from escalera.settings.tables import ModelTable
 from escalera.wiring import upstreams
@@ -82,6 +84,22 @@ class Stores:
     def calls(self) -> SQLiteCalls:
         """The log of served calls. Raises `StoreUnavailable`."""
         return SQLiteCalls(self.calls_file)
+
+    def traced(self, endpoint: str, share: float, tell: Callable[[str], None]) -> CallLog:
+        """The log of served calls, which also sends spans. Raises `MissingExtra`."""
+        if importlib.util.find_spec("opentelemetry.sdk") is None:
+            raise MissingExtra(
+                feature="[gateway.traces]", package="opentelemetry-sdk", extra="otel"
+            )
+        from escalera.edges import tracing
+
+        return tracing.TracedCalls(
+            self.calls(),
+            tracing.exporter(endpoint),
+            share=share,
+            seconds=SystemClock().seconds,
+            tell=tell,
+        )
 
     def configurations(self) -> Configurations:
         """The versions of the project file that the gateway was given."""

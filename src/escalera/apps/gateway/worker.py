@@ -37,6 +37,7 @@ from escalera.apps.gateway.regime import Regime
 from escalera.domain.call_log import Retention
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
+from escalera.ports.serving import CallLog
 from escalera.settings.gateway_table import GatewayTable
 from escalera.wiring import stores
 
@@ -136,9 +137,12 @@ class Worker:
         return ManyKeys(door, now=self._wall, cap=table.max_tokens or CAP)
 
     def _recorder(self, table: GatewayTable) -> Recorder:
-        log = table.log
+        log, traces = table.log, table.traces
+        kept: CallLog = self._stores.calls()
+        if traces is not None:
+            kept = self._stores.traced(traces.endpoint, traces.share, self._tell)
         return Recorder(
-            self._stores.calls(),
+            kept,
             wall=self._wall,
             tell=self._tell,
             retention=Retention(days=log.days, bytes=log.megabytes * 1_000_000),
