@@ -57,6 +57,7 @@ async def pause() -> None:
 
 @running
 async def test_one_task_answers_one_request_after_the_other() -> None:
+    """No other task is made while requests come one by one."""
     app = Noted()
     turns, tasks = await turned(app)
     for name in "abc":
@@ -73,6 +74,7 @@ async def test_one_task_answers_one_request_after_the_other() -> None:
 
 @running
 async def test_what_still_ends_keeps_no_other_request_waiting() -> None:
+    """A request that comes while one is being ended gets a task of its own."""
     app = Noted()
     turns, tasks = await turned(app)
     turns.begin(asked("slow"))
@@ -91,6 +93,7 @@ async def test_what_still_ends_keeps_no_other_request_waiting() -> None:
 
 @running
 async def test_what_is_answered_when_a_connection_ends_ends_by_itself() -> None:
+    """Nothing that runs is cut off, and nothing is left behind."""
     app = Noted()
     turns, tasks = await turned(app)
     turns.begin(asked("slow"))
@@ -106,6 +109,7 @@ async def test_what_is_answered_when_a_connection_ends_ends_by_itself() -> None:
 
 @running
 async def test_a_task_that_was_cancelled_is_not_used_again() -> None:
+    """What follows gets another one."""
     app = Noted()
 
     async def patient(name: str) -> None:
