@@ -183,4 +183,5 @@ def test_answers_are_counted_where_there_may_be_several(operation, answers):
     ],
 )
 def test_a_prediction_is_found_however_its_name_is_written(body: bytes, *, predicted: bool) -> None:
+    """By the name as JSON means it, not by its bytes; null is no prediction."""
     assert fields.read("chat", body).predicted is predicted
