@@ -28,7 +28,7 @@ def media(body: bytes) -> int:
 
     A name may be written with escapes, which nobody does by accident: each escaped letter counts.
     """
-    hidden = len(_ESCAPED.findall(body)) if b"\\u00" in body else 0
+    hidden = len(_ESCAPED.findall(body)) if b"\\" in body and b"\\u00" in body else 0
     if b'"type"' not in body and not hidden:  # every part says its type
         return 0
     count = body.count
@@ -50,7 +50,7 @@ def answer_tokens(asked: Asked, limit: int) -> int:
     tokens = limit * (asked.fields.n or 1)
     if asked.operation == "completions":
         tokens = limit * _completions(asked.body)
-    if b'"prediction"' in asked.body:  # what is not taken of a prediction is billed as written
+    if asked.fields.predicted:  # what is not taken of a prediction is billed as written
         tokens += len(asked.body)
     return tokens
 

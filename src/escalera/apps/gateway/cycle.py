@@ -31,7 +31,8 @@ class LeanCycle(RequestResponseCycle):
     more_body = True
     chunked_encoding: bool | None = None
     expected_content_length = 0
-    body = _held = b""  # type: ignore[assignment]  # uvicorn's grows a bytearray
+    body: bytes | bytearray = b""  # type: ignore[assignment]  # uvicorn's is always a bytearray
+    _held = b""
     _waiter: asyncio.Future[None] | None = None
 
     def __init__(self, protocol: HttpToolsProtocol, *, keep_alive: bool) -> None:
@@ -61,7 +62,11 @@ class LeanCycle(RequestResponseCycle):
 
     def push(self, body: bytes) -> None:
         """A piece of the body came."""
-        self.body += body
+        if not self.body:
+            self.body = body
+        else:  # bytes would be copied with each of many small pieces
+            self.body = bytearray(self.body) if isinstance(self.body, bytes) else self.body
+            self.body += body
         if len(self.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
         self.set()
@@ -90,7 +95,7 @@ class LeanCycle(RequestResponseCycle):
             self._told = False
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
-        body, self.body = self.body, b""
+        body, self.body = bytes(self.body), b""
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def _wait(self) -> None:

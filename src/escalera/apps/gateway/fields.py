@@ -43,6 +43,9 @@ _Limit = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 _Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
 
 
+_ABSENT = Raw()
+
+
 class StreamOptions(msgspec.Struct, frozen=True):
     """`stream_options` of a request."""
 
@@ -59,6 +62,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: _Limit | None = None
     n: _Count | None = None
     stream_options: StreamOptions | None = None
+    prediction: Raw = _ABSENT
 
     def limit(self, operation: Operation) -> int | None:
         """The most tokens of one answer: of several limits the largest, to be safe.
@@ -74,6 +78,11 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
     def answers(self, operation: Operation) -> int:
         """How many answers come back; what knows no `n` ignores it."""
         return (self.n or 1) if operation in _SEVERAL else 1
+
+    @property
+    def predicted(self) -> bool:
+        """Whether the caller says what the answer may be."""
+        return self.prediction is not _ABSENT and bytes(self.prediction) != b"null"
 
     @property
     def usage_asked(self) -> bool:

@@ -171,3 +171,17 @@ def test_only_the_operations_own_limit_bounds_it(operation, given_, limit):
 def test_answers_are_counted_where_there_may_be_several(operation, answers):
     """A field that an operation does not know is left to the upstream."""
     assert fields.read(operation, b'{"n":3}').answers(operation) == answers
+
+
+@pytest.mark.parametrize(
+    ("body", "predicted"),
+    [
+        (b'{"prediction": {"type": "content", "content": "x"}}', True),
+        (rb'{"pr\u0065diction": "x"}', True),
+        (b'{"prediction": null}', False),
+        (b'{"messages": [{"content": "\\"prediction\\""}]}', False),
+    ],
+)
+def test_a_prediction_is_found_however_its_name_is_written(body: bytes, *, predicted: bool) -> None:
+    """By the name as JSON means it, not by its bytes; null is no prediction."""
+    assert fields.read("chat", body).predicted is predicted
