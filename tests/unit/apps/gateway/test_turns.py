@@ -57,7 +57,6 @@ async def pause() -> None:
 
 @running
 async def test_one_task_answers_one_request_after_the_other() -> None:
-    """A server that ends waits for the task while it answers, and not while it is idle."""
     """No other task is made while requests come one by one."""
     app = Noted()
     turns, tasks = await turned(app)
@@ -75,7 +74,6 @@ async def test_one_task_answers_one_request_after_the_other() -> None:
 
 @running
 async def test_what_still_ends_keeps_no_other_request_waiting() -> None:
-    """A response that is whole may leave work behind: the next request has a task of its own."""
     """A request that comes while one is being ended gets a task of its own."""
     app = Noted()
     turns, tasks = await turned(app)
@@ -95,7 +93,6 @@ async def test_what_still_ends_keeps_no_other_request_waiting() -> None:
 
 @running
 async def test_what_is_answered_when_a_connection_ends_ends_by_itself() -> None:
-    """Nothing is left of a connection once its last request has ended."""
     """Nothing that runs is cut off, and nothing is left behind."""
     app = Noted()
     turns, tasks = await turned(app)
@@ -112,7 +109,6 @@ async def test_what_is_answered_when_a_connection_ends_ends_by_itself() -> None:
 
 @running
 async def test_a_task_that_was_cancelled_is_not_used_again() -> None:
-    """Time limits of a later request would count the cancellation as theirs."""
     """What follows gets another one."""
     app = Noted()
 
