@@ -10,6 +10,7 @@ import msgspec
 from escalera.apps.gateway.answers import Used
 from escalera.apps.gateway.fields import Fields
 from escalera.apps.gateway.stream import Passage
+from escalera.core.serving import spending
 from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.project import ModelPrice
 from escalera.domain.traffic import Attempt, Blame, Fault, Operation, Purpose
@@ -129,5 +130,4 @@ def cost(price: ModelPrice | None, usage: Used | None) -> int:
     """Micro-dollars of *usage*, rounded up; 0 where either is unknown."""
     if price is None or usage is None:
         return 0
-    scaled = usage.prompt * price.prompt + usage.completion * price.completion
-    return -(-scaled // 1_000_000)
+    return spending.cost(price, prompt_tokens=usage.prompt, completion_tokens=usage.completion)
