@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 from escalera.apps.gateway import spoken, targets
 from escalera.apps.gateway.answers import Used
@@ -17,9 +18,9 @@ from escalera.core.routing.proving import Answered
 from escalera.core.routing.quality import Judge
 from escalera.domain.message import Reply
 from escalera.domain.quality import QualityTested
-from escalera.domain.traffic import Attempt
+from escalera.domain.traffic import Attempt, Fault
 from escalera.engine.serve import Answering, Desk
-from escalera.errors import ProviderError, ProviderUnavailable, RequestRejected
+from escalera.errors import BadReply, ProviderError, RequestRejected, UpstreamFault
 from escalera.ports import Invalid
 
 
@@ -76,7 +77,7 @@ class Escalating:
         began = time.monotonic()
         reply = await _reply(answering, (until - began) / 2)
         if isinstance(reply, ProviderError):
-            asked.beside.append(_beside(asked, answering, None, began))
+            asked.beside.append(_beside(asked, answering, reply, began))
             return await self._ask(self._proven.strong, chat, until, "strong: weak failed")
         said = replace(reply, text=answering.answer(reply.text))
         signal = self._signal(chat, self._answered(answering, said))
@@ -122,27 +123,45 @@ async def _reply(answering: Answering, seconds: float) -> Reply | ProviderError:
         async with asyncio.timeout(max(0.0, seconds)):
             (reply,) = await answering.provider.answer([answering.request])
     except TimeoutError:
-        return ProviderUnavailable("it took half of the time", provider=answering.model)
+        problem = "it took half of the time"
+        return UpstreamFault(problem, provider=answering.model, fault="total-timeout")
     if isinstance(reply, RequestRejected):
         raise reply
     return reply
 
 
-def _beside(asked: Asked, answering: Answering, reply: Reply | None, began: float) -> Attempt:
-    """The call of the weak system whose answer is not given."""
-    used = Used() if reply is None else _used(reply)
+def _beside(
+    asked: Asked, answering: Answering, reply: Reply | ProviderError, began: float
+) -> Attempt:
+    """The call of the weak system whose answer is not given, or that gave none."""
+    used, fault = Used(), _fault(reply)
+    if isinstance(reply, Reply):
+        used = _used(reply)
     return Attempt(
         deployment=answering.model,
         purpose="first",
         started=asked.started + (began - asked.began),
         seconds=time.monotonic() - began,
-        status=0 if reply is None else 200,
-        fault="status" if reply is None else "",
-        blame="server" if reply is None else "nobody",
+        status=0 if fault else 200,
+        fault=fault,
+        blame="server" if fault else "nobody",
         prompt_tokens=used.prompt,
         completion_tokens=used.completion,
         cost=cost(answering.price, used),
     )
+
+
+def _fault(reply: Reply | ProviderError) -> Fault:
+    """What went wrong; whatever may have been billed is not taken for a refusal."""
+    match reply:
+        case UpstreamFault():
+            return cast("Fault", reply.fault)
+        case BadReply():
+            return "malformed"
+        case ProviderError():
+            return "status"
+        case _:
+            return ""
 
 
 def _used(reply: Reply) -> Used:

@@ -181,6 +181,8 @@ def _sentence(problem: Problem) -> str:
             f"{name!r} refuses the gateway's own access; whoever runs the gateway must see to it."
         )
     said = f"answered {problem.status}" if problem.fault == "status" else SAID[problem.fault]
+    if problem.fault in {"connect", "connect-timeout"}:
+        told = ""  # where it is that nobody answers is not for callers
     return f"{name!r} {said}: {told}" if told else f"{name!r} {said}."
 
 

@@ -14,6 +14,7 @@ from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.escalating import Proven
 from escalera.core.routing import proving
 from escalera.core.routing.proving import Answered, Pair
+from escalera.core.serving import blame
 from escalera.domain.message import Decoding, Request
 from escalera.domain.project import ModelPrice
 from escalera.domain.quality import Bound, QualityRoute, QualityTested
@@ -65,7 +66,13 @@ class Serving:
     """A gateway with one quality route, `smart`, over a weak and a strong provider."""
 
     def __init__(
-        self, asking: Any, *, weak: Any = None, threshold: float | None = 0.5, fallbacks: Any = ()
+        self,
+        asking: Any,
+        *,
+        weak: Any = None,
+        threshold: float | None = 0.5,
+        fallbacks: Any = (),
+        seconds: float = 600.0,
     ) -> None:
         self.weak = weak or ScriptedProvider(small)
         self.strong = ScriptedProvider(lambda _: "the proof is this")
@@ -118,6 +125,7 @@ class Serving:
         table = GatewayTable(
             default="smart",
             routes={"smart": RouteTable(decision=tested.decision, fallbacks=list(fallbacks))},
+            seconds=seconds,
         )
         self.app: Gateway = application(
             counter, api_key=None, now=lambda: 5.0, setup=Setup(table=table, sink=self.keep)
@@ -192,6 +200,27 @@ def test_a_weak_system_that_cannot_be_had_is_passed_over() -> None:
     assert said(response) == "the proof is this"
     assert response.headers["x-escalera-why"] == "first; strong: weak failed"
     assert [attempt.fault for attempt in serving.calls[0].attempts] == ["status", ""]
+
+
+class Silent:
+    """A provider that never answers."""
+
+    unit = 1
+    concurrency = 1
+
+    async def answer(self, requests: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_a_weak_system_that_is_silent_may_be_billed() -> None:
+    """It is not taken for one that refused: what it may have cost stays counted."""
+    serving = Serving("after", weak=Silent(), seconds=0.4)
+    assert said(serving.ask(EASY)) == "the proof is this"
+    assert [attempt.fault for attempt in serving.calls[0].attempts] == ["total-timeout", ""]
+    assert blame.may_be_billed(serving.calls[0].attempts[0].fault)
 
 
 def test_a_request_that_the_weak_system_refuses_is_refused() -> None:

@@ -132,3 +132,11 @@ def test_words_cannot_end_an_event(words):
         data = event.split(b"data: ", 1)[1]
         assert data.count(b"\n") == 2
         json.loads(data)
+
+
+def test_where_it_is_that_nobody_answers_is_not_told():
+    """Addresses within a network are not for callers."""
+    told = "no connection: [Errno 111] Connect call failed ('10.0.0.7', 8443)"
+    for fault in ("connect", "connect-timeout"):
+        problem = Problem(deployment="a", blame="server", fault=fault, message=told)
+        assert b"10.0.0.7" not in failing.of_problem(problem).body
