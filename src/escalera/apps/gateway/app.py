@@ -54,7 +54,8 @@ class Setup:
 
     `entrance` lets callers in; None where one key does for all. `sink` takes a record of every
     request, None where there is no log, and `waiting_sink` where it is waited for. `beside`
-    is what runs as long as the gateway does.
+    is what runs as long as the gateway does, and `tell` says to the operator what callers are not
+    told.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -64,6 +65,7 @@ class Setup:
     sink: Sink | None = None
     waiting_sink: WaitingSink | None = None
     beside: Callable[[Gateway], AbstractAsyncContextManager[None]] | None = None
+    tell: Callable[[str], None] | None = None
 
 
 class Gateway:
@@ -124,7 +126,7 @@ def application(
     setup = setup or Setup()
     entrance = setup.entrance or OneKey(api_key)
     hot_paths = Hot(
-        regime_of(desk, setup.table, now=now, file=setup.file),
+        regime_of(desk, setup.table, now=now, file=setup.file, tell=setup.tell),
         Parts(
             entrance=entrance,
             books=Keeping(setup.metrics, setup.sink, setup.waiting_sink),
@@ -136,12 +138,18 @@ def application(
 
 
 def regime_of(
-    desk: Desk, table: GatewayTable, *, now: Callable[[], float], file: str, version: int = 0
+    desk: Desk,
+    table: GatewayTable,
+    *,
+    now: Callable[[], float],
+    file: str,
+    version: int = 0,
+    tell: Callable[[str], None] | None = None,
 ) -> Regime:
     """What *table* is made into for *desk*. Raises `ProjectError` for a name nobody answers to."""
     return Regime(
         board=boards.build(desk, table, wall=now, file=file, version=version),
-        asking=_asking(table),
+        asking=_asking(table, tell),
         bounds=Bounds(
             body=table.body_bytes,
             seconds=table.seconds,
@@ -157,10 +165,10 @@ def regime_of(
 # Below: private.
 
 
-def _asking(table: GatewayTable) -> Asks:
+def _asking(table: GatewayTable, tell: Callable[[str], None] | None) -> Asks:
     """Who asks for answers, and remembers them where the table says so."""
     patience = Patience(attempts=table.attempts, retries=table.retries)
-    asking = Asking(clock=time.monotonic, draw=random.random, patience=patience)
+    asking = Asking(clock=time.monotonic, draw=random.random, patience=patience, tell=tell)
     cache = table.cache
     if cache is None:
         return asking

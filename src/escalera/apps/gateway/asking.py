@@ -30,6 +30,8 @@ from escalera.errors import (
 )
 
 Found = Opened | Problem
+QUIET = 60.0
+"""Seconds between two words to the operator about the same deployment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +47,21 @@ class Patience:
 
 
 class Asking:
-    """Asks the lines of plans. *draw* gives numbers uniform on [0, 1)."""
+    """Asks the lines of plans. *draw* gives numbers uniform on [0, 1).
+
+    *tell* says to the operator why a deployment cannot be had, which callers are not told.
+    """
 
     def __init__(
-        self, *, clock: Callable[[], float], draw: Callable[[], float], patience: Patience
+        self,
+        *,
+        clock: Callable[[], float],
+        draw: Callable[[], float],
+        patience: Patience,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
+        self._tell = tell
+        self._told: dict[str, float] = {}
         self._clock = clock
         self._draw = draw
         self._patience = patience
@@ -170,11 +182,21 @@ class Asking:
             line.breaker.succeeded(now)
         elif found.blame == "key":
             line.breaker.refused(now)
+            self._say(found, f"refuses our access: status {found.status}, code {found.code!r}", now)
         else:
+            if found.fault in {"connect", "connect-timeout"}:
+                self._say(found, found.message, now)
             line.breaker.failed(now)
             line.load.answered(now - began, now)
             if found.retry_after is not None:
                 line.breaker.asked_to_wait(now, found.retry_after)
+
+    def _say(self, problem: Problem, words: str, now: float) -> None:
+        """Tell the operator what callers are not told, once a minute and deployment."""
+        name = problem.deployment
+        if self._tell is not None and now >= self._told.get(name, now):
+            self._told[name] = now + QUIET
+            self._tell(f"{name!r}: {words}")
 
     async def _hedged(
         self,

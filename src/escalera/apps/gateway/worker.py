@@ -109,6 +109,7 @@ class Worker:
                 metrics=self._metrics,
                 sink=recorder.take,
                 waiting_sink=recorder.kept,
+                tell=self._tell,
                 beside=lambda gateway: self._beside(gateway, recorder),
             ),
         )
@@ -225,7 +226,9 @@ class Worker:
 
     def _regime(self, desk: Desk, table: GatewayTable, version: int) -> Regime:
         file = str(self._start.file)
-        return app.regime_of(desk, table, now=self._wall, file=file, version=version)
+        return app.regime_of(
+            desk, table, now=self._wall, file=file, version=version, tell=self._tell
+        )
 
 
 def serve(

@@ -22,6 +22,7 @@ from tests.unit.apps.gateway.upstreams import (
 )
 
 from escalera.apps.gateway.asked import Opened, Problem
+from escalera.apps.gateway.asking import Asking, Patience
 from escalera.apps.gateway.board import Line
 from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving.breaker import Breaker, BreakerPolicy
@@ -437,3 +438,27 @@ def test_every_call_is_accounted_for(scripts, hedging):
             assert not answered
 
     asyncio.run(story())
+
+
+def test_the_operator_is_told_what_callers_are_not():
+    """Why a deployment cannot be had, once a minute; never a provider's own words of a key."""
+    said = []
+    clock = iter([0.0] * 40 + [61.0] * 40)
+    found = Asking(
+        clock=lambda: next(clock),
+        draw=lambda: 0.0,
+        patience=Patience(retries=0),
+        tell=said.append,
+    )
+    gone, shut = Upstream(away()), Upstream(lambda: broken(401, "invalid_api_key"))
+    route = plan(line("gone", gone), line("shut", shut))
+
+    async def ask():
+        for _ in range(2):
+            await found.ask(asked(), route)
+
+    asyncio.run(ask())
+    assert said == [
+        "'gone': no connection",
+        "'shut': refuses our access: status 401, code 'invalid_api_key'",
+    ]
