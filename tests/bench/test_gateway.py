@@ -66,12 +66,13 @@ def test_the_worst_look_counts():
 )
 def test_callers_tell_what_they_saw(look, fault, seen):
     """Straight before the upstream, so that nothing but the caller itself can be mistaken."""
+    patience = 0.6 if seen == "hang" else 10.0
     with serving(Mock(name="A", fault=fault, pace=Pace(tokens=callers.TOKENS))) as mock:
         forms = FAULTS[fault].forms if fault else ("whole", "stream")
         for operation in ("chat", "responses"):
             for form in forms:
                 asked = Question(
-                    operation=operation, form=form, url=mock.url, model="m", patience=0.6
+                    operation=operation, form=form, url=mock.url, model="m", patience=patience
                 )
                 assert look(asked).seen == seen, (operation, form)
 
