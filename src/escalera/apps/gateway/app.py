@@ -10,7 +10,7 @@ import itertools
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,8 @@ from escalera.settings.gateway_table import GatewayTable
 from escalera.wiring import guards
 
 JSON = "application/json"
+Room = Callable[[Entrance], Sequence[Route]]
+"""Routes beside the hot paths, whose callers an entrance lets in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Setup:
     `entrance` lets callers in; None where one key does for all. `sink` takes a record of every
     request, None where there is no log, and `waiting_sink` where it is waited for. `beside`
     is what runs as long as the gateway does, and `tell` says to the operator what callers are not
-    told.
+    told. `rooms` are what else is served.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -66,6 +68,7 @@ class Setup:
     waiting_sink: WaitingSink | None = None
     beside: Callable[[Gateway], AbstractAsyncContextManager[None]] | None = None
     tell: Callable[[str], None] | None = None
+    rooms: Sequence[Room] = ()
 
 
 class Gateway:
@@ -134,7 +137,7 @@ def application(
             name=_names(),
         ),
     )
-    return Gateway(hot_paths, _rest(entrance, now, setup.beside), desk)
+    return Gateway(hot_paths, _rest(entrance, now, setup), desk)
 
 
 def regime_of(
@@ -217,7 +220,7 @@ def _names() -> Callable[[], str]:
 def _rest(
     entrance: Entrance,
     now: Callable[[], float],
-    beside: Callable[[Gateway], AbstractAsyncContextManager[None]] | None,
+    setup: Setup,
 ) -> Starlette:
     started = int(now())
 
@@ -231,7 +234,7 @@ def _rest(
     async def lifespan(rest: Starlette) -> AsyncIterator[None]:
         gateway: Gateway = rest.state.gateway
         await entrance.open()
-        async with nullcontext() if beside is None else beside(gateway):
+        async with nullcontext() if setup.beside is None else setup.beside(gateway):
             yield
         await entrance.close()
         await gateway.close()
@@ -242,6 +245,7 @@ def _rest(
             Route("/health", _health, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
             *(Route(path, _post_only, methods=["POST"]) for path in fields.PATHS),
+            *(route for room in setup.rooms for route in room(entrance)),
         ],
         exception_handlers=dict.fromkeys(kinds, _failed),
         lifespan=lifespan,

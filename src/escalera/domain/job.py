@@ -1,0 +1,150 @@
+"""Finetuning jobs: what was asked, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from escalera.domain.levers import Objective
+
+JobStatus = Literal[
+    "validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"
+]
+"""As OpenAI's API names them. The last three are for good."""
+ENDED: tuple[JobStatus, ...] = ("succeeded", "failed", "cancelled")
+Wanted = Literal["", "pause", "cancel"]
+"""What a caller wants of a job that a worker has."""
+Level = Literal["info", "warn", "error"]
+GateWord = Literal["none", "passed", "failed", "inconclusive", "overridden"]
+"""What the gate of a job says: `none` where it names no tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters:
+    """What a caller gave; None is `auto`, and then the job's events say what was taken, and why.
+
+    `batch_size` counts examples, and `learning_rate_multiplier` scales the rate that would be taken
+    otherwise. `beta` is for preferences alone.
+    """
+
+    n_epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate_multiplier: float | None = None
+    beta: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobWish:
+    """A job as a caller asked for it.
+
+    `model` is a base model of the project file or one that was finetuned here before. The files are
+    ids. `gate` names tasks of the project on which the result is held against what serves them now.
+    """
+
+    model: str
+    training_file: str
+    validation_file: str = ""
+    objective: Objective = "supervised"
+    hyperparameters: Hyperparameters = Hyperparameters()
+    suffix: str = ""
+    seed: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    gate: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeVerdict:
+    """The verdict on one task of a job's gate, in the gate's own words, with its figures."""
+
+    task: str
+    word: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOutcome:
+    """What is known of a job that ended.
+
+    `minutes` are of the accelerator, or of the processor where there is none; `joules` is None
+    where the machine does not tell. `licence` is the verdict on base and data for serving what was
+    made from them, in words.
+    """
+
+    minutes: float = 0.0
+    micro_dollars: int | None = None
+    joules: float | None = None
+    trained_tokens: int = 0
+    gate: GateWord = "none"
+    verdicts: tuple[TypeVerdict, ...] = ()
+    diagnosis: tuple[str, ...] = ()
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job of the queue. Times are seconds since the epoch.
+
+    `owner` is as for a file. `wanted` is what the worker is to do next, `worker` who has the job
+    and `beat` when it last said so; `starts` is how often it was begun or taken up. `error` is why
+    it failed, by code, sentence and parameter. `made` is the name of the model that came of it.
+    """
+
+    id: str
+    wish: JobWish
+    created: float
+    owner: str = ""
+    status: JobStatus = "validating_files"
+    wanted: Wanted = ""
+    worker: str = ""
+    beat: float | None = None
+    starts: int = 0
+    finished: float | None = None
+    estimated_finish: float | None = None
+    error: tuple[str, str, str] | None = None
+    made: str = ""
+    outcome: JobOutcome | None = None
+    result_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """Something that happened to a job: a sentence, or `data` of a step (`kind` is `metrics`)."""
+
+    id: str
+    job: str
+    created: float
+    message: str
+    level: Level = "info"
+    kind: Literal["message", "metrics"] = "message"
+    data: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCheckpoint:
+    """A state of a job's model that can be asked: the name of it, and what was measured there."""
+
+    id: str
+    job: str
+    created: float
+    step: int
+    model: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A finetuned model that can be asked by name.
+
+    `base` is the name of a base model in the project file, `adapter` the digest of the artifact
+    with what was learned. `gate` is what its job's gate said; what `failed` or is `inconclusive`
+    answers by its name, but does not get into a project's service without a recorded override.
+    """
+
+    name: str
+    base: str
+    adapter: str
+    job: str
+    created: float
+    owner: str = ""
+    gate: GateWord = "none"

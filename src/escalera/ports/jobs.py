@@ -1,0 +1,102 @@
+"""What the gateway's finetuning jobs need from outside: files, a queue, and a shelf of models.
+
+All of it is shared by the processes of one machine, and on disk when a call returns. Everything
+raises `StoreUnavailable` where the store cannot be used. Lists are newest first, in pages: at most
+`limit` entries behind the one whose id is `after`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from escalera.domain.job import Job, JobCheckpoint, JobEvent, JobStatus, Published, Wanted
+from escalera.domain.stored_file import Purpose, StoredFile
+
+
+class FileStore(Protocol):
+    """Files by id, their bytes on disk."""
+
+    async def add(
+        self, pieces: AsyncIterator[bytes], *, name: str, purpose: Purpose, owner: str, now: float
+    ) -> StoredFile:
+        """Store what comes, piece by piece. Raises `InputError` where there is too much of it."""
+
+    def keep(
+        self, file: Path, *, name: str, purpose: Purpose, owner: str, now: float
+    ) -> StoredFile:
+        """Store a file that was made here."""
+
+    def get(self, id_: str) -> StoredFile | None:
+        """What is known of a file; None where there is none."""
+
+    def path(self, id_: str) -> Path:
+        """Where its bytes lie. Raises `EvidenceMissing`."""
+
+    def all(
+        self,
+        *,
+        owner: str | None,
+        purpose: Purpose | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> Sequence[StoredFile]:
+        """A page of the files of *owner*, of everybody for None."""
+
+    def remove(self, id_: str) -> bool:
+        """Forget a file and its bytes; False where there is none."""
+
+
+class JobQueue(Protocol):
+    """Jobs: the oldest that is queued is taken first, by one worker."""
+
+    def put(self, job: Job) -> None:
+        """Add a job, or replace what is known of it."""
+
+    def get(self, id_: str) -> Job | None:
+        """A job; None where there is none."""
+
+    def all(self, *, owner: str | None, after: str = "", limit: int = 20) -> Sequence[Job]:
+        """A page of the jobs of *owner*, of everybody for None."""
+
+    def move(self, id_: str, of: Sequence[JobStatus], to: JobStatus, *, now: float) -> Job | None:
+        """Another status, if the one of now is among *of*; None where it is not."""
+
+    def want(self, id_: str, wanted: Wanted) -> Job | None:
+        """Say what the worker of a running job is to do; None where it does not run."""
+
+    def take(self, worker: str, *, now: float, silent: float) -> Job | None:
+        """The next job for a worker: one that is queued, or one that runs and whose worker has not
+        said for *silent* seconds that it lives. It counts as begun once more."""
+
+    def beat(self, id_: str, worker: str, *, now: float) -> Wanted | None:
+        """Say that the worker lives; what is wanted of the job, None where another has it now."""
+
+    def tell(self, events: Sequence[JobEvent]) -> None:
+        """Add events; one with a known id is not added twice."""
+
+    def events(self, id_: str, *, after: str = "", limit: int = 20) -> Sequence[JobEvent]:
+        """A page of a job's events, newest first."""
+
+    def mark(self, checkpoint: JobCheckpoint) -> None:
+        """Add a checkpoint; one with a known id is not added twice."""
+
+    def checkpoints(self, id_: str, *, after: str = "", limit: int = 10) -> Sequence[JobCheckpoint]:
+        """A page of a job's checkpoints, newest first."""
+
+
+class Shelf(Protocol):
+    """The finetuned models that can be asked by name."""
+
+    def revision(self) -> int:
+        """A number that grows with every change; cheap to ask for."""
+
+    def all(self) -> Sequence[Published]:
+        """Every model, oldest first."""
+
+    def publish(self, model: Published) -> None:
+        """Put a model there, or replace what is known of it."""
+
+    def withdraw(self, name: str) -> bool:
+        """Take a model away; its artifact stays. False where there is none."""
