@@ -340,6 +340,7 @@ class _Performer:
         for event in events:
             self.evidence.apply(event)
             self._observer.appended(event)
+        self._observer.afforded(self._purse.caps.left(self.evidence.spent))
 
     def _dated(self, event: Event) -> Event:
         now = self._ports.now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from escalera.core.ladder.caps import Left
 from escalera.core.ladder.steps import Step
 from escalera.domain.event import Event
 
@@ -20,6 +21,9 @@ class Observer(Protocol):
     def appended(self, event: Event) -> None:
         """An event is in the journal."""
 
+    def afforded(self, left: Left) -> None:
+        """What the caps leave from now on."""
+
 
 class Quiet:
     """Nobody watches."""
@@ -31,4 +35,7 @@ class Quiet:
         """Say nothing."""
 
     def appended(self, event: Event) -> None:
+        """Say nothing."""
+
+    def afforded(self, left: Left) -> None:
         """Say nothing."""

@@ -10,6 +10,7 @@ import pytest
 from escalera.apps.report import document
 from escalera.core.evaluation.judge import WORDING
 from escalera.core.evidence import fold
+from escalera.core.ladder.caps import Left
 from escalera.domain.event import Decided, Failed, Observed
 from escalera.domain.judge import Judge, Panel, Scale
 from escalera.domain.likeness import Likeness
@@ -179,7 +180,7 @@ def test_the_engine_does_what_the_planner_asks(tmp_path):
 
     class Watching(Quiet):
         def __init__(self):
-            self.steps, self.events, self.progress = [], [], []
+            self.steps, self.events, self.progress, self.left = [], [], [], []
 
         def began(self, step):
             self.steps.append(type(step).__name__)
@@ -189,6 +190,9 @@ def test_the_engine_does_what_the_planner_asks(tmp_path):
 
         def progressed(self, what, done, total):
             self.progress.append((what, done, total))
+
+        def afforded(self, left):
+            self.left.append(left)
 
     watching, journal = Watching(), MemoryJournal()
     run(World(tmp_path), journal, observer=watching)
@@ -203,6 +207,23 @@ def test_the_engine_does_what_the_planner_asks(tmp_path):
     assert watching.steps == [type(step).__name__ for step in simulated.steps]
     assert watching.events == list(journal.events())
     assert watching.progress[0] == ("pilot", 4, 20)
+    assert set(watching.left) == {Left()}
+
+
+def test_whoever_watches_is_told_what_is_left(tmp_path):
+    """Of the calls that a cap allows, less those set aside; at the end those that were not made."""
+
+    class Watching(Quiet):
+        def __init__(self):
+            self.left = []
+
+        def afforded(self, left):
+            self.left.append(left.calls)
+
+    watching, capped = Watching(), replace(PROJECT, budget=Budget(calls=100_000))
+    evidence = run(World(tmp_path), MemoryJournal(), project=capped, observer=watching)
+    assert watching.left[0] == 100_000
+    assert watching.left[-1] == 100_000 - evidence.spent.calls < 99_900
 
 
 def test_a_finished_climb_asks_for_nothing(whole, tmp_path):

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 
+from escalera.apps.cli import gauges
 from escalera.core.ladder import merge_race, rungs, steps
+from escalera.core.ladder.caps import Left
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Decided, Duelled, Event, Merged, Priced, RouterFitted
 from escalera.domain.optimiser import Rewritten
@@ -43,11 +45,14 @@ class Watcher:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("", visible=False)
+        self._task = self._progress.add_task("", visible=False, left="")
+        self._gauges = gauges.Gauges()
+        self._doing = ""
 
     def __enter__(self) -> Watcher:
         self._progress.start()
@@ -63,19 +68,28 @@ class Watcher:
 
     def began(self, step: steps.Step) -> None:
         """Name what is being done."""
-        said = _doing(step)
+        self._doing = said = _doing(step)
+        self._gauges.began(step)
         self._progress.update(self._task, description=said, completed=0, visible=bool(said))
 
     def progressed(self, what: str, done: int, total: int) -> None:
-        """Move the bar."""
-        del what
-        self._progress.update(self._task, completed=done, total=total, visible=True)
+        """Move the bar, and say what it stands at."""
+        self._gauges.progressed(what)
+        said = ": ".join(part for part in (self._doing, self._gauges.words()) if part)
+        self._progress.update(
+            self._task, description=said, completed=done, total=total, visible=True
+        )
 
     def appended(self, event: Event) -> None:
         """Print conclusions."""
+        self._gauges.appended(event)
         said = _concluded(event)
         if said:
             self._console.print(said, markup=False, soft_wrap=True)
+
+    def afforded(self, left: Left) -> None:
+        """Say what the caps leave."""
+        self._progress.update(self._task, left=gauges.left(left))
 
 
 @contextmanager

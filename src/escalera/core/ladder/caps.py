@@ -52,6 +52,16 @@ NOTHING = Cost()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What caps still leave; None where there is no cap. Never less than nothing."""
+
+    micro_dollars: int | None = None
+    calls: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
     """What may be spent, and what the calls of each model cost (None: unknown)."""
 
@@ -108,6 +118,18 @@ class Caps:
             self.paid(spent) + set_aside.micro_dollars + more.micro_dollars <= budget.micro_dollars
         )
 
+    def left(self, spent: Spent) -> Left:
+        """What every cap leaves, after what was *spent* and what is reserved."""
+        budget, aside = self.budget, spent.reserved
+        tokens = spent.prompt_tokens + spent.completion_tokens + aside.tokens
+        seconds = None if budget.minutes is None else max(0.0, budget.minutes * 60 - spent.seconds)
+        return Left(
+            micro_dollars=_less(budget.micro_dollars, self.paid(spent) + aside.micro_dollars),
+            calls=_less(budget.calls, spent.calls + aside.calls),
+            tokens=_less(budget.tokens, tokens),
+            seconds=seconds,
+        )
+
     def paid(self, spent: Spent) -> int:
         """What was spent; calls made before a price was known are charged at the highest now."""
         charges = [
@@ -149,3 +171,7 @@ def _one(price: ModelPrice | None, prompt: int, completion: int) -> Cost:
 
 _SCHEMA_GROWS = 3
 """A schema in the body may be written at such a length, once what an endpoint needs is added."""
+
+
+def _less(cap: int | None, used: int) -> int | None:
+    return None if cap is None else max(0, cap - used)

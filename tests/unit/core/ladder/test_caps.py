@@ -9,7 +9,7 @@ import pytest
 from escalera.core.evaluation import repair
 from escalera.core.evidence import Spent
 from escalera.core.ladder import steps
-from escalera.core.ladder.caps import NOTHING, Caps, Cost
+from escalera.core.ladder.caps import NOTHING, Caps, Cost, Left
 from escalera.domain.contract import OutputContract
 from escalera.domain.project import BaseModel, Budget, ModelPrice
 from escalera.testing import playbook
@@ -123,3 +123,18 @@ def test_reading_texts_costs_a_token_per_byte():
     found = caps.reading("reader", ["", "zwölf", "x" * 50])
     tokens = 3 * 8 + 6 + 50
     assert found == Cost(calls=1, tokens=tokens, micro_dollars=tokens + 1)
+
+
+def test_what_is_left_is_what_still_fits():
+    """To the last call, token and micro-dollar, and never less than nothing."""
+    caps = Caps.of(project(calls=10, tokens=1000, micro_dollars=500, minutes=2.0))
+    spent = Spent(
+        calls=4, prompt_tokens=300, completion_tokens=100, known_micro_dollars=120, seconds=30.0
+    )
+    assert caps.left(spent) == Left(micro_dollars=380, calls=6, tokens=600, seconds=90.0)
+    assert caps.fits(spent, Cost(calls=6, tokens=600, micro_dollars=380))
+    for more in (Cost(calls=7), Cost(tokens=601), Cost(micro_dollars=381)):
+        assert not caps.fits(spent, more)
+    over = Spent(calls=11, prompt_tokens=2000, known_micro_dollars=501, seconds=200.0)
+    assert caps.left(over) == Left(micro_dollars=0, calls=0, tokens=0, seconds=0.0)
+    assert Caps.of(PLAIN).left(over) == Left()
