@@ -45,14 +45,14 @@ class Watcher:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[said]}"),
             TextColumn("{task.fields[left]}"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("", visible=False, left="")
+        self._task = self._progress.add_task("", visible=False, said="", left="")
         self._gauges = gauges.Gauges()
-        self._doing = ""
 
     def __enter__(self) -> Watcher:
         self._progress.start()
@@ -68,17 +68,17 @@ class Watcher:
 
     def began(self, step: steps.Step) -> None:
         """Name what is being done."""
-        self._doing = said = _doing(step)
+        said = _doing(step)
         self._gauges.began(step)
-        self._progress.update(self._task, description=said, completed=0, visible=bool(said))
+        self._progress.update(
+            self._task, description=said, completed=0, visible=bool(said), said=""
+        )
 
     def progressed(self, what: str, done: int, total: int) -> None:
         """Move the bar, and say what it stands at."""
         self._gauges.progressed(what)
-        said = ": ".join(part for part in (self._doing, self._gauges.words()) if part)
-        self._progress.update(
-            self._task, description=said, completed=done, total=total, visible=True
-        )
+        said = self._gauges.words()
+        self._progress.update(self._task, completed=done, total=total, visible=True, said=said)
 
     def appended(self, event: Event) -> None:
         """Print conclusions."""
