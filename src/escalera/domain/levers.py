@@ -58,6 +58,11 @@ class Trainable:
         """Whether matrices beside the model's own weights learn."""
         return self.method in ADAPTERS
 
+    @property
+    def factors(self) -> bool:
+        """Whether what is left in the end are such matrices, and not weights of the model."""
+        return self.adapter and not self.merged
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Softened:

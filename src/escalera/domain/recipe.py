@@ -87,10 +87,11 @@ class WeightedAdapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergePlan:
-    """Adapters of one base model merged into one.
+    """Adapters of one base model merged into one, or trained weights of that model.
 
     `concatenate` is exact (ranks add up), `linear` and `ties` keep the rank of the inputs
-    (TIES: Yadav et al. 2023, arXiv 2306.01708; `density` is the share of weights kept).
+    (TIES: Yadav et al. 2023, arXiv 2306.01708; `density` is the share of weights kept). Of weights,
+    `linear` is the exact sum of their changes.
     """
 
     method: MergeMethod

@@ -80,7 +80,7 @@ class Installation:
             scoring=self.scoring(),
             provider=lambda: self.provider(self.project.model.name),
             trainer=self._trainer,
-            merger=_merger,
+            merger=self._merger,
             other=self.provider,
             invalid=invalid,
             retrieval=self.retrieval(),
@@ -103,6 +103,12 @@ class Installation:
             artifacts=self.artifacts(),
             embedded=evidence.embedded,
         )
+
+    def _merger(self) -> Merger:
+        require_local("merging")
+        from escalera.edges.merging.tuned_weights import TrainedMerger
+
+        return TrainedMerger(models.folder(self.file, self.tables.models[self.project.model.name]))
 
     def means(
         self,
@@ -365,10 +371,3 @@ def _engines(engine: Engine) -> Mapping[str, Steps]:
     from escalera.edges.training import trl_steps
 
     return {"trl": trl_steps.steps}
-
-
-def _merger() -> Merger:
-    require_local("merging")
-    from escalera.edges.merging.adapters import AdapterMerger
-
-    return AdapterMerger()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from escalera.core.ladder import finetuning, merge_race, replaying, training
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Step
+from escalera.domain.levers import Trainable
 from escalera.domain.project import RungName
 from escalera.domain.recipe import MergePlan, TrainingRecipe
 from escalera.domain.system import Route
@@ -59,16 +60,19 @@ def separate(case: Case, adapter: str) -> Route:
 
 
 def merge(case: Case) -> Step | None:
-    """Train one adapter per task, choose merge weights on `search`, judge the merged adapter."""
+    """Train one specialist per task, choose merge weights on `search`, judge what they merge to."""
     if _done(case, "merge"):
         return None
     recipes = specialist_recipes(case)
+    if not can_be_merged(recipes[0].trainable):
+        return None
     racing = sum(merge_race.calls(case.project, task) for task in case.project.tasks)
     found = training.train(case, "merge", recipes, racing=racing)
     if found is not None:
         return found
     first, *others = [_adapter(case, made_from, alone=True) for made_from in recipes]
-    chosen = merge_race.choose(case, first, others)
+    factors = recipes[0].trainable.factors
+    chosen = merge_race.choose(case, first, others, factors=factors)
     if not isinstance(chosen, MergePlan):
         return chosen
     merged = case.evidence.merged[chosen.digest].adapter
@@ -76,12 +80,22 @@ def merge(case: Case) -> Step | None:
 
 
 def specialist_recipes(case: Case) -> list[TrainingRecipe]:
-    """The LoRA rung's training, then one for each task that it was not trained on."""
+    """What the failing tasks were taught, then a training for each task that it was not of.
+
+    Where LoRA learned too little for them, all weights of each specialist learn.
+    """
     others = [task for task in case.project.tasks if task not in case.failing()]
+    whole = finetuning.whole(case)
     return [
-        finetuning.recipe(case),
-        *(training.recipe(case, [training.whole(task)]) for task in others),
+        finetuning.taught(case),
+        *(training.recipe(case, [training.whole(task)], whole=whole) for task in others),
     ]
+
+
+def can_be_merged(trainable: Trainable) -> bool:
+    """Whether what learns can be merged: not DoRA, nor tokens beside matrices, unless folded in."""
+    plain = trainable.method in ("lora", "rslora") and not trainable.tokens
+    return plain or not trainable.factors
 
 
 # Below: private.

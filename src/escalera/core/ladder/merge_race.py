@@ -68,9 +68,14 @@ def searched(evidence: Evidence) -> str | None:
     return f"weights by CMA-ES, {tried} plans tried" if tried else UNSEARCHED
 
 
-def choose(case: Case, first: str, others: Sequence[str]) -> Step | MergePlan:
-    """The plan whose worst task has the most room; the steps that find it, until then."""
-    found = _halved(case, plans.propose(first, others))
+def choose(
+    case: Case, first: str, others: Sequence[str], *, factors: bool = True
+) -> Step | MergePlan:
+    """The plan whose worst task has the most room; the steps that find it, until then.
+
+    Without *factors* it is the model's own weights that were trained.
+    """
+    found = _halved(case, plans.propose(first, others, factors=factors))
     return found if not isinstance(found, MergePlan) else _searched(case, found)
 
 

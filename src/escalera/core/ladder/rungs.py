@@ -123,7 +123,7 @@ RUNGS: tuple[Rung, ...] = (
     Rung(
         name="merge",
         title="Merged adapters",
-        changes="one adapter, merged from one adapter per type",
+        changes="one adapter (or model), merged from one per type",
         needs="weights and train items of every type",
         makes="one training per type and a search over weights",
         keeps="one adapter, and one per type to merge again",

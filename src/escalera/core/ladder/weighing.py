@@ -21,8 +21,13 @@ def running(
 
     A model that was finetuned as a whole is held ready beside its base; adapters are not.
     """
-    behind = [part for adapter in route.adapters() for part in _trainings(case, adapter)]
-    whole = {parts[-1].adapter for parts in behind if not parts[-1].recipe.trainable.adapter}
+    by_adapter = {adapter: _trainings(case, adapter) for adapter in route.adapters()}
+    behind = [parts for found in by_adapter.values() for parts in found]
+    whole = {
+        adapter
+        for adapter, found in by_adapter.items()
+        if any(not parts[-1].recipe.trainable.factors for parts in found)
+    }
     seconds = {parts[-1].recipe.digest: sum(part.seconds for part in parts) for parts in behind}
     return Running(
         value=sum(s.task.value_per_point * s.adequacy.figure.value / POINT for s in standings),

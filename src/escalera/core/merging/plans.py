@@ -2,7 +2,9 @@
 
 Concatenation adds the low-rank updates exactly; TIES drops small and conflicting ones (Yadav et
 al. 2023); KnOTS aligns the updates before it does (Stoica et al. 2024, arXiv 2410.19735). Weights
-below 1 for all keep the sum from overshooting where adapters overlap.
+below 1 for all keep the sum from overshooting where adapters overlap. Where the model's own weights
+were trained, there are no factors: the changes are added as they are (task arithmetic; Ilharco et
+al. 2022, arXiv 2212.04089), or by TIES.
 """
 
 from __future__ import annotations
@@ -27,6 +29,12 @@ _CHOICES: tuple[tuple[MergeMethod, float, float, float], ...] = (
     ("knots_ties", 1.0, 1.0, 0.5),
 )
 
+_OF_WEIGHTS: tuple[tuple[MergeMethod, float, float, float], ...] = tuple(
+    ("linear" if method == "concatenate" else method, first, rest, density)
+    for method, first, rest, density in _CHOICES
+    if method != "knots_ties"
+)
+
 STEP = 0.1
 """Of a weight, around the best plan of the grid."""
 
@@ -40,8 +48,11 @@ _DIGITS = 3
 _EXACT: frozenset[MergeMethod] = frozenset({"concatenate", "linear"})
 
 
-def propose(first: str, others: Sequence[str]) -> tuple[MergePlan, ...]:
-    """Plans that merge the adapter of the failing tasks with those of the other tasks."""
+def propose(first: str, others: Sequence[str], *, factors: bool = True) -> tuple[MergePlan, ...]:
+    """Plans that merge what the failing tasks were taught with what the other tasks were.
+
+    Without *factors* these are weights of the model's own, and no matrices beside them.
+    """
     return tuple(
         MergePlan(
             method=method,
@@ -51,7 +62,7 @@ def propose(first: str, others: Sequence[str]) -> tuple[MergePlan, ...]:
             ),
             density=density,
         )
-        for method, weight, rest, density in _CHOICES
+        for method, weight, rest, density in (_CHOICES if factors else _OF_WEIGHTS)
     )
 
 

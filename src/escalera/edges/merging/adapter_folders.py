@@ -16,6 +16,7 @@ from blake3 import blake3
 from escalera.core.merging import numbers
 from escalera.core.merging.low_rank import Factors
 from escalera.core.merging.numbers import STORED, Floats, Kind
+from escalera.edges.merging import weights
 from escalera.edges.merging.weights import WeightsFile
 from escalera.errors import MergeError
 
@@ -157,7 +158,8 @@ def write(merged: Mapping[str, Factors], like: Adapter, into: Path) -> None:
         missing = rank - a.shape[0]
         tensors[f"{module}.lora_A.weight"] = np.pad(a, ((0, missing), (0, 0)))
         tensors[f"{module}.lora_B.weight"] = np.pad(b, ((0, 0), (0, missing)))
-    _save({name: tensor.astype(np.float32) for name, tensor in tensors.items()}, into / WEIGHTS)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    weights.write(into / WEIGHTS, shapes, lambda name: tensors[name].astype(np.float32))
     config = dict(like.config)
     if rank != like.rank:
         alpha = like.scale * rank
@@ -214,21 +216,3 @@ def _require_plain(name: str, config: Mapping[str, Any], file: WeightsFile) -> N
                 f"the adapter {name!r} holds {key!r} as {entry.kind} of shape {entry.shape}. "
                 f"A factor is a matrix of {', '.join(STORED)}."
             )
-
-
-def _save(tensors: Mapping[str, Floats], path: Path) -> None:
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    end = 0
-    for name, tensor in tensors.items():
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(tensor.shape),
-            "data_offsets": [end, end + tensor.nbytes],
-        }
-        end += tensor.nbytes
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for tensor in tensors.values():
-            file.write(np.ascontiguousarray(tensor).tobytes())

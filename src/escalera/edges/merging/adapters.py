@@ -65,7 +65,7 @@ class AdapterMerger:
 
     def merge(self, plan: MergePlan, adapters: Sequence[Path], *, into: Path) -> None:
         """Merge the adapters of *plan* (folders in its order) into the empty folder *into*."""
-        _require_usable(plan, adapters)
+        require_usable(plan, adapters)
         weights = tuple(entry.weight for entry in plan.adapters)
         # The weights of a plan belong to the products: TIES averages the weighted ones.
         each = tuple({"weight": 1.0, "density": plan.density} for _ in weights)
@@ -128,6 +128,36 @@ def merge_each(
     return sqrt(sum(found.lost for found in merged.values()) / whole) if whole else 0.0
 
 
+def changed_by(method: str, asked: AdapterMerge, changes: Sequence[Matrix], module: str) -> Matrix:
+    """A method of whole models on the changes of one weight: the base is nothing."""
+    shape = changes[0].shape
+    row = methods.named(method)
+    flat = [np.zeros(changes[0].size, np.float32)] if row.base == "needed" else []
+    flat += [change.astype(np.float32).reshape(-1) for change in changes]
+    shared = {p.name: p.default for p in row.parameters if not p.each and p.default is not None}
+    keys = [chance.key(asked.seed, str(place), module) for place in range(len(changes))]
+    parts = row.run(
+        Stream([Held(raw=values, kind="F32") for values in flat], shape=shape),
+        Values(shared=shared | dict(asked.shared or {}), each=asked.each, keys=keys),
+        (),
+    )
+    return _gathered(parts, shape).astype(np.float64)
+
+
+def require_usable(plan: MergePlan, adapters: Sequence[Path]) -> None:
+    """Raise `MergeError` where the numbers of a plan mean nothing, or folders are missing."""
+    if not plan.adapters or len(plan.adapters) != len(adapters):
+        raise MergeError(
+            f"the plan names {len(plan.adapters)} adapters and {len(adapters)} folders were given. "
+            "Give at least one, and as many folders as adapters."
+        )
+    if not 0 < plan.density <= 1:
+        raise MergeError(f"density is {plan.density!r}. It is a share: above 0 and at most 1.")
+    for entry in plan.adapters:
+        if not math.isfinite(entry.weight):
+            raise MergeError(f"a weight is {entry.weight!r}. Weights are finite numbers.")
+
+
 # Below: private.
 
 
@@ -146,26 +176,10 @@ def _module(asked: AdapterMerge, inputs: Sequence[Adapter], module: str, rank: i
         return low_rank.best_sum(parts, rank)
     if asked.method == "knots_ties":
         common, rights = low_rank.aligned(parts)
-        merged = _by("ties", asked, rights, module)
+        merged = changed_by("ties", asked, rights, module)
         return low_rank.best_sum([(common, merged)], rank)
     products = [b @ a for b, a in parts]
-    return low_rank.best_approximation(_by(asked.method, asked, products, module), rank)
-
-
-def _by(method: str, asked: AdapterMerge, changes: Sequence[Matrix], module: str) -> Matrix:
-    """A method of whole models on changes: the base is nothing."""
-    shape = changes[0].shape
-    row = methods.named(method)
-    flat = [np.zeros(changes[0].size, np.float32)] if row.base == "needed" else []
-    flat += [change.astype(np.float32).reshape(-1) for change in changes]
-    shared = {p.name: p.default for p in row.parameters if not p.each and p.default is not None}
-    keys = [chance.key(asked.seed, str(place), module) for place in range(len(changes))]
-    parts = row.run(
-        Stream([Held(raw=values, kind="F32") for values in flat], shape=shape),
-        Values(shared=shared | dict(asked.shared or {}), each=asked.each, keys=keys),
-        (),
-    )
-    return _gathered(parts, shape).astype(np.float64)
+    return low_rank.best_approximation(changed_by(asked.method, asked, products, module), rank)
 
 
 def _gathered(parts: Iterable[Floats], shape: tuple[int, ...]) -> Floats:
@@ -174,16 +188,3 @@ def _gathered(parts: Iterable[Floats], shape: tuple[int, ...]) -> Floats:
         out[place : place + len(part)] = part
         place += len(part)
     return out.reshape(shape)
-
-
-def _require_usable(plan: MergePlan, adapters: Sequence[Path]) -> None:
-    if not plan.adapters or len(plan.adapters) != len(adapters):
-        raise MergeError(
-            f"the plan names {len(plan.adapters)} adapters and {len(adapters)} folders were given. "
-            "Give at least one, and as many folders as adapters."
-        )
-    if not 0 < plan.density <= 1:
-        raise MergeError(f"density is {plan.density!r}. It is a share: above 0 and at most 1.")
-    for entry in plan.adapters:
-        if not math.isfinite(entry.weight):
-            raise MergeError(f"a weight is {entry.weight!r}. Weights are finite numbers.")

@@ -12,7 +12,7 @@ import json
 import math
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +93,23 @@ class WeightsFile:
     def close(self) -> None:
         """Close the file; arrays that are still held keep what they map."""
         os.close(self._file)
+
+
+def write(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], values: Callable[[str], Floats]
+) -> None:
+    """Write a file of float32 tensors in the order of *shapes*, asking *values* for each."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in shapes:
+            file.write(np.ascontiguousarray(values(name), dtype=np.float32).tobytes())
 
 
 class OnDisk:

@@ -12,6 +12,7 @@ from escalera.core.prompts import operators
 from escalera.core.routing import features
 from escalera.domain.contract import LOCAL_MODES, OutputContract
 from escalera.domain.event import Observed
+from escalera.domain.levers import Trainable
 from escalera.domain.project import RUNGS, Budget, ModelPrice
 from escalera.domain.system import Prompt
 from escalera.domain.task import NamedPrompt
@@ -223,6 +224,33 @@ def test_what_reached_the_bar_with_all_weights_is_mixed_and_routed():
     assert (route.system("a").adapter, route.system("b").adapter) == (FULL, None)
     mixed = [step.recipe for step in trained(climbed) if step.rung == "mixture"]
     assert [recipe.trainable.method for recipe in mixed] == ["full"]
+    specialists = [step.recipe for step in trained(climbed) if step.rung == "merge"]
+    assert {recipe.trainable.method for recipe in specialists} == {"full"}
+    plans = [merge.plan for merge in climbed.evidence.merged.values()]
+    assert {plan.method for plan in plans} == {"linear", "ties"}
+    assert {plan.adapters[0].adapter for plan in plans} == {FULL}
+
+
+@pytest.mark.parametrize(
+    ("trainable", "is_merged"),
+    [
+        (Trainable(method="rslora"), True),
+        (Trainable(method="partial"), True),
+        (Trainable(method="dora"), False),
+        (Trainable(method="dora", merged=True), True),
+        (Trainable(tokens=("<a>",)), False),
+    ],
+)
+def test_what_cannot_be_merged_is_not_raced(trainable, is_merged):
+    """The other ways out of a regression are built all the same."""
+    project = replace(BOTH, trainable=trainable)
+    climbed = simulate(
+        project,
+        model(rates(POOR, GOOD), mixture=rates(POOR, GOOD), merged=rates(GOOD, GOOD), **BREAKS),
+    )
+    assert ("merge" in rungs_climbed(climbed)) == is_merged
+    assert bool(climbed.evidence.merged) == is_merged
+    assert {"mixture", "route"} <= set(rungs_climbed(climbed))
 
 
 SCHEMA = '{"type":"object"}'

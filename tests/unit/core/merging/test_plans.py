@@ -77,3 +77,11 @@ def test_the_centre_is_in_the_middle():
     assert values(centre(around_it)) == (0.9, 0.5, 0.4)
     assert centre([plan]) == plan
     assert module.WEIGHTS[0] > 0
+
+
+def test_weights_of_the_model_are_merged_without_factors():
+    """By the exact sum of their changes and by TIES; adapters first, the grid no longer."""
+    found = propose("a", ["b", "c"], factors=False)
+    assert {plan.method for plan in found} == {"linear", "ties"}
+    assert len(set(found)) == len(found) < len(propose("a", ["b", "c"]))
+    assert all([entry.adapter for entry in plan.adapters] == ["a", "b", "c"] for plan in found)
