@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as FastTokenizer
 from transformers.utils import logging
 
@@ -47,6 +48,30 @@ def tiny_model(folder: Path, *, seed: int = 0, template: str = TEMPLATE) -> Path
         LlamaForCausalLM(config).save_pretrained(folder)
     _tokenizer(template).save_pretrained(folder)
     return folder
+
+
+def tiny_architecture(kind: str, *, seed: int = 0, **changes: Any) -> Any:
+    """A random two-layer model of another architecture in memory, by its `model_type`.
+
+    Weights are spread as in `tiny_model`.
+    """
+    sizes = {
+        "vocab_size": 97,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "initializer_range": 0.3,
+        "bos_token_id": None,
+        "eos_token_id": 1,
+        "pad_token_id": 0,
+    }
+    config = AutoConfig.for_model(kind, **(sizes | changes))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return AutoModelForCausalLM.from_config(config).eval()
 
 
 def tiny_adapter(folder: Path, model: Path, *, seed: int = 0, rank: int = 4) -> Path:
