@@ -34,6 +34,7 @@ from escalera.settings import (
     tables,
     training_table,
     trial_table,
+    vllm_table,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +71,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[budget]": tables.BudgetTable,
     "[models.NAME]": tables.ModelTable,
     "[models.NAME.sla]": tables.SlaTable,
+    "[models.NAME.vllm]": vllm_table.VLLMTable,
     "price": tables.PriceTable,
     "[climb]": tables.ClimbTable,
     "[climb.search]": tables.SearchTable,

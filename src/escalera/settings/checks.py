@@ -21,6 +21,7 @@ from escalera.settings import (
     judge_checks,
     scorer_table,
     training_table,
+    vllm_table,
 )
 from escalera.settings.tables import (
     ContextTable,
@@ -220,12 +221,24 @@ def _models(found: ProjectFile) -> list[Problem]:
             )
         if model.base_url is not None and not model.model:
             wrong.append((f"{key}.model", "is missing", "Say which model the endpoint serves"))
-        able = LOCAL_MODES if model.local else REMOTE_MODES
+        wrong += _engine(key, model)
+        able = LOCAL_MODES if model.in_process else REMOTE_MODES
         if unable := sorted(set(model.output or ()) - set(able)):
-            where = "a local model" if model.local else "an endpoint"
+            where = "a model in this process" if model.in_process else "an endpoint"
             rule = f"Leave it out, or name some of {', '.join(able)}"
             wrong.append((f"{key}.output", f"{unable!r} is not what {where} can do", rule))
     return wrong
+
+
+def _engine(key: str, model: ModelTable) -> list[Problem]:
+    """What answers for a model, where its weights lie here."""
+    if model.engine == "vllm" and not model.local:
+        return [(f"{key}.engine", "is given, and the model has a `base_url`", "Leave one out")]
+    if model.vllm is None:
+        return []
+    if model.engine != "vllm":
+        return [(f"{key}.vllm", "is given, and the engine is not vLLM", 'Add engine = "vllm"')]
+    return list(vllm_table.problems(f"{key}.vllm", model.vllm))
 
 
 def _embedding(found: ProjectFile) -> list[Problem]:
@@ -233,6 +246,9 @@ def _embedding(found: ProjectFile) -> list[Problem]:
     named, known = found.climb.embedding, f"Name one of {sorted(found.models)!r}"
     if named is not None and named not in found.models:
         return [("climb.embedding", f"{named!r} is not under [models]", known)]
+    if named is not None and found.models[named].engine == "vllm":
+        said = f"{named!r} answers with vLLM, and embeddings are not asked of it"
+        return [("climb.embedding", said, "Name a model without engine = 'vllm'")]
     needing = [
         f"tasks.{name}.context.methods"
         for name, task in found.tasks.items()

@@ -66,7 +66,7 @@ def service(tables: ProjectFile) -> Service | None:
 
 def modes(table: ModelTable) -> tuple[OutputMode, ...]:
     """How the answers of a model can be held to a schema: as its table says, else all there is."""
-    able = LOCAL_MODES if table.local else REMOTE_MODES
+    able = LOCAL_MODES if table.in_process else REMOTE_MODES
     return able if table.output is None else tuple(mode for mode in able if mode in table.output)
 
 

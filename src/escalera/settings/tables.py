@@ -16,6 +16,7 @@ from escalera.domain.sla import Promise
 from escalera.domain.task import PromptParts
 from escalera.settings.gateway_table import GatewayTable
 from escalera.settings.training_table import TrainingTable
+from escalera.settings.vllm_table import VLLMTable
 
 
 class ProjectTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -65,6 +66,10 @@ class SlaTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         )
 
 
+EngineName = Literal["transformers", "vllm"]
+"""What answers for a model whose weights lie here."""
+
+
 class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[models.NAME]`: a folder on disk, a model of the Hub, or an OpenAI-compatible endpoint."""
 
@@ -81,11 +86,18 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     threads: int | None = None
     output: list[OutputMode] | None = None
     sla: SlaTable | None = None
+    engine: EngineName = "transformers"
+    vllm: VLLMTable | None = None
 
     @property
     def local(self) -> bool:
-        """Whether the model runs here, so that its weights can be adapted."""
+        """Whether the model's weights lie here, so that they can be adapted."""
         return self.base_url is None
+
+    @property
+    def in_process(self) -> bool:
+        """Whether it answers in our own process; otherwise it is asked over HTTP."""
+        return self.local and self.engine == "transformers"
 
 
 class SearchTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,16 +38,21 @@ if TYPE_CHECKING:
     from escalera.engine.climb import Ports
     from escalera.engine.library import Library
     from escalera.engine.measuring import Means
+    from escalera.wiring.vllm import Running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """A project file with everything that its tables name: what a command works with."""
+    """A project file with everything that its tables name: what a command works with.
+
+    `running` are processes that somebody else keeps for its models, by their names.
+    """
 
     file: Path
     tables: ProjectFile
     project: Project
     state: Path
+    running: Mapping[str, Running] = field(default_factory=dict)
 
     @property
     def journal_file(self) -> Path:
@@ -179,7 +184,14 @@ class Installation:
         from escalera.engine.contracts import Repairing
 
         table = self.tables.models[name]
-        asked = self._local(name, table) if table.local else models.remote(self.file, name, table)
+        if table.in_process:
+            asked = self._local(name, table)
+        elif table.local:
+            from escalera.wiring import vllm
+
+            asked = vllm.provider(self, name)
+        else:
+            asked = models.remote(self.file, name, table)
         return Repairing(asked, invalid)
 
     def scoring(self) -> Scoring:

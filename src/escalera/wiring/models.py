@@ -25,6 +25,8 @@ def base_model(file: Path, name: str, table: ModelTable, *, chats: bool = True) 
     """A model of the project file, with what identifies its weights."""
     if table.local:
         revision = model_files.revision(folder(file, table), chats=chats)
+        if table.engine == "vllm":
+            revision = digest_of([revision, "vllm", _arguments(table)])
         price = _price(table.price)
     else:
         revision = digest_of([table.base_url, table.model])
@@ -150,6 +152,11 @@ def require_local(feature: str) -> None:
 
 
 # Below: private.
+
+
+def _arguments(table: ModelTable) -> list[str]:
+    """What a vLLM process is told beside the model: types and quantisation change answers."""
+    return [] if table.vllm is None else table.vllm.arguments
 
 
 def _price(table: PriceTable | None) -> ModelPrice | None:

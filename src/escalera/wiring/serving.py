@@ -34,19 +34,20 @@ def served(
     limits = Limits(
         connect=given.connect, first_byte=given.first_byte, idle=given.idle, total=given.total
     )
-    asked = upstreams.of(made.file, usable, lambda _: limits)
+    asked = upstreams.of(made.file, usable, lambda _: limits, running=made.running)
     found = {}
     for name, table in usable.items():
         base = models.base_model(made.file, name, table)
         kept = None if before is None else before.get(name)
         same = kept is not None and table.local and kept.revision == base.revision
+        process = made.running.get(name)
         found[name] = Served(
             revision=base.revision,
             provider=kept.provider if kept is not None and same else made.provider(name),
             upstream=asked.get(name),
-            called=table.model or "",
+            called=table.model or name,
             price=base.price,
-            secret=project_file.secret(table.api_key_env or "") or "",
+            secret=process.key if process else project_file.secret(table.api_key_env or "") or "",
         )
     return found
 

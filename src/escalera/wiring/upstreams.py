@@ -5,27 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from ssl import SSLContext
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from escalera.edges.http.target import Limits, Target, trusting
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.settings.tables import ModelTable
 from escalera.wiring import models
 
+if TYPE_CHECKING:  # what keeps a process running is loaded where there is one
+    from escalera.wiring.vllm import Running
+
 
 def of(
-    file: Path, tables: Mapping[str, ModelTable], limits: Callable[[str], Limits] | None = None
+    file: Path,
+    tables: Mapping[str, ModelTable],
+    limits: Callable[[str], Limits] | None = None,
+    *,
+    running: Mapping[str, Running] = MappingProxyType({}),
 ) -> dict[str, HTTPUpstream]:
     """An upstream for every model with a `base_url`, by its name; *limits* gives those of a name.
 
-    Models that trust the same certificates share what verifies them. Raises `ProjectError` where a
-    key is missing, and `InputError` for a URL, a key or a file of certificates that cannot be used.
+    A model that a process of *running* answers for has one as well. Models that trust the same
+    certificates share what verifies them. Raises `ProjectError` where a key is missing, and
+    `InputError` for a URL, a key or a file of certificates that cannot be used.
     """
     trusted: dict[Path | None, SSLContext] = {}
     found = {}
     for name, table in tables.items():
-        if table.local:
+        if table.local and name not in running:
             continue
-        asked = models.endpoint(file, name, table)
+        process = running.get(name)
+        asked = process.endpoint(name) if process else models.endpoint(file, name, table)
         tls = None
         if asked.url.scheme == "https":
             tls = trusted.get(asked.ca_file)

@@ -201,3 +201,30 @@ def test_another_tool_needs_a_model_that_writes_and_calls_to_search_with():
     assert [key for key, *_ in found] == ["climb.search.optimiser", "climb.search.calls"]
     assert "99 calls" in found[1][1]
     assert problems("climb", "proposer", next(iter(GOOD["models"]))) == []
+
+
+def test_an_engine_fits_its_model():
+    """vLLM serves weights that lie here; its table needs it; its keys are looked at."""
+    assert problems("models", "base", {"path": "m", "engine": "vllm"}) == []
+    endpoint = {"base_url": "http://x/v1", "model": "m", "engine": "vllm"}
+    assert [key for key, _, _ in problems("models", "base", endpoint)] == ["models.base.engine"]
+    table = {"path": "m", "vllm": {}}
+    assert [key for key, _, _ in problems("models", "base", table)] == ["models.base.vllm"]
+    table = {"path": "m", "engine": "vllm", "vllm": {"rank": 12}}
+    assert [key for key, _, _ in problems("models", "base", table)] == ["models.base.vllm.rank"]
+
+
+def test_a_vllm_process_is_held_to_a_schema_as_an_endpoint_is():
+    """It is asked over HTTP: what decodes is not ours."""
+    model = {"path": "m", "engine": "vllm", "output": ["json_schema"]}
+    assert problems("models", "base", model) == []
+    (wrong,) = problems("models", "base", {**model, "output": ["constrained"]})
+    assert wrong[0] == "models.base.output"
+
+
+def test_embeddings_are_not_asked_of_vllm():
+    """The model that makes them computes in this process."""
+    models = {"base": {"path": "m"}, "read": {"path": "m", "engine": "vllm"}}
+    raw = {**copy.deepcopy(GOOD), "models": models, "climb": {"model": "base", "embedding": "read"}}
+    found = checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
+    assert [key for key, _, _ in found] == ["climb.embedding"]

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from escalera import wiring
 from escalera.apps import issued
 from escalera.apps.gateway import supervisor, worker
 from escalera.apps.gateway.supervisor import Crew, Supervisor
 from escalera.apps.gateway.worker import Start
 from escalera.errors import InputError
 from escalera.settings import project_file
-from escalera.wiring import stores
+from escalera.wiring import stores, vllm
+from escalera.wiring.vllm import Running
 
 Tell = Callable[[str], None]
 
@@ -52,9 +55,11 @@ def serve(wanted: Wanted, tell: Tell) -> None:
 
 def work(wanted: Wanted, place: str) -> None:
     """Serve as one of several workers; *place* is its slot and the number of the socket."""
-    slot, _, number = place.partition(":")
+    slot, number, *told = place.split(":")
+    running = vllm.decoded(supervisor.told()) if told else {}
     listener = socket.socket(fileno=int(number))
-    worker.serve(_start(wanted, slot=int(slot)), listener, pid=os.getpid(), watched=True)
+    start = _start(wanted, slot=int(slot), running=running)
+    worker.serve(start, listener, pid=os.getpid(), watched=True)
 
 
 # Below: private.
@@ -64,23 +69,47 @@ def _serve(wanted: Wanted, listener: socket.socket, tell: Tell) -> None:
     version = _load(wanted)
     where = f"http://{wanted.host}:{listener.getsockname()[1]}/v1"
     told = f"serving on {where} (configuration {version})"
-    if wanted.workers == 1:
-        worker.serve(_start(wanted, slot=0), listener, pid=os.getpid(), told=told)
+    with _processes(wanted, tell) as running:
+        start = _start(wanted, slot=0, running=running)
+        if wanted.workers == 1:
+            worker.serve(start, listener, pid=os.getpid(), told=told)
+            return
+        # What is wrong with the configuration is found here, not by every worker in turn.
+        worker.Worker(start, pid=os.getpid(), tell=tell).gateway()
+        tell(f"{told} with {wanted.workers} workers")
+        known = vllm.encoded(running) if running else b""
+        crew = Crew(command=_command(wanted), workers=wanted.workers, told=known)
+        asyncio.run(Supervisor(crew, listener, tell).run())
+
+
+@contextmanager
+def _processes(wanted: Wanted, tell: Tell) -> Iterator[Mapping[str, Running]]:
+    """The vLLM processes of the project, ready to answer; they end after everything else."""
+    processes = vllm.Processes(wiring.install(wanted.file), tell)
+    if not processes.running:
+        yield {}
         return
-    # What is wrong with the configuration is found here, not by every worker in turn.
-    worker.Worker(_start(wanted, slot=0), pid=os.getpid(), tell=tell).gateway()
-    tell(f"{told} with {wanted.workers} workers")
-    crew = Crew(command=_command(wanted), workers=wanted.workers)
-    asyncio.run(Supervisor(crew, listener, tell).run())
+    # A model takes minutes to load: what is wrong with the configuration is found before.
+    start = _start(wanted, slot=0, running=processes.running)
+    worker.Worker(start, pid=os.getpid(), tell=tell).gateway()
+    # Told to end, this process ends them in order, also while they load and after uvicorn, which
+    # raises a signal once more when it has drained. Killed, it leaves that to their keepers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        processes.start()
+        yield processes.running
+    finally:
+        processes.stop()
 
 
-def _start(wanted: Wanted, *, slot: int) -> Start:
+def _start(wanted: Wanted, *, slot: int, running: Mapping[str, Running]) -> Start:
     return Start(
         file=wanted.file,
         key=wanted.key,
         models_only=wanted.models_only,
         workers=wanted.workers,
         slot=slot,
+        running=running,
     )
 
 

@@ -8,12 +8,13 @@ when we are gone, they end as well.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SOON = 5.0
 """Seconds within which an end is too soon."""
@@ -27,10 +28,14 @@ DRAIN = 40.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
-    """How a worker is started: the command, to which its slot is added."""
+    """How a worker is started: the command, to which its slot is added.
+
+    `told` is what it has to know and nobody else may see: a line, which it reads from the pipe.
+    """
 
     command: Sequence[str]
     workers: int
+    told: bytes = field(default=b"", repr=False)
 
 
 class Supervisor:
@@ -84,10 +89,12 @@ class Supervisor:
         number = self._listener.fileno()
         process = await asyncio.create_subprocess_exec(
             *self._crew.command,
-            *("--worker", f"{slot}:{number}"),
+            *("--worker", f"{slot}:{number}:told" if self._crew.told else f"{slot}:{number}"),
             stdin=asyncio.subprocess.PIPE,
             pass_fds=(number,),
         )
+        if self._crew.told and process.stdin is not None:
+            process.stdin.write(self._crew.told + b"\n")
         self._running[slot] = process
         if self._ending.is_set():  # asked to end while it was being started
             process.terminate()
@@ -113,6 +120,17 @@ def listen(host: str, port: int) -> socket.socket:
         listener.set_inheritable(True)
         stack.pop_all()  # open from now on
         return listener
+
+
+def told() -> bytes:
+    """The line that the process which started this one has for it; called once, first of all."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(sys.stdin.fileno(), 1)  # not a byte beyond: the rest is the pipe's end
+        if not piece:
+            break
+        line += piece
+    return line.rstrip(b"\n")
 
 
 def end_with_parent(end: Callable[[], None]) -> None:

@@ -14,9 +14,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -39,7 +39,8 @@ from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
 from escalera.ports.serving import CallLog
 from escalera.settings.gateway_table import GatewayTable
-from escalera.wiring import stores
+from escalera.wiring import stores, vllm
+from escalera.wiring.vllm import Running
 
 EVERY = 1.0
 """Seconds between two words about how a worker stands."""
@@ -56,7 +57,8 @@ CAP = 4096
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """What a worker is started with. `slot` is its place among *workers*; `key` is that of all
-    callers, None where the store of keys is asked, or nobody.
+    callers, None where the store of keys is asked, or nobody. `running` are the processes that
+    answer for models, by their names.
     """
 
     file: Path
@@ -64,6 +66,7 @@ class Start:
     models_only: bool = False
     workers: int = 1
     slot: int = 0
+    running: Mapping[str, Running] = field(default_factory=dict)
 
 
 class Standing(msgspec.Struct):
@@ -120,6 +123,8 @@ class Worker:
 
     def _loaded(self, text: str | None, *, before: Desk | None) -> tuple[Desk, GatewayTable]:
         made = wiring.install(self._start.file, text=text)
+        made = replace(made, running=self._start.running)
+        vllm.require(made)
         project = workspace.Workspace(made)
         desk = desks.opened(
             project,

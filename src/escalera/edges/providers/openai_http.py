@@ -8,9 +8,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    aclosing,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 from escalera.domain.identity import canonical
 from escalera.domain.message import Reply, Request
@@ -52,17 +59,28 @@ LONGEST_WAIT = 600.0
 """Seconds that one call waits for an overloaded endpoint, all pauses together."""
 
 
+class Loads(Protocol):
+    """Has an endpoint load adapters."""
+
+    def using(self, adapter: str) -> AbstractAsyncContextManager[None]:
+        """Within it the endpoint answers under the name *adapter*. Raises `ProviderError`."""
+
+    async def again(self, adapter: str) -> None:
+        """Load one that the endpoint does not know any more. Raises `ProviderError`."""
+
+
 class OpenAIHTTP:
     """Answers requests by HTTP, at most `concurrency` at a time; tries again what may work later.
 
     A try is repeated after connection errors, statuses 408, 409, 425, 429 and 5xx, and replies
     that break the protocol; never after another 4xx, and never once a piece of a stream is out.
     An overloaded endpoint (429, 529) gets fewer calls at a time and is waited for.
+    With *adapters*, one that a request names answers it under its own name.
     """
 
     unit = 1
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all but two have a default
         self,
         endpoint: Endpoint,
         *,
@@ -71,8 +89,10 @@ class OpenAIHTTP:
         concurrency: int = 8,
         attempts: int = 5,
         timeouts: Timeouts | None = None,
+        adapters: Loads | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._adapters = adapters
         self._clock = clock
         self._price = price
         self.concurrency = concurrency
@@ -91,7 +111,7 @@ class OpenAIHTTP:
             return [await self._settled(requests[0])]
         return await asyncio.gather(*(self._settled(request) for request in requests))
 
-    async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+    async def stream(self, request: Request) -> AsyncGenerator[str | Reply]:
         """The answer piece by piece, then the whole reply; retried until the first piece."""
         patience = Patience(request, self._attempts)
         while True:
@@ -197,27 +217,40 @@ class OpenAIHTTP:
     async def _open(self, request: Request, dialect: wire.Dialect, *, stream: bool) -> Exchange:
         """A response with a good status, its body still to be read."""
         name = self._endpoint.name
-        if request.adapter is not None:
-            raise AdapterUnusable(
-                f"an endpoint cannot load the adapter {request.adapter[:12]!r}; "
-                "adapters run on local models only",
-                provider=name,
-            )
         if request.output is not None and request.output.mode == "constrained":
             raise RequestRejected(
                 "an endpoint decodes on its own: the output mode 'constrained' is for local models",
                 provider=name,
                 hint="Use 'json_schema' or 'tools'.",
             )
-        body = wire.request_body(
-            request, model=self._endpoint.model, stream=stream, dialect=dialect
-        )
-        response = await self._client.send("/chat/completions", body)
+        if request.adapter is None:
+            model = self._endpoint.model
+            body = wire.request_body(request, model=model, stream=stream, dialect=dialect)
+            response = await self._client.send("/chat/completions", body)
+        else:
+            body = wire.request_body(request, model=request.adapter, stream=stream, dialect=dialect)
+            response = await self._adapted(request.adapter, body)
         if 200 <= response.status < 300:
             return response
         with closing(response):
             said = wire.problem_in(await self._body(response))
             raise self._refused(response, said, hint=wire.hint(request, said))
+
+    async def _adapted(self, adapter: str, body: bytes) -> Exchange:
+        """A response of the model with an adapter, which is loaded where it is not there."""
+        if self._adapters is None:
+            raise AdapterUnusable(
+                f"an endpoint cannot load the adapter {adapter[:12]!r}; "
+                "adapters run on local models only",
+                provider=self._endpoint.name,
+            )
+        async with self._adapters.using(adapter):
+            response = await self._client.send("/chat/completions", body)
+            if response.status == 404:  # it was started again, or another process unloaded it
+                response.close()
+                await self._adapters.again(adapter)
+                response = await self._client.send("/chat/completions", body)
+            return response
 
     async def _events(self, response: Exchange) -> AsyncGenerator[str]:
         """The data of the events of a stream."""

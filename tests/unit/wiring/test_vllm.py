@@ -1,0 +1,137 @@
+"""Models of a project file that vLLM answers for: their process, their key, what they are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from escalera import wiring
+from escalera.domain.message import Message, Reply, Request
+from escalera.errors import InputError, ProviderUnavailable
+from escalera.wiring import Installation, serving, vllm
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(120)]
+
+MODEL = Path(__file__).resolve().parents[3] / "examples" / "support" / "model"
+PROGRAM = [sys.executable, "-m", "escalera.testing.upstream.lookalike", "serve"]
+HELLO = Request(messages=(Message(role="user", content="hello"),))
+
+
+def installed(folder: Path, *arguments: str, more: str = "", engine: str = "vllm") -> Installation:
+    """A project whose model is the example's."""
+    rows = [
+        {"id": f"{split}-{n}", "split": split, "input": f"{split} {n}", "target": f"{n}"}
+        for split, many in (("train", 8), ("search", 60), ("confirm", 100))
+        for n in range(many)
+    ]
+    (folder / "echo.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    table = f"[models.base.vllm]\ncommand = {json.dumps(PROGRAM)}\n"
+    table += f"arguments = {json.dumps(arguments)}\nstart_seconds = 20\nstop_seconds = 5\n{more}"
+    file = folder / "escalera.toml"
+    file.write_text(
+        f"""
+[project]
+name = "shop"
+[models.base]
+path = {json.dumps(str(MODEL))}
+engine = "{engine}"
+{table if engine == "vllm" else ""}
+[climb]
+model = "base"
+[tasks.echo]
+data = "echo.jsonl"
+scorer = "exact"
+bar = 0.8
+"""
+    )
+    return wiring.install(file)
+
+
+def test_a_command_has_a_process_of_its_own(tmp_path):
+    """It starts with the first request and ends with the provider; its log lies in the state."""
+    made = installed(tmp_path)
+
+    async def work():
+        provider = made.provider("base")
+        found = (await provider.answer([HELLO]))[0]
+        await provider.close()
+        return found
+
+    found = asyncio.run(work())
+    assert isinstance(found, Reply)
+    assert found.text == "base: hello"
+    log = (made.state / "vllm" / "base.log").read_text()
+    assert "as base; the key is ***" in log
+    assert "Finished server process" in log
+
+
+def test_what_answers_is_part_of_what_a_model_is(tmp_path):
+    """The engine and its arguments change the revision; how much it may use does not."""
+    here = installed(tmp_path, engine="transformers").base_model("base")
+    there = installed(tmp_path).base_model("base")
+    other = installed(tmp_path, "--dtype", "half").base_model("base")
+    wide = installed(tmp_path, more="rank = 64\nmemory = 0.5").base_model("base")
+    assert len({here.revision, there.revision, other.revision}) == 3
+    assert wide.revision == there.revision
+    assert here.trainable
+    assert there.trainable
+
+
+def test_processes_of_a_gateway_are_shared(tmp_path):
+    """Started once, asked by whoever is told where they are, in bytes and as a provider."""
+    made, told = installed(tmp_path), []
+    processes = vllm.Processes(made, told.append)
+    try:
+        processes.start()
+        running = vllm.decoded(vllm.encoded(processes.running))
+        assert running == processes.running
+        key = running["base"].key
+        assert key not in repr(running)
+        worker = replace(made, running=running)
+        vllm.require(worker)
+        found = serving.served(worker, ())["base"]
+        assert (found.called, found.secret) == ("base", key)
+
+        async def work():
+            reply = (await found.provider.answer([HELLO]))[0]
+            exchange = await found.upstream.send(
+                "/chat/completions",
+                b'{"model":"base","messages":[{"role":"user","content":"in bytes"}]}',
+            )
+            said = await exchange.whole(10_000)
+            exchange.close()
+            await found.provider.close()
+            await found.upstream.close()
+            return reply, said
+
+        reply, said = asyncio.run(work())
+        assert reply.text == "base: hello"
+        assert b"base: in bytes" in said
+    finally:
+        processes.stop()
+    assert "vLLM answers" in told[1]
+    assert key not in "".join(told)
+
+
+def test_a_configuration_that_needs_another_process_is_refused(tmp_path):
+    """A running gateway does not start any."""
+    made = installed(tmp_path)
+    running = vllm.Processes(made, print).running
+    vllm.require(replace(made, running=running))
+    changed = installed(tmp_path, "--dtype", "half")
+    for one in (changed, replace(changed, running=running)):
+        with pytest.raises(InputError, match="Start the gateway again"):
+            vllm.require(one)
+
+
+def test_a_gateway_whose_process_does_not_start_says_why(tmp_path):
+    """With the end of its log; the others were ended."""
+    processes = vllm.Processes(installed(tmp_path, "--fault", "refuses"), print)
+    with pytest.raises(ProviderUnavailable, match="No available memory"):
+        processes.start()
+    processes.stop()
