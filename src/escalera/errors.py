@@ -7,6 +7,7 @@ EscaleraError
 │   ├── DataError              a row of a data file
 │   ├── ScoresError            a file of scores that is read or written
 │   ├── TemplateError          a prompt's template, or a value that it needs
+│   ├── FileTooLarge           a file has more bytes than it or its owner may have
 │   └── MissingExtra           an optional package is not installed
 ├── EvidenceMissing            a question was asked before its evidence exists
 ├── ProviderError              a model endpoint did not answer as agreed
@@ -101,6 +102,10 @@ class TemplateError(InputError):
             f"The template {template} {problem}. Templates are Jinja over `input` and the fields "
             "of an item; correct it, or add what it names."
         )
+
+
+class FileTooLarge(InputError):
+    """A file has more bytes than it may have, or than its owner has room for."""
 
 
 class MissingExtra(InputError):

@@ -84,6 +84,8 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[gateway.timeouts]": gateway_table.TimeoutsTable,
     "[gateway.breaker]": gateway_table.BreakerTable,
     "[gateway.log]": gateway_table.LogTable,
+    "[gateway.files]": gateway_table.FilesTable,
+    "[gateway.batches]": gateway_table.BatchesTable,
     "[gateway.guards.NAME]": guard_table.GuardTable,
     "[gateway.limits]": guard_table.LimitsTable,
     "[gateway.routes.NAME]": gateway_table.RouteTable,

@@ -28,3 +28,23 @@ class StoredFile:
     created: float
     owner: str = ""
     expires: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """What is said of a file before its bytes are there; the fields are those of `StoredFile`."""
+
+    name: str
+    purpose: Purpose
+    created: float
+    owner: str = ""
+    expires: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """How many bytes a file of *owner* may have, and all that are the owner's together."""
+
+    owner: str
+    file: int
+    total: int

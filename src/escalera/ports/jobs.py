@@ -7,29 +7,35 @@ raises `StoreUnavailable` where the store cannot be used. Lists are newest first
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from escalera.domain.job import Job, JobCheckpoint, JobEvent, JobStatus, Published, Wanted
-from escalera.domain.stored_file import Purpose, StoredFile
+from escalera.domain.stored_file import Incoming, Purpose, Space, StoredFile
 
 
 class FileStore(Protocol):
     """Files by id, their bytes on disk."""
 
     async def add(
-        self, pieces: AsyncIterator[bytes], *, name: str, purpose: Purpose, owner: str, now: float
+        self,
+        pieces: AsyncIterator[bytes],
+        about: Callable[[], Incoming],
+        *,
+        space: Space | None = None,
     ) -> StoredFile:
-        """Store what comes, piece by piece. Raises `InputError` where there is too much of it."""
+        """Store what comes, piece by piece; *about* is asked when all is there.
 
-    def keep(
-        self, file: Path, *, name: str, purpose: Purpose, owner: str, now: float
-    ) -> StoredFile:
-        """Store a file that was made here."""
+        Raises `FileTooLarge` where there is no *space* for it. Whatever ends it early, nothing of
+        it stays.
+        """
+
+    def keep(self, file: Path, about: Incoming) -> StoredFile:
+        """Store a copy of a file that was made here."""
 
     def get(self, id_: str) -> StoredFile | None:
-        """What is known of a file; None where there is none."""
+        """What is known of a file; None where there is none, or none any more."""
 
     def path(self, id_: str) -> Path:
         """Where its bytes lie. Raises `EvidenceMissing`."""
@@ -41,11 +47,18 @@ class FileStore(Protocol):
         purpose: Purpose | None = None,
         after: str = "",
         limit: int = 100,
+        oldest_first: bool = False,
     ) -> Sequence[StoredFile]:
         """A page of the files of *owner*, of everybody for None."""
 
     def remove(self, id_: str) -> bool:
         """Forget a file and its bytes; False where there is none."""
+
+    def sweep(self) -> int:
+        """Remove files that have expired, and what is left of uploads that nobody ends any more.
+
+        How many expired.
+        """
 
 
 class JobQueue(Protocol):

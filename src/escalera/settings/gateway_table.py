@@ -60,6 +60,29 @@ class LogTable(_Table, frozen=True):
     megabytes: Annotated[int, msgspec.Meta(ge=1)] = 1000
 
 
+class FilesTable(_Table, frozen=True):
+    """`[gateway.files]`: megabytes of a file, and of all files of an owner together.
+
+    Files of batches, and what comes of them, are kept for `batch_days` where nobody says otherwise;
+    others until they are deleted.
+    """
+
+    megabytes: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 512
+    total_megabytes: Annotated[int, msgspec.Meta(ge=1, le=100_000_000)] = 10_000
+    batch_days: Annotated[float, msgspec.Meta(gt=0, le=3650)] = 30.0
+
+
+class BatchesTable(_Table, frozen=True):
+    """`[gateway.batches]`: how many lines a batch may have, and how many each worker asks at once.
+
+    Callers who wait for an answer come first: for each of them one line less is asked, and never
+    less than one.
+    """
+
+    lines: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 50_000
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 8
+
+
 class RouteTable(_Table, frozen=True):
     """`[gateway.routes.NAME]`: models that answer under one name.
 
@@ -126,6 +149,8 @@ class GatewayTable(_Table, frozen=True):
     timeouts: TimeoutsTable = msgspec.field(default_factory=TimeoutsTable)
     breaker: BreakerTable = msgspec.field(default_factory=BreakerTable)
     log: LogTable = msgspec.field(default_factory=LogTable)
+    files: FilesTable = msgspec.field(default_factory=FilesTable)
+    batches: BatchesTable = msgspec.field(default_factory=BatchesTable)
 
 
 def problems(table: GatewayTable, names: frozenset[str]) -> Iterator[Problem]:

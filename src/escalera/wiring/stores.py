@@ -19,6 +19,7 @@ from escalera.edges import operator
 from escalera.edges.clock import SystemClock
 from escalera.edges.gateway_store.calls import SQLiteCalls
 from escalera.edges.gateway_store.configurations import Configurations
+from escalera.edges.gateway_store.files import SQLiteFiles
 from escalera.edges.gateway_store.keys import SQLiteKeys
 from escalera.edges.gateway_store.pairs import SQLitePairs
 from escalera.edges.gateway_store.standings import Standings
@@ -101,6 +102,10 @@ class Stores:
             tell=tell,
         )
 
+    def files(self) -> SQLiteFiles:
+        """Files of callers: the port `FileStore`. Raises `StoreUnavailable`."""
+        return SQLiteFiles(self.folder / "files", now=SystemClock().now, name=new_file)
+
     def configurations(self) -> Configurations:
         """The versions of the project file that the gateway was given."""
         return Configurations(self.folder / "configurations")
@@ -164,6 +169,11 @@ def new_secret() -> str:
 def new_id() -> str:
     """The id of a key."""
     return keys.ID_PREFIX + secrets.token_hex(8)
+
+
+def new_file() -> str:
+    """The id of a file."""
+    return f"file-{secrets.token_hex(16)}"
 
 
 def who() -> str:

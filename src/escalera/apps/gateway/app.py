@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -41,7 +42,7 @@ from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.remembering import Asks, Remembering
 from escalera.apps.gateway.watching import Receive
 from escalera.engine.serve import Desk
-from escalera.errors import EscaleraError
+from escalera.errors import EscaleraError, StoreUnavailable
 from escalera.settings.gateway_table import GatewayTable
 from escalera.wiring import guards
 
@@ -247,7 +248,7 @@ def _rest(
             *(Route(path, _post_only, methods=["POST"]) for path in fields.PATHS),
             *(route for room in setup.rooms for route in room(entrance)),
         ],
-        exception_handlers=dict.fromkeys(kinds, _failed),
+        exception_handlers=dict.fromkeys(kinds, _failing(setup.tell)),
         lifespan=lifespan,
     )
     found.router.redirect_slashes = False  # a redirect would name whatever host a caller names
@@ -263,8 +264,15 @@ async def _post_only(_: Request) -> Response:
     raise HTTPException(404)
 
 
-async def _failed(request: Request, error: Exception) -> Response:
-    """Any error in OpenAI's shape."""
-    reply = failing.of_error(error, where=f"{request.method} {request.url.path}")
-    headers = {name.decode(): value.decode() for name, value in reply.headers}
-    return Response(reply.body, status_code=reply.status, media_type=JSON, headers=headers)
+def _failing(tell: Callable[[str], None] | None) -> Callable[[Request, Exception], Any]:
+    """Any error in OpenAI's shape; *tell* says to the operator what callers are not told."""
+
+    async def failed(request: Request, error: Exception) -> Response:
+        where = f"{request.method} {request.url.path}"
+        reply = failing.of_error(error, where=where)
+        if tell is not None and isinstance(error, StoreUnavailable):
+            tell(f"{where}: {error}")
+        headers = {name.decode(): value.decode() for name, value in reply.headers}
+        return Response(reply.body, status_code=reply.status, media_type=JSON, headers=headers)
+
+    return failed

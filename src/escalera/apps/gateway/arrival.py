@@ -39,10 +39,18 @@ def read(scope: MutableMapping[str, Any], *, most: int, is_open: bool) -> bytes:
                 raise too_long(most)
         elif name == b"content-encoding":
             _check_encoding(value)
-        elif is_open and not _is_near(value):
-            said = "A page of another origin may not ask a gateway that asks for no key."
-            raise Refusal(said, status=403)
+        elif is_open:
+            _check_near(value)
     return shown
+
+
+def check(scope: MutableMapping[str, Any], *, is_open: bool) -> None:
+    """The same for bodies of any type."""
+    for name, value in scope["headers"]:
+        if name == b"content-encoding":
+            _check_encoding(value)
+        elif name == b"origin" and is_open:
+            _check_near(value)
 
 
 def too_long(most: int) -> Refusal:
@@ -75,6 +83,12 @@ def _check_encoding(value: bytes) -> None:
 
 def _unread(how: str, *, code: str) -> Refusal:
     return Refusal(f"The body cannot be read. Send it {how}.", status=415, code=code)
+
+
+def _check_near(origin: bytes) -> None:
+    if not _is_near(origin):
+        said = "A page of another origin may not ask a gateway that asks for no key."
+        raise Refusal(said, status=403)
 
 
 def _is_near(origin: bytes) -> bool:

@@ -13,7 +13,15 @@ from starlette.requests import ClientDisconnect
 from escalera.apps.gateway import wire
 from escalera.apps.gateway.asked import Problem
 from escalera.domain.traffic import Fault, Operation
-from escalera.errors import EscaleraError, GuardBlocked, GuardError, InputError, ProviderError
+from escalera.errors import (
+    EscaleraError,
+    FileTooLarge,
+    GuardBlocked,
+    GuardError,
+    InputError,
+    ProviderError,
+    StoreUnavailable,
+)
 
 JSON = b"application/json"
 CODES: Mapping[Fault, str] = {
@@ -87,16 +95,9 @@ def of_error(error: BaseException, *, where: str = "") -> ErrorReply:
         case wire.Refusal():
             status, code, param, said = error.status, error.code, error.param, error.message
             headers = _of_refusal(error)
-        case GuardBlocked():
-            status, code, said = 400, "content_blocked", str(error)
-        case GuardError():
-            status, code, said = 503, "guard_failed", str(error)
-        case InputError():
-            status, said = 400, str(error)
-        case ProviderError():
-            status, code, said = 502, "upstream_unavailable", str(error)
         case EscaleraError():
-            status, code, said = 500, "internal_error", str(error)
+            status, code = next((s, c) for kind, s, c in _OURS if isinstance(error, kind))
+            said = _NO_STORE if isinstance(error, StoreUnavailable) else str(error)
         case HTTPException():
             status, said = error.status_code, f"{where}: {error.detail}."
             found = (error.headers or {}).items()
@@ -138,6 +139,19 @@ def code_of(problem: Problem) -> str:
 
 
 # Below: private.
+
+_OURS: tuple[tuple[type[EscaleraError], int, str | None], ...] = (
+    (GuardBlocked, 400, "content_blocked"),
+    (GuardError, 503, "guard_failed"),
+    (FileTooLarge, 413, "file_too_large"),
+    (InputError, 400, None),
+    (ProviderError, 502, "upstream_unavailable"),
+    (StoreUnavailable, 503, "store_unavailable"),
+    (EscaleraError, 500, "internal_error"),
+)
+"""Status and code of our own errors, the nearest kind first."""
+_NO_STORE = "A store of the gateway cannot be used now. Try again in a moment."
+"""Where it lies is not for callers."""
 
 
 def _callers(problem: Problem) -> ErrorReply:

@@ -21,6 +21,8 @@ MAX_HEAD = 64 * 1024
 """Bytes of a request's head that come in pieces."""
 MAX_FIELDS = 200
 """Fields of a request's head."""
+EARNS = 4 * 1024 * 1024
+"""Bytes of a body that give a caller the time for a body once more: files may be large."""
 MAX_KNOWN = 64
 """Bytes of a target that is read once and remembered."""
 MAX_PIPELINED = 16
@@ -34,9 +36,9 @@ FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 class LeanProtocol(HttpToolsProtocol):
     """The protocol that `uvicorn.Config(http=LeanProtocol)` takes.
 
-    Whoever is slow does not hold a connection for ever: a head and a body have their times from
-    their first byte on, and a caller who does not read is given up. What cannot be told from two
-    requests, or is no HTTP, ends the connection.
+    Whoever is slow does not hold a connection for ever: a head and every `EARNS` bytes of a body
+    have their times from their first byte on, and a caller who does not read is given up. What
+    cannot be told from two requests, or is no HTTP, ends the connection.
     """
 
     HEAD_SECONDS = 30.0
@@ -194,6 +196,11 @@ class LeanProtocol(HttpToolsProtocol):
             self._size += self._piece
             if self._size > MAX_HEAD:
                 self._refuse(431, _TOO_LONG)
+        elif before == "body":
+            self._size += self._piece
+            if self._size > EARNS:
+                self._size = 0
+                self._wait_on()
         if self._part != before or self._until is None:
             self._wait_on()
 

@@ -28,6 +28,7 @@ from escalera.apps.gateway import app, desks, supervisor
 from escalera.apps.gateway.admitting import ManyKeys, OneKey
 from escalera.apps.gateway.app import Gateway, Setup
 from escalera.apps.gateway.counter import Counter
+from escalera.apps.gateway.deposits import Deposits
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.metrics import Metrics, Snapshot
@@ -92,6 +93,7 @@ class Worker:
         self._refused = ""
         self._version = 0
         self._metrics = Metrics(self._counted())
+        self._table = GatewayTable()
         self._reloading: asyncio.Task[None] | None = None
 
     def gateway(self) -> Gateway:
@@ -100,7 +102,10 @@ class Worker:
         text = None if configuration is None else configuration.text
         number = 0 if configuration is None else configuration.number
         desk, table = self._loaded(text, before=None)
-        recorder = self._recorder(table)
+        self._table, recorder = table, self._recorder(table)
+        deposits = Deposits(
+            self._stores, table=lambda: self._table, now=self._wall, tell=self._tell
+        )
         made = app.application(
             desk,
             api_key=None,
@@ -113,7 +118,8 @@ class Worker:
                 sink=recorder.take,
                 waiting_sink=recorder.kept,
                 tell=self._tell,
-                beside=lambda gateway: self._beside(gateway, recorder),
+                beside=lambda gateway: self._beside(gateway, recorder, deposits),
+                rooms=deposits.rooms(),
             ),
         )
         self._version = number
@@ -155,8 +161,10 @@ class Worker:
         )
 
     @asynccontextmanager
-    async def _beside(self, gateway: Gateway, recorder: Recorder) -> AsyncIterator[None]:
-        """The request log, the standing, and the signal for another configuration."""
+    async def _beside(
+        self, gateway: Gateway, recorder: Recorder, deposits: Deposits
+    ) -> AsyncIterator[None]:
+        """The request log, the standing, deposits, and the signal for another configuration."""
         recorder.open()
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
@@ -165,7 +173,8 @@ class Worker:
             supervisor.end_with_parent(lambda: os.kill(self._pid, signal.SIGTERM))
         standing = asyncio.create_task(self._stand(gateway))
         try:
-            yield
+            async with deposits.running():
+                yield
         finally:
             standing.cancel()
             with suppress(asyncio.CancelledError):
@@ -226,6 +235,7 @@ class Worker:
             self._tell(f"the configuration is not taken up: {self._refused}")
         else:
             gateway.adopt(desk, regime)
+            self._table = table
             self._version, self._refused = configuration.number, ""
         await asyncio.to_thread(self._say, gateway)
 

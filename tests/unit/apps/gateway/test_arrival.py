@@ -99,3 +99,21 @@ def test_pages_of_others_do_not_ask_a_gateway_without_keys(origin, is_near):
             read((b"origin", origin), is_open=True)
         assert caught.value.status == 403
     assert read((b"origin", origin), is_open=False) == b""
+
+
+@pytest.mark.parametrize("origin", [b"https://evil.example", b"null", b"http://[", b"file://"])
+def test_another_origin_may_not_ask(origin):
+    """The same holds for bodies that are no JSON, which a page can send without being asked."""
+    with pytest.raises(Refusal, match="another origin") as caught:
+        arrival.check({"headers": [(b"origin", origin)]}, is_open=True)
+    assert caught.value.status == 403
+    arrival.check({"headers": [(b"origin", origin)]}, is_open=False)
+    near = [(b"origin", b"http://localhost:3000"), (b"host", b"x")]
+    arrival.check({"headers": near}, is_open=True)
+
+
+def test_nothing_is_unpacked():
+    """Whatever its type."""
+    with pytest.raises(Refusal, match="no content encoding") as caught:
+        arrival.check({"headers": [(b"content-encoding", b"gzip")]}, is_open=False)
+    assert caught.value.status == 415
