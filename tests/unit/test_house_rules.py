@@ -31,6 +31,7 @@ WITHOUT_OWN_TEST = {
     "ports/jobs.py": "protocols; in contract/test_files and test_jobs",
     "wiring/stores.py": "in apps/test_issued and apps/cli/test_keys",
     "domain/access.py": "values; in core/serving/test_leasing and contract/test_keys",
+    "edges/gateway_store/jobs.py": "contract/test_jobs",
     "edges/gateway_store/keys.py": "contract/test_keys",
     "edges/gateway_store/opening.py": "contract/test_keys",
     "edges/sql_files.py": "used by every test of a store in SQLite",

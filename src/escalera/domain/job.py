@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from escalera.domain.levers import Objective
+from escalera.domain.levers import Effort, Objective, Trainable
+from escalera.domain.recipe import TrainingRecipe
+from escalera.domain.training import RateTried
 
 JobStatus = Literal[
     "validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"
@@ -40,6 +42,7 @@ class JobWish:
 
     `model` is a base model of the project file or one that was finetuned here before. The files are
     ids. `gate` names tasks of the project on which the result is held against what serves them now.
+    `effort` and `trainable` are None where the project's own hold.
     """
 
     model: str
@@ -51,6 +54,8 @@ class JobWish:
     seed: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)
     gate: tuple[str, ...] = ()
+    effort: Effort | None = None
+    trainable: Trainable | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +87,28 @@ class JobOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldMoney:
+    """Money of a key that was leased for a job: `micro_dollars` in all, from the windows named.
+
+    It must not be spent after `until`, in seconds since the epoch; None is for ever.
+    """
+
+    micro_dollars: int
+    key_period: str
+    account_period: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A job of the queue. Times are seconds since the epoch.
 
-    `owner` is as for a file. `wanted` is what the worker is to do next, `worker` who has the job
+    `owner` is as for a file, and `key` the id of the key that asked; empty where there are no keys.
+    `recipe` is what was made of the wish, None until that is settled: its learning rate is None
+    while it is looked for, and `tried` are the trials so far. `examples` and `tokens` count what is
+    taught in an epoch. `seconds` are what all parts of the work took so far, `reserved` what is
+    held of the key's allowance of time for it, and `held` of its money; `began` is when the first
+    part began. `wanted` is what the worker is to do next, `worker` who has the job
     and `beat` when it last said so; `starts` is how often it was begun or taken up. `error` is why
     it failed, by code, sentence and parameter. `made` is the name of the model that came of it.
     """
@@ -99,6 +122,15 @@ class Job:
     worker: str = ""
     beat: float | None = None
     starts: int = 0
+    key: str = ""
+    recipe: TrainingRecipe | None = None
+    tried: tuple[RateTried, ...] = ()
+    examples: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    reserved: float = 0.0
+    held: HeldMoney | None = None
+    began: float | None = None
     finished: float | None = None
     estimated_finish: float | None = None
     error: tuple[str, str, str] | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+from escalera.domain.identity import LATER
 
 Method = Literal["lora", "rslora", "dora", "partial", "full"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -84,8 +86,9 @@ class Levers:
 
     `learning_rate` None is to be found before the training. `warm_up` is the share of the steps in
     which the rate rises, at most ten steps where it is 0; `clip` the largest norm of a gradient.
-    `batch_tokens` counts the tokens of the examples of one optimizer step. `bfloat16` computes in
-    that precision and keeps what learns in float32.
+    `batch_tokens` counts the tokens of the examples of one optimizer step, and where
+    `batch_examples` is a number, that counts its examples instead. `bfloat16` computes in that
+    precision and keeps what learns in float32.
     """
 
     optimizer: OptimizerName = "adamw"
@@ -98,3 +101,4 @@ class Levers:
     clip: float = 1.0
     seed: int = 0
     precision: Precision = "float32"
+    batch_examples: int | None = field(default=None, metadata=LATER)

@@ -21,7 +21,9 @@ class Ingredient:
     `order` is a number, in the order that it seeds. Subsets of one order are nested. `data` is the
     digest of exactly those items. `without` are ids of items that are left out of those. Where
     it is `paired`, only items with a rejected answer are taken. Where `answers` names an artifact,
-    what is taught are the answers in it, of a stronger system, and not the items' own.
+    what is taught are the answers in it, of a stronger system, and not the items' own. Where `file`
+    is the SHA-256 of a file of conversations, those are what is taught: they are no task's, and
+    stand for themselves without a prompt.
     """
 
     task: str
@@ -32,6 +34,7 @@ class Ingredient:
     without: tuple[str, ...] = field(default=(), metadata=LATER)
     paired: bool = field(default=False, metadata=LATER)
     answers: str = field(default="", metadata=LATER)
+    file: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,22 @@ raises `StoreUnavailable` where the store cannot be used. Lists are newest first
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from escalera.domain.job import Job, JobCheckpoint, JobEvent, JobStatus, Published, Wanted
+from escalera.domain.job import (
+    Job,
+    JobCheckpoint,
+    JobEvent,
+    JobOutcome,
+    JobStatus,
+    Published,
+    Wanted,
+)
+from escalera.domain.recipe import TrainingPair
 from escalera.domain.stored_file import Incoming, Purpose, Space, StoredFile
+from escalera.domain.training import TrainingRun
 
 
 class FileStore(Protocol):
@@ -62,29 +72,56 @@ class FileStore(Protocol):
 
 
 class JobQueue(Protocol):
-    """Jobs: the oldest that is queued is taken first, by one worker."""
+    """Jobs: the oldest that waits is taken first, by one worker.
 
-    def put(self, job: Job) -> None:
-        """Add a job, or replace what is known of it."""
+    A worker's name is its machine and its own, `machine/own`: there is one of a machine at a time.
+    """
+
+    def add(self, job: Job) -> None:
+        """Add a job."""
 
     def get(self, id_: str) -> Job | None:
         """A job; None where there is none."""
 
-    def all(self, *, owner: str | None, after: str = "", limit: int = 20) -> Sequence[Job]:
-        """A page of the jobs of *owner*, of everybody for None."""
+    def all(
+        self,
+        *,
+        owner: str | None,
+        after: str = "",
+        limit: int = 20,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Sequence[Job]:
+        """A page of the jobs of *owner*, of everybody for None, that have all of *metadata*; the
+        empty mapping stands for jobs without any."""
+
+    def waiting(self, owner: str) -> int:
+        """How many jobs of *owner* have not ended."""
+
+    def spent(self, holders: Sequence[str], *, since: float) -> Mapping[str, float]:
+        """Seconds that jobs took or hold, of those begun from a time on, by their key or owner."""
 
     def move(self, id_: str, of: Sequence[JobStatus], to: JobStatus, *, now: float) -> Job | None:
-        """Another status, if the one of now is among *of*; None where it is not."""
+        """Another status, if the one of now is among *of*; None where it is not. Nobody has the job
+        then, and nothing is wanted of it."""
 
     def want(self, id_: str, wanted: Wanted) -> Job | None:
         """Say what the worker of a running job is to do; None where it does not run."""
 
-    def take(self, worker: str, *, now: float, silent: float) -> Job | None:
-        """The next job for a worker: one that is queued, or one that runs and whose worker has not
-        said for *silent* seconds that it lives. It counts as begun once more."""
+    def take(
+        self, worker: str, of: Sequence[JobStatus], to: JobStatus, *, now: float, silent: float
+    ) -> Job | None:
+        """The next job for a worker, in the status *to* from now on: one that waits in one of *of*,
+        or one in *to* that is left behind: its worker was of the same machine, or has not said for
+        *silent* seconds that it lives. It counts as begun once more."""
 
-    def beat(self, id_: str, worker: str, *, now: float) -> Wanted | None:
-        """Say that the worker lives; what is wanted of the job, None where another has it now."""
+    def beat(self, id_: str, worker: str, *, now: float, seconds: float) -> Wanted | None:
+        """Say that the worker lives, and what the job took so far; what is wanted of the job, None
+        where another has it now."""
+
+    def keep(self, job: Job, *, worker: str) -> bool:
+        """Replace what is known of a job that *worker* has, but for what is wanted of it; False
+        where another has it. One that does not run any more is nobody's, and one that is to be
+        cancelled does not succeed."""
 
     def tell(self, events: Sequence[JobEvent]) -> None:
         """Add events; one with a known id is not added twice."""
@@ -92,11 +129,27 @@ class JobQueue(Protocol):
     def events(self, id_: str, *, after: str = "", limit: int = 20) -> Sequence[JobEvent]:
         """A page of a job's events, newest first."""
 
+    def later(self, id_: str, *, after: str = "", limit: int = 100) -> Sequence[JobEvent]:
+        """The events of a job behind the one with the id *after*, oldest first: as they came."""
+
     def mark(self, checkpoint: JobCheckpoint) -> None:
         """Add a checkpoint; one with a known id is not added twice."""
 
     def checkpoints(self, id_: str, *, after: str = "", limit: int = 10) -> Sequence[JobCheckpoint]:
         """A page of a job's checkpoints, newest first."""
+
+
+class Concluding(Protocol):
+    """Says what came of a training: gate, diagnosis, cost, energy and licence."""
+
+    def __call__(
+        self, job: Job, run: TrainingRun, *, pairs: Sequence[TrainingPair], adapter: str
+    ) -> JobOutcome:
+        """What is known of *job*, whose recipe was trained on *pairs* into the artifact *adapter*.
+
+        `job.seconds` are what it took. Raises `EscaleraError` for what keeps the gate from being
+        asked.
+        """
 
 
 class Shelf(Protocol):

@@ -92,6 +92,10 @@ def plan(lessons: Sequence[Lesson], levers: Levers) -> list[tuple[Lesson, ...]]:
         batch
         for epoch in range(levers.epochs)
         for batch in packing.batches(
-            lessons, batch_tokens=levers.batch_tokens, seed=levers.seed, epoch=epoch
+            lessons,
+            batch_tokens=levers.batch_tokens,
+            seed=levers.seed,
+            epoch=epoch,
+            batch_examples=levers.batch_examples,
         )
     ]

@@ -57,18 +57,28 @@ class Rows:
 
 
 def batches(
-    lessons: Sequence[Lesson], *, batch_tokens: int, seed: int, epoch: int
+    lessons: Sequence[Lesson],
+    *,
+    batch_tokens: int,
+    seed: int,
+    epoch: int,
+    batch_examples: int | None = None,
 ) -> Iterator[tuple[Lesson, ...]]:
     """The lessons of each optimizer step of an epoch: in random order, up to `batch_tokens`.
 
-    A longer lesson makes a batch of its own. The order is a function of (seed, epoch).
+    A longer lesson makes a batch of its own. Where `batch_examples` is a number, so many lessons
+    make a batch, whatever their tokens. The order is a function of (seed, epoch).
     """
     generator = np.random.default_rng([seed, epoch])
     made: list[Lesson] = []
     tokens = 0
     for place in generator.permutation(len(lessons)):
         lesson = lessons[place]
-        if made and tokens + len(lesson.tokens) > batch_tokens:
+        if batch_examples is None:
+            full = bool(made) and tokens + len(lesson.tokens) > batch_tokens
+        else:
+            full = len(made) == batch_examples
+        if full:
             yield tuple(made)
             made, tokens = [], 0
         made.append(lesson)

@@ -110,3 +110,13 @@ def test_rows_are_as_wide_as_pays() -> None:
     head = tuple(range(100, 300))
     alike = [Lesson(tokens=(*head, n, n, 1), answer=202, place=n) for n in range(17)]
     assert len(packing.pack(alike, hidden=256).tokens) == 1
+
+
+def test_batches_may_count_examples() -> None:
+    """So many make a batch, whatever their tokens; the order stays that of the seed."""
+    lessons = [Lesson(tokens=(1,) * (n + 2), answer=1, place=n) for n in range(7)]
+    by_tokens = packing.batches(lessons, batch_tokens=1, seed=3, epoch=1)
+    by_number = list(packing.batches(lessons, batch_tokens=1, seed=3, epoch=1, batch_examples=3))
+    assert [len(batch) for batch in by_number] == [3, 3, 1]
+    flat = [lesson.place for batch in by_number for lesson in batch]
+    assert flat == [lesson.place for batch in by_tokens for lesson in batch]
