@@ -13,7 +13,14 @@ from starlette.requests import ClientDisconnect
 from escalera.apps.gateway import wire
 from escalera.apps.gateway.asked import Problem
 from escalera.domain.traffic import Fault, Operation
-from escalera.errors import EscaleraError, GuardBlocked, GuardError, InputError, ProviderError
+from escalera.errors import (
+    EscaleraError,
+    GuardBlocked,
+    GuardError,
+    InputError,
+    ProviderError,
+    StoreUnavailable,
+)
 
 JSON = b"application/json"
 CODES: Mapping[Fault, str] = {
@@ -96,7 +103,7 @@ def of_error(error: BaseException, *, where: str = "") -> ErrorReply:
         case ProviderError():
             status, code, said = 502, "upstream_unavailable", str(error)
         case EscaleraError():
-            status, code, said = 500, "internal_error", str(error)
+            status, code, said, headers = _of_ours(error)
         case HTTPException():
             status, said = error.status_code, f"{where}: {error.detail}."
             found = (error.headers or {}).items()
@@ -138,6 +145,14 @@ def code_of(problem: Problem) -> str:
 
 
 # Below: private.
+
+
+def _of_ours(error: EscaleraError) -> tuple[int, str, str, tuple[tuple[bytes, bytes], ...]]:
+    """What is told of an error of the gateway's own; of a lost store no more than that it is."""
+    if isinstance(error, StoreUnavailable):
+        said = "What this needs cannot be looked up now. Try again in a moment."
+        return 503, "store_unavailable", said, ((b"retry-after", b"1"),)
+    return 500, "internal_error", str(error), ()
 
 
 def _callers(problem: Problem) -> ErrorReply:
