@@ -30,6 +30,7 @@ WITHOUT_OWN_TEST = {
     "wiring/stores.py": "in apps/test_issued and apps/cli/test_keys",
     "domain/access.py": "values; in core/serving/test_leasing and contract/test_keys",
     "edges/gateway_store/keys.py": "contract/test_keys",
+    "edges/gateway_store/shelf.py": "contract/test_shelf",
     "edges/gateway_store/opening.py": "contract/test_keys",
     "edges/sql_files.py": "used by every test of a store in SQLite",
     "testing/gateway_stores.py": "contract/test_keys",
