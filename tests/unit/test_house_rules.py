@@ -33,6 +33,7 @@ WITHOUT_OWN_TEST = {
     "domain/access.py": "values; in core/serving/test_leasing and contract/test_keys",
     "edges/gateway_store/jobs.py": "contract/test_jobs",
     "edges/gateway_store/keys.py": "contract/test_keys",
+    "edges/gateway_store/shelf.py": "contract/test_shelf",
     "edges/gateway_store/opening.py": "contract/test_keys",
     "edges/sql_files.py": "used by every test of a store in SQLite",
     "testing/gateway_stores.py": "contract/test_keys",

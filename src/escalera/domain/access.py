@@ -62,6 +62,11 @@ class Key:
     previous: bytes = b""
     previous_until: float = 0.0
 
+    @property
+    def owner(self) -> str:
+        """Who owns what is made with this key: its account, or the key itself where it has none."""
+        return self.account or self.id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:

@@ -17,6 +17,7 @@ ActKind = Literal[
     "route-forced",
     "promoted",
     "rolled-back",
+    "model-withdrawn",
 ]
 """What was done."""
 

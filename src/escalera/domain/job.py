@@ -166,11 +166,13 @@ class JobCheckpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A finetuned model that can be asked by name.
+    """A finetuned model that can be asked by name, which begins with `ft:`.
 
-    `base` is the name of a base model in the project file, `adapter` the digest of the artifact
-    with what was learned. `gate` is what its job's gate said; what `failed` or is `inconclusive`
-    answers by its name, but does not get into a project's service without a recorded override.
+    `base` is the name of a base model in the project file, and `revision` that of the weights it
+    had then, empty where it is not known; `adapter` is the digest of the artifact with what was
+    learned. A name stands for one artifact for good. `gate` is what its job's gate said; what
+    `failed` or is `inconclusive` answers by its name, but does not get into a project's service
+    without a recorded override.
     """
 
     name: str
@@ -180,3 +182,4 @@ class Published:
     created: float
     owner: str = ""
     gate: GateWord = "none"
+    revision: str = ""

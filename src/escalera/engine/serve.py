@@ -38,7 +38,8 @@ class Served:
     """A base model of the project file: the revision of its weights, and what answers for it.
 
     `upstream` is the endpoint in its own words where there is one, which calls the model `called`
-    and is shown the key `secret`; `price` is None where it is unknown.
+    and is shown the key `secret`; `price` is None where it is unknown. A finetuned model is the
+    model `base` of the project file with the artifact `adapter`.
     """
 
     revision: str
@@ -47,6 +48,8 @@ class Served:
     called: str = ""
     price: ModelPrice | None = None
     secret: str = field(default="", repr=False)
+    base: str = ""
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,18 +289,25 @@ class Desk:
         if overrides.schema is not None:
             output = OutputContract(schema=overrides.schema, mode="constrained")
         system = System(
-            model=model,
+            model=served.base or model,
             revision=served.revision,
             prompt=Prompt(),
             decoding=decoding,
+            adapter=served.adapter,
+            output=output,
+        )
+        request = Request(
+            messages=tuple(messages),
+            decoding=decoding,
+            adapter=served.adapter,
             output=output,
         )
         return Answering(
             system=system.digest,
-            model=model,
+            model=system.model,
             task=None,
             prompt=system.prompt,
-            request=Request(messages=tuple(messages), decoding=decoding, output=output),
+            request=request,
             provider=served.provider,
             price=served.price,
         )

@@ -162,7 +162,13 @@ class Shelf(Protocol):
         """Every model, oldest first."""
 
     def publish(self, model: Published) -> None:
-        """Put a model there, or replace what is known of it."""
+        """Put a model there, or replace what is known of it.
+
+        Raises `InputError` for a name that is none, or that stands for another artifact.
+        """
 
     def withdraw(self, name: str) -> bool:
         """Take a model away; its artifact stays. False where there is none."""
+
+    def close(self) -> None:
+        """Release what is held; called once."""

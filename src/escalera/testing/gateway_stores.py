@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from escalera.core.serving import leasing
+from escalera.core.serving import finetuned, leasing
 from escalera.core.serving.leasing import Holder, Holding
 from escalera.domain.access import (
     Account,
@@ -19,6 +19,7 @@ from escalera.domain.access import (
     Standing,
 )
 from escalera.domain.call_log import CallQuery, Retention, Tally
+from escalera.domain.job import Published
 from escalera.domain.traffic import ServedCall
 from escalera.errors import StoreUnavailable
 
@@ -99,10 +100,7 @@ class MemoryKeys:
 
     def _require_up(self) -> None:
         self.calls += 1
-        if self.down:
-            raise StoreUnavailable(
-                store="memory", problem="it is down", remedy="Set `down` to False"
-            )
+        _require_up(down=self.down)
 
     def _holders(self, key: str) -> tuple[Holder, ...]:
         found = self._entries.get(leasing.key_holder(key))
@@ -184,13 +182,58 @@ class MemoryCalls:
         return sorted(self._calls, key=lambda call: call.started)
 
     def _require_up(self) -> None:
-        if self.down:
-            raise StoreUnavailable(
-                store="memory", problem="it is down", remedy="Set `down` to False"
-            )
+        _require_up(down=self.down)
+
+
+class MemoryShelf:
+    """The port `Shelf`; while `down`, every call fails as a lost disk would."""
+
+    def __init__(self, *models: Published) -> None:
+        self.down = False
+        self.looks = 0
+        self._models: dict[str, Published] = {}
+        self._revision = 0
+        for model in models:
+            self.publish(model)
+
+    def revision(self) -> int:
+        """The number of the last change; `looks` counts how often it was asked for."""
+        self._require_up()
+        self.looks += 1
+        return self._revision
+
+    def all(self) -> Sequence[Published]:
+        """Every model, the oldest first."""
+        self._require_up()
+        return tuple(self._models.values())
+
+    def publish(self, model: Published) -> None:
+        """Put a model there, or replace what is known of it."""
+        self._require_up()
+        before = self._models.get(finetuned.checked(model).name)
+        self._models[model.name] = finetuned.kept(model, before)
+        self._revision += 1
+
+    def withdraw(self, name: str) -> bool:
+        """Take a model away."""
+        self._require_up()
+        gone = self._models.pop(name, None) is not None
+        self._revision += gone
+        return gone
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _require_up(self) -> None:
+        _require_up(down=self.down)
 
 
 # Below: private.
+
+
+def _require_up(*, down: bool) -> None:
+    if down:
+        raise StoreUnavailable(store="memory", problem="it is down", remedy="Set `down` to False")
 
 
 def _wanted(call: ServedCall, wanted: CallQuery) -> bool:

@@ -22,6 +22,7 @@ from escalera.edges.gateway_store.configurations import Configurations
 from escalera.edges.gateway_store.files import SQLiteFiles
 from escalera.edges.gateway_store.keys import SQLiteKeys
 from escalera.edges.gateway_store.pairs import SQLitePairs
+from escalera.edges.gateway_store.shelf import SQLiteShelf
 from escalera.edges.gateway_store.standings import Standings
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.edges.journal.sqlite import SQLiteJournal
@@ -105,6 +106,10 @@ class Stores:
     def files(self) -> SQLiteFiles:
         """Files of callers: the port `FileStore`. Raises `StoreUnavailable`."""
         return SQLiteFiles(self.folder / "files", now=SystemClock().now, name=new_file)
+
+    def shelf(self) -> SQLiteShelf:
+        """The finetuned models that can be asked by name. Raises `StoreUnavailable`."""
+        return SQLiteShelf(self.folder / "models.sqlite")
 
     def configurations(self) -> Configurations:
         """The versions of the project file that the gateway was given."""

@@ -10,7 +10,7 @@ import itertools
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from escalera.apps.gateway import arrival, boards, failing, fields, hiding, wire
+from escalera.apps.gateway import boards, catalogue, failing, fields, hiding
 from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.asking import Asking, Patience
 from escalera.apps.gateway.books import Keeping, Sink, WaitingSink
@@ -40,7 +40,9 @@ from escalera.apps.gateway.hot import (
 from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.remembering import Asks, Remembering
+from escalera.apps.gateway.shelving import Rack, Shelving
 from escalera.apps.gateway.watching import Receive
+from escalera.domain.job import Published
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError, StoreUnavailable
 from escalera.settings.gateway_table import GatewayTable
@@ -58,7 +60,8 @@ class Setup:
     `entrance` lets callers in; None where one key does for all. `sink` takes a record of every
     request, None where there is no log, and `waiting_sink` where it is waited for. `beside`
     is what runs as long as the gateway does, and `tell` says to the operator what callers are not
-    told. `rooms` are what else is served.
+    told. `rooms` are what else is served, and `shelving` knows the finetuned models, which were
+    read once.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -70,17 +73,22 @@ class Setup:
     beside: Callable[[Gateway], AbstractAsyncContextManager[None]] | None = None
     tell: Callable[[str], None] | None = None
     rooms: Sequence[Room] = ()
+    shelving: Shelving | None = None
 
 
 class Gateway:
     """The ASGI application; run it with uvicorn: `uvicorn.run(gateway, log_config=None)`."""
 
-    def __init__(self, hot_paths: Hot, rest: Starlette, desk: Desk) -> None:
+    def __init__(
+        self, hot_paths: Hot, rest: Starlette, desk: Desk, shelving: Shelving | None = None
+    ) -> None:
         self._hot = hot_paths
+        self._shelving = shelving
         self._rest = rest
         rest.state.gateway = self
         self._closing: set[asyncio.Task[None]] = set()
         self.desk = desk
+        self._stock(hot_paths.regime)
 
     @property
     def regime(self) -> Regime:
@@ -105,7 +113,33 @@ class Gateway:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
+        self._stock(regime)
         old.retire(close)
+
+    async def look(self) -> None:
+        """Offer all finetuned models that are on the shelf now. Raises `StoreUnavailable`."""
+        if self._shelving is not None:
+            await self._shelving.look()
+            self._stock(self.regime)
+
+    async def withdraw(self, model: Published, *, by: str) -> None:
+        """Take a finetuned model away; *by* is the id of the key that asks for it.
+
+        Raises `LinesError` where that cannot be recorded, and `StoreUnavailable`.
+        """
+        if self._shelving is not None:
+            await self._shelving.withdraw(model, by=by)
+            self._stock(self.regime)
+
+    def watching(self) -> AbstractAsyncContextManager[None]:
+        """Go by what is on the shelf as long as this lasts."""
+        if self._shelving is None:
+            return nullcontext()
+        return self._shelving.watching(lambda: self._stock(self.regime))
+
+    def _stock(self, regime: Regime) -> None:
+        if self._shelving is not None:
+            regime.stock(self._shelving)
 
     async def close(self) -> None:
         """Close what answers; called once, when serving ends."""
@@ -128,7 +162,7 @@ def application(
     Raises `ProjectError` for a name in the table of *setup* that nobody answers to.
     """
     setup = setup or Setup()
-    entrance = setup.entrance or OneKey(api_key)
+    entrance, shelving = setup.entrance or OneKey(api_key), setup.shelving
     hot_paths = Hot(
         regime_of(desk, setup.table, now=now, file=setup.file, tell=setup.tell),
         Parts(
@@ -136,9 +170,10 @@ def application(
             books=Keeping(setup.metrics, setup.sink, setup.waiting_sink),
             clocks=Clocks(seconds=time.monotonic, wall=now),
             name=_names(),
+            look=None if shelving is None else _looking(shelving),
         ),
     )
-    return Gateway(hot_paths, _rest(entrance, now, setup), desk)
+    return Gateway(hot_paths, _rest(entrance, now, setup), desk, shelving)
 
 
 def regime_of(
@@ -151,7 +186,9 @@ def regime_of(
     tell: Callable[[str], None] | None = None,
 ) -> Regime:
     """What *table* is made into for *desk*. Raises `ProjectError` for a name nobody answers to."""
+    rack = Rack(desk=desk, policy=boards.policy_of(table), wall=now, tell=tell)
     return Regime(
+        rack=rack,
         board=boards.build(desk, table, wall=now, file=file, version=version),
         asking=_asking(table, tell),
         bounds=Bounds(
@@ -167,6 +204,16 @@ def regime_of(
 
 
 # Below: private.
+
+
+def _looking(shelving: Shelving) -> Callable[[Regime], Awaitable[None]]:
+    """Looks for what was published a moment ago, for requests that go by a regime."""
+
+    async def look(regime: Regime) -> None:
+        await shelving.look()
+        regime.stock(shelving)
+
+    return look
 
 
 def _asking(table: GatewayTable, tell: Callable[[str], None] | None) -> Asks:
@@ -223,19 +270,12 @@ def _rest(
     now: Callable[[], float],
     setup: Setup,
 ) -> Starlette:
-    started = int(now())
-
-    async def models(request: Request) -> Response:
-        shown = arrival.token(request.scope)
-        _ = entrance.known(shown) or await entrance.enter(shown)
-        gateway: Gateway = request.app.state.gateway
-        return Response(wire.model_list(gateway.names(), created=started), media_type=JSON)
-
     @asynccontextmanager
     async def lifespan(rest: Starlette) -> AsyncIterator[None]:
         gateway: Gateway = rest.state.gateway
         await entrance.open()
-        async with nullcontext() if setup.beside is None else setup.beside(gateway):
+        beside = nullcontext() if setup.beside is None else setup.beside(gateway)
+        async with beside, gateway.watching():
             yield
         await entrance.close()
         await gateway.close()
@@ -244,7 +284,7 @@ def _rest(
     found = Starlette(
         routes=[
             Route("/health", _health, methods=["GET"]),
-            Route("/v1/models", models, methods=["GET"]),
+            *catalogue.routes(entrance, started=int(now())),
             *(Route(path, _post_only, methods=["POST"]) for path in fields.PATHS),
             *(route for room in setup.rooms for route in room(entrance)),
         ],

@@ -12,10 +12,12 @@ from typing import Protocol
 
 from escalera.apps.gateway.asked import Asked
 from escalera.apps.gateway.targets import Target
+from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving import balancing
 from escalera.core.serving.balancing import Load
 from escalera.core.serving.breaker import Breaker
 from escalera.core.serving.hedging import HedgeBudget
+from escalera.domain.job import Published
 from escalera.domain.project import ModelPrice
 from escalera.domain.traffic import Purpose
 
@@ -49,7 +51,8 @@ class Plan:
     """Who is asked under a name: the first tier, and the next ones where it cannot answer.
 
     `hedges` says when a second line is asked as well, and how often that may be; `trial` is of a
-    candidate that is tried on these calls. `price` is the highest of all lines, None where one is
+    candidate that is tried on these calls. `owner` is who may ask a finetuned model, empty where
+    everybody may. `price` is the highest of all lines, None where one is
     unknown, and `prompt_bytes` the most that any of them adds to what the caller sends; `calls` how
     often a model may be called for one answer.
     """
@@ -58,6 +61,7 @@ class Plan:
     tiers: tuple[Tier, ...]
     hedges: HedgeBudget | None = None
     trial: Trial | None = None
+    owner: str = ""
     price: ModelPrice | None = None
     prompt_bytes: int = 0
     calls: int = 1
@@ -65,20 +69,30 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """The plans by name, and the name that is meant where a caller gives none."""
+    """The plans by name, and the name that is meant where a caller gives none.
+
+    `shelved` are the finetuned models among them that were published since.
+    """
 
     plans: Mapping[str, Plan]
     default: str
     version: int = 0
+    shelved: Mapping[str, Published] = field(default_factory=dict)
 
     def plan(self, model: str) -> Plan | None:
         """The plan of *model*; None where there is no such name."""
         return self.plans.get(model or self.default)
 
-    def unknown(self, model: str) -> str:
-        """Why *model* is not a name here, and what is."""
-        known = ", ".join(repr(name) for name in self.plans)
-        return f"The model {model!r} is not served here; served are {known}."
+
+def unknown(board: Board, model: str) -> Refusal:
+    """Why *model* is not a name here, and what is; of finetuned models their owners know."""
+    known = ", ".join(repr(name) for name in board.plans if name not in board.shelved)
+    return Refusal(
+        f"The model {model!r} is not served here; served are {known}.",
+        status=404,
+        code="model_not_found",
+        param="model",
+    )
 
 
 def order(plan: Plan, now: float, draw: Callable[[], float]) -> Iterator[tuple[Line, Purpose]]:

@@ -28,7 +28,7 @@ def build(
     proven = desk.proven if isinstance(desk, Counter) else {}
     for key, problem, remedy in gateway_table.problems(table, frozenset(names)):
         raise ProjectError(file=file, key=key, problem=problem, remedy=remedy)
-    policy = _policy(table)
+    policy = policy_of(table)
     lines = {
         name: Line(target=_target(name, desk, table, wall), breaker=Breaker(policy))
         for name in names
@@ -46,6 +46,19 @@ def build(
     if isinstance(desk, Counter) and desk.trials is not None:
         plans = desk.trials.apply(plans, table)
     return Board(plans=plans, default=table.default or desk.label, version=version)
+
+
+def policy_of(table: GatewayTable) -> BreakerPolicy:
+    """When a line is left alone, as *table* says."""
+    given = table.breaker
+    return BreakerPolicy(
+        streak=given.streak,
+        least=given.least,
+        share=given.share,
+        window=given.window,
+        hold=given.hold,
+        longest=given.longest,
+    )
 
 
 # Below: private.
@@ -128,16 +141,4 @@ def _highest(prices: Sequence[ModelPrice | None]) -> ModelPrice | None:
     return ModelPrice(
         prompt=max(price.prompt for price in known),
         completion=max(price.completion for price in known),
-    )
-
-
-def _policy(table: GatewayTable) -> BreakerPolicy:
-    given = table.breaker
-    return BreakerPolicy(
-        streak=given.streak,
-        least=given.least,
-        share=given.share,
-        window=given.window,
-        hold=given.hold,
-        longest=given.longest,
     )

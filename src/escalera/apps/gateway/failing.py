@@ -96,8 +96,7 @@ def of_error(error: BaseException, *, where: str = "") -> ErrorReply:
             status, code, param, said = error.status, error.code, error.param, error.message
             headers = _of_refusal(error)
         case EscaleraError():
-            status, code = next((s, c) for kind, s, c in _OURS if isinstance(error, kind))
-            said = _NO_STORE if isinstance(error, StoreUnavailable) else str(error)
+            status, code, said, headers = _of_ours(error)
         case HTTPException():
             status, said = error.status_code, f"{where}: {error.detail}."
             found = (error.headers or {}).items()
@@ -152,6 +151,14 @@ _OURS: tuple[tuple[type[EscaleraError], int, str | None], ...] = (
 """Status and code of our own errors, the nearest kind first."""
 _NO_STORE = "A store of the gateway cannot be used now. Try again in a moment."
 """Where it lies is not for callers."""
+
+
+def _of_ours(error: EscaleraError) -> tuple[int, str | None, str, tuple[tuple[bytes, bytes], ...]]:
+    """What is told of an error of the gateway's own; of a lost store no more than that it is."""
+    status, code = next((s, c) for kind, s, c in _OURS if isinstance(error, kind))
+    if isinstance(error, StoreUnavailable):
+        return status, code, _NO_STORE, ((b"retry-after", b"1"),)
+    return status, code, str(error), ()
 
 
 def _callers(problem: Problem) -> ErrorReply:

@@ -7,14 +7,14 @@ means, and one record of it goes to the books.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import msgspec
 
-from escalera.apps.gateway import arrival, failing, fields, headers, insisting, relay
+from escalera.apps.gateway import arrival, board, failing, fields, headers, insisting, relay
 from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
 from escalera.apps.gateway.asking import Found
@@ -22,17 +22,19 @@ from escalera.apps.gateway.board import Board, Plan, Trial
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.checkpoint import Checkpoint
 from escalera.apps.gateway.failing import ErrorReply
+from escalera.apps.gateway.fields import Fields
 from escalera.apps.gateway.hiding import Hide
 from escalera.apps.gateway.outgoing import Outgoing
 from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.remembering import Asks
 from escalera.apps.gateway.watching import Receive, Watch
 from escalera.apps.gateway.wire import Refusal
-from escalera.errors import GuardError, InputError
+from escalera.core.serving import finetuned
+from escalera.errors import GuardError, InputError, StoreUnavailable
 
 Scope = MutableMapping[str, Any]
 Send = relay.Send
-EXPECTED = (InputError, GuardError)
+EXPECTED = (InputError, GuardError, StoreUnavailable)
 """Errors that say what is wrong with a request; any other is a fault of ours."""
 
 
@@ -110,12 +112,17 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the hot paths work with; `name` gives every request an id."""
+    """What the hot paths work with; `name` gives every request an id.
+
+    `look` is called where a request names a finetuned model that is not known, None where there are
+    none.
+    """
 
     entrance: Entrance
     books: Books
     clocks: Clocks
     name: Callable[[], str]
+    look: Callable[[Regime], Awaitable[None]] | None = None
 
 
 class Hot:
@@ -127,6 +134,7 @@ class Hot:
         self._books = parts.books
         self._clocks = parts.clocks
         self._name = parts.name
+        self._look = parts.look
         self._watch = Watch()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,7 +166,7 @@ class Hot:
         name: str,
         began: float,
     ) -> None:
-        entrance, bounds = self._entrance, regime.bounds
+        entrance, bounds, names = self._entrance, regime.bounds, regime.board
         shown = arrival.read(scope, most=bounds.body, is_open=entrance.is_open)
         caller = entrance.known(shown) or await entrance.enter(shown)
         body = await _body(receive, bounds.body)
@@ -174,7 +182,7 @@ class Hot:
             deadline=began + bounds.seconds,
             capped=None if read.limit(operation) is not None else bounds.tokens,
         )
-        plan = _plan(regime.board, asked)
+        plan = _plan(names, caller, read.model) or await self._looked_up(regime, caller, read)
         if regime.checkpoint is not None:
             await regime.checkpoint.enter(asked)
         if plan.trial is not None:
@@ -205,6 +213,16 @@ class Hot:
                 ended.found.exchange.close()
             else:
                 await relay.let_go(ended.found, ended.found.passage)
+
+    async def _looked_up(self, regime: Regime, caller: Caller, read: Fields) -> Plan:
+        """The plan of a model that was published a moment ago. Raises `Refusal`."""
+        plan, model = None, read.model
+        if self._look is not None and model.startswith(finetuned.PREFIX):
+            await self._look(regime)
+            plan = _plan(regime.board, caller, model)
+        if plan is None:
+            raise board.unknown(regime.board, model)
+        return plan
 
     async def _note(self, ended: Ended, bounds: Bounds, out: Outgoing | None) -> None:
         """Hand the record of a request on; where it is waited for, its answer ends after that."""
@@ -312,19 +330,15 @@ async def _fail(send: Send, reply: ErrorReply, name: str, hide: Hide, deployment
     await relay.whole(send, reply.status, headers, hide(reply.body))
 
 
+def _plan(names: Board, caller: Caller, model: str) -> Plan | None:
+    """The plan of *model*; None where there is none for this caller."""
+    plan = names.plan(model)
+    if plan is None or not plan.owner or finetuned.may_ask(caller.key, plan.name, plan.owner):
+        return plan
+    return None
+
+
 def _tried(trial: Trial, asked: Asked, plan: Plan, send: Send) -> tuple[Plan, Send]:
     """Where a call goes whose name has a candidate, and how its answer is sent."""
     plan = trial.begin(asked, plan)
     return plan, send if asked.watch is None else asked.watch.listening(send)
-
-
-def _plan(board: Board, asked: Asked) -> Plan:
-    plan = board.plan(asked.fields.model)
-    if plan is None:
-        raise Refusal(
-            board.unknown(asked.fields.model),
-            status=404,
-            code="model_not_found",
-            param="model",
-        )
-    return plan

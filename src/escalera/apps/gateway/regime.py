@@ -10,6 +10,7 @@ from escalera.apps.gateway.board import Board
 from escalera.apps.gateway.checkpoint import Checkpoint
 from escalera.apps.gateway.hiding import Hide
 from escalera.apps.gateway.remembering import Asks
+from escalera.apps.gateway.shelving import Rack, Shelving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +33,8 @@ class Regime:
     """What a configuration was made into, and how many requests go by it.
 
     A request goes by the regime that it began with. `hide` takes the gateway's own keys out of
-    errors. `ended` is called once a regime that was
-    replaced has no request any more.
+    errors. `rack` puts finetuned models on the board, None where there are none. `ended` is called
+    once a regime that was replaced has no request any more.
     """
 
     board: Board
@@ -41,8 +42,16 @@ class Regime:
     bounds: Bounds
     checkpoint: Checkpoint | None = None
     hide: Hide = hiding.nothing
+    rack: Rack | None = None
     requests: int = 0
     ended: Callable[[], None] | None = None
+    stocked: int = 0
+
+    def stock(self, shelving: Shelving) -> None:
+        """Offer the finetuned models that are known now, from the next request on."""
+        if self.rack is not None and self.stocked != shelving.changes:
+            self.board = self.rack.stocked(self.board, shelving.models.values())
+            self.stocked = shelving.changes
 
     def leave(self) -> None:
         """A request has ended."""

@@ -166,15 +166,6 @@ def error_body(message: str, *, status: int, code: str | None, param: str | None
     return msgspec.json.encode(_error(message, kind=kind, code=code, param=param))
 
 
-def model_list(names: tuple[str, ...], *, created: int) -> bytes:
-    """What `/v1/models` says."""
-    data = [
-        {"id": name, "object": "model", "created": created, "owned_by": "escalera"}
-        for name in names
-    ]
-    return msgspec.json.encode({"object": "list", "data": data})
-
-
 # What callers send
 
 

@@ -23,7 +23,7 @@ import msgspec
 import uvicorn
 
 from escalera import wiring
-from escalera.apps import workspace
+from escalera.apps import issued, workspace
 from escalera.apps.gateway import app, desks, supervisor
 from escalera.apps.gateway.admitting import ManyKeys, OneKey
 from escalera.apps.gateway.app import Gateway, Setup
@@ -35,7 +35,9 @@ from escalera.apps.gateway.metrics import Metrics, Snapshot
 from escalera.apps.gateway.protocol import LeanProtocol
 from escalera.apps.gateway.recording import Recorder
 from escalera.apps.gateway.regime import Regime
+from escalera.apps.gateway.shelving import Shelving
 from escalera.domain.call_log import Retention
+from escalera.domain.job import Published
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
 from escalera.ports.serving import CallLog
@@ -120,6 +122,7 @@ class Worker:
                 tell=self._tell,
                 beside=lambda gateway: self._beside(gateway, recorder, deposits),
                 rooms=deposits.rooms(),
+                shelving=self._shelving(),
             ),
         )
         self._version = number
@@ -140,6 +143,18 @@ class Worker:
             workers=self._start.workers,
         )
         return desk, made.tables.gateway
+
+    def _shelving(self) -> Shelving:
+        """The finetuned models, read once. Raises `StoreUnavailable`."""
+
+        def audit(model: Published, key: str) -> None:
+            issued.audit(self._stores).record(
+                "model-withdrawn", model.name, key=key, adapter=model.adapter, job=model.job
+            )
+
+        found = Shelving(self._stores.shelf(), audit=audit, tell=self._tell)
+        found.read()
+        return found
 
     def _entrance(self, table: GatewayTable) -> Entrance:
         if self._start.key is not None or not self._stores.keys_file.exists():

@@ -11,6 +11,7 @@ from tests.unit.apps.gateway.upstreams import line
 from escalera.apps.gateway import board
 from escalera.apps.gateway.board import Board, Line, Plan, Tier
 from escalera.core.serving.breaker import BreakerPolicy
+from escalera.domain.job import Published
 
 NAMES = "abcd"
 
@@ -81,4 +82,14 @@ def test_names() -> None:
     found = Board(plans={"m": one, "n": one}, default="m")
     assert found.plan("") is one
     assert found.plan("gone") is None
-    assert found.unknown("gone") == "The model 'gone' is not served here; served are 'm', 'n'."
+    said = "The model 'gone' is not served here; served are 'm', 'n'."
+    assert board.unknown(found, "gone").message == said
+
+
+def test_finetuned_models_are_not_told_to_everybody() -> None:
+    """Whoever misspells a name learns those of the project file, not what others trained."""
+    mine = Published(name="ft:m::1", base="m", adapter="a", job="", created=0.0, owner="team")
+    one = plan(Tier(lines=lines("a")))
+    found = Board(plans={"m": one, mine.name: one}, default="m", shelved={mine.name: mine})
+    assert found.plan(mine.name) is one
+    assert mine.name not in board.unknown(found, "gone").message

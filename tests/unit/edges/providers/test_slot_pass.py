@@ -47,7 +47,7 @@ class Table:
 
     def __init__(self, model, seed: int) -> None:
         self.model = model
-        self.rng = random.Random(seed)  # noqa: S311  a schedule, no secret
+        self.rng = random.Random(seed)
         self.shelves = Shelves(4096)
         self.rows: list[list] = []
         self.met: set[tuple[int, ...]] = set()
@@ -83,7 +83,7 @@ def test_company_changes_no_logits(kind: str, changes: dict[str, Any]) -> None:
     """
     torch.set_num_threads(1)
     model = tiny_architecture(kind, **changes)
-    rng = random.Random(7)  # noqa: S311
+    rng = random.Random(7)
     rows = [[rng.randrange(97) for _ in range(rng.choice([6, 20, 70, 90]))] for _ in range(14)]
     alone = {id(row): plain(model, row) for row in rows}
     model.set_attn_implementation(NAME)

@@ -23,7 +23,7 @@ def test_a_place_is_long_enough_and_less_than_twice_too_long() -> None:
 
 def test_rows_keep_their_own_while_others_come_and_go() -> None:
     """A thousand random arrivals and departures: every row still finds what it has written."""
-    rng = random.Random(1)  # noqa: S311  a schedule, no secret
+    rng = random.Random(1)
     shelves = Shelves(40 * SMALLEST)
     rows: dict[int, tuple] = {}
     refused = moved = 0
