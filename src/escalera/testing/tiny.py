@@ -71,7 +71,7 @@ def tiny_architecture(kind: str, *, seed: int = 0, **changes: Any) -> Any:
     config = AutoConfig.for_model(kind, **(sizes | changes))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return AutoModelForCausalLM.from_config(config).eval()
+        return AutoModelForCausalLM.from_config(config).eval()  # type: ignore[no-untyped-call]
 
 
 def tiny_adapter(folder: Path, model: Path, *, seed: int = 0, rank: int = 4) -> Path:
