@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escalera.domain.levers import Objective
+from escalera.domain.recipe import TrainingRecipe
 
 JobStatus = Literal[
     "validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"
@@ -55,11 +56,12 @@ class JobWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeVerdict:
-    """The verdict on one task of a job's gate, in the gate's own words, with its figures."""
+    """The verdict on one task of a job's gate: its word, a sentence, and the figures by name."""
 
     task: str
     word: str
     said: str
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +87,11 @@ class JobOutcome:
 class Job:
     """A job of the queue. Times are seconds since the epoch.
 
-    `owner` is as for a file. `wanted` is what the worker is to do next, `worker` who has the job
-    and `beat` when it last said so; `starts` is how often it was begun or taken up. `error` is why
-    it failed, by code, sentence and parameter. `made` is the name of the model that came of it.
+    `owner` is as for a file. `recipe` is what was made of the wish, None until that is settled, and
+    `seconds` what all parts of the work took so far. `wanted` is what the worker is to do next,
+    `worker` who has the job and `beat` when it last said so; `starts` is how often it was begun or
+    taken up. `error` is why it failed, by code, sentence and parameter. `made` is the name of the
+    model that came of it.
     """
 
     id: str
@@ -99,6 +103,8 @@ class Job:
     worker: str = ""
     beat: float | None = None
     starts: int = 0
+    recipe: TrainingRecipe | None = None
+    seconds: float = 0.0
     finished: float | None = None
     estimated_finish: float | None = None
     error: tuple[str, str, str] | None = None

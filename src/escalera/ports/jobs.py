@@ -11,8 +11,18 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from escalera.domain.job import Job, JobCheckpoint, JobEvent, JobStatus, Published, Wanted
+from escalera.domain.job import (
+    Job,
+    JobCheckpoint,
+    JobEvent,
+    JobOutcome,
+    JobStatus,
+    Published,
+    Wanted,
+)
+from escalera.domain.recipe import TrainingPair
 from escalera.domain.stored_file import Purpose, StoredFile
+from escalera.domain.training import TrainingRun
 
 
 class FileStore(Protocol):
@@ -84,6 +94,19 @@ class JobQueue(Protocol):
 
     def checkpoints(self, id_: str, *, after: str = "", limit: int = 10) -> Sequence[JobCheckpoint]:
         """A page of a job's checkpoints, newest first."""
+
+
+class Concluding(Protocol):
+    """Says what came of a training: gate, diagnosis, cost, energy and licence."""
+
+    def __call__(
+        self, job: Job, run: TrainingRun, *, pairs: Sequence[TrainingPair], adapter: str
+    ) -> JobOutcome:
+        """What is known of *job*, whose recipe was trained on *pairs* into the artifact *adapter*.
+
+        `job.seconds` are what it took. Raises `EscaleraError` for what keeps the gate from being
+        asked.
+        """
 
 
 class Shelf(Protocol):
