@@ -81,6 +81,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     threads: int | None = None
     output: list[OutputMode] | None = None
     sla: SlaTable | None = None
+    licence: str = ""
 
     @property
     def local(self) -> bool:
