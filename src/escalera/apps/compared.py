@@ -10,7 +10,7 @@ from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from escalera.apps import notebook
-from escalera.core.evaluation import compare, outlay, reliance
+from escalera.core.evaluation import compare, missing, outlay, reliance
 from escalera.core.evaluation.contrast import (
     EXIT_CODES,
     Asked,
@@ -173,6 +173,15 @@ class Comparison:
         )
 
 
+def line(found: Comparison, task: str) -> str:
+    """One task in a sentence, and what is to be said of its items; KeyError for none."""
+    for row in found.tasks:
+        if row.task == task:
+            about = [note for note in found.notes if note.startswith(f"{task}: ")]
+            return "; ".join([_line(row), *(note.removeprefix(f"{task}: ") for note in about)])
+    raise KeyError(task)
+
+
 def once(
     project: Project,
     evidence: Evidence,
@@ -234,11 +243,12 @@ def of_found(
         f"{task}: a cap of [budget] came before its next look; the gate stays open"
         for task in found.open
     ]
+    wanted = [f"{task}: {missing.words(needed)}" for task, needed in found.missing]
     return Comparison(
         candidate=candidate,
         incumbent=incumbent,
         tasks=found.tasks,
-        notes=(*warnings, *used, *cut),
+        notes=(*warnings, *used, *cut, *wanted),
         mode=mode,
         outlays=found.outlays,
     )
