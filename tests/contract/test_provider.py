@@ -1,7 +1,8 @@
-"""The suite of `escalera.testing.provider_suite` on the model in this process."""
+"""The suite of `escalera.testing.provider_suite` on the models in this process."""
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from escalera.domain.message import Message, Request
 from escalera.domain.project import BaseModel
 from escalera.edges import schemas
 from escalera.edges.clock import SystemClock
+from escalera.edges.providers.continuous_engine import ContinuousEngine, Serving
 from escalera.edges.providers.transformers_engine import TransformersEngine
+from escalera.ports import Provider
 from escalera.testing import provider_suite
 from escalera.testing.tiny import tiny_model
 
@@ -37,17 +40,35 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
+def static(model: Path) -> Provider:
+    """The engine of static batches."""
+    return TransformersEngine(
+        model=BaseModel(name="tiny", revision="r1", trainable=True, price=None),
+        folder=model,
+        adapters=lambda name: model / name,
+        clock=SystemClock(),
+    )
+
+
+def continuous(model: Path) -> Provider:
+    """The engine whose rows join and leave."""
+    return ContinuousEngine(
+        model=BaseModel(name="tiny", revision="r1", trainable=True, price=None),
+        folder=model,
+        adapters=lambda name: model / name,
+        clock=SystemClock(),
+        serving=Serving(),
+        tell=pytest.fail,
+    )
+
+
+@pytest.mark.parametrize("make", [static, continuous])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_the_local_engine(check, model: Path) -> None:
+def test_a_local_engine(check, make: Callable[[Path], Provider], model: Path) -> None:
     """A model in this process keeps every promise of the port."""
 
     async def run() -> None:
-        engine = TransformersEngine(
-            model=BaseModel(name="tiny", revision="r1", trainable=True, price=None),
-            folder=model,
-            adapters=lambda name: model / name,
-            clock=SystemClock(),
-        )
+        engine = make(model)
         try:
             needs_bad = "bad" in inspect.signature(check).parameters
             await check(engine, **({"bad": BAD} if needs_bad else {}))
@@ -62,16 +83,12 @@ SCHEMA = """{"type":"object","properties":{"theme":{"enum":["app","cost"]},"note
     "required":["theme"],"additionalProperties":false}"""
 
 
-def test_the_local_engine_keeps_to_a_schema(model: Path) -> None:
+@pytest.mark.parametrize("make", [static, continuous])
+def test_a_local_engine_keeps_to_a_schema(make: Callable[[Path], Provider], model: Path) -> None:
     """A random model says valid JSON, whole and in pieces."""
 
     async def run() -> None:
-        engine = TransformersEngine(
-            model=BaseModel(name="tiny", revision="r1", trainable=True, price=None),
-            folder=model,
-            adapters=lambda name: model / name,
-            clock=SystemClock(),
-        )
+        engine = make(model)
         output = OutputContract(schema=SCHEMA, mode="constrained")
         try:
             await provider_suite.keeps_to_a_schema(engine, output=output, invalid=schemas.invalid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ LOADING = threading.Lock()
 HELD = 16
 """Adapters that stay in memory: a race of merges makes dozens, and leaves most of them behind."""
 
-_TUNED = "tuned_weights.safetensors"
+TUNED = "tuned_weights.safetensors"
 _PROBES = "prompt_tokens.json"
 
 
@@ -84,11 +84,11 @@ class Adapters:
                 self._own[name].copy_(weight)
 
     def _load(self, adapter: str, folder: Path) -> None:
-        self._require_parity(folder)
-        if (folder / _TUNED).is_file():
-            self._tuned[adapter] = self._weights(folder / _TUNED)
+        require_parity(folder, self._prompt)
+        if (folder / TUNED).is_file():
+            self._tuned[adapter] = weights(folder / TUNED, self._own)
         else:
-            self._load_layers(adapter, _checked(folder))
+            self._load_layers(adapter, checked(folder))
         self._loaded[adapter] = None
 
     def _forget(self, adapter: str) -> None:
@@ -107,30 +107,36 @@ class Adapters:
                 self._adapted.load_adapter(folder, adapter)
             self._adapted.base_model.disable_adapter_layers()
 
-    def _weights(self, file: Path) -> dict[str, torch.Tensor]:
-        found = load_file(file)
-        for name, weight in found.items():
-            if name not in self._own or self._own[name].shape != weight.shape:
-                raise InputError(
-                    f"its weight {name!r} of shape {list(weight.shape)!r} is none of this model's."
-                )
-        return found
 
-    def _require_parity(self, folder: Path) -> None:
-        """An adapter that was taught other tokens than it will be asked learned another task."""
-        file = folder / _PROBES
-        if not file.is_file():
-            return
-        taught = [tuple(tokens) for tokens in json.loads(file.read_bytes())]
-        asked = [self._prompt(probe) for probe in chat_form.PROBES]
-        if taught != asked:
+def require_parity(folder: Path, prompt: Callable[[Sequence[Message]], tuple[int, ...]]) -> None:
+    """Raise `InputError` for an adapter that was taught other tokens than it will be asked.
+
+    It has learned another task then.
+    """
+    file = folder / _PROBES
+    if not file.is_file():
+        return
+    taught = [tuple(tokens) for tokens in json.loads(file.read_bytes())]
+    asked = [prompt(probe) for probe in chat_form.PROBES]
+    if taught != asked:
+        raise InputError(
+            "it was trained with another chat template or tokenizer: the same conversation "
+            "is told with other tokens here."
+        )
+
+
+def weights(file: Path, own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights in place of a model's *own*. Raises `InputError` for one that it does not have."""
+    found = load_file(file)
+    for name, weight in found.items():
+        if name not in own or own[name].shape != weight.shape:
             raise InputError(
-                "it was trained with another chat template or tokenizer: the same conversation "
-                "is told with other tokens here."
+                f"its weight {name!r} of shape {list(weight.shape)!r} is none of this model's."
             )
+    return found
 
 
-def _checked(folder: Path) -> Path:
+def checked(folder: Path) -> Path:
     """The folder, when it holds a LoRA adapter as safetensors."""
     if not (folder / "adapter_model.safetensors").is_file():
         raise InputError("it has no adapter_model.safetensors.")

@@ -66,6 +66,13 @@ class Row:
         """The tokens without the stop token."""
         return self.tokens[:-1] if self.stopped else self.tokens
 
+    def say(self, token: int, stops: frozenset[int]) -> None:
+        """Add a token, or the one that the guide wants instead; any of *stops* ends the answer."""
+        if self.guide is not None:
+            token = self.guide.settle(token, left=self.decoding.max_tokens - len(self.tokens))
+        self.tokens.append(token)
+        self.stopped = token in stops
+
     def uniform(self) -> float:
         """Return the next number in [0, 1): a function of the row's seed, prompt and place."""
         if self._noise is None:
@@ -103,13 +110,7 @@ class Batch:
                 continue
             if row.decoding.temperature > 0:
                 chosen[place] = _sample(logits[place], row.decoding, row.uniform())
-            self._say(row, chosen[place])
-
-    def _say(self, row: Row, token: int) -> None:
-        if row.guide is not None:
-            token = row.guide.settle(token, left=row.decoding.max_tokens - len(row.tokens))
-        row.tokens.append(token)
-        row.stopped = token in self._stops
+            row.say(chosen[place], self._stops)
 
     def _first(self, model: Any) -> torch.Tensor:
         """Run the prompts: the common prefix once, then the rest of each, padded on the left."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
@@ -20,7 +19,11 @@ from escalera.errors import AdapterUnusable, EvidenceMissing, InputError, Reques
 
 
 class LocalModel:
-    """A loaded model folder. Not thread-safe: which adapter is active is state of the model."""
+    """A loaded model folder. Not thread-safe: which adapter is active is state of the model.
+
+    `network` is the model itself, `stops` the tokens that end an answer, and `context` how many
+    tokens it holds, None where it does not say.
+    """
 
     def __init__(
         self,
@@ -30,18 +33,20 @@ class LocalModel:
         adapters: Callable[[str], Path],
         max_context: int | None,
         device: str,
+        dtype: str | None = None,
     ) -> None:
+        """Load it; numbers are of *dtype*, or float32 on a CPU and else as the files say."""
         model_files.check(folder)
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self._name = name
         self._folder = adapters
         with LOADING:
-            self._model, self._tokenizer = _load(folder, device)
+            self.network, self._tokenizer = _load(folder, device, dtype)
         self._chat = ChatText(name=name, tokenizer=self._tokenizer)
-        self._adapters = Adapters(self._model, self.prompt)
+        self._adapters = Adapters(self.network, self.prompt)
         self._grammars: Grammars | None = None
-        self._stops = stop_tokens(self._model, self._tokenizer)
-        trained = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        self.stops = stop_tokens(self.network, self._tokenizer)
+        trained = getattr(self.network.config.get_text_config(), "max_position_embeddings", None)
         known = [length for length in (max_context, trained) if length is not None]
         self.context: int | None = min(known, default=None)
 
@@ -57,20 +62,20 @@ class LocalModel:
         """What keeps one answer to *schema*. Raises `RequestRejected` where that cannot be done."""
         try:
             if self._grammars is None:
-                width = self._model.config.get_text_config().vocab_size
-                self._grammars = Grammars(self._tokenizer, stops=self._stops, width=width)
+                width = self.network.config.get_text_config().vocab_size
+                self._grammars = Grammars(self._tokenizer, stops=self.stops, width=width)
             return self._grammars.guide(schema)
         except InputError as error:
             raise RequestRejected(str(error), provider=self._name) from error
 
     def batch(self, rows: Sequence[Row]) -> Batch:
         """Rows to be decoded together."""
-        return Batch(rows, stops=self._stops, pad=min(self._stops))
+        return Batch(rows, stops=self.stops, pad=min(self.stops))
 
     def step(self, batch: Batch, adapter: str | None) -> None:
         """Add one token to every unfinished row, answering with the adapter (None: the base)."""
         self._use(adapter)
-        batch.step(self._model)
+        batch.step(self.network)
 
     def _use(self, adapter: str | None) -> None:
         try:
@@ -93,22 +98,42 @@ def stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(stops | ({tokenizer.eos_token_id} - {None}))
 
 
-def _load(folder: Path, device: str) -> tuple[Any, Any]:
-    kind = torch.float32 if device == "cpu" else "auto"
+def load_network(folder: Path, device: str, dtype: str | None) -> Any:
+    """The model of a folder, for answering; numbers as in `LocalModel`. Hold `LOADING` meanwhile.
+
+    Raises `InputError` where there is none.
+    """
+    kind = dtype or ("float32" if device == "cpu" else "auto")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        network: Any = AutoModelForCausalLM.from_pretrained(
             folder, trust_remote_code=False, use_safetensors=True, dtype=kind
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise InputError(
-            f"the model folder {str(folder)!r} cannot be loaded: {error}. "
-            "It must hold a causal language model that Transformers knows without remote code."
-        ) from error
-    if not stop_tokens(model, tokenizer):
+    except _UNLOADABLE as error:
+        raise _unusable(folder, error) from error
+    return network.to(device).eval()
+
+
+# Below: private.
+
+_UNLOADABLE = (OSError, ValueError, KeyError, ImportError)
+
+
+def _load(folder: Path, device: str, dtype: str | None) -> tuple[Any, Any]:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except _UNLOADABLE as error:
+        raise _unusable(folder, error) from error
+    network = load_network(folder, device, dtype)
+    if not stop_tokens(network, tokenizer):
         raise InputError(
             f"the model folder {str(folder)!r} names no token that ends an answer. "
             "Set eos_token_id in generation_config.json."
         )
-    model.to(device).eval()
-    return model, tokenizer
+    return network, tokenizer
+
+
+def _unusable(folder: Path, error: Exception) -> InputError:
+    return InputError(
+        f"the model folder {str(folder)!r} cannot be loaded: {error}. "
+        "It must hold a causal language model that Transformers knows without remote code."
+    )

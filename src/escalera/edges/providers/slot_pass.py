@@ -45,11 +45,15 @@ class UnknownAttention(EscaleraError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Tokens of one row that are run: the first of them at position `start`."""
+    """Tokens of one row that are run: the first of them at position `start`.
+
+    Where it `ends`, the logits behind its last token are wanted.
+    """
 
     place: Place
     tokens: Sequence[int]
     start: int
+    ends: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +120,7 @@ class _Stretch:
 class Pass(Cache):
     """Tokens, positions and places of one pass; for the model its cache.
 
-    `ends` are the places in the pass of each piece's last token, in the order of the pieces.
+    `ends` are the places in the pass of the last tokens of pieces that end, in their order.
     `windows` tells afterwards which sliding window each layer asked for.
     """
 
@@ -131,7 +135,8 @@ class Pass(Cache):
             first, count = len(tokens), len(piece.tokens)
             tokens += piece.tokens
             positions += range(piece.start, piece.start + count)
-            ends.append(len(tokens) - 1)
+            if piece.ends:
+                ends.append(len(tokens) - 1)
             if count == 1:
                 rows = single.setdefault(piece.place.shelf, [])
                 rows.append((first, piece.place, piece.start))
@@ -139,13 +144,13 @@ class Pass(Cache):
                 self._stretches.append(_Stretch(piece.place, first, first + count, piece.start))
         self.input_ids = torch.tensor([tokens], device=device)
         self.position_ids = torch.tensor([positions], device=device)
-        self.ends = torch.tensor(ends, device=device)
+        self.ends = torch.tensor(ends, dtype=torch.long, device=device)
         self.windows: dict[int, int | None] = {}
         self._steps = [_steps(shelf, rows, device) for shelf, rows in single.items()]
         self._plain = len(self._steps) == 1 and len(single) == 1 and not self._stretches
 
     def run(self, model: Any) -> torch.Tensor:
-        """The logits behind each piece, of shape (pieces, vocabulary)."""
+        """The logits behind each piece that ends, of shape (such pieces, vocabulary)."""
         output = model(
             input_ids=self.input_ids,
             position_ids=self.position_ids,

@@ -7,7 +7,7 @@ pay for a long neighbour; all shelves together hold at most as many tokens as th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import torch
 
@@ -119,7 +119,7 @@ class Shelves:
 
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
-        self._shelves: dict[int, Shelf] = {}
+        self._shelves: dict[tuple[Hashable, int], Shelf] = {}
 
     def __iter__(self) -> Iterator[Shelf]:
         return iter(self._shelves.values())
@@ -133,10 +133,13 @@ class Shelves:
         """Whether a row of so many tokens could be placed if it were alone."""
         return size_for(tokens) <= self._tokens
 
-    def place(self, tokens: int) -> Place | None:
-        """A place for a row of so many tokens; None while others leave no room for it."""
+    def place(self, tokens: int, kind: Hashable = None) -> Place | None:
+        """A place for a row of so many tokens; None while others leave no room for it.
+
+        Rows of one *kind* run together, and have shelves of their own.
+        """
         size = size_for(tokens)
-        shelf = self._shelves.setdefault(size, Shelf(size))
+        shelf = self._shelves.setdefault((kind, size), Shelf(size))
         if shelf.rows == shelf.room and not self._widen(shelf):
             return None
         return shelf.take()
@@ -146,10 +149,12 @@ class Shelves:
     def _widen(self, shelf: Shelf) -> bool:
         """Give a full shelf more places, taking them from others where it must be."""
         if self._tokens - self.held < shelf.size:
-            for other in self:
+            for key, other in list(self._shelves.items()):
                 other.compact()
                 if other.room > other.used:
                     other.resize(other.used)
+                if other is not shelf and not other.room:
+                    del self._shelves[key]
         more = min(max(shelf.room, 1), (self._tokens - self.held) // shelf.size)
         if more:
             shelf.resize(shelf.room + more)

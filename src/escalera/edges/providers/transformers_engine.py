@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +18,10 @@ from typing import TypeVar
 
 import torch
 
-from escalera.domain.contract import OutputContract
-from escalera.domain.message import Reply, Request, Usage
-from escalera.domain.project import BaseModel, ModelPrice
+from escalera.domain.message import Reply, Request
+from escalera.domain.project import BaseModel
+from escalera.edges.providers import answers
 from escalera.edges.providers.decoding import Row
-from escalera.edges.providers.grammar import Guide
 from escalera.edges.providers.local_model import LocalModel
 from escalera.errors import AdapterUnusable, ProviderError, RequestRejected
 from escalera.ports import Clock
@@ -86,13 +85,13 @@ class TransformersEngine:
         asked = tuple(requests)
         return await self._work(lambda model: self._answer(model, asked))
 
-    async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+    async def stream(self, request: Request) -> AsyncGenerator[str | Reply]:
         """The answer piece by piece, then the whole `Reply`. Raises `ProviderError`.
 
         The worker is given back after every token, so that streams and units take turns.
         """
         started = self._clock.seconds()
-        row = await self._work(lambda model: self._row(model, request))
+        row = await self._work(lambda model: answers.row(model, self._base, request))
         batch = await self._work(lambda model: model.batch([row]))
 
         def advance(model: LocalModel) -> str:
@@ -145,7 +144,7 @@ class TransformersEngine:
         refused: dict[int, ProviderError] = {}
         for place, request in enumerate(requests):
             try:
-                rows[place] = self._row(model, request)
+                rows[place] = answers.row(model, self._base, request)
             except RequestRejected as error:
                 refused[place] = error
 
@@ -167,47 +166,6 @@ class TransformersEngine:
             while not batch.finished:
                 model.step(batch, adapter)
 
-    def _row(self, model: LocalModel, request: Request) -> Row:
-        prompt = model.prompt(request.messages)
-        longest = len(prompt) + request.decoding.max_tokens
-        if model.context is not None and longest > model.context:
-            raise RequestRejected(
-                f"{len(prompt)} prompt tokens and max_tokens {request.decoding.max_tokens} "
-                f"are {longest} tokens; the model's context holds {model.context}.",
-                provider=self._base.name,
-                hint="Shorten the message, use fewer examples, or lower max_tokens.",
-            )
-        guide = None
-        if request.output is not None:
-            guide = self._guide(model, request.output)
-        return Row(prompt=prompt, decoding=request.decoding, guide=guide)
-
-    def _guide(self, model: LocalModel, output: OutputContract) -> Guide | None:
-        if output.mode == "constrained":
-            return model.guide(output.schema)
-        if output.mode == "prompt":
-            return None
-        raise RequestRejected(
-            f"a local model has no output mode {output.mode!r}.",
-            provider=self._base.name,
-            hint="Use 'constrained', which leaves it no other answer, or 'prompt'.",
-        )
-
     def _reply(self, model: LocalModel, row: Row, started: float) -> Reply:
-        usage = Usage(prompt_tokens=len(row.prompt), completion_tokens=len(row.tokens))
-        return Reply(
-            text=model.text(row.answer),
-            finish_reason="length" if row.cut else "stop",
-            usage=usage,
-            micro_dollars=_charge(usage, self._base.price),
-            seconds=self._clock.seconds() - started,
-            revision=self._base.revision,
-        )
-
-
-def _charge(usage: Usage, price: ModelPrice | None) -> int | None:
-    """Micro-dollars, rounded half up; None where there is no price."""
-    if price is None:
-        return None
-    millionths = usage.prompt_tokens * price.prompt + usage.completion_tokens * price.completion
-    return (millionths + 500_000) // 1_000_000
+        seconds = self._clock.seconds() - started
+        return answers.reply(self._base, row, model.text(row.answer), seconds=seconds)

@@ -1,0 +1,100 @@
+"""Steps of the batch: what they run, and whom they wake."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from escalera.domain.message import Decoding  # noqa: E402
+from escalera.edges.providers import exactness  # noqa: E402
+from escalera.edges.providers.batched_lora import BatchedLora  # noqa: E402
+from escalera.edges.providers.continuous import Continuous, Job, Room  # noqa: E402
+from escalera.edges.providers.decoding import Row  # noqa: E402
+from escalera.edges.providers.local_model import LocalModel  # noqa: E402
+from escalera.testing.tiny import tiny_model  # noqa: E402
+
+pytestmark = pytest.mark.local
+
+ROOM = Room(rows=4, tokens=2048, stretch=16)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> LocalModel:
+    """A tiny model that runs packed rows."""
+    folder = tiny_model(tmp_path_factory.mktemp("tiny"))
+    made = LocalModel(
+        name="tiny", folder=folder, adapters=lambda _: folder, max_context=None, device="cpu"
+    )
+    assert exactness.packed(made.network) == ""
+    return made
+
+
+async def ended(job: Job) -> int:
+    """Wait for the end; how often one was woken."""
+    woken = 0
+    while not job.ended:
+        await job.moved.wait()
+        job.moved.clear()
+        woken += 1
+    return woken
+
+
+def run(model: LocalModel, lengths: list[tuple[int, int]], *, every: bool) -> Any:
+    """Rows of (prompt, answer) tokens at once: how many tokens each pass ran, and who was woken."""
+    passes: list[int] = []
+
+    def seen(_: Any, __: Any, inputs: dict[str, Any]) -> None:
+        passes.append(inputs["input_ids"].shape[1])
+
+    async def work() -> list[int]:
+        turns = Continuous(model, BatchedLora(model.network), name="tiny", room=ROOM, threads=1)
+        loop = asyncio.get_running_loop()
+        jobs = [
+            Job(
+                row=Row(prompt=tuple([9] * prompt), decoding=Decoding(max_tokens=answer)),
+                loop=loop,
+                every=every,
+            )
+            for prompt, answer in lengths
+        ]
+        try:
+            async with asyncio.timeout(60):
+                for job in jobs:
+                    turns.submit(job)
+                return await asyncio.gather(*(ended(job) for job in jobs))
+        finally:
+            turns.close()
+
+    handle = model.network.register_forward_pre_hook(seen, with_kwargs=True)
+    try:
+        return passes, asyncio.run(work())
+    finally:
+        handle.remove()
+
+
+def test_a_long_prompt_is_run_in_stretches_beside_the_answers(model: LocalModel) -> None:
+    """No step runs more of prompts than a stretch, and each row that answers has its token in it.
+
+    The rows that have come first are through after one step, and do not wait for the long one.
+    """
+    passes, _ = run(model, [(5, 30), (5, 30), (160, 4)], every=True)
+    assert max(passes) <= ROOM.stretch + 2
+    assert len(passes) <= 34
+    assert sum(passes) == 5 + 29 + 5 + 29 + 160 + 3
+
+
+def test_more_rows_than_places_take_turns(model: LocalModel) -> None:
+    """All are answered, and nobody waits longer than for those before."""
+    passes, _ = run(model, [(4, 8)] * 12, every=False)
+    assert sum(passes) == 12 * (4 + 7)
+    assert len(passes) <= 3 * 9
+
+
+def test_who_wants_the_end_is_woken_once(model: LocalModel) -> None:
+    """A whole answer costs its loop one call, a stream as many as there are tokens at most."""
+    _, woken = run(model, [(4, 20), (4, 20)], every=False)
+    assert woken == [1, 1]
+    _, woken = run(model, [(4, 20), (4, 20)], every=True)
+    assert all(1 < many <= 20 for many in woken)

@@ -1,0 +1,68 @@
+"""Choosing tokens for many rows against choosing for each alone."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from escalera.domain.message import Decoding  # noqa: E402
+from escalera.edges.providers import decoding, sampling  # noqa: E402
+from escalera.edges.providers.decoding import Row  # noqa: E402
+
+pytestmark = pytest.mark.local
+
+
+def rows(count: int) -> list[Row]:
+    """Greedy and drawn rows in turn, of many temperatures and shares of the mass."""
+    temperatures, shares = (0.0, 0.3, 1.0, 2.0), (1.0, 0.9, 0.5, 1e-9)
+    return [
+        Row(
+            prompt=(number, 5),
+            decoding=Decoding(
+                temperature=temperatures[number % 4], top_p=shares[number // 4 % 4], seed=number
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 8.0])
+@pytest.mark.parametrize("width", [40, 3000])
+def test_each_row_gets_what_it_gets_alone(spread: float, width: int) -> None:
+    """What the loop of static batches draws, from flat and from peaked distributions."""
+    logits = spread * torch.randn(64, width, generator=torch.Generator().manual_seed(1))
+    expected = [
+        decoding._sample(some, row.decoding, row.uniform())
+        if row.decoding.temperature
+        else int(some.argmax())
+        for some, row in zip(logits, rows(64), strict=True)
+    ]
+    assert sampling.choose(logits, rows(64)) == expected
+    assert len(set(expected)) > 20
+
+
+class Only:
+    """A guide that allows one token."""
+
+    cut = False
+
+    def __init__(self, token: int, width: int) -> None:
+        self._token, self._width = token, width
+
+    def allowed(self):
+        return torch.arange(self._width).numpy() == self._token
+
+    def settle(self, token: int, *, left: int) -> int:
+        return token
+
+
+def test_a_guide_holds_its_own_row_only() -> None:
+    """Guided rows, greedy and drawn, say what they may; the others are as before."""
+    logits = torch.randn(8, 50, generator=torch.Generator().manual_seed(2))
+    free = sampling.choose(logits, rows(8))
+    held = rows(8)
+    for place in (0, 3, 6):
+        held[place].guide = Only(7, 50)
+    chosen = sampling.choose(logits, held)
+    assert [chosen[place] for place in (0, 3, 6)] == [7, 7, 7]
+    others = (1, 2, 4, 5, 7)
+    assert [chosen[place] for place in others] == [free[place] for place in others]
