@@ -18,7 +18,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow fuzz lint check format bench bench-runner bench-judges
 .PHONY: faults bench-gateway bench-guards client-tests bench-prompts bench-data bench-data-need
-.PHONY: bench-diagnosis bench-training
+.PHONY: bench-diagnosis bench-engine bench-training
 .PHONY: bench-combine bench-merge bench-pilots bench-rates bench-routing bench-sweeps decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -129,6 +129,10 @@ faults: $(BIN)/.dev  ## every upstream fault before the gateway (minutes); LITEL
 bench-gateway: $(BIN)/.dev  ## the gateway beside nginx and LITELLM=PROGRAM (half an hour)
 	$(BIN)/python -m bench.gateway $(if $(LITELLM),--litellm $(LITELLM)) \
 		--output bench/results/gateway.md
+
+# taskset is a program of the system.
+bench-engine: $(BIN)/.dev  ## the engine beside transformers serve and one at a time (an hour)
+	$(BIN)/python -m bench.engine --output bench/results/engine.md
 
 # CLIENTS='--npm FOLDER --langchain PYTHON --litellm PYTHON', as in the head of the module.
 client-tests: $(BIN)/.dev  ## other people's clients before the gateway (a minute); CLIENTS='…'

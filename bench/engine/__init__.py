@@ -1,0 +1,1 @@
+"""Speed of the engine that answers here, beside other ways to serve the same model."""

@@ -1,0 +1,145 @@
+"""Speed of the engine beside `transformers serve` and one answer at a time.
+
+    python -m bench.engine --output bench/results/engine.md     # an hour on two cores
+    python -m bench.engine --models tiny --systems Escalera "one at a time" --rounds 1
+
+A model's systems are started one after the other and stay; then every number of clients goes
+through all of them, in every round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench.engine import made, systems, tables
+from bench.engine.systems import BATCHING, ESCALERA, NAIVE, SERVE, Served
+from bench.gateway.processes import pinned
+
+CLIENTS = (1, 8, 32)
+LOAD_CORE, SYSTEM_CORE = 0, 1
+LEAST = 4
+"""Requests of a round, where fewer clients than that ask."""
+MODELS = {"tiny": made.tiny, "hundred": made.hundred}
+TITLES = {"tiny": "The example's model", "hundred": "A Llama of random weights"}
+
+
+def main() -> None:
+    """Measure, and write the page of all that was measured."""
+    given = arguments()
+    figures: dict[str, Any] = {"about": about(given), "models": {}}
+    for name in given.models:
+        folder = given.into / "models" / name
+        if not (folder / "model.safetensors").is_file():
+            MODELS[name](folder)
+        found: dict[str, Any] = {"parameters": made.count(folder), "systems": {}}
+        figures["models"][TITLES[name]] = found
+        measure(folder, given, found["systems"])
+        if given.adapters:
+            found["adapters"] = adapters(folder, given)
+        save(figures, given)
+    print(tables.page(figures))
+
+
+def arguments() -> argparse.Namespace:
+    """What is asked for."""
+    everyone = (ESCALERA, SERVE, BATCHING, NAIVE)
+    parser = argparse.ArgumentParser(description="Speed of the engine.")
+    parser.add_argument("--into", type=Path, default=Path("build/bench/engine"))
+    parser.add_argument("--output", type=Path, help="the page, as Markdown; JSON beside it")
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--systems", nargs="+", default=everyone, choices=everyone)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--each", type=int, default=1, help="requests of every client in a round")
+    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--no-adapters", dest="adapters", action="store_false")
+    return parser.parse_args()
+
+
+def measure(folder: Path, given: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Every number of clients, in every round, before every system in turn."""
+    place = given.into / folder.name
+    starts = {
+        ESCALERA: lambda: systems.escalera(folder, place / "escalera", threads=given.threads),
+        SERVE: lambda: systems.transformers(folder, place / "serve", batching=False),
+        BATCHING: lambda: systems.transformers(folder, place / "batching", batching=True),
+        NAIVE: lambda: systems.naive(folder, place / "naive"),
+    }
+    with ExitStack() as stack:
+        running: dict[str, Served] = {}
+        for name in given.systems:
+            one = starts[name]()
+            one.core = SYSTEM_CORE
+            one.environment = {**one.environment, "OMP_NUM_THREADS": str(given.threads)}
+            running[name] = stack.enter_context(one)
+            asked(running[name], 1, given)  # loads what is loaded late
+            found[name] = {str(clients): [] for clients in CLIENTS}
+        for _ in range(given.rounds):
+            for clients in CLIENTS:
+                for name, one in running.items():
+                    figures = asked(one, clients, given)
+                    found[name][str(clients)].append(figures)
+                    rate = figures["tokens_per_second"]
+                    print(f"{folder.name} {name} {clients}: {rate:.1f} tokens/s", file=sys.stderr)
+
+
+def asked(one: Served, clients: int, given: argparse.Namespace) -> dict[str, Any]:
+    """What clients got, and the processor time that it took."""
+    command = [*pinned(LOAD_CORE), sys.executable, "-m", "bench.engine.clients", one.url]
+    command += ["--model", one.model, "--clients", str(clients), "--tokens", str(given.tokens)]
+    command += ["--requests", str(max(LEAST, given.each * clients))]
+    used = one.seconds
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    spent = one.seconds - used
+    return {**figures, "cpu": spent, "tokens_per_cpu_second": figures["tokens"] / max(spent, 0.01)}
+
+
+def adapters(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Sixteen adapters beside one."""
+    kept = given.into / "adapters" / folder.name
+    if not kept.is_dir():
+        made.adapters(folder, kept)
+    command = [*pinned(SYSTEM_CORE), sys.executable, "-m", "bench.engine.adapters"]
+    command += [str(folder), str(kept), "--rounds", str(given.rounds)]
+    command += ["--tokens", str(given.tokens), "--threads", str(given.threads)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(given.threads)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def about(given: argparse.Namespace) -> dict[str, Any]:
+    """What the head of the page says."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("transformers", "torch", "peft"))
+    cores = f"{os.cpu_count()} cores, Linux {platform.release()}"
+    settings = " ".join(systems.BATCHED)
+    return {
+        "rounds": given.rounds,
+        "tokens": given.tokens,
+        "threads": given.threads,
+        "machine": (
+            f"Machine: {cores}, Python {platform.python_version()}, {packages}; load average "
+            f"{os.getloadavg()[0]:.1f} at the start. Continuous batching runs with `{settings}`."
+        ),
+    }
+
+
+def save(figures: dict[str, Any], given: argparse.Namespace) -> None:
+    """Keep what was measured so far."""
+    if given.output is not None:
+        given.output.write_text(tables.page(figures), encoding="utf-8")
+        given.output.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
