@@ -30,6 +30,7 @@ from escalera.edges.scoring.desk import OPTIONS
 from escalera.settings import (
     gateway_table,
     guard_table,
+    jobs_table,
     merge_recipe,
     tables,
     training_table,
@@ -85,6 +86,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[gateway.breaker]": gateway_table.BreakerTable,
     "[gateway.log]": gateway_table.LogTable,
     "[gateway.files]": gateway_table.FilesTable,
+    "[gateway.jobs]": jobs_table.JobsTable,
     "[gateway.batches]": gateway_table.BatchesTable,
     "[gateway.guards.NAME]": guard_table.GuardTable,
     "[gateway.limits]": guard_table.LimitsTable,

@@ -78,13 +78,28 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """How a training stands on examples that it is not taught, after `step` steps.
+
+    `loss` is what the training makes smaller, meaned over them: per answer token, or per pair where
+    answers are preferred. `accuracy` is the share of answer tokens that the model finds likeliest,
+    each behind the right ones before it; of preferences, the share of pairs whose right answer
+    gained on the other since the training began.
+    """
+
+    step: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
     """What a training left behind besides the adapter.
 
     `told` is None where the trainer does not say how it told the examples. `steps` of `planned`
     optimizer steps are done: fewer where it was asked to pause. `layout` says how examples lay in
     memory (`packed`, or `padded` where packing is not exact for the model). `seconds` is a clock
-    reading, of this part of the training.
+    reading, of this part of the training. `held` is None where no examples were held out for it.
     """
 
     signals: tuple[StepSignal, ...]
@@ -94,6 +109,7 @@ class TrainingRun:
     layout: str
     seconds: float
     told: Told | None = None
+    held: Validation | None = None
 
     @property
     def steps(self) -> int:

@@ -9,6 +9,7 @@ import msgspec
 
 from escalera.settings import guard_table, trial_table
 from escalera.settings.guard_table import GuardTable, LimitsTable
+from escalera.settings.jobs_table import JobsTable
 from escalera.settings.trial_table import CanaryTable, ShadowTable
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -150,6 +151,7 @@ class GatewayTable(_Table, frozen=True):
     breaker: BreakerTable = msgspec.field(default_factory=BreakerTable)
     log: LogTable = msgspec.field(default_factory=LogTable)
     files: FilesTable = msgspec.field(default_factory=FilesTable)
+    jobs: JobsTable | None = None
     batches: BatchesTable = msgspec.field(default_factory=BatchesTable)
 
 

@@ -21,6 +21,7 @@ from escalera.edges.energy import MachineMeter
 from escalera.edges.gateway_store.calls import SQLiteCalls
 from escalera.edges.gateway_store.configurations import Configurations
 from escalera.edges.gateway_store.files import SQLiteFiles
+from escalera.edges.gateway_store.jobs import SQLiteJobs
 from escalera.edges.gateway_store.keys import SQLiteKeys
 from escalera.edges.gateway_store.pairs import SQLitePairs
 from escalera.edges.gateway_store.shelf import SQLiteShelf
@@ -114,6 +115,10 @@ class Stores:
         """Where finetuned models are listed."""
         return self.folder / "models.sqlite"
 
+    def jobs(self) -> SQLiteJobs:
+        """Finetuning jobs: the port `JobQueue`. Raises `StoreUnavailable`."""
+        return SQLiteJobs(self.folder / "jobs.sqlite")
+
     def shelf(self) -> SQLiteShelf:
         """The finetuned models that can be asked by name. Raises `StoreUnavailable`."""
         return SQLiteShelf(self.shelf_file)
@@ -186,6 +191,16 @@ def new_id() -> str:
 def new_file() -> str:
     """The id of a file."""
     return f"file-{secrets.token_hex(16)}"
+
+
+def new_job() -> str:
+    """The id of a finetuning job."""
+    return f"ftjob-{secrets.token_hex(12)}"
+
+
+def new_seed() -> int:
+    """The seed of a job whose caller gives none."""
+    return secrets.randbelow(2**31)
 
 
 def who() -> str:

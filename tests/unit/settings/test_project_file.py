@@ -12,6 +12,7 @@ from escalera.domain.project import RUNGS
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.errors import InputError, ProjectError
 from escalera.settings import project_file
+from escalera.settings.jobs_table import JobsTable
 from escalera.settings.tables import ProjectFile
 
 GOOD = """\
@@ -65,7 +66,7 @@ def test_no_table_is_dropped(tmp_path):
         "service": "calls = 5\nseconds = 0.5",
         "training": "epochs = 7",
         "budget": "calls = 9",
-        "gateway": "attempts = 3",
+        "gateway": "attempts = 3\njobs = { price_per_hour = 1.5 }",
         "judges.fair": 'model = "base"\nrubric = "Is it kind?"\nallow_self = true',
     }
     assert {name.partition(".")[0] for name in added} == {
@@ -77,6 +78,7 @@ def test_no_table_is_dropped(tmp_path):
     assert (found.service.calls, found.service.seconds) == (5, 0.5)
     assert (found.training.epochs, found.budget.calls) == (7, 9)
     assert (found.judges["fair"].rubric, found.gateway.attempts) == ("Is it kind?", 3)
+    assert found.gateway.jobs == JobsTable(price_per_hour=1.5)
 
 
 CASES = [

@@ -5,7 +5,6 @@ What Escalera knows besides stands under `escalera`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -76,20 +75,6 @@ def checkpoint(found: JobCheckpoint) -> dict[str, Any]:
         "step_number": found.step,
         "metrics": {"step": found.step, **found.metrics},
     }
-
-
-def page(entries: Sequence[Mapping[str, Any]], limit: int) -> bytes:
-    """A page of at most *limit* entries; one more says that there are more."""
-    shown = entries[:limit]
-    return msgspec.json.encode(
-        {
-            "object": "list",
-            "data": shown,
-            "has_more": len(entries) > limit,
-            "first_id": shown[0]["id"] if shown else None,
-            "last_id": shown[-1]["id"] if shown else None,
-        }
-    )
 
 
 # Below: private.

@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from escalera.apps.gateway import wire
 from escalera.apps.gateway.wire import Refusal
 from escalera.domain.job import Hyperparameters, JobWish
-from escalera.domain.levers import LINEAR, Effort, Method, Objective, Trainable
+from escalera.domain.levers import Effort, Method, Objective, Trainable
 
 METHODS: Mapping[str, Objective] = {"supervised": "supervised", "dpo": "preference"}
 """The methods of the API that are offered, by the objective that each is here."""
@@ -223,7 +223,7 @@ def _trainable(asked: _Weights) -> Trainable:
         rank=asked.rank,
         alpha=2 * asked.rank if asked.alpha is None else asked.alpha,
         dropout=asked.dropout,
-        targets=LINEAR if asked.targets is None else tuple(asked.targets),
+        targets=tuple(asked.targets or ()),
     )
 
 

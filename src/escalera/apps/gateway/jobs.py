@@ -6,18 +6,17 @@ Nothing is trained in this process: the queue is on disk, and a worker takes fro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from escalera.apps.gateway import arrival, job_wire, job_wishes
-from escalera.apps.gateway.app import JSON, Room
+from escalera.apps.gateway import arrival, job_wire, job_wishes, rooms
+from escalera.apps.gateway.app import Room
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.wire import Refusal
@@ -43,7 +42,7 @@ class Office:
     files: FileStore
     models: Callable[[], Sequence[str]]
     tasks: Callable[[], Sequence[str]]
-    most: int
+    most: Callable[[], int]
     name: Callable[[], str]
     draw: Callable[[], int]
     now: Callable[[], float]
@@ -87,14 +86,14 @@ class _Desk:
         return _answer(made)
 
     def _created(self, body: bytes, caller: Caller) -> Job:
-        office, owner = self._office, _owner(caller)
+        office, owner = self._office, caller.owner
         wish = job_wishes.read(body, seed=office.draw())
         self._require(wish, caller)
         for param, id_ in _files(wish):
             self._require_file(param, id_, owner)
-        if self._queue.waiting(owner) >= office.most:
+        if self._queue.waiting(owner) >= office.most():
             raise Refusal(
-                f"{office.most} jobs have not ended yet, and no more may wait. Wait for one of "
+                f"{office.most()} jobs have not ended yet, and no more may wait. Wait for one of "
                 "them, or cancel it.",
                 status=429,
                 code="too_many_jobs",
@@ -159,9 +158,9 @@ class _Desk:
         after, limit = job_wishes.page(request.query_params, usual=20)
         wanted = job_wishes.metadata(request.query_params)
         found = await asyncio.to_thread(
-            self._queue.all, owner=_owner(caller), after=after, limit=limit + 1, metadata=wanted
+            self._queue.all, owner=caller.owner, after=after, limit=limit + 1, metadata=wanted
         )
-        return _page([job_wire.job(one) for one in found], limit)
+        return rooms.page(found, limit, job_wire.job)
 
     async def retrieve(self, request: Request) -> Response:
         return _answer(await self._job(request))
@@ -172,7 +171,7 @@ class _Desk:
         found = await asyncio.to_thread(
             self._queue.checkpoints, job.id, after=after, limit=limit + 1
         )
-        return _page([job_wire.checkpoint(one) for one in found], limit)
+        return rooms.page(found, limit, job_wire.checkpoint)
 
     async def events(self, request: Request) -> Response:
         job = await self._job(request)
@@ -183,7 +182,7 @@ class _Desk:
                 self._followed(job.id, after), media_type="text/event-stream", headers=headers
             )
         found = await asyncio.to_thread(self._queue.events, job.id, after=after, limit=limit + 1)
-        return _page([job_wire.event(one) for one in found], limit)
+        return rooms.page(found, limit, job_wire.event)
 
     async def _followed(self, id_: str, after: str) -> AsyncIterator[bytes]:
         """Events as they come, until the job has ended and all of them are told."""
@@ -265,18 +264,9 @@ class _Desk:
         caller = await self._caller(request)
         id_ = request.path_params["id"]
         found = await asyncio.to_thread(self._queue.get, id_)
-        if found is None or found.owner != _owner(caller):
-            raise Refusal(
-                f"There is no fine-tuning job {id_!r}.",
-                status=404,
-                code="fine_tune_not_found",
-                param="fine_tuning_job_id",
-            )
+        if found is None or found.owner != caller.owner:
+            raise rooms.missing("fine-tuning job", id_, param="fine_tuning_job_id")
         return found
-
-
-def _owner(caller: Caller) -> str:
-    return caller.key.account or caller.key.id
 
 
 def _files(wish: JobWish) -> Sequence[tuple[str, str]]:
@@ -302,8 +292,4 @@ def _too_late(job: Job, what: str) -> Refusal:
 
 
 def _answer(job: Job) -> Response:
-    return Response(msgspec.json.encode(job_wire.job(job)), media_type=JSON)
-
-
-def _page(entries: Sequence[Mapping[str, Any]], limit: int) -> Response:
-    return Response(job_wire.page(entries, limit), media_type=JSON)
+    return rooms.json(job_wire.job(job))

@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,13 +24,14 @@ import uvicorn
 
 from escalera import wiring
 from escalera.apps import issued, workspace
-from escalera.apps.gateway import app, desks, supervisor
+from escalera.apps.gateway import app, desks, jobs, supervisor
 from escalera.apps.gateway.admitting import ManyKeys, OneKey
-from escalera.apps.gateway.app import Gateway, Setup
+from escalera.apps.gateway.app import Gateway, Room, Setup
 from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.deposits import Deposits
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.hot import Entrance
+from escalera.apps.gateway.jobs import Office
 from escalera.apps.gateway.metrics import Metrics, Snapshot
 from escalera.apps.gateway.protocol import LeanProtocol
 from escalera.apps.gateway.recording import Recorder
@@ -42,6 +43,7 @@ from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
 from escalera.ports.serving import CallLog
 from escalera.settings.gateway_table import GatewayTable
+from escalera.settings.jobs_table import JobsTable
 from escalera.wiring import stores, vllm
 from escalera.wiring.vllm import Running
 
@@ -96,6 +98,8 @@ class Worker:
         self._version = 0
         self._metrics = Metrics(self._counted())
         self._table = GatewayTable()
+        self._bases: tuple[str, ...] = ()
+        self._tasks: tuple[str, ...] = ()
         self._reloading: asyncio.Task[None] | None = None
 
     def gateway(self) -> Gateway:
@@ -121,7 +125,7 @@ class Worker:
                 waiting_sink=recorder.kept,
                 tell=self._tell,
                 beside=lambda gateway: self._beside(gateway, recorder, deposits),
-                rooms=deposits.rooms(),
+                rooms=[*deposits.rooms(), *self._jobs(table)],
                 shelving=self._shelving(),
             ),
         )
@@ -134,6 +138,8 @@ class Worker:
         made = wiring.install(self._start.file, text=text)
         made = replace(made, running=self._start.running)
         vllm.require(made)
+        self._bases = tuple(n for n, model in made.tables.models.items() if model.local)
+        self._tasks = tuple(made.tables.tasks)
         project = workspace.Workspace(made)
         desk = desks.opened(
             project,
@@ -143,6 +149,22 @@ class Worker:
             workers=self._start.workers,
         )
         return desk, made.tables.gateway
+
+    def _jobs(self, table: GatewayTable) -> Sequence[Room]:
+        """Where finetuning jobs are asked for; nowhere where the table does not say so."""
+        if table.jobs is None:
+            return ()
+        office = Office(
+            queue=self._stores.jobs(),
+            files=self._stores.files(),
+            models=lambda: (self._table.jobs or JobsTable()).models or self._bases,
+            tasks=lambda: self._tasks,
+            most=lambda: (self._table.jobs or JobsTable()).waiting,
+            name=stores.new_job,
+            draw=stores.new_seed,
+            now=self._wall,
+        )
+        return (jobs.room(office),)
 
     def _shelving(self) -> Shelving:
         """The finetuned models, read once. Raises `StoreUnavailable`."""

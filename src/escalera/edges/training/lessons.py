@@ -62,6 +62,27 @@ class Teaching:
             answers.append(pair.rejected)
         return self._told(pairs, answers)
 
+    def sizes(self, pairs: Sequence[TrainingPair]) -> list[int | str]:
+        """The tokens of every pair, of both answers where there are two, or why it cannot be told.
+
+        Raises `TrainingError` where the template can tell none.
+        """
+        form = _form(self.tokenizer)
+        return [self._size(form, pair) for pair in pairs]
+
+    def _size(self, form: ChatForm, pair: TrainingPair) -> int | str:
+        answers = [pair.target] if pair.rejected is None else [pair.target, pair.rejected]
+        told, total = form.told(pair.messages), 0
+        for answer in answers:
+            try:
+                tokens, _ = _lesson(told, answer, self.tokenizer, self.stops)
+            except TrainingError as error:
+                return str(error)
+            if self.context is not None and len(tokens) > self.context:
+                return f"has {len(tokens)} tokens, and the model's context holds {self.context}"
+            total += len(tokens)
+        return total
+
     def _told(self, pairs: Sequence[TrainingPair], answers: Sequence[str]) -> tuple[Lesson, ...]:
         form = _form(self.tokenizer)
         found = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging
 
 from escalera.domain.levers import Levers, Trainable
@@ -49,6 +50,19 @@ def teaching(model: Any, tokenizer: Any) -> Teaching:
         stops=stop_tokens(model, tokenizer),
         context=getattr(model.config.get_text_config(), "max_position_embeddings", None),
     )
+
+
+def light_teaching(folder: Path) -> Teaching:
+    """The same from a folder, whose weights are not read. Raises `TrainingError` like `load`."""
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        try:
+            said = GenerationConfig.from_pretrained(folder)
+        except OSError:  # a folder need not have one: the model makes it of its configuration
+            said = GenerationConfig.from_model_config(config)
+    except _REFUSED as error:
+        raise _unusable(folder, error) from error
+    return teaching(SimpleNamespace(config=config, generation_config=said), tokenizer(folder))
 
 
 # Below: private.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,10 @@ from escalera.edges.training.session import Memory, Session, remedied
 from escalera.edges.training.trials import Trials, without_rate
 from escalera.errors import TrainingError
 from escalera.ports import Clock, Progress
+
+Watch = Callable[[StepSignal, int], None]
+"""Called behind every step with what it told and how many steps there will be. What it raises ends
+the training, or the trial, there."""
 
 Steps = Callable[[Session, int, Callable[[StepSignal], None]], None]
 """An engine: does the steps of a session up to a number, and calls back behind each."""
@@ -35,6 +40,7 @@ class LocalTrainer:
     recipe's digest: equal recipes are one training. One that was asked to pause stays in memory
     until another takes its place. *asked* gives, by the name of a model, the tokens with which it
     is asked when it serves: what would be taught with others is refused before it costs anything.
+    Between two checkpoints are *every* seconds, and more where keeping one takes long.
     """
 
     def __init__(  # noqa: PLR0913  a keyword for each thing a training needs
@@ -47,6 +53,7 @@ class LocalTrainer:
         memory: Memory | None = None,
         engines: Mapping[str, Steps] | None = None,
         asked: Mapping[str, Asked] | None = None,
+        every: float = checkpoints.SECONDS,
     ) -> None:
         self._folders = folders
         self._checkpoints = checkpoints
@@ -55,10 +62,11 @@ class LocalTrainer:
         self._memory = memory or Memory()
         self._engines: Mapping[str, Steps] = {"own": own, **(engines or {})}
         self._asked: Mapping[str, Asked] = asked or {}
+        self._every = every
         self._paused: tuple[str, Session] | None = None
         self._trials: tuple[str, Trials] | None = None
 
-    def train(
+    def train(  # noqa: PLR0913  the port's, and what jobs ask besides
         self,
         recipe: TrainingRecipe,
         pairs: Sequence[TrainingPair],
@@ -66,20 +74,29 @@ class LocalTrainer:
         into: Path,
         progress: Progress,
         until: float = 1.0,
+        held: Sequence[TrainingPair] = (),
+        watch: Watch | None = None,
     ) -> TrainingRun:
-        """Train on *pairs* up to a share of the steps, and write what was learned into *into*."""
+        """Train on *pairs* up to a share of the steps, and write what was learned into *into*.
+
+        Where the end comes from *watch*, all is kept before; and a training that somebody watches
+        keeps its checkpoint at its end, until they have stored what was learned and remove it. What
+        is *held* out is measured at the end of this part.
+        """
         started = self._clock.seconds()
         torch.set_num_threads(self._threads)
-        session = self._session(recipe, pairs)
+        session = self._session(recipe, pairs, held)
         loop = session.loop
         last = max(1, round(until * len(loop.plan)))
         with session.running(), remedied(self._memory):
-            self._engine(recipe)(session, last, self._behind(session, progress))
-            if not loop.finished:
+            self._engine(recipe)(session, last, self._behind(session, progress, watch))
+            validation = session.validation()
+            if not loop.finished or watch is not None:
                 session.keep()
+            if not loop.finished:
                 self._paused = (recipe.digest, session)
         session.write(into)
-        if loop.finished:
+        if loop.finished and watch is None:
             session.drop()
         return TrainingRun(
             signals=tuple(loop.signals),
@@ -89,10 +106,16 @@ class LocalTrainer:
             layout=session.layout,
             seconds=self._clock.seconds() - started,
             told=session.facts,
+            held=validation,
         )
 
     def trial(
-        self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair], *, share: float
+        self,
+        recipe: TrainingRecipe,
+        pairs: Sequence[TrainingPair],
+        *,
+        share: float,
+        watch: Watch | None = None,
     ) -> TrialRun:
         """Train for a share of the steps on most pairs, and test on the others; keep nothing."""
         torch.set_num_threads(self._threads)
@@ -109,9 +132,18 @@ class LocalTrainer:
             )
             self._trials = (shared.digest, Trials(session))
         with randomness.apart(recipe.levers.seed), remedied(self._memory):
-            return self._trials[1].run(recipe.levers.learning_rate or 0.0, share)
+            return self._trials[1].run(recipe.levers.learning_rate or 0.0, share, watch)
 
-    def _session(self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair]) -> Session:
+    def sizes(self, model: str, pairs: Sequence[TrainingPair]) -> Sequence[int | str]:
+        """How many tokens each pair has for a model, or why it cannot be taught to it."""
+        return loading.light_teaching(self._folder(model)).sizes(pairs)
+
+    def _session(
+        self,
+        recipe: TrainingRecipe,
+        pairs: Sequence[TrainingPair],
+        held: Sequence[TrainingPair],
+    ) -> Session:
         paused, self._paused, self._trials = self._paused, None, None
         if paused is not None and paused[0] == recipe.digest:
             return paused[1]
@@ -123,6 +155,7 @@ class LocalTrainer:
             memory=self._memory,
             checkpoint=Checkpoint(self._checkpoints / recipe.digest),
             teacher=self._taught_by(recipe),
+            held=held,
         )
 
     def _taught_by(self, recipe: TrainingRecipe) -> Path | None:
@@ -141,11 +174,17 @@ class LocalTrainer:
             )
         return self._engines[recipe.engine]
 
-    def _behind(self, session: Session, progress: Progress) -> Callable[[StepSignal], None]:
-        """What is done behind each step: it is told, and from time to time all is kept."""
+    def _behind(
+        self, session: Session, progress: Progress, watch: Watch | None
+    ) -> Callable[[StepSignal], None]:
+        """What is done behind each step: it is told, and from time to time all is kept.
+
+        Where somebody watches, also what the first step came to: what is begun is never begun anew.
+        """
         planned, read = len(session.loop.plan), 0
-        began = saved = self._clock.seconds()
-        wait = checkpoints.SECONDS
+        began = self._clock.seconds()
+        saved = began if watch is None or session.loop.signals else -math.inf
+        wait = self._every
 
         def behind(signal: StepSignal) -> None:
             nonlocal read, saved, wait
@@ -156,7 +195,13 @@ class LocalTrainer:
             if now - saved >= wait:
                 session.keep()
                 saved = self._clock.seconds()
-                wait = max(checkpoints.SECONDS, 20 * (saved - now))  # at most a twentieth of it
+                wait = max(self._every, 20 * (saved - now))  # at most a twentieth of it
+            if watch is not None:
+                try:
+                    watch(signal, planned)
+                except BaseException:
+                    session.keep()
+                    raise
 
         return behind
 

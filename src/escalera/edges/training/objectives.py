@@ -73,7 +73,7 @@ class Preference:
     def __init__(self, computed: AnswerLosses, rejected: Sequence[Lesson], *, beta: float) -> None:
         self._losses = computed
         self._rejected = rejected
-        self._beta = beta
+        self.beta = beta
         self._before: dict[int, float] = {}
 
     @torch.no_grad()
@@ -100,12 +100,18 @@ class Preference:
         """-log sigmoid of beta times what the margin grew by, meaned over the pairs of a step."""
         margins, places, read = self._margins(part)
         before = torch.tensor([self._before[place] for place in places], device=margins.device)
-        each = -functional.logsigmoid(self._beta * (margins - before))
+        each = -functional.logsigmoid(self.beta * (margins - before))
         return Part(
             weighed=each.sum() / len(batch),
             samples=list(zip(places, each.tolist(), strict=True)),
             tokens=read,
         )
+
+    def gains(self, part: Sequence[Lesson]) -> list[float]:
+        """What each pair's margin grew by since the model that is held to, in nats."""
+        margins, places, _ = self._margins(part)
+        both = zip(margins.tolist(), places, strict=True)
+        return [margin - self._before[place] for margin, place in both]
 
     def _margins(self, part: Sequence[Lesson]) -> tuple[torch.Tensor, list[int], int]:
         """How much likelier the right answer is than the rejected one, in nats, by place."""

@@ -13,8 +13,10 @@ import torch
 from escalera.core.prompts import chat_form
 from escalera.domain.levers import Softened, Trainable
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
+from escalera.domain.training import Validation
 from escalera.edges.training import loading, randomness, saving, telling, weights
 from escalera.edges.training.checkpoints import Checkpoint
+from escalera.edges.training.holding_out import HeldOut
 from escalera.edges.training.lessons import Lesson, prompt_tokens
 from escalera.edges.training.loop import Loop
 from escalera.edges.training.losses import AnswerLosses
@@ -40,7 +42,7 @@ class Memory:
 class Session:
     """A model in the middle of learning. Continues from *checkpoint* where one is kept."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a keyword for each thing a training is made of
         self,
         recipe: TrainingRecipe,
         pairs: Sequence[TrainingPair],
@@ -49,6 +51,7 @@ class Session:
         memory: Memory,
         checkpoint: Checkpoint | None = None,
         teacher: Path | None = None,
+        held: Sequence[TrainingPair] = (),
     ) -> None:
         self.recipe = recipe
         self.memory = memory
@@ -56,6 +59,10 @@ class Session:
         self._checkpoint = checkpoint
         with randomness.apart(recipe.levers.seed), remedied(memory):
             self._set_up(recipe, pairs, folder, memory)
+            self._held = self._held_out(held)
+            if self._checkpoint is not None:
+                kept = self._checkpoint.restore(self.loop.weights, self.loop.optimizers)
+                self.loop.signals += kept
             self._random = randomness.state()
 
     def _set_up(
@@ -92,9 +99,28 @@ class Session:
             levers=levers,
             pass_tokens=memory.pass_tokens,
         )
-        if self._checkpoint is not None:
-            kept = self._checkpoint.restore(self.loop.weights, self.loop.optimizers)
-            self.loop.signals += kept
+
+    def _held_out(self, held: Sequence[TrainingPair]) -> HeldOut | None:
+        """What is held out, against the model as it is before the training."""
+        if not held:
+            return None
+        lessons = self._told.lessons(held)
+        if self.recipe.objective != "preference":
+            return HeldOut(self.losses, lessons)
+        self.model.eval()
+        found = Preference(self.losses, self._told.rejected(held), beta=self.recipe.beta)
+        found.refer(lessons, tokens=self.memory.pass_tokens)
+        self.model.train()
+        return HeldOut(found, lessons)
+
+    def validation(self) -> Validation | None:
+        """How the training stands on what is held out; None where nothing is."""
+        if self._held is None:
+            return None
+        self.model.eval()
+        loss, accuracy = self._held.measure(tokens=self.memory.pass_tokens)
+        self.model.train()
+        return Validation(step=len(self.loop.signals), loss=loss, accuracy=accuracy)
 
     def _objective(
         self, computed: AnswerLosses, pairs: Sequence[TrainingPair], memory: Memory

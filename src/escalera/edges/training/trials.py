@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from escalera.core.finetuning import rates
 from escalera.domain.levers import Levers
 from escalera.domain.recipe import TrainingRecipe
-from escalera.domain.training import TrialRun
+from escalera.domain.training import StepSignal, TrialRun
 from escalera.edges.training import optimizers
 from escalera.edges.training.loop import Loop
 from escalera.edges.training.session import Session
@@ -34,8 +35,16 @@ class Trials:
         self._taught = tuple(les for les in lessons if clusters[les.place] not in held) or lessons
         self._begin = {n: w.detach().clone() for n, w in session.loop.weights.items()}
 
-    def run(self, rate: float, share: float) -> TrialRun:
-        """Train with *rate* for a share of the steps: the whole schedule made shorter."""
+    def run(
+        self,
+        rate: float,
+        share: float,
+        watch: Callable[[StepSignal, int], None] | None = None,
+    ) -> TrialRun:
+        """Train with *rate* for a share of the steps: the whole schedule made shorter.
+
+        *watch* is called behind each step, with how many there are; what it raises ends the trial.
+        """
         session = self._session
         levers = replace(session.recipe.levers, learning_rate=rate)
         with torch.no_grad():
@@ -54,7 +63,9 @@ class Trials:
         session.model.train()
         try:
             while not loop.finished:
-                loop.step()
+                signal = loop.step()
+                if watch is not None:
+                    watch(signal, steps)
             loss = self._loss()
         except TrainingError:
             loss = math.inf

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -103,16 +102,3 @@ def test_events_and_checkpoints_are_told_as_the_client_knows_them():
     )
     kept = FineTuningJobCheckpoint.model_validate(job_wire.checkpoint(made), strict=True)
     assert (kept.step_number, kept.metrics.valid_loss, kept.metrics.step) == (9, 1.0, 9)
-
-
-def test_a_page_says_whether_there_is_more():
-    """One entry beyond the limit is not shown, but told of."""
-    entries = [{"id": "a"}, {"id": "b"}]
-    assert json.loads(job_wire.page(entries, 1)) == {
-        "object": "list",
-        "data": [{"id": "a"}],
-        "has_more": True,
-        "first_id": "a",
-        "last_id": "a",
-    }
-    assert json.loads(job_wire.page([], 1))["last_id"] is None

@@ -63,7 +63,7 @@ class Calls:
             files=Files(),
             models=lambda: ("small", "large"),
             tasks=lambda: ("orders",),
-            most=2,
+            most=lambda: 2,
             name=lambda: f"ftjob-{next(count)}",
             draw=lambda: 77,
             now=lambda: 1000.5,
@@ -109,7 +109,7 @@ def test_a_job_is_made_and_looked_at(calls: Calls):
     told = made.json()
     assert (told["id"], told["status"], told["seed"]) == ("ftjob-1", "validating_files", 77)
     assert calls("GET", "/ftjob-1", key="colleague").json() == told
-    assert error(calls("GET", "/ftjob-1", key="stranger"))[:2] == (404, "fine_tune_not_found")
+    assert error(calls("GET", "/ftjob-1", key="stranger"))[:2] == (404, "not_found")
     assert calls("GET", "", key="stranger").json()["data"] == []
     assert [one["id"] for one in calls("GET").json()["data"]] == ["ftjob-1"]
     (event,) = calls("GET", "/ftjob-1/events").json()["data"]

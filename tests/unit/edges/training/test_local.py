@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from safetensors import safe_open  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from escalera.domain.levers import Levers, Softened, Trainable  # noqa: E402
@@ -309,3 +310,109 @@ def test_a_student_comes_nearer_to_its_teacher(folder: Path, tmp_path: Path) -> 
     tokenizer.write_text(tokenizer.read_text().replace("<|user|>", "<|person|>"))
     with pytest.raises(TrainingError, match="has another vocabulary"):
         train("other")
+
+
+class Halt(Exception):
+    """What whoever watches ends a training with."""
+
+
+@pytest.mark.parametrize("name", ["lora", "preference"])
+def test_a_watched_training_ends_where_it_is_told_and_goes_on(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    """Its bytes are those of one that nobody watched and that held nothing out."""
+    recipe, held = METHODS[name], PAIRS[:3]
+    trained(folder, tmp_path / "whole", recipe)
+    seen: list[tuple[int, int]] = []
+
+    def trainer() -> local.LocalTrainer:
+        return local.LocalTrainer(
+            folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock(), every=1e9
+        )
+
+    def watch(signal, planned):
+        seen.append((signal.step, planned))
+        if len(seen) in (1, 3):
+            raise Halt
+
+    for part in range(2):
+        (tmp_path / f"part{part}").mkdir()
+        with pytest.raises(Halt):
+            trainer().train(
+                recipe, PAIRS, into=tmp_path / f"part{part}", progress=print, watch=watch, held=held
+            )
+    (tmp_path / "last").mkdir()
+    run = trainer().train(
+        recipe, PAIRS, into=tmp_path / "last", progress=print, watch=watch, held=held
+    )
+    assert [step for step, _ in seen] == list(range(1, run.planned + 1))
+    for file in (tmp_path / "whole").iterdir():
+        assert file.read_bytes() == (tmp_path / "last" / file.name).read_bytes()
+    assert run.held is not None
+    assert run.held.step == run.planned
+
+
+def test_what_is_begun_is_never_begun_anew(folder: Path, tmp_path: Path) -> None:
+    """The first step of a watched training is kept at once, whatever happens behind it."""
+    trainer = local.LocalTrainer(
+        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock(), every=1e9
+    )
+    sizes = []
+
+    def watch(signal, planned):
+        (file,) = (tmp_path / "kept").glob("*/state.safetensors")
+        with safe_open(file, framework="pt") as kept:
+            sizes.append(int(kept.metadata()["steps"]))
+
+    (tmp_path / "into").mkdir()
+    run = trainer.train(RECIPE, PAIRS, into=tmp_path / "into", progress=print, watch=watch)
+    assert sizes == [1] * run.planned
+
+
+def test_what_is_held_out_is_measured(folder: Path, tmp_path: Path) -> None:
+    """Of what was learned by heart the loss falls, and the answers are right."""
+    learned = replace(RECIPE, levers=replace(LEVERS, epochs=60, learning_rate=0.02))
+    trainer = local.LocalTrainer(
+        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock()
+    )
+    found = []
+    for until in (0.01, 1.0):
+        into = tmp_path / f"{until}"
+        into.mkdir()
+        run = trainer.train(
+            learned, PAIRS[:5], into=into, progress=lambda *_: None, until=until, held=PAIRS[:5]
+        )
+        assert run.held is not None
+        found.append(run.held)
+    assert found[1].loss < 0.1 < found[0].loss
+    assert found[0].accuracy < 0.9 < found[1].accuracy
+
+
+def test_a_watched_trial_ends_where_it_is_told(folder: Path, tmp_path: Path) -> None:
+    """Within a step."""
+    trainer = local.LocalTrainer(
+        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock()
+    )
+    steps = []
+
+    def watch(signal, planned):
+        steps.append(signal.step)
+        if len(steps) == 2:
+            raise Halt
+
+    with pytest.raises(Halt):
+        trainer.trial(RECIPE, PAIRS, share=1.0, watch=watch)
+    assert steps == [1, 2]
+
+
+def test_sizes_are_told_without_the_weights(folder: Path, tmp_path: Path) -> None:
+    """The tokens of every pair, or why it cannot be taught."""
+    trainer = local.LocalTrainer(
+        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock()
+    )
+    long = replace(PAIRS[0], target="x" * 600)
+    both, alone, refused = trainer.sizes("tiny", [PAIRS[0], replace(PAIRS[0], rejected=None), long])
+    assert (both, alone) == (2 * alone + len("none") - len("1"), alone)
+    assert refused == "has 617 tokens, and the model's context holds 512"
+    with pytest.raises(TrainingError, match="'other'"):
+        trainer.sizes("other", PAIRS)
