@@ -10,7 +10,7 @@ from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from escalera.apps import notebook
-from escalera.core.evaluation import compare, outlay, reliance
+from escalera.core.evaluation import compare, missing, outlay, reliance
 from escalera.core.evaluation.contrast import (
     EXIT_CODES,
     Asked,
@@ -97,6 +97,14 @@ class Comparison:
     def __str__(self) -> str:
         lines = [f"  {line}" for line in (*self._lines(), *self._remarks())]
         return "\n".join([f"{self._title()}: {_WORDS[self.gate]}", *lines])
+
+    def line(self, task: str) -> str:
+        """One task in a sentence, and what is to be said of its items; KeyError for none."""
+        for row in self.tasks:
+            if row.task == task:
+                about = [note for note in self.notes if note.startswith(f"{task}: ")]
+                return "; ".join([_line(row), *(note.removeprefix(f"{task}: ") for note in about)])
+        raise KeyError(task)
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{notebook.escaped(note)}</p>" for note in self._remarks())
@@ -234,11 +242,12 @@ def of_found(
         f"{task}: a cap of [budget] came before its next look; the gate stays open"
         for task in found.open
     ]
+    wanted = [f"{task}: {missing.words(needed)}" for task, needed in found.missing]
     return Comparison(
         candidate=candidate,
         incumbent=incumbent,
         tasks=found.tasks,
-        notes=(*warnings, *used, *cut),
+        notes=(*warnings, *used, *cut, *wanted),
         mode=mode,
         outlays=found.outlays,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from escalera import wiring
@@ -147,6 +147,20 @@ def _record(opened: Workspace, found: Comparison, override: str | None) -> None:
     _audit(opened, event)
     with closing(opened.installation.journal()) as journal:
         journal.append([event])
+    if override is not None:
+        _label(opened, found.candidate)
+
+
+def _label(opened: Workspace, candidate: str) -> None:
+    """Say on the shelf that the gate of a finetuned model was overridden."""
+    kept = stores.Stores(folder=opened.installation.state / "gateway")
+    if not kept.shelf_file.exists():
+        return
+    made = {one.name: one.adapter for one in opened.evidence().finetuned.values()}
+    with closing(kept.shelf()) as shelf:
+        for model in shelf.all():
+            if made.get(candidate, candidate) in (model.adapter, model.name):
+                shelf.publish(replace(model, gate="overridden"))
 
 
 def _audit(opened: Workspace, event: Promoted) -> None:

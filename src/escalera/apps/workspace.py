@@ -223,10 +223,12 @@ class Workspace:
         On the items that both have answered, read once; or with `buy` as few as settle the
         question: the policy's looks, each asking what it needs, under the caps of the budget. In
         the modes "anytime" and "finite" it may be read at any time, bought or not, and with `buy`
-        it ends with the batch that settles it. Such a reading is recorded: it spends alpha.
+        it ends with the batch that settles it. Such a reading is recorded: it spends alpha. Of a
+        finetuned model the looks are at the tasks that it would take over.
         """
         from escalera.apps import compared
         from escalera.core.evaluation import reliance
+        from escalera.core.ladder import naming
         from escalera.engine import comparing, continuing
 
         if mode == "group-sequential" and not buy:
@@ -242,7 +244,8 @@ class Workspace:
             told = progress or Quiet().progressed
             means = self._installation.means(journal, evidence, (left, right), told)
             if mode == "group-sequential":
-                found = comparing.run(self.project, self.project.tasks, left, right, means)
+                tasks = naming.concerned(candidate, self.project, evidence)
+                found = comparing.run(self.project, tasks, left, right, means)
             else:
                 pair = continuing.Pair(candidate=left, incumbent=right, mode=mode)
                 found = continuing.run(self.project, pair, means, buy=buy)

@@ -37,6 +37,7 @@ from escalera.domain.event import (
     RouterFitted,
     Stopped,
 )
+from escalera.domain.finetuned import Finetuned
 from escalera.domain.generation import Generated
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
@@ -122,6 +123,7 @@ class Evidence:
     the parts of every training, between its pauses; `serving` is the digest of the route in
     service, as the last climb that ended decided, or a promotion since, and `served_by` that event;
     `served` are the digests of all that ever were, in their order;
+    `finetuned` has what jobs of the gateway left, by its artifact;
     `quality` has the quality routes that were tested, by the ids of these decisions.
     """
 
@@ -144,6 +146,7 @@ class Evidence:
     distilled: dict[str, Distilled] = field(default_factory=dict)
     suggested: dict[str, dict[int, Suggested]] = field(default_factory=dict)
     merged: dict[str, Merged] = field(default_factory=dict)
+    finetuned: dict[str, Finetuned] = field(default_factory=dict)
     nominated: list[Nominated] = field(default_factory=list)
     looked: dict[str, list[Looked]] = field(default_factory=dict)
     looks: list[Looked] = field(default_factory=list)
@@ -267,7 +270,8 @@ class Evidence:
         return None
 
     def _list(
-        self, event: Opened | Priced | Proposed | Screened | Nominated | Decided | Failed
+        self,
+        event: Opened | Priced | Proposed | Screened | Finetuned | Nominated | Decided | Failed,
     ) -> None:
         match event:
             case Opened():
@@ -286,6 +290,8 @@ class Evidence:
                 self.decided.append(event)
             case Failed():
                 self.failed.append(event)
+            case Finetuned():
+                self.finetuned[event.adapter] = event
             case _:
                 assert_never(event)
 

@@ -12,6 +12,7 @@ from typing import Literal
 from escalera.domain.calibration import Anchored, Rechecked
 from escalera.domain.dataset import Split
 from escalera.domain.distillation import Distilled
+from escalera.domain.finetuned import Finetuned
 from escalera.domain.generation import Generated
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Basis, Order
@@ -29,7 +30,7 @@ from escalera.domain.training import RateTried, Trained
 from escalera.domain.trial import Paired, PairJudged, Switched
 from escalera.domain.verdict import Figure, Question
 
-CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range", "at"})
+CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range", "joules", "at"})
 Outcome = Literal["adequate", "inadequate", "undecided", "regressed"]
 StopReason = Literal["adequate", "inadequate", "undecided", "regressed", "budget"]
 
@@ -370,6 +371,7 @@ Event = (
     | Suggested
     | Trained
     | Merged
+    | Finetuned
     | Nominated
     | Looked
     | Decided

@@ -60,11 +60,12 @@ class JobWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeVerdict:
-    """The verdict on one task of a job's gate, in the gate's own words, with its figures."""
+    """The verdict on one task of a job's gate: its word, a sentence, and the figures by name."""
 
     task: str
     word: str
     said: str
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

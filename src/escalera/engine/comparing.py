@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from escalera.core.evaluation import compare, outlay
+from escalera.core.evaluation import compare, missing, outlay
 from escalera.core.evaluation.contrast import Asked, Contrast, row
 from escalera.core.evaluation.correction import Labels
 from escalera.core.evaluation.outlay import Outlay
@@ -31,12 +31,15 @@ class Compared:
     """A row per task at its last look; `open` are tasks whose next look a cap prevented.
 
     `shares` are of the items that the last look used; `outlays` what both systems took on them.
+    `missing` is how many more items a task whose gate is open is likely to need, None where no
+    number is likely to help.
     """
 
     tasks: tuple[Contrast, ...]
     shares: tuple[tuple[str, float], ...]
     open: tuple[str, ...]
     outlays: tuple[Outlay, ...] = ()
+    missing: tuple[tuple[str, int | None], ...] = ()
 
 
 def run(
@@ -63,6 +66,7 @@ def run(
         shares=tuple((task.name, talk.share(task)) for task in seen),
         open=tuple(task.name for task in waiting),
         outlays=tuple(entry for task in seen for entry in talk.outlays(task)),
+        missing=tuple((task.name, talk.missing(task)) for task in seen if talk.gate_open(task)),
     )
 
 
@@ -120,6 +124,15 @@ class _Talk:
         sample = self._sample(task, len(taken))
         found = compare.look(self._question(task), sample, taken, self._policy)
         self.measurement.record([found])
+
+    def gate_open(self, task: Task) -> bool:
+        """Whether the last look neither passed nor refused the task."""
+        return self.row(task).gate == "undecided"
+
+    def missing(self, task: Task) -> int | None:
+        """How many more items are likely to settle it."""
+        sample = self._sample(task, len(self.looks(task)) - 1)
+        return missing.items(sample, margin=task.margin, alpha=self._alpha)
 
     def row(self, task: Task) -> Contrast:
         """The task at the error that its last look had for itself."""

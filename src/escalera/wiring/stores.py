@@ -107,9 +107,14 @@ class Stores:
         """Files of callers: the port `FileStore`. Raises `StoreUnavailable`."""
         return SQLiteFiles(self.folder / "files", now=SystemClock().now, name=new_file)
 
+    @property
+    def shelf_file(self) -> Path:
+        """Where finetuned models are listed."""
+        return self.folder / "models.sqlite"
+
     def shelf(self) -> SQLiteShelf:
         """The finetuned models that can be asked by name. Raises `StoreUnavailable`."""
-        return SQLiteShelf(self.folder / "models.sqlite")
+        return SQLiteShelf(self.shelf_file)
 
     def configurations(self) -> Configurations:
         """The versions of the project file that the gateway was given."""

@@ -4,7 +4,9 @@
 - `served`: what is in service, by the last decision or a promotion since;
 - `MODEL`: a model of the project file, told everything that the project says of each task;
 - `MODEL@RUNG`: the same model with the prompts of what that rung put forward, without its adapters;
-- the first characters (six or more) of a route's digest.
+- the first characters (six or more) of a route's digest;
+- `ft:…`, the name of a finetuned model, or the first characters of its artifact's digest: what
+  serves now, with the tasks of the job's gate answered through it (`core.ladder.tuned`).
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from escalera.core.evidence import Evidence
+from escalera.core.ladder import tuned
 from escalera.core.ladder.case import Case
-from escalera.core.prompts import operators
+from escalera.domain.finetuned import Finetuned
 from escalera.domain.project import RUNGS, BaseModel, Project
 from escalera.domain.system import Branch, Route
+from escalera.domain.task import Task
 from escalera.errors import InputError
 
 SERVED = "served"
@@ -34,15 +38,27 @@ class Models:
 def resolve(name: str, project: Project, evidence: Evidence, models: Models) -> Route:
     """The route that *name* means. Raises `InputError` with the names that there are."""
     model, _, rung = name.partition("@")
+    made = _finetuned(name, evidence)
+    if model not in models.names and made is not None:
+        return tuned.route(made, project, evidence, models.find(made.recipe.model))
     if model not in models.names:
         found = _nominated(name, evidence)
     elif not rung:
-        return _told_everything(models.find(model), project, evidence)
+        return tuned.told_everything(models.find(model), project, evidence)
     else:
         found = _nominated(rung, evidence)
     if found is None:
         raise InputError(f"there is no system {name!r}: {_known(evidence, models)}")
     return _on_model(models.find(model), project, evidence, found) if rung else found
+
+
+def concerned(name: str, project: Project, evidence: Evidence) -> tuple[Task, ...]:
+    """The tasks that *name* may change: those of a finetuned model's gate, all of any other."""
+    made = _finetuned(name, evidence)
+    if made is None:
+        return project.tasks
+    taken = tuned.tasks(made, project)
+    return tuple(task for task in project.tasks if task.name in taken)
 
 
 # Below: private.
@@ -60,14 +76,13 @@ def _nominated(name: str, evidence: Evidence) -> Route | None:
     return None
 
 
-def _told_everything(model: BaseModel, project: Project, evidence: Evidence) -> Route:
-    case = Case(project=replace(project, model=model), evidence=evidence)
-    return Route(
-        branches=tuple(
-            Branch(task=task.name, system=case.system(task, operators.everything(task.parts)))
-            for task in project.tasks
-        )
-    )
+def _finetuned(name: str, evidence: Evidence) -> Finetuned | None:
+    """What a job left, by the name of its model or the digest of its artifact."""
+    if len(name) < _SHORTEST:
+        return None
+    found = [one for one in evidence.finetuned.values() if name == one.name]
+    found = found or [one for key, one in evidence.finetuned.items() if key.startswith(name)]
+    return found[0] if len(found) == 1 else None
 
 
 def _on_model(model: BaseModel, project: Project, evidence: Evidence, route: Route) -> Route:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from escalera.domain.access import Key
-from escalera.domain.job import Published
+from escalera.domain.job import Job, Published
 from escalera.errors import InputError
 
 PREFIX = "ft:"
@@ -15,6 +15,12 @@ LONGEST = 512
 def name(base: str, suffix: str, id_: str) -> str:
     """The name of a model as OpenAI's API makes them: its base, the caller's word for it, an id."""
     return f"{PREFIX}{base}:{suffix}:{id_}"
+
+
+def of_job(job: Job) -> str:
+    """The name of what *job* makes of its base: the same whenever it is asked for."""
+    base = job.wish.model if job.recipe is None else job.recipe.model
+    return job.made or name(base, job.wish.suffix, job.id.rpartition("-")[2])
 
 
 def checked(model: Published) -> Published:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from escalera.core.evidence import fold
-from escalera.core.ladder.naming import Models, resolve
+from escalera.core.ladder.naming import Models, concerned, resolve
+from escalera.domain.finetuned import Finetuned
+from escalera.domain.levers import Levers, Trainable
 from escalera.domain.project import BaseModel
+from escalera.domain.recipe import TrainingRecipe
 from escalera.errors import InputError
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
@@ -25,7 +30,8 @@ def answers(system, item):
     return float(luck(item) < 0.96)
 
 
-CLIMBED = simulate(PROJECT, answers).evidence
+CLIMBED_EVENTS = simulate(PROJECT, answers).events
+CLIMBED = fold(CLIMBED_EVENTS)
 
 
 def named(name, evidence=CLIMBED):
@@ -74,3 +80,56 @@ def test_before_a_climb_there_are_only_models():
     with pytest.raises(InputError, match="escalera climb"):
         named("lora", fold([]))
     assert named("base", fold([])).branches
+
+
+def test_a_finetuned_model_takes_over_the_tasks_of_its_gate():
+    """Under the prompts in service; other tasks are served as before."""
+    made = finetuned_by(PROJECT.model, tasks=("a",))
+    evidence = fold([*CLIMBED_EVENTS, made])
+    served, found = named("served", evidence), named(made.name, evidence)
+    assert found == named(made.adapter[:6], evidence)
+    assert found.system("a") == replace(served.system("a"), adapter=made.adapter)
+    assert found.system("b") == served.system("b")
+    assert [task.name for task in concerned(made.name, PROJECT, evidence)] == ["a"]
+    assert concerned("lora", PROJECT, evidence) == PROJECT.tasks
+
+
+def test_without_a_gate_and_without_a_service_it_takes_over_everything():
+    """Over the project's own model, told all that the project says."""
+    made = finetuned_by(LARGE)
+    evidence = fold([made])
+    found, base = named(made.name, evidence), named("base", evidence)
+    assert [branch.task for branch in found.branches] == ["a", "b"]
+    for task in "ab":
+        assert found.system(task).adapter == made.adapter
+        assert (found.system(task).model, found.system(task).revision) == ("large", "r9")
+        assert found.system(task).prompt == base.system(task).prompt
+    assert concerned(made.name, PROJECT, evidence) == PROJECT.tasks
+
+
+def test_what_was_finetuned_from_other_weights_is_refused():
+    """The name means nothing over another base."""
+    made = finetuned_by(replace(LARGE, revision="r8"))
+    with pytest.raises(InputError, match="other weights now"):
+        named(made.name, fold([made]))
+
+
+def finetuned_by(model, tasks=()):
+    """What a job left over *model*."""
+    recipe = TrainingRecipe(
+        model=model.name,
+        revision=model.revision,
+        ingredients=(),
+        trainable=Trainable(),
+        levers=Levers(),
+    )
+    return Finetuned(
+        job="ftjob-1",
+        name="ft:base:polite:1",
+        recipe=recipe,
+        adapter="e" * 64,
+        tasks=tasks,
+        files=("file-1",),
+        steps=1,
+        examples=1,
+    )

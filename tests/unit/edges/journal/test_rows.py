@@ -10,12 +10,16 @@ from tests.unit.core.evaluation.test_reliance import KEPT, MOVED
 
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
+from escalera.domain.finetuned import Finetuned
 from escalera.domain.generation import Generated
+from escalera.domain.job import JobOutcome, TypeVerdict
+from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
 from escalera.domain.promotion import Gated, Promoted
 from escalera.domain.quality import Bound, QualityRoute, QualityTested
+from escalera.domain.recipe import TrainingRecipe
 from escalera.domain.selection import Embedded
 from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route
@@ -156,6 +160,32 @@ TAKEN = Taken(failed=0.0, refused=0.0, seconds=0.5, micro_dollars=None)
 PAIRED = Paired(trial="t", kind="shadow", request="r", live=TAKEN, candidate=TAKEN, agreement=1.0)
 PAIR_JUDGED = PairJudged(trial="t", request="r", judge="j", live_score=1.0, candidate_score=None)
 SWITCHED = Switched(name="a", to="b", trial="t", word="fit", reason=None, at=1_800_000_000.5)
+FINETUNED = Finetuned(
+    job="ftjob-1",
+    name="ft:small:polite:1",
+    recipe=TrainingRecipe(
+        model="small",
+        revision="r",
+        ingredients=(),
+        trainable=Trainable(),
+        levers=Levers(),
+    ),
+    adapter="a" * 64,
+    tasks=("a",),
+    files=("file-1",),
+    steps=3,
+    examples=9,
+    candidate="c" * 64,
+    incumbent="d" * 64,
+    outcome=JobOutcome(
+        minutes=1.5,
+        joules=None,
+        gate="failed",
+        verdicts=(TypeVerdict(task="a", word="regressed", said="a: …", figures={"items": 9.0}),),
+        diagnosis=("healthy: …",),
+    ),
+    at=1_800_000_000.5,
+)
 FAILED = Failed(step="s", cause="the endpoint »x« is away: \N{SNOWMAN}\n", retryable=True)
 
 
@@ -191,6 +221,7 @@ def every_event():
         PAIRED,
         PAIR_JUDGED,
         SWITCHED,
+        FINETUNED,
     ]
 
 
