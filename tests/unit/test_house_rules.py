@@ -21,6 +21,7 @@ WITHOUT_OWN_TEST = {
     "apps/report/combined.py": "in apps/test_combined",
     "core/ladder/terms.py": "in core/ladder/test_weighing",
     "domain/finetuned.py": "values; in apps/test_concluded and edges/journal/test_rows",
+    "apps/licensed.py": "in apps/test_concluded",
     "core/ladder/tuned.py": "in core/ladder/test_naming and apps/test_concluded",
     "domain/job.py": "values; in contract/test_jobs",
     "domain/stored_file.py": "values; in contract/test_files",

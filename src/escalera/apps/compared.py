@@ -98,14 +98,6 @@ class Comparison:
         lines = [f"  {line}" for line in (*self._lines(), *self._remarks())]
         return "\n".join([f"{self._title()}: {_WORDS[self.gate]}", *lines])
 
-    def line(self, task: str) -> str:
-        """One task in a sentence, and what is to be said of its items; KeyError for none."""
-        for row in self.tasks:
-            if row.task == task:
-                about = [note for note in self.notes if note.startswith(f"{task}: ")]
-                return "; ".join([_line(row), *(note.removeprefix(f"{task}: ") for note in about)])
-        raise KeyError(task)
-
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{notebook.escaped(note)}</p>" for note in self._remarks())
         title = notebook.escaped(f"{self._title()}: {_WORDS[self.gate]}")
@@ -179,6 +171,15 @@ class Comparison:
             f"in the mode {self.mode} labels correct nothing ({row.labels} items have labels of "
             f"both answers); group-sequential corrects it from {ENOUGH} on"
         )
+
+
+def line(found: Comparison, task: str) -> str:
+    """One task in a sentence, and what is to be said of its items; KeyError for none."""
+    for row in found.tasks:
+        if row.task == task:
+            about = [note for note in found.notes if note.startswith(f"{task}: ")]
+            return "; ".join([_line(row), *(note.removeprefix(f"{task}: ") for note in about)])
+    raise KeyError(task)
 
 
 def once(

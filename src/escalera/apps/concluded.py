@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from escalera import wiring
+from escalera.apps import compared, licensed
 from escalera.apps.compared import Comparison
 from escalera.apps.workspace import Workspace
 from escalera.core.evaluation.contrast import Contrast
@@ -39,13 +40,12 @@ _GATES: Mapping[Gate, GateWord] = {
 class Conclusions:
     """The port `Concluding`, for the jobs of a project.
 
-    `rate` is what a minute costs in micro-dollars, None where that is not said. `licence` says what
-    the terms of base and data allow. `joules` is what a job took, where the machine told.
+    `rate` is what a minute costs in micro-dollars, None where that is not said. `joules` is what a
+    job took, None where the machine does not tell.
     """
 
     opened: Workspace
     rate: int | None = None
-    licence: Callable[[Job], str] = lambda _: ""
     joules: Callable[[Job], float | None] = lambda _: None
     progress: Progress = Quiet().progressed
 
@@ -71,7 +71,7 @@ class Conclusions:
             gate="none" if asked is None else _GATES[asked.gate],
             verdicts=() if asked is None else _verdicts(asked, made.tasks),
             diagnosis=_diagnosis(self.opened, made.recipe, run, pairs),
-            licence=self.licence(job),
+            licence=licensed.words(self.opened.installation, job),
         )
         self._record(replace(made, outcome=outcome))
         return outcome
@@ -180,7 +180,7 @@ def _verdicts(found: Comparison, tasks: Sequence[str]) -> tuple[TypeVerdict, ...
             words = f"{task}: inconclusive; nothing was scored, or a cap of [budget] came before"
             said.append(TypeVerdict(task=task, word="inconclusive", said=words))
         else:
-            words, figures = found.line(task), _figures(row)
+            words, figures = compared.line(found, task), _figures(row)
             said.append(TypeVerdict(task=task, word=row.word, said=words, figures=figures))
     return tuple(said)
 

@@ -172,3 +172,10 @@ class Shelf(Protocol):
 
     def close(self) -> None:
         """Release what is held; called once."""
+
+
+class Meter(Protocol):
+    """Counts the energy of the machine that it is on."""
+
+    def joules(self) -> float | None:
+        """What was used since the meter was made; None where the machine does not tell."""

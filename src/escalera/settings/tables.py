@@ -88,6 +88,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     sla: SlaTable | None = None
     engine: EngineName = "transformers"
     vllm: VLLMTable | None = None
+    licence: str = ""
 
     @property
     def local(self) -> bool:

@@ -17,6 +17,7 @@ from escalera.core.serving import keys
 from escalera.domain.sla import Promise
 from escalera.edges import operator
 from escalera.edges.clock import SystemClock
+from escalera.edges.energy import MachineMeter
 from escalera.edges.gateway_store.calls import SQLiteCalls
 from escalera.edges.gateway_store.configurations import Configurations
 from escalera.edges.gateway_store.files import SQLiteFiles
@@ -30,6 +31,7 @@ from escalera.edges.lines import AppendedLines
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Lines
+from escalera.ports.jobs import Meter
 from escalera.ports.serving import CallLog
 from escalera.settings import project_file
 from escalera.settings.tables import ModelTable
@@ -194,3 +196,8 @@ def who() -> str:
 def wall_clock() -> Callable[[], float]:
     """Seconds since the epoch."""
     return SystemClock().now
+
+
+def meter() -> Meter:
+    """What counts the energy of this machine."""
+    return MachineMeter()

@@ -79,13 +79,26 @@ def evidence(folder) -> Evidence:
 def test_a_job_without_a_gate_states_what_it_took(project) -> None:
     """Time, money at the rate of a minute, tokens; nothing is asked of any model."""
     before = evidence(project).spent.calls
-    found = conclude(project, GOOD, rate=40_000, joules=lambda _: 12.5, licence=lambda _: "as is")
+    found = conclude(project, GOOD, rate=40_000, joules=lambda _: 12.5)
     assert (found.minutes, found.micro_dollars, found.joules) == (1.5, 60_000, 12.5)
     assert found.trained_tokens == 10 * RUN.steps
-    assert (found.gate, found.verdicts, found.licence) == ("none", (), "as is")
+    assert (found.gate, found.verdicts) == ("none", ())
     assert found.diagnosis
     assert evidence(project).spent.calls == before
     assert conclude(project, GOOD).micro_dollars is None
+
+
+def test_licences_are_what_base_and_job_declare(project) -> None:
+    """The base in the project file, the data in the job's metadata; without, it is a question."""
+    assert "serving it: ASK-COUNSEL" in conclude(project, GOOD).licence
+    file = project / "escalera.toml"
+    file.write_text(file.read_text().replace('path = "model"', 'path = "model"\nlicence = "MIT"'))
+    asked = job(project)
+    asked = replace(asked, wish=replace(asked.wish, metadata={"license": "own"}))
+    opened = workspace.load(project)
+    found = Conclusions(opened=opened)(asked, RUN, pairs=PAIRS, adapter=GOOD).licence
+    assert "serving it: OK-with-duties" in found
+    assert "base 'base', MIT, second paragraph" in found
 
 
 def test_a_gate_that_is_passed_says_so_for_every_task(project) -> None:

@@ -1,0 +1,1 @@
+"""What an auditor asks: which terms hold for what was made."""
