@@ -39,7 +39,8 @@ class Served:
 
     `upstream` is the endpoint in its own words where there is one, which calls the model `called`
     and is shown the key `secret`; `price` is None where it is unknown. A finetuned model is the
-    model `base` of the project file with the artifact `adapter`.
+    model `base` of the project file with the artifact `adapter`; where weights are not `local` no
+    artifact can be put beside them.
     """
 
     revision: str
@@ -50,6 +51,7 @@ class Served:
     secret: str = field(default="", repr=False)
     base: str = ""
     adapter: str | None = None
+    local: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,7 @@ def served(
             upstream=asked.get(name),
             called=table.model or name,
             price=base.price,
+            local=table.local,
             secret=process.key if process else project_file.secret(table.api_key_env or "") or "",
         )
     return found

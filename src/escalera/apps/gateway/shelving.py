@@ -65,7 +65,7 @@ class Rack:
         base = self.desk.models().get(model.base)
         if model.name in board.plans and model.name not in board.shelved:
             return "the project file has this name for something else"
-        if base is None or base.upstream is not None:
+        if base is None or not base.local:
             return f"its base {model.base!r} is no model of the project file on this machine"
         if model.revision not in ("", base.revision):
             return f"{model.base!r} has other weights now than those it was finetuned from"
@@ -73,7 +73,7 @@ class Rack:
 
     def _plan(self, model: Published) -> Plan:
         base = self.desk.models()[model.base]
-        served = replace(base, base=model.base, adapter=model.adapter)
+        served = replace(base, base=model.base, adapter=model.adapter, upstream=None)
         desk = Desk(label="", route=None, models={model.name: served}, infer=None)
         line = Line(target=Speaking(model.name, desk, wall=self.wall), breaker=Breaker(self.policy))
         return Plan(

@@ -38,13 +38,12 @@ class World:
 
     def __init__(self) -> None:
         self.told: list[str] = []
-        away: Any = object()
         self.desk = Desk(
             label="support",
             route=None,
             models={
                 "small": Served(revision="r1", provider=ScriptedProvider(str), price=PRICE),
-                "away": Served(revision="r9", provider=ScriptedProvider(str), upstream=away),
+                "away": Served(revision="r9", provider=ScriptedProvider(str), local=False),
             },
             infer=None,
         )
