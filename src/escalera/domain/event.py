@@ -13,6 +13,7 @@ from escalera.domain.calibration import Anchored, Rechecked
 from escalera.domain.dataset import Split
 from escalera.domain.distillation import Distilled
 from escalera.domain.generation import Generated
+from escalera.domain.hosting import HostedJob
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
@@ -368,6 +369,7 @@ Event = (
     | RouterFitted
     | RateTried
     | Suggested
+    | HostedJob
     | Trained
     | Merged
     | Nominated
