@@ -125,8 +125,9 @@ class Trained:
     """A training ended, or paused after `steps` of `planned`, and its adapter is stored.
 
     `log` is the artifact with what every step told. `tokens` went through the model, and `seconds`
-    were read off a clock, since the pause before. `job` is the provider's, where one did the
-    training, and `micro_dollars` what it cost there, None where that is unknown.
+    were read off a clock, since the pause before. Where a provider did the training, `job` is its
+    job, `made` what it calls the model, and `micro_dollars` what it cost, None where that is
+    unknown.
     """
 
     recipe: TrainingRecipe
@@ -141,6 +142,7 @@ class Trained:
     parameters: int
     seconds: float
     job: str = field(default="", metadata=LATER)
+    made: str = field(default="", metadata=LATER)
     micro_dollars: int | None = field(default=None, metadata=LATER)
 
 

@@ -148,5 +148,6 @@ def _trained(
         parameters=0,
         seconds=run.seconds,
         job=run.job,
+        made=model.model,
         micro_dollars=_paid(begun, run, host),
     )

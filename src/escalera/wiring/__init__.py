@@ -270,6 +270,7 @@ def install(file: Path, *, text: str | None = None) -> Installation:
     settings = tables.training.settings()
     levers = effort.levers(settings, seed=tables.project.seed)
     policy = policies.policy(tables, model, tasks)
+    hosting = _hosting(file, tables, epochs=levers.epochs)
     training_table.require_pairs(file, tables.training, tasks, policy.rungs)
     project = Project(
         name=tables.project.name,
@@ -294,7 +295,7 @@ def install(file: Path, *, text: str | None = None) -> Installation:
         likenesses=tuple(one for one, _ in compared),
         readers=readers,
         strangers=policies.strangers(file, tables),
-        hosting=_hosting(file, tables, epochs=levers.epochs),
+        hosting=hosting,
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
 

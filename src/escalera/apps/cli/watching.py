@@ -14,6 +14,7 @@ from escalera.core.ladder import merge_race, rungs, steps
 from escalera.core.ladder.caps import Left
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Decided, Duelled, Event, Merged, Priced, RouterFitted
+from escalera.domain.hosting import HostedJob
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.screening import Screened
 from escalera.domain.sweep import Suggested
@@ -161,6 +162,8 @@ def _concluded(event: Event) -> str:
             return f"router learned: right on {found.value:.3f} {interval} of the messages{kept}"
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
+        case HostedJob():
+            return f"   job {event.job} {event.state} at {event.endpoint}{_dollars(event)}"
         case RateTried() | Trained() | Merged() | Distilled() | Suggested(values=()):
             return f"   {_made(event)}"
     return ""
@@ -203,12 +206,21 @@ def _made(event: RateTried | Trained | Merged | Distilled | Suggested) -> str:
             said = "diverges" if event.loss is None else f"leaves a loss of {event.loss:.4f}"
             return f"learning rate {event.rate:.1e} for {event.share:.0%} of the steps {said}"
         case Trained():
+            if event.job:
+                return f"job {event.job} made {event.made}{_dollars(event)}"
             paused = "" if event.steps == event.planned else f", {event.steps} of {event.planned}"
             return f"adapter {event.adapter[:12]} trained in {event.seconds:.0f} s{paused}"
         case Suggested():
             return f"merge: {merge_race.UNSEARCHED}"
         case Merged():
             return f"adapter {event.adapter[:12]} merged ({event.plan.method})"
+
+
+def _dollars(event: HostedJob | Trained) -> str:
+    if event.micro_dollars is None:
+        return ", price unknown"
+    most = "at most " if isinstance(event, HostedJob) and event.state == "begun" else ""
+    return f", {most}${event.micro_dollars / 1e6:.4f}"
 
 
 def _price(event: Priced) -> str:
