@@ -162,9 +162,7 @@ def _concluded(event: Event) -> str:
             return f"router learned: right on {found.value:.3f} {interval} of the messages{kept}"
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
-        case HostedJob():
-            return f"   job {event.job} {event.state} at {event.endpoint}{_dollars(event)}"
-        case RateTried() | Trained() | Merged() | Distilled() | Suggested(values=()):
+        case RateTried() | Trained() | HostedJob() | Merged() | Distilled() | Suggested(values=()):
             return f"   {_made(event)}"
     return ""
 
@@ -197,8 +195,10 @@ def _duelled(event: Duelled) -> str:
     return f", round {event.round}: {found.value:+.2f} {interval}, {how}"
 
 
-def _made(event: RateTried | Trained | Merged | Distilled | Suggested) -> str:
+def _made(event: RateTried | Trained | HostedJob | Merged | Distilled | Suggested) -> str:
     match event:
+        case HostedJob():
+            return f"job {event.job} {event.state} at {event.endpoint}{_dollars(event)}"
         case Distilled():
             said = f"{len(event.kept)} of {event.asked} answers of {event.model} are taught"
             return f"{event.task.replace('_', ' ')}: {said}, those that score {event.least:g}"
@@ -206,14 +206,18 @@ def _made(event: RateTried | Trained | Merged | Distilled | Suggested) -> str:
             said = "diverges" if event.loss is None else f"leaves a loss of {event.loss:.4f}"
             return f"learning rate {event.rate:.1e} for {event.share:.0%} of the steps {said}"
         case Trained():
-            if event.job:
-                return f"job {event.job} made {event.made}{_dollars(event)}"
-            paused = "" if event.steps == event.planned else f", {event.steps} of {event.planned}"
-            return f"adapter {event.adapter[:12]} trained in {event.seconds:.0f} s{paused}"
+            return _trained(event)
         case Suggested():
             return f"merge: {merge_race.UNSEARCHED}"
         case Merged():
             return f"adapter {event.adapter[:12]} merged ({event.plan.method})"
+
+
+def _trained(event: Trained) -> str:
+    if event.job:
+        return f"job {event.job} made {event.made}{_dollars(event)}"
+    paused = "" if event.steps == event.planned else f", {event.steps} of {event.planned}"
+    return f"adapter {event.adapter[:12]} trained in {event.seconds:.0f} s{paused}"
 
 
 def _dollars(event: HostedJob | Trained) -> str:

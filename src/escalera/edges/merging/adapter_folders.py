@@ -181,8 +181,8 @@ def _config(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         if (folder / HOSTED_FILE).is_file():
             raise MergeError(
-                f"{folder.name!r} stands for a model that a provider finetuned: its weights are not "
-                "here, and cannot be merged. Use it as it is, behind a route."
+                f"{folder.name!r} stands for a model that a provider finetuned: its weights are "
+                "not here, and cannot be merged. Use it as it is, behind a route."
             ) from error
         raise _unreadable(folder, str(error)) from error
     if not isinstance(config, dict):

@@ -11,6 +11,7 @@ from tests.unit.core.evaluation.test_reliance import KEPT, MOVED
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
 from escalera.domain.generation import Generated
+from escalera.domain.hosting import HostedJob
 from escalera.domain.message import Usage
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import Policy
@@ -53,6 +54,7 @@ JUDGED = Judged(
 RESCORED = Rescored(
     system="s", item_digest="i", repeat=0, scorer="numeric", score=None, reason="no number"
 )
+HOSTED = HostedJob(recipe="r", endpoint="u", job="j", state="begun", micro_dollars=5)
 RESERVED = Reserved(**{field.name: 7 for field in fields(Reserved)})
 WRITTEN = Written(
     task="a",
@@ -179,6 +181,7 @@ def every_event():
         GENERATED,
         DISTILLED,
         SUGGESTED,
+        HOSTED,
         REWRITTEN,
         TRIED,
         DUELLED,
