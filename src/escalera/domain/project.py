@@ -7,9 +7,8 @@ from typing import Literal, get_args
 
 from escalera.domain.contract import OutputMode
 from escalera.domain.identity import LATER
-from escalera.domain.job import Hyperparameters
 from escalera.domain.judge import Panel
-from escalera.domain.levers import Engine, Levers, Objective, Softened, Trainable
+from escalera.domain.levers import Engine, Hyperparameters, Levers, Objective, Softened, Trainable
 from escalera.domain.likeness import Likeness
 from escalera.domain.optimiser import Optimiser
 from escalera.domain.service import Service

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escalera.domain.identity import LATER, digest_of
-from escalera.domain.job import Hyperparameters
-from escalera.domain.levers import Engine, Levers, Objective, Softened, Trainable
+from escalera.domain.levers import Engine, Hyperparameters, Levers, Objective, Softened, Trainable
 from escalera.domain.message import Message
 from escalera.domain.system import Prompt
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from escalera.domain.hosting import METHODS, Offer, TuningMethod
-from escalera.domain.job import Hyperparameters
+from escalera.domain.levers import Hyperparameters
 from escalera.domain.project import Hosting
 from escalera.edges.clock import SystemClock
 from escalera.edges.providers import offers

@@ -9,8 +9,7 @@ import pytest
 from escalera.core.evidence import fold
 from escalera.core.spent import Spent
 from escalera.domain.hosting import HostedJob
-from escalera.domain.job import Hyperparameters
-from escalera.domain.levers import Levers, Trainable
+from escalera.domain.levers import Hyperparameters, Levers, Trainable
 from escalera.domain.recipe import TrainingRecipe
 from escalera.domain.training import Trained
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from escalera.domain.hosting import METHODS
-from escalera.domain.job import Hyperparameters
+from escalera.domain.levers import Hyperparameters
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.training import LossPoint
 from escalera.errors import BadReply, InputError

@@ -12,7 +12,7 @@ from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Train
 from escalera.domain.hosting import HostedJob
 from escalera.domain.identity import digest_of
-from escalera.domain.job import Hyperparameters
+from escalera.domain.levers import Hyperparameters
 from escalera.domain.message import Message
 from escalera.domain.project import Budget, Hosting
 from escalera.domain.recipe import Ingredient, TrainingPair

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from escalera.domain.job import Hyperparameters
-from escalera.domain.levers import Levers, Trainable
+from escalera.domain.levers import Hyperparameters, Levers, Trainable
 from escalera.domain.message import Message
 from escalera.domain.recipe import Ingredient, TrainingPair, TrainingRecipe
 from escalera.domain.system import Prompt

@@ -12,8 +12,7 @@ import openai
 import pytest
 from tests.end_to_end.hosted_provider import BASE, Fault, Provider, providing
 
-from escalera.domain.job import Hyperparameters
-from escalera.domain.levers import Levers, Trainable
+from escalera.domain.levers import Hyperparameters, Levers, Trainable
 from escalera.domain.message import Message
 from escalera.domain.recipe import Ingredient, TrainingPair, TrainingRecipe
 from escalera.domain.system import Prompt
