@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import openai
 import pytest
 from tests.end_to_end.example import escalera
 from tests.end_to_end.hosted_provider import BASE, Provider, providing
 
 from escalera import wiring
 from escalera.core.evidence import Evidence, fold
-from escalera.domain.event import Event
+from escalera.domain.event import Event, Observed
 from escalera.domain.hosting import HostedJob
 from escalera.domain.training import Trained
 
@@ -130,6 +132,89 @@ def test_a_climb_ends_with_a_model_of_the_provider(provider: Provider, tmp_path:
     asked = len(provider.asked)
     assert escalera("climb", "-p", str(folder)).returncode == 0
     assert (len(provider.asked), len(provider.jobs)) == (asked, 1)
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Provider]]:
+    """A project whose model was finetuned by its provider, which still answers."""
+    with providing(Provider()) as provider:
+        folder = project(tmp_path_factory.mktemp("climbed") / "shop", provider)
+        assert escalera("climb", "-p", str(folder)).returncode == 0
+        yield folder, provider
+
+
+def test_the_gate_and_a_measurement_ask_the_finetuned_model(
+    climbed: tuple[Path, Provider],
+) -> None:
+    """By the name of its rung, at the price of finetuned models."""
+    folder, provider = climbed
+    gate = escalera("gate", "lora", "prompt", "-p", str(folder), "--json")
+    assert gate.returncode == 0, gate.stderr
+    asked = len(provider.asked)
+    train = escalera("eval", "lora", "-p", str(folder), "--split", "train", "--json")
+    assert train.returncode == 0, train.stderr
+    assert set(provider.asked[asked:]) == {f"ft:{BASE}:org:codes:ftjob-0"}
+    bought = [e for e in kinds(recorded(folder), Observed) if e.split == "train"]
+    assert {event.score for event in bought} == {1.0}
+    assert {event.micro_dollars for event in bought} == {10 * 2 + 2 * 4}
+
+
+def test_the_finetuned_model_is_served(climbed: tuple[Path, Provider]) -> None:
+    """Through the gateway and OpenAI's own client, under the project's name."""
+    folder, provider = climbed
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    command = [sys.executable, "-m", "escalera", "serve", "-p", str(folder), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}/v1"
+    try:
+        with openai.OpenAI(base_url=url, api_key="unused", max_retries=30) as client:
+            messages: Any = [{"role": "user", "content": "say word"}]
+            made = client.chat.completions.create(model="shop", messages=messages)
+            base = client.chat.completions.create(model="remote", messages=messages)
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert made.choices[0].message.content == "WORD"
+    assert base.choices[0].message.content == "unknown"
+    assert provider.asked[-2:] == [f"ft:{BASE}:org:codes:ftjob-0", BASE]
+
+
+def test_doctor_says_what_is_offered_and_what_it_costs(climbed: tuple[Path, Provider]) -> None:
+    """The finding names methods, hyperparameters and price; the rung's price has the training."""
+    folder, provider = climbed
+    done = escalera("doctor", "-p", str(folder), "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    (said,) = [f["words"] for f in told["findings"] if f["words"].startswith("finetuning")]
+    assert f"the provider at {provider.url} offers supervised" in said
+    assert "n_epochs 2, batch_size auto" in said
+    assert "$3.00 per million training tokens" in said
+    prompt, lora = told["estimates"]
+    assert (prompt["rung"], lora["rung"], lora["training_minutes"]) == ("prompt", "lora", None)
+    each = prompt["micro_dollars"] / prompt["calls"]
+    assert lora["micro_dollars"] > lora["calls"] * each
+
+
+def test_what_a_provider_told_is_shown(climbed: tuple[Path, Provider]) -> None:
+    """The report names job, model and price; a diagnosis says where the provider's words lie."""
+    folder, _ = climbed
+    (training,) = json.loads(escalera("report", "-p", str(folder), "--json").stdout)["trainings"]
+    assert training["hosted"] == {
+        "job": "ftjob-0",
+        "model": f"ft:{BASE}:org:codes:ftjob-0",
+        "micro_dollars": 3000,
+    }
+    assert training["curve"] == [[1, 3.0], [2, 1.5]]
+    diagnosed = escalera("diagnose", "lora", "-p", str(folder))
+    assert "was the job 'ftjob-0' at a provider" in diagnosed.stderr
+    (trained,) = kinds(recorded(folder), Trained)
+    log = folder / ".escalera" / "artifacts" / trained.log
+    assert {file.name for file in log.iterdir()} == {
+        "checkpoints.jsonl",
+        "events.jsonl",
+        "job.json",
+    }
 
 
 def killed(folder: Path, enough: Callable[[], bool], how: signal.Signals) -> int:
