@@ -38,8 +38,9 @@ class Served:
     """A base model of the project file: the revision of its weights, and what answers for it.
 
     `upstream` is the endpoint in its own words where there is one, which calls the model `called`
-    and is shown the key `secret`; `price` is None where it is unknown. A finetuned model is the
-    model `base` of the project file with the artifact `adapter`.
+    and is shown the key `secret`; `price` is None where it is unknown, and `tuned_price` is that of
+    what a `hosted` model's provider finetuned. A finetuned model is the model `base` of the project
+    file with the artifact `adapter`.
     """
 
     revision: str
@@ -47,9 +48,15 @@ class Served:
     upstream: Upstream | None = None
     called: str = ""
     price: ModelPrice | None = None
+    hosted: bool = False
+    tuned_price: ModelPrice | None = None
     secret: str = field(default="", repr=False)
     base: str = ""
     adapter: str | None = None
+
+    def price_of(self, system: System) -> ModelPrice | None:
+        """What it costs to ask *system*: a provider's own finetuned models have their price."""
+        return self.tuned_price if self.hosted and system.adapter is not None else self.price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +339,7 @@ class Desk:
             prompt=system.prompt,
             request=rendering.request(system, query, material=material),
             provider=self._models[system.model].provider,
-            price=self._models[system.model].price,
+            price=self._models[system.model].price_of(system),
             sources=tuple(passage.id for passage in material.passages),
             refusal=refusal,
             probability=None if choice is None else choice.probability,

@@ -47,6 +47,8 @@ def served(
             upstream=asked.get(name),
             called=table.model or name,
             price=base.price,
+            hosted=not table.local,
+            tuned_price=base.tuned_price,
             secret=process.key if process else project_file.secret(table.api_key_env or "") or "",
         )
     return found
