@@ -14,7 +14,6 @@ import pytest
 from escalera.domain.job import (
     GateWord,
     HeldMoney,
-    Hyperparameters,
     Job,
     JobCheckpoint,
     JobEvent,
@@ -22,7 +21,7 @@ from escalera.domain.job import (
     JobWish,
     TypeVerdict,
 )
-from escalera.domain.levers import Levers, Trainable
+from escalera.domain.levers import Hyperparameters, Levers, Trainable
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import Prompt
 from escalera.domain.training import RateTried

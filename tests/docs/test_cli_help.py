@@ -73,6 +73,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[models.NAME]": tables.ModelTable,
     "[models.NAME.sla]": tables.SlaTable,
     "[models.NAME.vllm]": vllm_table.VLLMTable,
+    "[models.NAME.finetuning]": tables.FinetuningTable,
     "price": tables.PriceTable,
     "[climb]": tables.ClimbTable,
     "[climb.search]": tables.SearchTable,

@@ -90,7 +90,7 @@ def _of(
 ) -> Curves:
     last, missing = parts[-1], None
     steps = told
-    if len(told) < last.steps:
+    if len(told) < last.steps and not last.job:
         try:
             steps = logs.read(installation.artifacts(), last).signals
         except EvidenceMissing as error:
@@ -103,7 +103,7 @@ def _of(
         steps=max(last.steps, len(steps)),
         planned=last.planned,
         ended=supervising.ended(case, last.recipe),
-        scalars=(*_stepwise(steps), *_scores(measured)),
+        scalars=(*(_losses(last) if last.job else _stepwise(steps)), *_scores(measured)),
         checkpoints=measured,
         missing=missing,
     )
@@ -132,6 +132,12 @@ def _stepwise(told: Sequence[StepSignal]) -> Iterator[Scalar]:
         for name, value in {**figures, "tokens": float(one.tokens)}.items():
             if math.isfinite(value):
                 yield Scalar(name=name, step=one.step, value=value)
+
+
+def _losses(hosted: Trained) -> Iterator[Scalar]:
+    """What a provider told of a job: its losses alone."""
+    for one in hosted.curve:
+        yield Scalar(name="loss", step=one.step, value=one.loss)
 
 
 def _scores(measured: Sequence[Document]) -> Iterator[Scalar]:

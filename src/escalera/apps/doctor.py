@@ -19,7 +19,7 @@ from escalera.domain.project import PROMPTING, Project
 from escalera.domain.task import Task
 from escalera.errors import EscaleraError, ProviderError
 from escalera.ports import Provider
-from escalera.wiring import Installation, optimisers
+from escalera.wiring import Installation, hosting, optimisers
 from escalera.wiring.models import require_local
 
 PROBE_ITEMS = 10
@@ -45,13 +45,16 @@ def examine(installation: Installation) -> Diagnosis:
     findings = [finding for task in project.tasks for finding in _data(project, task)]
     findings += judges.findings(installation)
     findings.append(_packages(project))
+    findings += _hosting(installation)
     probe, reached = _reach(installation)
     findings.append(reached)
     trains = any(rung not in PROMPTING for rung in project.policy.rungs)
     return Diagnosis(
         findings=tuple(findings),
         estimates=estimates.estimates(project, probe),
-        levers=installation.tables.training.settings() if trains else (),
+        levers=installation.tables.training.settings()
+        if trains and project.hosting is None
+        else (),
     )
 
 
@@ -182,6 +185,25 @@ def _packages(project: Project) -> Finding:
     enough = "the base install is enough (remote model)"
     named = "" if optimiser is None else f"; {optimiser.name} is installed"
     return Finding(passed=True, words=f"packages: {needed if local else enough}{named}")
+
+
+def _hosting(installation: Installation) -> list[Finding]:
+    """What the provider that trains offers, what it is asked for, and at which price."""
+    project = installation.project
+    if project.hosting is None:
+        return []
+    model = installation.tables.models[project.model.name]
+    found, price = hosting.offer(model), project.hosting.price
+    asked = project.hosting.hyperparameters
+    given = {
+        "n_epochs": asked.n_epochs,
+        "batch_size": asked.batch_size,
+        "learning_rate_multiplier": asked.learning_rate_multiplier,
+    }
+    said = ", ".join(f"{name} {'auto' if v is None else f'{v:g}'}" for name, v in given.items())
+    money = "price unknown" if price is None else f"${price / 1e6:.2f} per million training tokens"
+    offered = "" if found is None else hosting.words(found)
+    return [Finding(passed=True, words=f"finetuning: {offered}; a job has {said}; {money}")]
 
 
 def _reach(installation: Installation) -> tuple[Probe | None, Finding]:

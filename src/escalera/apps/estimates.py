@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from escalera.core.evaluation import judge
 from escalera.core.finetuning import rates
 from escalera.core.ladder import (
+    hosting,
     materials,
     merge_race,
     pricing,
@@ -49,7 +50,8 @@ class Estimate:
     Calls are a bound, those of judges and for embeddings included; money and minutes are that bound
     on answers at the rates of the calls that were tried. Money is None where the price is unknown,
     minutes where the model could not be tried, and both where judges grade: what they take is known
-    when the climb prices the rung. A training costs time and no money: it runs on this machine.
+    when the climb prices the rung. A training on this machine costs time and no money; one at a
+    provider costs money, which is part of `micro_dollars`, and its time is not known.
     """
 
     rung: RungName
@@ -113,15 +115,16 @@ def _estimate(project: Project, rung: RungName, probe: Probe | None) -> Estimate
             training_minutes=training,
         )
     cost, ends, bought = probe.micro_dollars, probe.micro_dollars_range, sum(answers.values())
+    job = _job(project, rung, probe)
     return Estimate(
         rung=rung,
         calls=calls,
-        micro_dollars=None if cost is None else round(bought * cost),
+        micro_dollars=None if cost is None or job is None else round(bought * cost) + job,
         micro_dollars_range=None
-        if ends is None
-        else (math.floor(bought * ends[0]), math.ceil(bought * ends[1])),
+        if ends is None or job is None
+        else (math.floor(bought * ends[0]) + job, math.ceil(bought * ends[1]) + job),
         minutes=bought * probe.seconds / 60,
-        training_minutes=_training_seconds(project, probe) / 60 if _trains(project, rung) else 0.0,
+        training_minutes=_training_minutes(project, rung, probe),
     )
 
 
@@ -176,19 +179,32 @@ def _trainings(project: Project, rung: RungName) -> int:
     return len(project.tasks) if rung == "merge" else 1
 
 
-def _training_seconds(project: Project, probe: Probe) -> float:
-    """Of a training on every `train` item of every task: no rung trains on more.
+def _job(project: Project, rung: RungName, probe: Probe) -> int | None:
+    """What a provider takes for the training of a rung, None where its price is unknown."""
+    if project.hosting is None or not _trains(project, rung):
+        return 0
+    return hosting.charge(project, math.ceil(_training_tokens(project, probe)))
 
-    Timed as the climb tells its first training: a step costs as much as reading its tokens
-    `pricing.BACKWARD` times.
-    """
+
+def _training_minutes(project: Project, rung: RungName, probe: Probe) -> float | None:
+    """Timed as the climb tells its first training: a step costs as much as reading its tokens
+    `pricing.BACKWARD` times. None where a provider trains."""
+    if not _trains(project, rung):
+        return 0.0
+    if project.hosting is not None:
+        return None
+    tokens = _training_tokens(project, probe)
+    if project.levers.learning_rate is None:
+        tokens *= 1 + rates.cost(math.ceil(tokens / project.levers.batch_tokens))
+    return tokens * pricing.BACKWARD * probe.seconds_per_token / 60
+
+
+def _training_tokens(project: Project, probe: Probe) -> float:
+    """Of a training on every `train` item of every task: no rung trains on more."""
     characters = 0
     for task in project.tasks:
         prompt = operators.everything(task.parts)
         around = len(prompt.system) + len(prompt.template)
         taught = materials.teachable(project, task)
         characters += sum(around + len(i.input) + len(i.target) + len(i.rejected) for i in taught)
-    tokens = characters * probe.tokens_per_character * project.levers.epochs
-    if project.levers.learning_rate is None:
-        tokens *= 1 + rates.cost(math.ceil(tokens / project.levers.batch_tokens))
-    return tokens * pricing.BACKWARD * probe.seconds_per_token
+    return characters * probe.tokens_per_character * project.levers.epochs

@@ -14,6 +14,7 @@ from typing import assert_never
 from escalera.core.answers import Answer, Answers
 from escalera.core.calibrations import Calibrations
 from escalera.core.judgements import Judgements
+from escalera.core.spent import Spent
 from escalera.domain.calibration import Anchored, Rechecked
 from escalera.domain.dataset import Example
 from escalera.domain.distillation import Distilled
@@ -39,6 +40,7 @@ from escalera.domain.event import (
 )
 from escalera.domain.finetuned import Finetuned
 from escalera.domain.generation import Generated
+from escalera.domain.hosting import HostedJob
 from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
@@ -49,62 +51,6 @@ from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route, System
 from escalera.domain.training import RateTried, Trained
 from escalera.domain.trial import Paired, PairJudged, Switched, TrialEvent
-
-NONE_RESERVED = Reserved(calls=0, tokens=0, micro_dollars=0)
-
-
-@dataclass(slots=True, kw_only=True)
-class Spent:
-    """What the climb has used.
-
-    `known_micro_dollars` is the price of the calls whose price was known when they were made;
-    of the others calls and tokens are counted. `reserved` is what calls without an answer may have
-    cost besides: those in flight, and those that a crash cut off.
-    """
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    training_tokens: int = 0
-    known_micro_dollars: int = 0
-    unpriced_calls: int = 0
-    unpriced_prompt_tokens: int = 0
-    unpriced_completion_tokens: int = 0
-    seconds: float = 0.0
-    reserved: Reserved = NONE_RESERVED
-
-    def call(self, event: Observed | Judged | Drafted | Written | Generated) -> None:
-        """Count a call that was bought."""
-        usage, money = event.usage, event.micro_dollars
-        prompt, completion = usage.prompt_tokens, usage.completion_tokens
-        calls = 1 + event.repairs if isinstance(event, Observed) else 1
-        self.calls += calls
-        self.prompt_tokens += prompt
-        self.completion_tokens += completion
-        self.seconds += event.seconds
-        if money is not None:
-            self.known_micro_dollars += money
-        else:
-            self.unpriced_calls += calls
-            self.unpriced_prompt_tokens += prompt
-            self.unpriced_completion_tokens += completion
-
-    def embed(self, event: Embedded) -> None:
-        """Count a call for embeddings, which has no answer."""
-        prompt = event.usage.prompt_tokens
-        self.calls += 1
-        self.prompt_tokens += prompt
-        self.seconds += event.seconds
-        if event.micro_dollars is not None:
-            self.known_micro_dollars += event.micro_dollars
-        else:
-            self.unpriced_calls += 1
-            self.unpriced_prompt_tokens += prompt
-
-    @property
-    def micro_dollars(self) -> int | None:
-        """The price of all calls, None where one of them is unknown."""
-        return None if self.unpriced_calls else self.known_micro_dollars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +66,9 @@ class Evidence:
     """Everything known so far, by the keys that questions use.
 
     `looks` are all looks ever taken, also those of the project before it was changed; `trained` has
-    the parts of every training, between its pauses; `serving` is the digest of the route in
-    service, as the last climb that ended decided, or a promotion since, and `served_by` that event;
+    the parts of every training, between its pauses, and `hosted` what was last said of the job that
+    a provider has for a recipe; `serving` is the digest of the route in service, as the last climb
+    that ended decided, or a promotion since, and `served_by` that event;
     `served` are the digests of all that ever were, in their order;
     `finetuned` has what jobs of the gateway left, by its artifact;
     `quality` has the quality routes that were tested, by the ids of these decisions.
@@ -145,6 +92,7 @@ class Evidence:
     rates: dict[str, list[RateTried]] = field(default_factory=dict)
     distilled: dict[str, Distilled] = field(default_factory=dict)
     suggested: dict[str, dict[int, Suggested]] = field(default_factory=dict)
+    hosted: dict[str, HostedJob] = field(default_factory=dict)
     merged: dict[str, Merged] = field(default_factory=dict)
     finetuned: dict[str, Finetuned] = field(default_factory=dict)
     nominated: list[Nominated] = field(default_factory=list)
@@ -179,6 +127,7 @@ class Evidence:
                 self.spent.reserved = event
             case (
                 Trained()
+                | HostedJob()
                 | RateTried()
                 | Suggested()
                 | Merged()
@@ -356,12 +305,26 @@ class Evidence:
 
     def _make(
         self,
-        event: Trained | RateTried | Suggested | Merged | RouterFitted | Distilled | QualityTested,
+        event: Trained
+        | HostedJob
+        | RateTried
+        | Suggested
+        | Merged
+        | RouterFitted
+        | Distilled
+        | QualityTested,
     ) -> None:
         match event:
             case QualityTested():
                 self.quality[event.decision] = event
+            case HostedJob():
+                self._settle(event.recipe)
+                self.spent.train(event.micro_dollars)
+                self.hosted[event.recipe] = event
             case Trained():
+                if event.job:
+                    self._settle(event.recipe.digest)
+                    self.spent.train(event.micro_dollars)
                 self.trained.setdefault(event.recipe.digest, []).append(event)
                 self._spend(training_tokens=event.tokens, seconds=event.seconds)
             case RateTried():
@@ -378,6 +341,12 @@ class Evidence:
                 self.routers.append(event)
                 self._choices[event.router] = dict(zip(event.items, event.choices, strict=True))
                 self._unsure[event.router] = frozenset(event.unsure)
+
+    def _settle(self, recipe: str) -> None:
+        """The job that was begun for a recipe has ended: what it could cost is counted no more."""
+        before = self.hosted.get(recipe)
+        if before is not None and before.state == "begun":
+            self.spent.train(before.micro_dollars, sign=-1)
 
     def _choose(self, event: Selected | Embedded) -> None:
         if isinstance(event, Selected):

@@ -14,6 +14,7 @@ from escalera.domain.dataset import Split
 from escalera.domain.distillation import Distilled
 from escalera.domain.finetuned import Finetuned
 from escalera.domain.generation import Generated
+from escalera.domain.hosting import HostedJob
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Basis, Order
 from escalera.domain.message import FinishReason, Usage
@@ -369,6 +370,7 @@ Event = (
     | RouterFitted
     | RateTried
     | Suggested
+    | HostedJob
     | Trained
     | Merged
     | Finetuned

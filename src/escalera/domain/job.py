@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from escalera.domain.levers import Effort, Objective, Trainable
+from escalera.domain.levers import AUTO, Effort, Hyperparameters, Objective, Trainable
 from escalera.domain.recipe import TrainingRecipe
 from escalera.domain.training import RateTried
 
@@ -23,20 +23,6 @@ GateWord = Literal["none", "passed", "failed", "inconclusive", "overridden"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hyperparameters:
-    """What a caller gave; None is `auto`, and then the job's events say what was taken, and why.
-
-    `batch_size` counts examples, and `learning_rate_multiplier` scales the rate that would be taken
-    otherwise. `beta` is for preferences alone.
-    """
-
-    n_epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate_multiplier: float | None = None
-    beta: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JobWish:
     """A job as a caller asked for it.
 
@@ -49,7 +35,7 @@ class JobWish:
     training_file: str
     validation_file: str = ""
     objective: Objective = "supervised"
-    hyperparameters: Hyperparameters = Hyperparameters()
+    hyperparameters: Hyperparameters = AUTO
     suffix: str = ""
     seed: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)

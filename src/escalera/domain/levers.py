@@ -102,3 +102,21 @@ class Levers:
     seed: int = 0
     precision: Precision = "float32"
     batch_examples: int | None = field(default=None, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters:
+    """What a caller gave; None is `auto`, and then the job's events say what was taken, and why.
+
+    `batch_size` counts examples, and `learning_rate_multiplier` scales the rate that would be taken
+    otherwise. `beta` is for preferences alone.
+    """
+
+    n_epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate_multiplier: float | None = None
+    beta: float | None = None
+
+
+AUTO = Hyperparameters()
+"""Nothing was given."""

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from escalera.domain.contract import OutputMode
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Panel
-from escalera.domain.levers import Engine, Levers, Objective, Softened, Trainable
+from escalera.domain.levers import Engine, Hyperparameters, Levers, Objective, Softened, Trainable
 from escalera.domain.likeness import Likeness
 from escalera.domain.optimiser import Optimiser
 from escalera.domain.service import Service
@@ -50,8 +50,9 @@ class ModelPrice:
 class BaseModel:
     """The model that is adapted: its name in the project file and what identifies its weights.
 
-    `trainable` is whether adapters can be trained for it here; `price` is None when unknown;
-    `output` are the ways in which its answers can be held to a schema.
+    `trainable` is whether adapters can be trained for it here; `price` is None when unknown, and
+    `tuned_price` is that of models which its provider finetuned; `output` are the ways in which its
+    answers can be held to a schema.
     """
 
     name: str
@@ -59,6 +60,7 @@ class BaseModel:
     trainable: bool
     price: ModelPrice | None
     output: tuple[OutputMode, ...] = field(default=(), metadata=LATER)
+    tuned_price: ModelPrice | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,17 @@ class Teacher:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hosting:
+    """The provider of the model does the trainings, by jobs that are asked for `hyperparameters`.
+
+    `price` is in micro-dollars per million training tokens, None where it is unknown.
+    """
+
+    hyperparameters: Hyperparameters
+    price: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """Tasks with bars, the base model, policy, budget and training levers.
 
@@ -119,7 +132,8 @@ class Project:
     are weighed by counting what they take. `teacher` is whose answers are taught, None where it is
     the items' own targets; `softened` the model whose distribution is learned. `bases` are other
     models that may be asked besides `model`, as pilots do. `strangers` are messages that are known
-    to be of no task, which the router is taught.
+    to be of no task, which the router is taught. `hosting` is there where the model's provider does
+    the trainings.
     """
 
     name: str
@@ -145,6 +159,7 @@ class Project:
     softened: Softened | None = field(default=None, metadata=LATER)
     bases: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
     strangers: tuple[str, ...] = field(default=(), metadata=LATER)
+    hosting: Hosting | None = field(default=None, metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escalera.domain.identity import LATER, digest_of
-from escalera.domain.levers import Engine, Levers, Objective, Softened, Trainable
+from escalera.domain.levers import Engine, Hyperparameters, Levers, Objective, Softened, Trainable
 from escalera.domain.message import Message
 from escalera.domain.system import Prompt
 
@@ -45,7 +45,8 @@ class TrainingRecipe:
     (Rafailov et al. 2023, arXiv 2305.18290, equation 7), which needs a rejected answer beside each
     right one and holds to the model before training with the strength `beta`; `distillation`
     learns what another model would say at every token of an answer, `softened`. `engine` is what
-    does the steps.
+    does the steps. `hosted` is what a provider's job is asked for: then the provider trains, and of
+    the levers the epochs and the seed alone count.
     """
 
     model: str
@@ -57,6 +58,7 @@ class TrainingRecipe:
     beta: float = 0.1
     engine: Engine = field(default="own", metadata=LATER)
     softened: Softened | None = field(default=None, metadata=LATER)
+    hosted: Hyperparameters | None = field(default=None, metadata=LATER)
 
     @property
     def digest(self) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from escalera.domain.identity import LATER
 from escalera.domain.recipe import TrainingRecipe
 
 
@@ -119,11 +121,8 @@ class TrainingRun:
     @property
     def curve(self) -> tuple[LossPoint, ...]:
         """At most 200 losses, evenly spread, with the first and the last."""
-        found = self.signals
-        if len(found) > CURVE_POINTS:
-            stride = (len(found) - 1) / (CURVE_POINTS - 1)
-            found = tuple(found[round(number * stride)] for number in range(CURVE_POINTS))
-        return tuple(LossPoint(step=signal.step, loss=signal.loss) for signal in found)
+        points = (LossPoint(step=signal.step, loss=signal.loss) for signal in self.signals)
+        return thinned(tuple(points))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +141,9 @@ class Trained:
     """A training ended, or paused after `steps` of `planned`, and its adapter is stored.
 
     `log` is the artifact with what every step told. `tokens` went through the model, and `seconds`
-    were read off a clock, since the pause before.
+    were read off a clock, since the pause before. Where a provider did the training, `job` is its
+    job, `made` what it calls the model, and `micro_dollars` what it cost, None where that is
+    unknown.
     """
 
     recipe: TrainingRecipe
@@ -156,6 +157,9 @@ class Trained:
     examples: int
     parameters: int
     seconds: float
+    job: str = field(default="", metadata=LATER)
+    made: str = field(default="", metadata=LATER)
+    micro_dollars: int | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,3 +181,11 @@ class RateTried:
 
 CURVE_POINTS = 200
 """As many losses of a training are kept in the journal; all of them are in its log."""
+
+
+def thinned(points: Sequence[LossPoint]) -> tuple[LossPoint, ...]:
+    """At most `CURVE_POINTS` of them, evenly spread, with the first and the last."""
+    if len(points) <= CURVE_POINTS:
+        return tuple(points)
+    stride = (len(points) - 1) / (CURVE_POINTS - 1)
+    return tuple(points[round(number * stride)] for number in range(CURVE_POINTS))

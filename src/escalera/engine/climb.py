@@ -17,7 +17,7 @@ from escalera.domain.event import Event, Failed, Stopped
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
 from escalera.domain.sweep import SuggestWay
-from escalera.engine import evaluation, making, optimising, rewriting, scoring
+from escalera.engine import evaluation, hosting, making, optimising, rewriting, scoring
 from escalera.engine.judging import Judging
 from escalera.engine.meanings import Meanings
 from escalera.engine.observer import Observer
@@ -37,6 +37,7 @@ from escalera.ports import (
     Scoring,
     Suggester,
     Trainer,
+    Tuner,
 )
 
 
@@ -47,8 +48,8 @@ class Ports:
     `other` makes the provider of a model that grades answers or writes prompts, by its name.
     `invalid` checks answers of tasks with a schema; `optimiser` makes the tool of this name that
     searches for prompts, and `suggester` the one that suggests levers in this way. It raises
-    `MissingExtra` where that is not installed. `now` are seconds since the epoch, which the end of
-    the climb is dated with.
+    `MissingExtra` where that is not installed. `tuner` is there where the model's provider trains.
+    `now` are seconds since the epoch, which the end of the climb is dated with.
     """
 
     journal: Journal
@@ -63,6 +64,7 @@ class Ports:
     invalid: Invalid | None = None
     optimiser: Callable[[str], Optimiser] | None = None
     suggester: Callable[[SuggestWay], Suggester] | None = None
+    tuner: Callable[[], Tuner] | None = None
     now: Callable[[], float] | None = None
 
 
@@ -124,6 +126,10 @@ def follow(
     return performer.evidence
 
 
+_Making = steps.FitRouter | steps.Train | steps.TryRate | steps.Suggest | steps.Merge | steps.Distil
+"""What makes something."""
+
+
 class _Performer:
     """Performs one step at a time; a step's kind names its handler."""
 
@@ -135,6 +141,7 @@ class _Performer:
         self._others: dict[str, Provider] = {}
         self._trainer: Trainer | None = None
         self._merger: Merger | None = None
+        self._tuner: Tuner | None = None
         self.evidence = fold(ports.journal.events())
         self._purse = Purse(Caps.of(project), self.evidence, self._append)
         self._reader = Reader(
@@ -187,7 +194,7 @@ class _Performer:
                     | steps.Merge()
                     | steps.Distil()
                 ):
-                    self._append([self._make(step)])
+                    self._append(self._made(step, loop))
                 case _:
                     self._append([step.event])
         except JournalError:
@@ -204,6 +211,8 @@ class _Performer:
         made = [] if self._provider is None else [self._provider]
         for provider in (*made, *self._others.values()):
             await provider.close()
+        if self._tuner is not None:
+            await self._tuner.close()
 
     async def _evaluate(self, calls: Sequence[steps.Call], purpose: str) -> None:
         models = {call.system.model for call in calls}
@@ -262,6 +271,21 @@ class _Performer:
             return budgeting.stop(Case(project=self._project, evidence=self.evidence), step).event
         return found
 
+    async def _hosted(self, step: steps.Train) -> Sequence[Event]:
+        if self._tuner is None:
+            assert self._ports.tuner is not None  # noqa: S101  the project has a provider train
+            self._tuner = self._ports.tuner()
+        host = hosting.Host(
+            project=self._project,
+            evidence=self.evidence,
+            tuner=self._tuner,
+            artifacts=self._ports.artifacts,
+            purse=self._purse,
+            record=self._append,
+            progress=self._observer.progressed,
+        )
+        return await hosting.train(step, host)
+
     def _asked(self) -> Provider:
         if self._provider is None:
             self._provider = self._ports.provider()
@@ -280,15 +304,12 @@ class _Performer:
         journal = self._ports.journal.events()
         return await scoring.anew(self._project, self.evidence, journal, self._ports.scoring)
 
-    def _make(
-        self,
-        step: steps.FitRouter
-        | steps.Train
-        | steps.TryRate
-        | steps.Suggest
-        | steps.Merge
-        | steps.Distil,
-    ) -> Event:
+    def _made(self, step: _Making, loop: asyncio.Runner) -> Sequence[Event]:
+        if isinstance(step, steps.Train) and step.recipe.hosted is not None:
+            return loop.run(self._hosted(step))
+        return [self._make(step)]
+
+    def _make(self, step: _Making) -> Event:
         ports = self._ports
         match step:
             case steps.Suggest():

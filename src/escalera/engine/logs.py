@@ -21,6 +21,12 @@ class Log:
 
 def read(artifacts: Artifacts, trained: Trained) -> Log:
     """The log of a training up to this part. Raises `EvidenceMissing` where it cannot be read."""
+    if trained.job:
+        raise EvidenceMissing(
+            f"the training {trained.recipe.digest[:12]} was the job {trained.job!r} at a provider, "
+            "which tells losses and not what every step did; what it told is in the artifact "
+            f"{trained.log[:12]}"
+        )
     try:
         folder = artifacts.path(trained.log)
         lines = (folder / "steps.jsonl").read_bytes().splitlines()

@@ -13,26 +13,21 @@ import numpy as np
 
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning import sweeping
-from escalera.core.ladder import materials, rating
+from escalera.core.ladder import rating, teaching
 from escalera.core.ladder.steps import Distil, FitRouter, Merge, Suggest, Train, TryRate
-from escalera.core.prompts import rendering
 from escalera.core.routing import abstention, fitting, storing
 from escalera.core.routing.abstention import Rule
 from escalera.core.routing.router import Router
 from escalera.core.stats import mean
-from escalera.domain.dataset import Example
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Merged, RouterFitted
-from escalera.domain.identity import digest_of
-from escalera.domain.message import Message
 from escalera.domain.project import Project
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.sweep import LeverValue, Suggested, SuggestWay
-from escalera.domain.system import Prompt
 from escalera.domain.training import RateTried, Trained
 from escalera.domain.verdict import Figure
 from escalera.engine.judging import submitted
-from escalera.errors import EvidenceMissing, InputError, MissingExtra
+from escalera.errors import InputError, MissingExtra
 from escalera.ports import Artifacts, Clock, Journal, Merger, Progress, Suggester, Trainer
 
 ANSWERS = "answers.json"
@@ -223,40 +218,8 @@ def store(files: Mapping[str, bytes], artifacts: Artifacts) -> str:
 def training_pairs(
     project: Project, evidence: Evidence, recipe: TrainingRecipe, artifacts: Artifacts
 ) -> list[TrainingPair]:
-    """The conversations of a recipe. Raises `EvidenceMissing` when the data have changed since.
-
-    Where the prompt chooses passages for each query, it has chosen them for the `train` items too,
-    and none that was made from them: an adapter is taught with the material that it will see, and
-    not to read the answer off it (Zhang et al. 2024, arXiv 2403.10131).
-    """
-    pairs: list[TrainingPair] = []
-    for ingredient in recipe.ingredients:
-        items = materials.taught(project, ingredient)
-        if digest_of([item.digest for item in items]) != ingredient.data:
-            raise EvidenceMissing(
-                f"the train items of {ingredient.task!r} are not those of the recipe "
-                f"{recipe.digest[:12]}: restore the data file, or climb again"
-            )
-        answers = _answers(artifacts, ingredient.answers)
-        pairs.extend(
-            TrainingPair(
-                messages=_taught(project, evidence, ingredient.prompt, item),
-                target=answers.get(item.id, item.target),
-                rejected=item.rejected or None,
-                task=ingredient.task,
-                item=item.id,
-                cluster=item.cluster,
-            )
-            for item in items
-        )
-    return pairs
-
-
-def _taught(
-    project: Project, evidence: Evidence, prompt: Prompt, item: Example
-) -> tuple[Message, ...]:
-    material = materials.of(project, evidence, prompt, item) or rendering.NO_MATERIAL
-    return rendering.conversation(prompt, item.query, material)
+    """The conversations of a recipe. Raises `EvidenceMissing` when the data have changed since."""
+    return teaching.pairs(project, evidence, recipe, lambda answers: _answers(artifacts, answers))
 
 
 def _answers(artifacts: Artifacts, digest: str) -> Mapping[str, str]:

@@ -38,7 +38,8 @@ class Served:
     """A base model of the project file: the revision of its weights, and what answers for it.
 
     `upstream` is the endpoint in its own words where there is one, which calls the model `called`
-    and is shown the key `secret`; `price` is None where it is unknown. A finetuned model is the
+    and is shown the key `secret`; `price` is None where it is unknown, and `tuned_price` is that of
+    what the provider of a model finetuned whose weights are not `local`. A finetuned model is the
     model `base` of the project file with the artifact `adapter`; where weights are not `local` no
     artifact can be put beside them.
     """
@@ -48,10 +49,15 @@ class Served:
     upstream: Upstream | None = None
     called: str = ""
     price: ModelPrice | None = None
+    tuned_price: ModelPrice | None = None
     secret: str = field(default="", repr=False)
     base: str = ""
     adapter: str | None = None
     local: bool = True
+
+    def price_of(self, system: System) -> ModelPrice | None:
+        """What it costs to ask *system*: a provider's own finetuned models have their price."""
+        return self.price if self.local or system.adapter is None else self.tuned_price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,7 +340,7 @@ class Desk:
             prompt=system.prompt,
             request=rendering.request(system, query, material=material),
             provider=self._models[system.model].provider,
-            price=self._models[system.model].price,
+            price=self._models[system.model].price_of(system),
             sources=tuple(passage.id for passage in material.passages),
             refusal=refusal,
             probability=None if choice is None else choice.probability,

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from escalera.domain.dataset import Example
 from escalera.domain.event import Event, Judged, Observed
+from escalera.domain.hosting import HostedRun
 from escalera.domain.message import Embeddings, Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
@@ -157,6 +158,29 @@ class Trainer(Protocol):
         self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair], *, share: float
     ) -> TrialRun:
         """Train for a share of the steps on most pairs, and test on the others; keep nothing."""
+
+
+class Tuner(Protocol):
+    """Has a provider train, by jobs. Everything raises `ProviderError`; retries happen inside."""
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL at which the models answer."""
+
+    async def begin(self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair]) -> str:
+        """The id of the job for *recipe*: of the one that is there and did not fail, or a new one.
+
+        Raises `InputError` for examples that the provider does not take, before any is sent.
+        """
+
+    async def wait(self, job: str, *, progress: Progress) -> HostedRun:
+        """How the job ended. Raises `ProviderUnavailable` where it takes too long: ask again."""
+
+    async def cancel(self, job: str) -> HostedRun:
+        """Cancel the job, and say how it ended: it may have come to its end before."""
+
+    async def close(self) -> None:
+        """Release what is held; called once."""
 
 
 class CurveWriter(Protocol):

@@ -18,6 +18,7 @@ from escalera.errors import BadOption
 from escalera.settings import (
     data_tables,
     gateway_table,
+    hosting_checks,
     judge_checks,
     scorer_table,
     training_table,
@@ -53,7 +54,7 @@ def problems(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:
 
     *scorers* holds the kinds of scorers with the dataclasses of their options.
     """
-    own = [*_numbers(found), *_models(found)]
+    own = [*_numbers(found), *_models(found), *hosting_checks.problems(found)]
     data = [wrong for name, task in found.tasks.items() for wrong in _data(name, task)]
     local = {name: model.local for name, model in found.models.items()}
     trained = training_table.problems(found.training, local)

@@ -17,13 +17,19 @@ from escalera.settings.tables import ModelTable, ProjectFile
 
 
 def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Policy:
-    """Rungs that need weights, a schema or a model that writes prompts are left out without."""
+    """Rungs that need weights, a schema or a model that writes prompts are left out without.
+
+    A job of a provider does not pause to be measured: it has one checkpoint, its end.
+    """
     lacking = {"structured"} if all(task.schema is None for task in tasks) else set()
     if tables.climb.proposer is None:
         lacking.add("search")
     if tables.training.weights.method == "full":
         lacking.add("full")  # the rung before it trains all weights already
-    if not model.trainable:
+    hosted = tables.models[model.name].finetuning is not None
+    if hosted:
+        lacking |= {"full", "merge"}  # the weights stay at the provider
+    elif not model.trainable:
         lacking |= set(RUNGS) - set(PROMPTING)
     rungs = [rung for rung in tables.climb.rungs if rung not in lacking]
     return Policy(
@@ -37,7 +43,7 @@ def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Poli
         operators=None if tables.climb.operators is None else tuple(tables.climb.operators),
         seed=tables.project.seed,
         example_tokens=tables.climb.example_tokens,
-        checkpoints=tables.training.checkpoints,
+        checkpoints=1 if hosted else tables.training.checkpoints,
     )
 
 

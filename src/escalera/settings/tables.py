@@ -8,6 +8,7 @@ import msgspec
 
 from escalera.domain.contract import OutputMode
 from escalera.domain.dataset import Split
+from escalera.domain.hosting import TuningMethod
 from escalera.domain.judge import JudgeKind
 from escalera.domain.optimiser import OptimiserName
 from escalera.domain.project import Replayed, RungName, Spending
@@ -70,6 +71,23 @@ EngineName = Literal["transformers", "vllm"]
 """What answers for a model whose weights lie here."""
 
 
+class FinetuningTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[models.NAME.finetuning]`: the provider of the model trains it, by jobs.
+
+    Prices are in US dollars per million tokens: `price` of training, `serving` of what is asked of
+    a finetuned model.
+    """
+
+    methods: list[TuningMethod] | None = None
+    price: float | None = None
+    serving: PriceTable | None = None
+    batch_size: int | None = None
+    learning_rate_multiplier: float | None = None
+    beta: float | None = None
+    suffix: str = ""
+    hours: float = 24.0
+
+
 class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[models.NAME]`: a folder on disk, a model of the Hub, or an OpenAI-compatible endpoint."""
 
@@ -89,6 +107,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     engine: EngineName = "transformers"
     vllm: VLLMTable | None = None
     licence: str = ""
+    finetuning: FinetuningTable | None = None
 
     @property
     def local(self) -> bool:

@@ -18,7 +18,7 @@ from escalera.core.evidence import Evidence
 from escalera.core.finetuning import effort
 from escalera.core.ladder.caps import Caps
 from escalera.domain.levers import Engine
-from escalera.domain.project import BaseModel, Project
+from escalera.domain.project import BaseModel, Hosting, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
 from escalera.domain.task import NamedPrompt, Task
@@ -27,7 +27,7 @@ from escalera.edges.clock import SystemClock
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.errors import InputError, MissingExtra, ProjectError
-from escalera.ports import Merger, Progress, Provider, Retrieval, Scoring, Trainer
+from escalera.ports import Merger, Progress, Provider, Retrieval, Scoring, Trainer, Tuner
 from escalera.settings import panels, policies, project_file, training_table
 from escalera.settings.tables import ModelTable, ProjectFile
 from escalera.wiring import models, optimisers, retrieval, scorers, task_tables
@@ -91,6 +91,7 @@ class Installation:
             retrieval=self.retrieval(),
             optimiser=optimisers.of,
             suggester=optimisers.suggester,
+            tuner=self._tuner,
             now=SystemClock().now,
         )
 
@@ -133,13 +134,12 @@ class Installation:
             _affordable(self.file, self.tables, model)
         if self.project.embedder is not None:
             asked.append(self.project.embedder)
-        prices = {model.name: model.price for model in asked}
         return Means(
             journal=journal,
             evidence=evidence,
             scoring=self.scoring,
             provider=self.provider,
-            caps=Caps(budget=self.project.budget, prices=prices),
+            caps=Caps.over(self.project.budget, asked),
             invalid=invalid,
             progress=progress,
             artifacts=self.artifacts(),
@@ -191,7 +191,7 @@ class Installation:
 
             asked = vllm.provider(self, name)
         else:
-            asked = models.remote(self.file, name, table)
+            asked = models.remote(self.file, name, table, self.artifacts().path)
         return Repairing(asked, invalid)
 
     def scoring(self) -> Scoring:
@@ -238,6 +238,11 @@ class Installation:
             asked={n: partial(chat_text.asked, n, folder) for n, folder in folders.items()},
         )
 
+    def _tuner(self) -> Tuner:
+        from escalera.wiring import hosting
+
+        return hosting.tuner(self.file, self.tables)
+
 
 def install(file: Path, *, text: str | None = None) -> Installation:
     """Read a project file and its data. Raises `InputError` kin for whatever is wrong with them.
@@ -265,6 +270,7 @@ def install(file: Path, *, text: str | None = None) -> Installation:
     settings = tables.training.settings()
     levers = effort.levers(settings, seed=tables.project.seed)
     policy = policies.policy(tables, model, tasks)
+    hosting = _hosting(file, tables, epochs=levers.epochs)
     training_table.require_pairs(file, tables.training, tasks, policy.rungs)
     project = Project(
         name=tables.project.name,
@@ -289,6 +295,7 @@ def install(file: Path, *, text: str | None = None) -> Installation:
         likenesses=tuple(one for one, _ in compared),
         readers=readers,
         strangers=policies.strangers(file, tables),
+        hosting=hosting,
     )
     return Installation(file=file, tables=tables, project=project, state=_state(file, tables))
 
@@ -372,6 +379,15 @@ def _affordable(file: Path, tables: ProjectFile, model: BaseModel | None) -> Non
             problem="is unknown, so the cap budget.money cannot be kept",
             remedy="Add price = { prompt = …, completion = … } in dollars per million tokens",
         )
+
+
+def _hosting(file: Path, tables: ProjectFile, *, epochs: int) -> Hosting | None:
+    """What the model's provider is asked for; loaded where a provider trains."""
+    if tables.models[tables.climb.model].finetuning is None:
+        return None
+    from escalera.wiring import hosting
+
+    return hosting.hosting(file, tables, epochs=epochs)
 
 
 def _engines(engine: Engine) -> Mapping[str, Steps]:

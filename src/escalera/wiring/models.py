@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from escalera.domain.identity import digest_of
@@ -12,6 +13,7 @@ from escalera.domain.project import PROMPTING, BaseModel, ModelPrice, Teacher
 from escalera.edges.clock import SystemClock
 from escalera.edges.providers import model_files
 from escalera.edges.providers.endpoint import Endpoint
+from escalera.edges.providers.hosted_models import HostedModels
 from escalera.edges.providers.openai_http import OpenAIHTTP
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Embedder, Provider
@@ -31,7 +33,27 @@ def base_model(file: Path, name: str, table: ModelTable, *, chats: bool = True) 
     else:
         revision = digest_of([table.base_url, table.model])
         price = _remote_price(table)
-    return BaseModel(name=name, revision=revision, trainable=table.local, price=price)
+    return BaseModel(
+        name=name,
+        revision=revision,
+        trainable=table.local,
+        price=price,
+        tuned_price=tuned_price(table),
+    )
+
+
+def tuned_price(table: ModelTable) -> ModelPrice | None:
+    """What a model costs to ask that its provider finetuned: as the project file says, or a list.
+
+    It may be another price than that of the model that was finetuned, so that is not taken for it.
+    """
+    if table.finetuning is None:
+        return None
+    if table.finetuning.serving is not None:
+        return _price(table.finetuning.serving)
+    from escalera.edges.prices import price_of
+
+    return price_of(f"ft:{table.model}:", table.base_url or "")
 
 
 def folder(file: Path, table: ModelTable) -> Path:
@@ -44,11 +66,19 @@ def folder(file: Path, table: ModelTable) -> Path:
     return hub.folder(table.hub, table.hub_revision)
 
 
-def remote(file: Path, name: str, table: ModelTable) -> Provider:
-    """Who answers for a model that an endpoint serves."""
-    price = _remote_price(table)
-    asked, most = endpoint(file, name, table), table.concurrency
-    return OpenAIHTTP(asked, clock=SystemClock(), price=price, concurrency=most)
+def remote(file: Path, name: str, table: ModelTable, folder: Callable[[str], Path]) -> Provider:
+    """Who answers for a model that an endpoint serves, and for what was finetuned of it there.
+
+    *folder* gives the artifact of a digest.
+    """
+    asked = endpoint(file, name, table)
+    return OpenAIHTTP(
+        asked,
+        clock=SystemClock(),
+        price=_remote_price(table),
+        tuned=HostedModels(asked, folder, price=tuned_price(table)),
+        concurrency=table.concurrency,
+    )
 
 
 def reader(file: Path, name: str, table: ModelTable) -> BaseModel:

@@ -48,6 +48,7 @@ def served(
             called=table.model or name,
             price=base.price,
             local=table.local,
+            tuned_price=base.tuned_price,
             secret=process.key if process else project_file.secret(table.api_key_env or "") or "",
         )
     return found

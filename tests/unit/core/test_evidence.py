@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalera.core.evaluation import compare
-from escalera.core.evidence import Evidence, Spent, fold
+from escalera.core.evidence import Evidence, fold
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.pricing import price
 from escalera.core.ladder.steps import Call
+from escalera.core.spent import Spent
 from escalera.domain.event import Merged, Nominated, Observed, Opened, Rescored, RouterFitted
 from escalera.domain.message import Decoding
 from escalera.domain.project import ModelPrice

@@ -6,9 +6,10 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
-from escalera.core.evidence import Evidence, Spent
+from escalera.core.evidence import Evidence
 from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.steps import Call
+from escalera.core.spent import Spent
 from escalera.domain.event import Reserved
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget, ModelPrice

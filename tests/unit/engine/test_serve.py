@@ -10,6 +10,7 @@ import pytest
 from escalera.core.prompts import rendering
 from escalera.core.routing.router import Choice
 from escalera.domain.message import Decoding, Message, Query
+from escalera.domain.project import ModelPrice
 from escalera.domain.system import Branch, Prompt, Route, Shot, System
 from escalera.engine.serve import Desk, Overrides, Served
 from escalera.errors import InputError
@@ -188,6 +189,22 @@ def test_a_route_of_one_task_needs_no_router() -> None:
     """With one branch there is nothing to infer."""
     alone = desk(Route(branches=(Branch(task="orders", system=ORDERS),)), infers=False)
     assert resolved(alone, "support", (user("one less"),), NONE).task == "orders"
+
+
+def test_what_a_provider_finetuned_has_its_own_price() -> None:
+    """An adapter on this machine costs what its base does; an unknown price stays unknown."""
+    base, tuned = ModelPrice(prompt=1, completion=2), ModelPrice(prompt=3, completion=4)
+    here = replace(SMALL, price=base)
+    there = replace(SMALL, price=base, local=False, tuned_price=tuned)
+    route = Route(branches=(Branch(task="orders", system=ORDERS),))
+    prices = [
+        resolved(
+            Desk(label="support", route=route, models={"small": one}, infer=None), *asked, NONE
+        ).price
+        for one in (here, there, replace(there, tuned_price=None))
+        for asked in (("support", (user("x"),)), ("small", (user("x"),)))
+    ]
+    assert prices == [base, base, tuned, base, None, base]
 
 
 def test_without_a_route_only_base_models_answer() -> None:

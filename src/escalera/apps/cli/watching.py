@@ -14,6 +14,7 @@ from escalera.core.ladder import merge_race, rungs, steps
 from escalera.core.ladder.caps import Left
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Decided, Duelled, Event, Merged, Priced, RouterFitted
+from escalera.domain.hosting import HostedJob
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.screening import Screened
 from escalera.domain.sweep import Suggested
@@ -161,7 +162,7 @@ def _concluded(event: Event) -> str:
             return f"router learned: right on {found.value:.3f} {interval} of the messages{kept}"
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
-        case RateTried() | Trained() | Merged() | Distilled() | Suggested(values=()):
+        case RateTried() | Trained() | HostedJob() | Merged() | Distilled() | Suggested(values=()):
             return f"   {_made(event)}"
     return ""
 
@@ -194,8 +195,10 @@ def _duelled(event: Duelled) -> str:
     return f", round {event.round}: {found.value:+.2f} {interval}, {how}"
 
 
-def _made(event: RateTried | Trained | Merged | Distilled | Suggested) -> str:
+def _made(event: RateTried | Trained | HostedJob | Merged | Distilled | Suggested) -> str:
     match event:
+        case HostedJob():
+            return f"job {event.job} {event.state} at {event.endpoint}{_dollars(event)}"
         case Distilled():
             said = f"{len(event.kept)} of {event.asked} answers of {event.model} are taught"
             return f"{event.task.replace('_', ' ')}: {said}, those that score {event.least:g}"
@@ -203,12 +206,25 @@ def _made(event: RateTried | Trained | Merged | Distilled | Suggested) -> str:
             said = "diverges" if event.loss is None else f"leaves a loss of {event.loss:.4f}"
             return f"learning rate {event.rate:.1e} for {event.share:.0%} of the steps {said}"
         case Trained():
-            paused = "" if event.steps == event.planned else f", {event.steps} of {event.planned}"
-            return f"adapter {event.adapter[:12]} trained in {event.seconds:.0f} s{paused}"
+            return _trained(event)
         case Suggested():
             return f"merge: {merge_race.UNSEARCHED}"
         case Merged():
             return f"adapter {event.adapter[:12]} merged ({event.plan.method})"
+
+
+def _trained(event: Trained) -> str:
+    if event.job:
+        return f"job {event.job} made {event.made}{_dollars(event)}"
+    paused = "" if event.steps == event.planned else f", {event.steps} of {event.planned}"
+    return f"adapter {event.adapter[:12]} trained in {event.seconds:.0f} s{paused}"
+
+
+def _dollars(event: HostedJob | Trained) -> str:
+    if event.micro_dollars is None:
+        return ", price unknown"
+    most = "at most " if isinstance(event, HostedJob) and event.state == "begun" else ""
+    return f", {most}${event.micro_dollars / 1e6:.4f}"
 
 
 def _price(event: Priced) -> str:

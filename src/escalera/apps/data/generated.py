@@ -16,8 +16,9 @@ from escalera.core.data.diversity import Diversity
 from escalera.core.data.generating import Draft
 from escalera.core.data.rows import Row
 from escalera.core.data.sifting import Sieve
-from escalera.core.evidence import Spent, fold
+from escalera.core.evidence import fold
 from escalera.core.ladder.caps import MILLION, Caps, Cost
+from escalera.core.spent import Spent
 from escalera.domain.generation import Generated, Style
 from escalera.domain.judge import Panel
 from escalera.domain.project import Budget

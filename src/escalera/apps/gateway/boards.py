@@ -113,7 +113,9 @@ def _plan(
 ) -> Plan:
     asked = [line.target.name for tier in tiers for line in tier.lines]
     systems = [*besides, *(system for one in asked for system in desk.measured(one))]
-    models = {system.model for system in systems} | (desk.models().keys() & set(asked))
+    models = desk.models()
+    prices = [models[system.model].price_of(system) for system in systems]
+    prices += [models[one].price for one in asked if one in models]
     budget = None
     if hedge is not None:
         budget = HedgeBudget(HedgePolicy(after=hedge.after, most=hedge.most))
@@ -121,7 +123,7 @@ def _plan(
         name=name,
         tiers=tiers,
         hedges=budget,
-        price=_highest([desk.models()[model].price for model in models]),
+        price=_highest(prices),
         prompt_bytes=max((weight.prompt_bytes(system) for system in systems), default=0),
         calls=weight.calls(systems),
     )

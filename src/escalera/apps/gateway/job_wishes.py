@@ -11,8 +11,8 @@ from starlette.datastructures import QueryParams
 
 from escalera.apps.gateway import wire
 from escalera.apps.gateway.wire import Refusal
-from escalera.domain.job import Hyperparameters, JobWish
-from escalera.domain.levers import Effort, Method, Objective, Trainable
+from escalera.domain.job import JobWish
+from escalera.domain.levers import Effort, Hyperparameters, Method, Objective, Trainable
 
 METHODS: Mapping[str, Objective] = {"supervised": "supervised", "dpo": "preference"}
 """The methods of the API that are offered, by the objective that each is here."""

@@ -327,6 +327,9 @@ def _training(case: Case, parts: Sequence[Trained]) -> Document:
         "parameters": entry.parameters,
         "tokens": sum(part.tokens for part in parts),
         "adapter": entry.adapter,
+        "hosted": {"job": entry.job, "model": entry.made, "micro_dollars": entry.micro_dollars}
+        if entry.job
+        else None,
         "curve": [[point.step, round(point.loss, 6)] for point in entry.curve],
         "clocks": {"seconds": sum(part.seconds for part in parts)},
     }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from escalera.core.evidence import Spent
-from escalera.core.ladder import choosing, materials, rungs, words
+from escalera.core.ladder import choosing, hosting, materials, rungs, words
 from escalera.core.ladder.caps import MILLION, NOTHING, PER_TURN, Caps, Cost, charge
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import (
@@ -19,6 +18,7 @@ from escalera.core.ladder.steps import (
     TryRate,
 )
 from escalera.core.prompts import rewriting
+from escalera.core.spent import Spent
 from escalera.domain.event import Stopped
 from escalera.domain.project import Project
 
@@ -87,7 +87,9 @@ _REMEDY = "raise the caps under [budget] and climb again: nothing is paid twice"
 def _whole(case: Case, step: Train | TryRate | Optimise | Rewrite) -> Cost:
     """What a step takes that is not made of calls known beforehand."""
     match step:
-        case Train() | TryRate():
+        case Train():
+            return hosting.most(case, step.recipe)
+        case TryRate():
             return NOTHING
         case Optimise():
             return likely(case.evidence.spent, step.calls)

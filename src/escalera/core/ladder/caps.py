@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from escalera.core.evaluation import repair
-from escalera.core.evidence import Spent
 from escalera.core.ladder.steps import Call
+from escalera.core.spent import Spent
 from escalera.domain.message import Request
-from escalera.domain.project import Budget, ModelPrice, Project
+from escalera.domain.project import BaseModel, Budget, ModelPrice, Project
 from escalera.domain.system import System
 
 MILLION = 1_000_000
@@ -63,10 +63,14 @@ class Left:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """What may be spent, and what the calls of each model cost (None: unknown)."""
+    """What may be spent, and what the calls of each model cost (None: unknown).
+
+    `tuned` are the prices of what providers finetuned, by the name of the model that it was.
+    """
 
     budget: Budget
     prices: Mapping[str, ModelPrice | None]
+    tuned: Mapping[str, ModelPrice] = field(default_factory=dict)
 
     @classmethod
     def of(cls, project: Project) -> Caps:
@@ -75,7 +79,17 @@ class Caps:
         named = (project.proposer, project.embedder, teacher)
         others = (model for model in named if model is not None)
         asked = (*project.graders, *project.readers, *others, *project.bases, project.model)
-        return cls(budget=project.budget, prices={model.name: model.price for model in asked})
+        return cls.over(project.budget, asked)
+
+    @classmethod
+    def over(cls, budget: Budget, asked: Iterable[BaseModel]) -> Caps:
+        """The caps of a budget over calls to some models."""
+        models = list(asked)
+        return cls(
+            budget=budget,
+            prices={model.name: model.price for model in models},
+            tuned={m.name: m.tuned_price for m in models if m.tuned_price is not None},
+        )
 
     @property
     def limited(self) -> bool:
@@ -99,7 +113,7 @@ class Caps:
             return Cost(calls=sum(1 + _repairs(call.system) for call in calls))
         found = NOTHING
         for call in calls:
-            found += _worst(call.request, self.prices[call.system.model])
+            found += _worst(call.request, self._price(call.system))
         return found
 
     def fits(self, spent: Spent, more: Cost) -> bool:
@@ -134,10 +148,14 @@ class Caps:
         """What was spent; calls made before a price was known are charged at the highest now."""
         charges = [
             charge(price, spent.unpriced_prompt_tokens, spent.unpriced_completion_tokens)
-            for price in self.prices.values()
+            for price in (*self.prices.values(), *self.tuned.values())
             if price is not None
         ]
         return spent.known_micro_dollars + max(charges, default=0) + spent.unpriced_calls
+
+    def _price(self, system: System) -> ModelPrice | None:
+        price = self.prices[system.model]
+        return price if system.adapter is None else self.tuned.get(system.model, price)
 
 
 def charge(price: ModelPrice, prompt: int, completion: int) -> int:

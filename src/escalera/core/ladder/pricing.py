@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from escalera.core.answers import Measures
 from escalera.core.evaluation import judge
+from escalera.core.ladder import hosting
 from escalera.core.ladder.case import Case
 from escalera.core.stats import clustering
 from escalera.core.stats.clustering import Interval
@@ -54,7 +55,8 @@ def price(
 
     Minutes are of model time; they rest on clock readings, everything else does not. Trainings
     are timed at the rate of those that ran before, and the first at three times what reading its
-    tokens takes (forward once, backward twice).
+    tokens takes (forward once, backward twice); of the first at a provider no time is known, and
+    what it costs there is in the price.
     """
     rates = _with_judges(_rates(case.evidence.answers.measures()), case)
     project, tasks = case.project, [task.name for task in case.project.tasks]
@@ -62,6 +64,7 @@ def price(
     most = max(judge.TURNS * project.grades(task) + project.reads(task) for task in tasks)
     training = sum(_training_tokens(case, recipe, rates) for recipe in recipes)
     teaching = training * _seconds_per_trained_token(case, rates)
+    jobs = hosting.charge(project, training) if any(one.hosted for one in recipes) else 0
     fewest = calls if fewest is None else min(fewest, calls)
     money = rates.micro_dollars
     return Priced(
@@ -71,10 +74,12 @@ def price(
         prompt_tokens=round(calls * rates.prompt_tokens),
         completion_tokens=round(calls * rates.completion_tokens),
         training_tokens=training,
-        micro_dollars=None if money is None else round(calls * money.estimate),
+        micro_dollars=None
+        if money is None or jobs is None
+        else round(calls * money.estimate) + jobs,
         micro_dollars_range=None
-        if money is None
-        else (math.floor(fewest * money.lower), math.ceil(calls * money.upper)),
+        if money is None or jobs is None
+        else (math.floor(fewest * money.lower) + jobs, math.ceil(calls * money.upper) + jobs),
         minutes=(calls * rates.seconds.estimate + teaching) / 60,
         minutes_range=(
             (fewest * rates.seconds.lower + teaching) / 60,
@@ -134,6 +139,8 @@ def _seconds_per_trained_token(case: Case, rates: _Rates) -> float:
     runs = [run for parts in case.evidence.trained.values() for run in parts if run.tokens]
     if runs:
         return sum(run.seconds for run in runs) / sum(run.tokens for run in runs)
+    if case.project.hosting is not None:
+        return 0.0
     return BACKWARD * rates.seconds_per_token
 
 

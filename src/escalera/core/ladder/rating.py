@@ -25,7 +25,7 @@ def question(recipe: TrainingRecipe) -> str:
 
 def settled(evidence: Evidence, recipe: TrainingRecipe) -> TrainingRecipe:
     """*recipe* with the rate that was found, or as it is while there is none."""
-    if recipe.levers.learning_rate is not None:
+    if recipe.levers.learning_rate is not None or recipe.hosted is not None:
         return recipe
     if _following(evidence, recipe) is not None:
         return recipe
@@ -39,7 +39,7 @@ def step(evidence: Evidence, rung: RungName, recipe: TrainingRecipe) -> TryRate 
 
     Raises `TrainingError` when every rate diverged.
     """
-    if recipe.levers.learning_rate is not None:
+    if recipe.levers.learning_rate is not None or recipe.hosted is not None:
         return None
     trial = _following(evidence, recipe)
     if trial is None:

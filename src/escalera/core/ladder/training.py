@@ -10,6 +10,7 @@ from escalera.core.ladder import (
     confirm,
     deciding,
     distilling,
+    hosting,
     materials,
     pricing,
     rating,
@@ -54,6 +55,8 @@ def of_ingredients(
     With *whole* all weights learn, with the levers of that rung.
     """
     project = case.project
+    if project.hosting is not None:
+        return hosting.recipe(project, ingredients)
     levers = project.full if whole else project.levers
     if levers is None:
         raise AssertionError("the rung of full finetuning has no levers")

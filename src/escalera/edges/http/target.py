@@ -7,10 +7,12 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import SplitResult
 
 from escalera.errors import InputError
 
+Method = Literal["GET", "POST"]
 CONNECT, FIRST_BYTE, IDLE, TOTAL = 10.0, 60.0, 60.0, 600.0
 KEPT, KEPT_SECONDS = 256, 20.0
 
@@ -71,24 +73,31 @@ class Target:
         self._fields = f"Host: {base.netloc}\r\n".encode() + given
         self._heads: dict[str, bytes] = {}
 
-    def head(self, path: str, length: int, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    def head(
+        self,
+        path: str,
+        length: int,
+        headers: Sequence[tuple[bytes, bytes]],
+        *,
+        method: Method = "POST",
+    ) -> bytes:
         """The head of a request for *path* below the base URL with a body of *length* bytes.
 
         Raises `InputError` where a header could be read as more than one, or sets the framing.
         """
-        fixed = self._heads.get(path)
+        fixed = self._heads.get(path) if method == "POST" else self._start(path, method)
         if fixed is None:
-            fixed = self._heads[path] = self._start(path)
+            fixed = self._heads[path] = self._start(path, method)
         if headers:
             return b"%b%b%d\r\n\r\n" % (fixed, _written(headers) + _LENGTH, length)
         return b"%b%b%d\r\n\r\n" % (fixed, _LENGTH, length)
 
-    def _start(self, path: str) -> bytes:
+    def _start(self, path: str, method: Method) -> bytes:
         if not _PATH.fullmatch(path):
             raise InputError(
                 f"the path {path!r} is none: it starts with a slash and has letters of ASCII only"
             )
-        return f"POST {self._prefix}{path} HTTP/1.1\r\n".encode() + self._fields
+        return f"{method} {self._prefix}{path} HTTP/1.1\r\n".encode() + self._fields
 
 
 _PATH = re.compile(r"/[!-~]{0,200}")

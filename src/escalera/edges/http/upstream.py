@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from escalera.edges.http.connection import Connection
-from escalera.edges.http.target import Limits, Target
+from escalera.edges.http.target import Limits, Method, Target
 from escalera.errors import UpstreamFault
 
 RECEIVED = 64 * 1024
@@ -49,13 +49,14 @@ class HTTPUpstream:
         *,
         headers: Sequence[tuple[bytes, bytes]] = (),
         seconds: float | None = None,
+        method: Method = "POST",
     ) -> Exchange:
         """Post *body* to *path* below the base URL; the response once its head is there.
 
         *seconds* bounds the whole exchange where that is less than the limit. Raises
         `UpstreamFault` where no response comes, and `InputError` for headers that cannot be sent.
         """
-        head = self._target.head(path, len(body), headers)
+        head = self._target.head(path, len(body), headers, method=method)
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._move(loop)

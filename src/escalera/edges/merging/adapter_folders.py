@@ -16,6 +16,7 @@ from blake3 import blake3
 from escalera.core.merging import numbers
 from escalera.core.merging.low_rank import Factors
 from escalera.core.merging.numbers import STORED, Floats, Kind
+from escalera.domain.hosting import HOSTED_FILE
 from escalera.edges.merging import weights
 from escalera.edges.merging.weights import WeightsFile
 from escalera.errors import MergeError
@@ -178,6 +179,11 @@ def _config(folder: Path) -> Mapping[str, Any]:
     try:
         config = json.loads((folder / CONFIG).read_bytes())
     except (OSError, ValueError) as error:
+        if (folder / HOSTED_FILE).is_file():
+            raise MergeError(
+                f"{folder.name!r} stands for a model that a provider finetuned: its weights are "
+                "not here, and cannot be merged. Use it as it is, behind a route."
+            ) from error
         raise _unreadable(folder, str(error)) from error
     if not isinstance(config, dict):
         raise _unreadable(folder, f"{CONFIG} holds no JSON object")

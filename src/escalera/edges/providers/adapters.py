@@ -14,6 +14,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from escalera.core.prompts import chat_form
+from escalera.domain.hosting import HOSTED_FILE
 from escalera.domain.message import Message
 from escalera.errors import InputError
 
@@ -138,6 +139,8 @@ def weights(file: Path, own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tens
 
 def checked(folder: Path) -> Path:
     """The folder, when it holds a LoRA adapter as safetensors."""
+    if (folder / HOSTED_FILE).is_file():
+        raise InputError("it stands for a model that a provider finetuned, which answers there.")
     if not (folder / "adapter_model.safetensors").is_file():
         raise InputError("it has no adapter_model.safetensors.")
     kind = json.loads((folder / "adapter_config.json").read_bytes()).get("peft_type")

@@ -12,7 +12,8 @@ import msgspec
 
 from escalera.domain.message import Embeddings, Usage
 from escalera.edges.providers import openai_wire as wire
-from escalera.edges.providers.openai_http import OpenAIHTTP, Patience
+from escalera.edges.providers.openai_http import OpenAIHTTP
+from escalera.edges.providers.patience import Patience
 from escalera.errors import BadReply, ProviderError
 
 

@@ -6,8 +6,7 @@ The key lives in one header of one client: no error, representation or log line 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     aclosing,
@@ -16,10 +15,8 @@ from contextlib import (
     contextmanager,
 )
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-from escalera.domain.identity import canonical
 from escalera.domain.message import Reply, Request
 from escalera.domain.project import ModelPrice
 from escalera.edges.http.target import Limits, Target, trusting
@@ -27,36 +24,20 @@ from escalera.edges.http.upstream import Exchange, HTTPUpstream
 from escalera.edges.providers import openai_wire as wire
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
 from escalera.edges.providers.event_stream import EventStream
+from escalera.edges.providers.hosted_models import HostedModels
+from escalera.edges.providers.patience import Patience, bearable, refused
 from escalera.edges.providers.throttle import Throttle
 from escalera.errors import (
-    AccessRefused,
     AdapterUnusable,
     BadReply,
-    CallFailed,
     Overloaded,
     ProviderError,
-    ProviderUnavailable,
     RequestRejected,
 )
 from escalera.ports import Clock
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a whole response."""
-RETRIED = frozenset({408, 409, 425, 429})
-"""Statuses below 500 that are worth another try."""
-OVERLOADED = frozenset({429, 529})
-"""Statuses that speak of load: fewer calls at a time are the remedy."""
-HINTS = {
-    401: "Check the API key.",
-    403: "Check what the API key may do.",
-    404: "Check base_url and the model's name.",
-}
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
-LONGEST_RETRY_AFTER = 120.0
-"""Seconds; an endpoint that asks for a longer pause is not waited for."""
-LONGEST_WAIT = 600.0
-"""Seconds that one call waits for an overloaded endpoint, all pauses together."""
 
 
 class Loads(Protocol):
@@ -86,6 +67,7 @@ class OpenAIHTTP:
         *,
         clock: Clock,
         price: ModelPrice | None = None,
+        tuned: HostedModels | None = None,
         concurrency: int = 8,
         attempts: int = 5,
         timeouts: Timeouts | None = None,
@@ -95,6 +77,7 @@ class OpenAIHTTP:
         self._adapters = adapters
         self._clock = clock
         self._price = price
+        self._tuned = tuned
         self.concurrency = concurrency
         self._attempts = attempts
         self._timeouts = timeouts or Timeouts()
@@ -154,7 +137,7 @@ class OpenAIHTTP:
             yield
         except ProviderError as error:
             overloaded = isinstance(error, Overloaded)
-            pause = error.retry_after if overloaded and _bearable(error) else None
+            pause = error.retry_after if overloaded and bearable(error) else None
             self._throttle.leave(entered, overloaded=overloaded, seconds=None, pause=pause)
             raise
         except BaseException:
@@ -191,7 +174,7 @@ class OpenAIHTTP:
             with closing(await self._open(request, dialect, stream=False)) as response:
                 body = await self._body(response)
             answered = wire.parse_reply(body, provider=self._endpoint.name, output=request.output)
-        return self._reply(answered, started)
+        return self._reply(request, answered, started)
 
     async def _streamed(
         self, request: Request, dialect: wire.Dialect
@@ -212,7 +195,7 @@ class OpenAIHTTP:
             answered = answer.finish()
         if answer.held and answered.text:
             yield answered.text
-        yield self._reply(answered, started)
+        yield self._reply(request, answered, started)
 
     async def _open(self, request: Request, dialect: wire.Dialect, *, stream: bool) -> Exchange:
         """A response with a good status, its body still to be read."""
@@ -223,32 +206,28 @@ class OpenAIHTTP:
                 provider=name,
                 hint="Use 'json_schema' or 'tools'.",
             )
-        if request.adapter is None:
+        if request.adapter is None or self._adapters is None:
             model = self._endpoint.model
+            if request.adapter is not None:
+                model = self._named(request.adapter)
             body = wire.request_body(request, model=model, stream=stream, dialect=dialect)
             response = await self._client.send("/chat/completions", body)
         else:
             body = wire.request_body(request, model=request.adapter, stream=stream, dialect=dialect)
-            response = await self._adapted(request.adapter, body)
+            response = await self._adapted(self._adapters, request.adapter, body)
         if 200 <= response.status < 300:
             return response
         with closing(response):
             said = wire.problem_in(await self._body(response))
             raise self._refused(response, said, hint=wire.hint(request, said))
 
-    async def _adapted(self, adapter: str, body: bytes) -> Exchange:
+    async def _adapted(self, adapters: Loads, adapter: str, body: bytes) -> Exchange:
         """A response of the model with an adapter, which is loaded where it is not there."""
-        if self._adapters is None:
-            raise AdapterUnusable(
-                f"an endpoint cannot load the adapter {adapter[:12]!r}; "
-                "adapters run on local models only",
-                provider=self._endpoint.name,
-            )
-        async with self._adapters.using(adapter):
+        async with adapters.using(adapter):
             response = await self._client.send("/chat/completions", body)
             if response.status == 404:  # it was started again, or another process unloaded it
                 response.close()
-                await self._adapters.again(adapter)
+                await adapters.again(adapter)
                 response = await self._client.send("/chat/completions", body)
             return response
 
@@ -269,22 +248,8 @@ class OpenAIHTTP:
         return await response.whole(MAX_BODY)
 
     def _refused(self, response: Exchange, said: str, *, hint: str) -> ProviderError:
-        status, fields = response.status, _fields(response)
-        retried = status in RETRIED or status >= 500
-        kind: type[ProviderError] = ProviderUnavailable if retried else RequestRejected
-        if status in OVERLOADED:
-            kind = Overloaded
-        if status == 500:
-            kind = CallFailed
-        if status in HINTS:
-            kind = AccessRefused
-        return kind(
-            f"status {status}: {said or 'no message'}",
-            provider=self._endpoint.name,
-            hint=HINTS.get(status, "" if retried else hint),
-            request_id=fields.get("x-request-id"),
-            retry_after=retry_after(fields) if retried else None,
-        )
+        name, fields = self._endpoint.name, _fields(response)
+        return refused(response.status, fields, said, provider=name, hint=hint)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -299,68 +264,28 @@ class OpenAIHTTP:
         except ValueError as error:
             raise BadReply(f"not an event stream or broken: {error}", provider=name) from error
 
-    def _reply(self, answered: wire.Answered, started: float) -> Reply:
+    def _named(self, adapter: str) -> str:
+        """What the endpoint calls a model that it finetuned."""
+        if self._tuned is None:
+            raise AdapterUnusable(
+                f"an endpoint cannot load the adapter {adapter[:12]!r}; "
+                "adapters run on local models only",
+                provider=self._endpoint.name,
+            )
+        return self._tuned.name(adapter)
+
+    def _reply(self, request: Request, answered: wire.Answered, started: float) -> Reply:
+        price = self._price
+        if request.adapter is not None and self._tuned is not None:
+            price = self._tuned.price
         return Reply(
             text=answered.text,
             finish_reason=answered.finish_reason,
             usage=answered.usage,
-            micro_dollars=wire.cost(self._price, answered.usage),
+            micro_dollars=wire.cost(price, answered.usage),
             seconds=self._clock.seconds() - started,
             revision=answered.revision,
         )
-
-
-class Patience:
-    """How often, and how long, one call for *asked* is tried again.
-
-    Failures are counted; a refusal for overload says that the call is good, so only the time that
-    it has waited counts.
-    """
-
-    def __init__(self, asked: object, attempts: int) -> None:
-        self._asked = asked
-        self._attempts = attempts
-        self._failures = 0
-        self._waited = 0.0
-        self.tries = 1
-
-    def pause(self, error: ProviderError) -> float | None:
-        """Seconds to wait before the next try, or None when there is to be none."""
-        if not error.retryable or not _bearable(error):
-            return None
-        self._failures += not isinstance(error, Overloaded)
-        pause = max(error.retry_after or 0.0, backoff(self._asked, self.tries))
-        if self._failures >= self._attempts or self._waited + pause > LONGEST_WAIT:
-            return None
-        self._waited += pause
-        self.tries += 1
-        return pause
-
-
-def _bearable(error: ProviderError) -> bool:
-    return (error.retry_after or 0.0) <= LONGEST_RETRY_AFTER
-
-
-def backoff(asked: object, attempt: int) -> float:
-    """Seconds to wait after try *attempt* (from 1): doubling, spread by a hash of what is asked.
-
-    The spread keeps calls that failed together from coming back together, and a rerun waits alike.
-    """
-    longest = min(FIRST_PAUSE * 2.0 ** (attempt - 1), LONGEST_PAUSE)
-    key = hashlib.blake2b(canonical(asked), salt=attempt.to_bytes(8), digest_size=8).digest()
-    return longest * (0.5 + int.from_bytes(key) / 2**65)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The pause that a response asks for in seconds; a date counts from the response's own Date."""
-    asked = headers.get("retry-after", "").strip()
-    if asked.isdecimal():
-        return float(asked)
-    try:
-        pause = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("date", ""))
-        return max(0.0, pause.total_seconds())
-    except (TypeError, ValueError):
-        return None
 
 
 def _fields(response: Exchange) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -110,3 +111,16 @@ def test_a_name_that_nobody_answers_to_is_refused() -> None:
     """With the file, the key and the names there are."""
     with pytest.raises(ProjectError, match=r"gateway.fallbacks: names 'gone'.*large"):
         build(fallbacks={"small": ["gone"]})
+
+
+def test_a_plan_is_as_dear_as_what_a_provider_finetuned() -> None:
+    """What is reserved for a call of the route is that model's price, and not its base's."""
+    nothing: Any = object()
+    dearer = ModelPrice(prompt=7, completion=11)
+    served = Served(revision="r", provider=nothing, price=CHEAP, local=False, tuned_price=dearer)
+    tuned = replace(ORDERS, adapter="a" * 64)
+    route = Route(branches=(Branch(task="orders", system=tuned),))
+    desk = Desk(label="support", route=route, models={"small": served}, infer=None)
+    board = boards.build(desk, GatewayTable(), wall=lambda: 0.0, file="escalera.toml")
+    assert board.plans["support"].price == dearer
+    assert board.plans["small"].price == CHEAP

@@ -9,16 +9,8 @@ from openai.types import fine_tuning
 from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
 from escalera.apps.gateway import job_wire
-from escalera.domain.job import (
-    Hyperparameters,
-    Job,
-    JobCheckpoint,
-    JobEvent,
-    JobOutcome,
-    JobWish,
-    TypeVerdict,
-)
-from escalera.domain.levers import Levers, Trainable
+from escalera.domain.job import Job, JobCheckpoint, JobEvent, JobOutcome, JobWish, TypeVerdict
+from escalera.domain.levers import Hyperparameters, Levers, Trainable
 from escalera.domain.recipe import TrainingRecipe
 
 WISH = JobWish(model="small", training_file="file-1")

@@ -10,8 +10,8 @@ from starlette.datastructures import QueryParams
 
 from escalera.apps.gateway import job_wishes
 from escalera.apps.gateway.wire import Refusal
-from escalera.domain.job import Hyperparameters, JobWish
-from escalera.domain.levers import Trainable
+from escalera.domain.job import JobWish
+from escalera.domain.levers import Hyperparameters, Trainable
 
 LEAST = {"model": "small", "training_file": "file-1"}
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from escalera.core.evidence import Evidence, Spent
+from escalera.core.evidence import Evidence
 from escalera.core.ladder import budgeting, steps
 from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.case import Case
+from escalera.core.spent import Spent
 from escalera.domain.project import Budget, ModelPrice
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.evaluation import repair
-from escalera.core.evidence import Spent
 from escalera.core.ladder import steps
 from escalera.core.ladder.caps import NOTHING, Caps, Cost, Left
+from escalera.core.spent import Spent
 from escalera.domain.contract import OutputContract
 from escalera.domain.project import BaseModel, Budget, ModelPrice
 from escalera.testing import playbook

@@ -12,6 +12,7 @@ from escalera.domain.distillation import Distilled
 from escalera.domain.event import Duelled, Event, Failed, Judged, Rescored, Reserved
 from escalera.domain.finetuned import Finetuned
 from escalera.domain.generation import Generated
+from escalera.domain.hosting import HostedJob
 from escalera.domain.job import JobOutcome, TypeVerdict
 from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Usage
@@ -57,6 +58,7 @@ JUDGED = Judged(
 RESCORED = Rescored(
     system="s", item_digest="i", repeat=0, scorer="numeric", score=None, reason="no number"
 )
+HOSTED = HostedJob(recipe="r", endpoint="u", job="j", state="begun", micro_dollars=5)
 RESERVED = Reserved(**{field.name: 7 for field in fields(Reserved)})
 WRITTEN = Written(
     task="a",
@@ -209,6 +211,7 @@ def every_event():
         GENERATED,
         DISTILLED,
         SUGGESTED,
+        HOSTED,
         REWRITTEN,
         TRIED,
         DUELLED,

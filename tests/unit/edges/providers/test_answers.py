@@ -1,6 +1,5 @@
 """From a request to a row and back."""
 
-
 import pytest
 
 pytest.importorskip("torch")

@@ -15,7 +15,8 @@ from escalera.domain.contract import OutputContract
 from escalera.domain.message import Decoding, Message, Reply, Request, Usage
 from escalera.domain.project import ModelPrice
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
-from escalera.edges.providers.openai_http import OpenAIHTTP, backoff, retry_after
+from escalera.edges.providers.openai_http import OpenAIHTTP
+from escalera.edges.providers.patience import backoff
 from escalera.errors import (
     AccessRefused,
     AdapterUnusable,
@@ -298,23 +299,6 @@ def test_a_very_long_pause_is_not_waited_for(bench: Bench) -> None:
     assert isinstance(error, ProviderUnavailable)
     assert error.retry_after == 3600.0
     assert bench.clock.slept == []
-
-
-def test_retry_after_that_says_nothing() -> None:
-    """Nonsense, and a date without a date to count from, are as good as no header."""
-    for value in ("soon", "-1", "Sat, 21 Nov 2026 03:00:25 GMT", ""):
-        assert retry_after({"retry-after": value}) is None
-    past = {"retry-after": "Sat, 21 Nov 2026 03:00:25 GMT", "date": "Sun, 22 Nov 2026 03:00:25 GMT"}
-    assert retry_after(past) == 0.0
-
-
-def test_pauses_double_within_bounds_and_differ_between_requests() -> None:
-    """A rerun waits alike; two requests that failed together do not come back together."""
-    pauses = [backoff(ask(), attempt) for attempt in range(1, 12)]
-    assert pauses == [backoff(ask(), attempt) for attempt in range(1, 12)]
-    for attempt, pause in enumerate(pauses):
-        assert 0.5 <= pause / min(0.5 * 2**attempt, 30.0) < 1.0
-    assert backoff(ask("a"), 1) != backoff(ask("b"), 1)
 
 
 def test_a_refused_dialect_is_learned_once(bench: Bench) -> None:
