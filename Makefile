@@ -66,6 +66,8 @@ decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (twenty 
 bench-judges: $(BIN)/.dev  ## real judges beside real people, in DATA (twenty minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.judges --data $(DATA) \
 		--output bench/results/judges.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.judges.orders --data $(DATA) \
+		--output bench/results/judge_orders.md
 
 bench-data: $(BIN)/.dev  ## near duplicates planted in real messages, in DATA (ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.near_duplicates --data $(DATA) \

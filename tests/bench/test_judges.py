@@ -12,6 +12,7 @@ pyarrow = pytest.importorskip("pyarrow")
 import pyarrow.parquet as parquet  # noqa: E402
 from bench.judges import __main__ as command  # noqa: E402
 from bench.judges import coverage, data, published  # noqa: E402
+from bench.judges import orders as sparing  # noqa: E402
 
 
 @pytest.fixture
@@ -97,3 +98,25 @@ def test_known_chances_are_kept_to(folder: Path) -> None:
             assert chances[doubtful].min() >= chances[~doubtful].max()
         else:
             assert labelled.sum() == 30
+
+
+def test_a_judge_is_spared_second_orders_only_where_its_bias_is_small() -> None:
+    """Scores are one verdict or the mean of both; a judge that follows the place is not spared."""
+    rng = np.random.default_rng(3)
+    won = (rng.random(600) < 0.6).astype(float)
+    steady = np.stack([won, won], axis=1)
+    scores, calls = sparing.replay(steady, rng)
+    assert (scores == won).all()
+    assert 600 < calls < 800
+    led = np.stack([np.ones(600), np.zeros(600)], axis=1)
+    scores, calls = sparing.replay(led, rng)
+    assert (scores == 0.5).all()
+    assert calls == 1200
+
+
+def test_the_table_of_orders_has_a_row_for_every_judge(folder: Path, capsys) -> None:
+    """And without data there is none."""
+    given = ["--data", str(folder), "--runs", "2", "--answers", "80"]
+    assert sparing.main([*given, "--output", str(folder / "orders.md")]) == 0
+    assert "| GPT-4, Vanilla |" in (folder / "orders.md").read_text()
+    assert sparing.main(["--data", str(folder / "nowhere")]) == 2

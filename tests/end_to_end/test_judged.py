@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.end_to_end.example import escalera
@@ -84,6 +85,9 @@ def small(request: Request) -> str:
 def large(request: Request) -> str:
     """A judge that is one grade too kind for two answers in three; shy at times."""
     text = request.messages[1].content
+    if "Compare two answers" in text:
+        first, second = re.findall(r"<<ANSWER [AB] \w+>>\n(.*)\n", text)
+        return f"I weighed both.\nVERDICT: {'A' if drawn(first) > drawn(second) else 'B'}"
     word = text.partition("<<ANSWER ")[2].partition("\n")[2].partition("\n")[0]
     if drawn(f"shy {word}") < 0.1 and len(request.messages) < 3:
         return "It is a nice answer."
@@ -108,6 +112,11 @@ class Shop:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return escalera(*arguments, "-p", str(self.folder))
 
+    def document(self) -> dict[str, Any]:
+        """The report as plain data."""
+        found: dict[str, Any] = json.loads(self.run("report", "--json").stdout)
+        return found
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
@@ -116,7 +125,9 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
     def moody(request: Request) -> str:
         text, _, grade = large(request).partition("VERDICT: ")
-        return f"{text}VERDICT: {max(0, int(grade) - mood['grades lower'])}" if grade else text
+        if not (grade and mood["grades lower"]):
+            return large(request)
+        return f"{text}VERDICT: {max(0, int(grade) - mood['grades lower'])}"
 
     models = {"small": ScriptedProvider(small), "large": ScriptedProvider(moody)}
     served = {name: Served(revision="r", provider=one) for name, one in models.items()}
@@ -224,6 +235,58 @@ def test_a_judge_that_changes_is_found_out_and_said_beside_every_verdict(shop: S
     refused = shop.run("judge", "kind", "--draw", "9", "--renew")
     assert refused.returncode == 2
     assert "--draw judges nothing" in refused.stderr
+
+
+def test_a_judge_that_drifted_keeps_systems_out_of_service_where_it_is_to(shop: Shop) -> None:
+    """Past it only with a reason, which the report shows; where it is to warn, it warns."""
+    assert shop.run("climb").returncode in (0, 3)
+    form = shop.run("judge", "kind", "--draw", "110", "--system", "prompt").stdout
+    (shop.folder / "labels.jsonl").write_text(labelled(form))
+    shop.write('labels = "labels.jsonl"')
+    assert shop.run("judge", "kind").returncode == 0
+    shop.mood["grades lower"] = 2
+    assert shop.run("judge", "kind", "--again", "80").returncode == 3
+    assert shop.run("climb").returncode in (0, 3)
+    file, promote = shop.folder / "escalera.toml", ("gate", "small", "prompt", "--promote")
+    text = file.read_text()
+    assert shop.run(*promote).returncode == 0
+    file.write_text(text.replace("\nrubric", '\non_drift = "block"\nrubric'))
+    blocked = shop.run(*promote)
+    assert blocked.returncode == 3, blocked.stderr
+    assert "its gate is passed, but judged by kind, which has drifted" in blocked.stdout
+    forced = shop.run(*promote, "--override", "people agree")
+    assert forced.returncode == 0
+    assert "small is in service, past the drift of kind: people agree" in forced.stdout
+    assert shop.run("report").returncode in (0, 3)
+    told = (shop.folder / "report.html").read_text()
+    assert "passed, by a judge that has drifted, and overridden: <b>people agree</b>" in told
+
+
+def test_a_judge_that_compares_is_spared_second_orders(shop: Shop) -> None:
+    """Once its position bias is small; doctor says so before, explain and report after."""
+    file = shop.folder / "escalera.toml"
+    file.write_text(file.read_text().replace("\nrubric", '\nkind = "pairwise"\nrubric'))
+    assert "45% fewer of its calls from there on" in shop.run("doctor").stdout
+    for calls in (150, 330):
+        killed_after(shop, calls)
+    assert shop.run("climb").returncode in (0, 3)
+    ((row,),) = [judge["orders"] for judge in shop.document()["judges"]]
+    assert (row["word"], row["one_order"]) == ("small", True)
+    assert row["calls_left_out"] == row["single"] > 80
+    said = f"{row['calls_left_out']} calls left out, on {row['single']} of {row['answers']} answers"
+    assert said in shop.run("explain").stdout
+    assert shop.run("report").returncode in (0, 3)
+    assert said in (shop.folder / "report.html").read_text()
+    file.write_text(file.read_text().replace("\nrubric", "\nsecond_order = 1.0\nrubric"))
+    fresh = Shop(shop.folder.parent / "fresh", shop.small, shop.large, shop.url)
+    fresh.folder.mkdir()
+    (fresh.folder / "echo.jsonl").write_text((shop.folder / "echo.jsonl").read_text())
+    (fresh.folder / "escalera.toml").write_text(file.read_text())
+    asked = len(shop.large.requests)
+    assert fresh.run("climb").returncode in (0, 3)
+    assert fresh.document()["judges"][0]["orders"] == []
+    both = len(shop.large.requests) - asked
+    assert both - row["calls_left_out"] <= asked <= both - row["calls_left_out"] + 2 * 8
 
 
 def test_two_systems_are_compared_by_people_where_both_have_labels(shop: Shop) -> None:

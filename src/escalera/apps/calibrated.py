@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from escalera.apps import drift_words
+from escalera.apps import drift_words, order_words
 from escalera.apps.drift_words import Drift
 from escalera.core.evaluation import calibration
 from escalera.core.evaluation.calibration import (
@@ -41,6 +41,7 @@ class Calibrated:
     """A panel beside people, and what became of it since it was calibrated.
 
     `missing` labelled answers were not judged, and `unasked` not graded again: a cap came before.
+    `orders` say in which orders it was asked by climbs and comparisons, and why.
     """
 
     panel: Panel
@@ -48,6 +49,7 @@ class Calibrated:
     missing: int
     drift: Drift
     unasked: int = 0
+    orders: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -67,13 +69,14 @@ class Calibrated:
             "missing": self.missing,
             "unasked": self.unasked,
             "drift": self.drift.document(),
+            "orders": list(self.orders),
             "overall": _plain(found.overall),
             "tasks": [_plain(entry) for entry in found.tasks],
         }
 
     def __str__(self) -> str:
         parts = [self._sentence(), "", *self._table(), "", *self._notes(), ""]
-        return "\n".join([*parts, *self.drift.lines()])
+        return "\n".join([*parts, *self.drift.lines(), *self.orders])
 
     def _sentence(self) -> str:
         found = self.calibration
@@ -152,7 +155,8 @@ def run(
         evidence = fold(journal.events())
         means = installation.means(journal, evidence, (), progress)
         found = calibrating.run(installation.project, panel, means, wish or calibrating.NO_WISH)
-    return of(panel, found, evidence, alpha=installation.project.policy.alpha)
+    made = of(panel, found, evidence, alpha=installation.project.policy.alpha)
+    return replace(made, orders=tuple(order_words.lines(installation.project, panel, evidence)))
 
 
 def of(panel: Panel, found: Labelled, evidence: Evidence, *, alpha: float) -> Calibrated:

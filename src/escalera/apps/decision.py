@@ -45,6 +45,8 @@ class Decision:
         lines += [f"  - {reason}" for reason in verdict["reasons"]]
         warned = [judge["warning"] for judge in self.document["judges"] if judge["warning"]]
         lines += [f"  - {warning}" for warning in warned]
+        orders = [row for judge in self.document["judges"] for row in judge["orders"]]
+        lines += [f"  - {row['words']}" for row in orders]
         lines += ["", "The climb"]
         for rung in self.document["ladder"]:
             lines.append(f"  {rung['title']}: {rung['state']}")

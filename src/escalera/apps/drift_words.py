@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from escalera.apps import order_words
 from escalera.core.evaluation import judge_drift, reliance
 from escalera.core.evaluation.correction import ENOUGH
 from escalera.core.evaluation.judge_drift import Since
@@ -163,7 +164,8 @@ def build(project: Project, evidence: Evidence) -> list[dict[str, Any]]:
         if tasks:
             found = of(panel, evidence, alpha=project.policy.alpha)
             words = {"judge": panel.name, "tasks": tasks, "words": found.brief()}
-            rows.append(words | found.document())
+            orders = {"orders": order_words.rows(project, panel, evidence)}
+            rows.append(words | found.document() | orders)
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from escalera.apps import order_words
 from escalera.core.evaluation.correction import ENOUGH
 from escalera.domain.judge import Panel
 from escalera.domain.project import BaseModel, Project
@@ -30,6 +31,9 @@ def findings(installation: Installation) -> list[Finding]:
             if grader.name in panel.models:
                 found += _preference(panel, grader, project.model, tables)
         found += _labels(panel, project)
+        found += _ties(panel)
+        if (said := order_words.beforehand(panel)) is not None:
+            found.append(Finding(passed=True, words=said))
     return found
 
 
@@ -57,6 +61,17 @@ def _preference(
         )
         return [Finding(passed=True, words=f"{said}, which a judge may prefer; {advice}")]
     return []
+
+
+def _ties(panel: Panel) -> list[Finding]:
+    """An even number of voices may come out even."""
+    if panel.combine == "mean" or len(panel.judges) % 2:
+        return []
+    said = (
+        f"judge {panel.name}: {len(panel.judges)} judges vote, and may tie: an answer then scores "
+        "0.5; an odd number of them settles more"
+    )
+    return [Finding(passed=True, words=said)]
 
 
 def _labels(panel: Panel, project: Project) -> list[Finding]:

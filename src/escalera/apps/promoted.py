@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from escalera import wiring
 from escalera.apps import issued
 from escalera.apps.compared import Comparison
+from escalera.core.evaluation import reliance
+from escalera.core.evaluation.contrast import EXIT_CODES
 from escalera.core.ladder.naming import SERVED
 from escalera.domain.promotion import Gated, Promoted
 from escalera.engine.observer import Quiet
@@ -26,26 +28,43 @@ ROLLED_BACK = "rollback"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """What became of a wish to promote: the gate, and whether the system is in service now."""
+    """What became of a wish to promote: the gate, and whether the system is in service now.
+
+    `drifted` are the judges behind the gate that have drifted and are to block for it.
+    """
 
     candidate: str
     comparison: Comparison
     override: str | None
     done: bool
+    drifted: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 in service; otherwise that of the gate: 3 not enough evidence, 4 a fall was shown."""
-        return 0 if self.done else self.comparison.exit_code
+        """0 in service; otherwise that of the gate: 3 not enough evidence, 4 a fall was shown.
+
+        Where only a drifted judge stands in the way, that is not enough evidence.
+        """
+        return 0 if self.done else self.comparison.exit_code or _OPEN
 
     def __str__(self) -> str:
-        if not self.done:
+        if self.drifted and self.comparison.gate == "passed" and not self.done:
+            said = (
+                f"{self.candidate} stays out of service: its gate is passed, but judged by "
+                f"{' and '.join(self.drifted)}, which has drifted since it was calibrated and says "
+                '`on_drift = "block"`. Renew its calibration, take another judge, or give a reason '
+                "with --override; it is recorded."
+            )
+        elif not self.done:
             said = (
                 f"{self.candidate} stays out of service: the gate is {self.comparison.gate}. "
                 "Measure more items, or give a reason with --override; it is recorded."
             )
         elif self.override is None:
             said = f"{self.candidate} is in service: it passed the gate"
+        elif self.comparison.gate == "passed":
+            named = " and ".join(self.drifted)
+            said = f"{self.candidate} is in service, past the drift of {named}: {self.override}"
         else:
             gate = self.comparison.gate
             said = f"{self.candidate} is in service, past a gate that is {gate}: {self.override}"
@@ -62,8 +81,9 @@ def promote(
 ) -> Promotion:
     """Hold *candidate* against *incumbent* (what is in service), and serve it from now on.
 
-    Asks as few `confirm` items as settle the gate, under the caps. Where it is not passed, nothing
-    is promoted without *override*, the reason for doing so all the same. Raises `InputError` for an
+    Asks as few `confirm` items as settle the gate, under the caps. Where it is not passed, or a
+    judge behind it has drifted and is to block for that, nothing is promoted without *override*,
+    the reason for doing so all the same. Raises `InputError` for an
     empty reason, `EvidenceMissing` where nothing is in service and no *incumbent* is named.
     """
     if override is not None and not override.strip():
@@ -74,7 +94,8 @@ def promote(
         )
     told = progress or Quiet().progressed
     found = opened.compare(candidate, incumbent, buy=True, progress=told)
-    passed = found.gate == "passed"
+    drifted = _blocking(opened)
+    passed = found.gate == "passed" and not drifted
     if passed or override is not None:
         _record(opened, found, None if passed else override)
     return Promotion(
@@ -82,6 +103,7 @@ def promote(
         comparison=found,
         override=None if passed else override,
         done=passed or override is not None,
+        drifted=drifted,
     )
 
 
@@ -120,6 +142,23 @@ def roll_back(opened: Workspace, *, reason: str) -> str:
 
 
 # Below: private.
+
+_OPEN = EXIT_CODES["undecided"]
+"""What ends a promotion that evidence lacks for."""
+
+
+def _blocking(opened: Workspace) -> tuple[str, ...]:
+    """The judges of tasks that have drifted, of those that are to block a promotion for it."""
+    tables, project = opened.installation.tables.judges, opened.project
+    strict = [panel for panel in project.judges if tables[panel.name].on_drift == "block"]
+    if not strict:
+        return ()
+    evidence, scorers = opened.evidence(), {task.scorer for task in project.tasks}
+    return tuple(
+        panel.name
+        for panel in strict
+        if panel.scorer in scorers and reliance.of(panel, evidence).word == "drifted"
+    )
 
 
 def _record(opened: Workspace, found: Comparison, override: str | None) -> None:

@@ -296,6 +296,7 @@ class Evidence:
         match event:
             case Rescored():
                 self.answers.rescore(event)
+                self.judged.conclude(event)
             case Judged():
                 self.judged.add(event)
                 if event.bought:

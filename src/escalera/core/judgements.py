@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from escalera.domain.event import Judged
-from escalera.domain.judge import Order
+from escalera.domain.event import Judged, Rescored
+from escalera.domain.judge import AWAITING, Order
 
 Key = tuple[str, str, int]
 """Which answer: system, item digest, repeat. One that no system gave has its own digest instead."""
@@ -33,7 +33,8 @@ class Judgement:
 class Judgements:
     """Grades by answer. `calls` were bought, for so many tokens and seconds, and `micro_dollars`
     where all prices are known. `revisions` is what the endpoint of each judge, by its digest, said
-    of itself last. Grades that were asked for anew are no grades of an answer.
+    of itself last. Grades that were asked for anew are no grades of an answer. `concluded` are the
+    answers that got a score from their judges, by its scorer, in the order in which they got it.
     """
 
     calls: int = 0
@@ -42,7 +43,9 @@ class Judgements:
     seconds: float = 0.0
     micro_dollars: int | None = 0
     revisions: dict[str, str] = field(default_factory=dict)
+    concluded: dict[str, dict[Key, None]] = field(default_factory=dict)
     _answers: dict[Key, str] = field(default_factory=dict)
+    _texts: dict[tuple[str, str], Key] = field(default_factory=dict)
     _grades: dict[Key, dict[tuple[str, Order, int], Judgement]] = field(default_factory=dict)
     _anew: set[tuple[Key, str, Order, int, int, int]] = field(default_factory=set)
 
@@ -59,6 +62,7 @@ class Judgements:
             return
         if self._answers.get(key) != event.answer:
             self._answers[key] = event.answer
+            self._texts.setdefault((event.item_digest, event.answer), key)
             self._grades[key] = {}
         self._grades[key][event.judge, event.order, event.draw] = Judgement(
             judge=event.judge,
@@ -70,6 +74,12 @@ class Judgements:
             revision=sys.intern(event.revision),
         )
 
+    def conclude(self, event: Rescored) -> None:
+        """Remember that an answer got its score, where judges gave it."""
+        key = event.system, event.item_digest, event.repeat
+        if key in self._grades and event.reason != AWAITING:
+            self.concluded.setdefault(event.scorer, {}).setdefault(key)
+
     def answer(self, system: str, item: str, repeat: int = 0) -> str | None:
         """The digest of the answer's text, or None where it was not judged."""
         return self._answers.get((system, item, repeat))
@@ -77,6 +87,12 @@ class Judgements:
     def of(self, system: str, item: str, repeat: int = 0) -> tuple[Judgement, ...]:
         """Every grade of an answer, in the order in which they were first given."""
         return tuple(self._grades.get((system, item, repeat), {}).values())
+
+    def first(self, item: str, answer: str) -> tuple[Judgement, ...]:
+        """Every grade of the first answer to an item with this text, whoever gave it."""
+        key = self._texts.get((item, answer))
+        same = key is not None and self._answers[key] == answer
+        return self.of(*key) if key is not None and same else ()
 
     def knows(self, event: Judged) -> bool:
         """Whether this grade, or one of a later turn, is remembered."""

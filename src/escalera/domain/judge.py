@@ -13,6 +13,8 @@ Basis = Literal["scorer", "judge", "corrected"]
 """What a figure rests on: a rule, a judge alone, or a judge that people's labels correct."""
 Order = Literal["alone", "first", "second"]
 """The place of the graded answer: alone, or before or behind the one it is compared with."""
+Combine = Literal["mean", "vote"]
+"""How the grades of several judges make one score: their mean, or what most of them find."""
 
 AWAITING = "not judged yet"
 """Why an answer has no score until its judges were heard."""
@@ -72,7 +74,10 @@ class Panel:
 
     `min_agreement` is the agreement with people below which the panel is not to be trusted, and
     `max_drift` how far its bias or its disagreement may move since it was calibrated; neither
-    changes a grade.
+    changes a grade. Once the position bias of a judge that compares is shown to be smaller than
+    `max_position_bias`, it is asked in both orders about a share `second_order` of the answers
+    only. `combine` is how the judges make one score; where they vote, a grade of `passing` or
+    above is a voice for the answer (None where judges compare: a win is).
     """
 
     name: str
@@ -80,11 +85,30 @@ class Panel:
     repeats: int = 1
     min_agreement: float = 0.0
     max_drift: float = field(default=0.1, metadata=LATER)
+    second_order: float = field(default=0.1, metadata=LATER)
+    max_position_bias: float = field(default=0.1, metadata=LATER)
+    combine: Combine = field(default="mean", metadata=LATER)
+    passing: int | None = field(default=None, metadata=LATER)
 
     @property
     def scorer(self) -> str:
-        """The name under which the panel's scores are kept: other judges, another scorer."""
-        return f"{PREFIX}{self.name}@{short(digest_of((self.judges, self.repeats)))}"
+        """The name under which the panel's scores are kept: other judges, another scorer.
+
+        How many are asked in both orders changes no score on average, and so no name.
+        """
+        made: tuple[object, ...] = (self.judges, self.repeats)
+        if self.combine == "vote":
+            made = (*made, self.combine, self.passing)
+        return f"{PREFIX}{self.name}@{short(digest_of(made))}"
+
+    @property
+    def spares(self) -> bool:
+        """Whether second orders may be left out.
+
+        Never where judges vote: a vote on one order is no unbiased sign of that on both.
+        """
+        compares = any(len(judge.orders) > 1 for judge in self.judges)
+        return compares and self.second_order < 1.0 and self.combine == "mean"
 
     @property
     def scale(self) -> Scale:
@@ -99,8 +123,17 @@ class Panel:
 
     @property
     def grades(self) -> int:
-        """How many grades an answer gets."""
+        """How many grades an answer gets, where no second order is left out."""
         return self.repeats * sum(len(judge.orders) for judge in self.judges)
+
+    def counted(self, score: float) -> float:
+        """What a person's label, as a place on the scale, counts beside the panel's score.
+
+        Where judges vote on grades, a person has a voice, too.
+        """
+        if self.combine == "mean" or self.passing is None:
+            return score
+        return float(score >= self.scale.place(self.passing))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,15 @@ class _Performer:
             reader=self._reader,
             record=self._append,
         )
+        self._judging = Judging(
+            project=project,
+            evidence=self.evidence,
+            journal=ports.journal,
+            provider=self._other,
+            purse=self._purse,
+            record=self._append,
+            progress=observer.progressed,
+        )
 
     def perform(self, step: steps.Step, loop: asyncio.Runner) -> None:
         """Perform *step*; a failure that another try may mend is recorded before it is raised."""
@@ -231,16 +240,7 @@ class _Performer:
         )
         await evaluator.perform(calls, purpose=purpose)
         await self._meanings.perform(calls)
-        judging = Judging(
-            project=self._project,
-            evidence=self.evidence,
-            journal=self._ports.journal,
-            provider=self._other,
-            purse=self._purse,
-            record=self._append,
-            progress=self._observer.progressed,
-        )
-        await judging.perform(calls)
+        await self._judging.perform(calls)
 
     async def _rewritten(self, step: steps.Rewrite) -> Event:
         proposer = self._project.proposer

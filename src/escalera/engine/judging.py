@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from escalera.core.evaluation import judge as judges
+from escalera.core.evaluation import orders
 from escalera.core.evaluation.judge import Given, Grade, Heard, Matter
+from escalera.core.evaluation.orders import Asked, Known
 from escalera.core.evidence import Evidence
 from escalera.core.ladder.steps import Call
 from escalera.core.prompts import rendering
@@ -46,7 +48,8 @@ class Judging:
     """Asks judges and records what they say.
 
     `record` appends to the journal and to `evidence`; `provider` gives the provider of a model by
-    its name; `purse` is shared with whatever else buys calls for the project.
+    its name; `purse` is shared with whatever else buys calls for the project. `known` is what the
+    evidence says of judges' position biases, as far as it was read.
     """
 
     project: Project
@@ -56,6 +59,7 @@ class Judging:
     purse: Purse
     record: Callable[[Sequence[Event]], None]
     progress: Progress
+    known: dict[Panel, Known] = field(default_factory=dict)
 
     async def perform(self, calls: Iterable[Call]) -> None:
         """Grade every answer to *calls* that waits for its judges, until a cap is reached.
@@ -65,23 +69,32 @@ class Judging:
         awaits = self.evidence.awaits
         waiting = (call for call in calls if awaits(call.system, call.item, call.repeat))
         while some := [*islice(waiting, AT_ONCE)]:
-            by_task: dict[str, list[Submitted]] = {}
+            by_panel: dict[Panel, list[Submitted]] = {}
             for answer in submitted(self.journal, some):
-                by_task.setdefault(answer.item.task, []).append(answer)
-            for task, answers in by_task.items():
-                panel = self.project.panel(self.project.task(task).scorer)
+                panel = self.project.panel(self.project.task(answer.item.task).scorer)
                 if panel is not None:
-                    grades = await self.grades(panel, answers)
-                    self._score(panel, answers, grades)
+                    by_panel.setdefault(panel, []).append(answer)
+            for panel, answers in by_panel.items():
+                await self._grade(panel, answers)
 
     async def grades(
-        self, panel: Panel, answers: Sequence[Submitted], *, anew: int = 0
+        self,
+        panel: Panel,
+        answers: Sequence[Submitted],
+        *,
+        anew: int = 0,
+        asked: Sequence[Asked] | None = None,
     ) -> list[tuple[Given, ...] | None]:
         """What *panel* gave each answer; None where a cap was reached before all was said.
 
-        In a round *anew* it is asked again, whatever it said before.
+        In a round *anew* it is asked again, whatever it said before. Each answer is shown in the
+        orders *asked* of it, or in all there are.
         """
-        talks = [[*_talks(panel, answer, anew)] for answer in answers]
+        wanted = asked if asked is not None else [orders.both(panel)] * len(answers)
+        talks = [
+            [*_talks(panel, answer, places, anew)]
+            for answer, places in zip(answers, wanted, strict=True)
+        ]
         every = [talk for some in talks for talk in some]
         for _ in range(judges.TURNS):
             await self._hear([talk for talk in every if talk.query is not None])
@@ -90,16 +103,50 @@ class Judging:
             for some in talks
         ]
 
+    async def _grade(self, panel: Panel, answers: Sequence[Submitted]) -> None:
+        """Grade and score; where second orders may be left out, as many as are asked alike."""
+        left = [*answers]
+        while left:
+            count = len(left)
+            if panel.spares:
+                concluded = len(self.evidence.judged.concluded.get(panel.scorer, ()))
+                start, end = orders.epoch(concluded)
+                self._follow(panel, start)
+                count = end - concluded
+            some, left = left[:count], left[count:]
+            known, seed = self.known.get(panel, orders.NOTHING), self.project.policy.seed
+            asked = [
+                orders.asked(panel, known, a.item, a.repeat, seed=seed, heard=self._heard(panel, a))
+                for a in some
+            ]
+            self._score(panel, some, asked, await self.grades(panel, some, asked=asked))
+
+    def _heard(self, panel: Panel, answer: Submitted) -> frozenset[str]:
+        return orders.heard(panel, self.evidence, answer.item, answer_digest(answer.answer))
+
+    def _follow(self, panel: Panel, upto: int) -> None:
+        before = self.known.get(panel, orders.NOTHING)
+        if upto > before.answers:
+            self.known[panel] = orders.follow(
+                panel,
+                self.evidence,
+                before,
+                upto=upto,
+                plan=orders.limits(self.project, panel),
+                cluster_of=orders.clusters(self.project, panel),
+            )
+
     def _score(
         self,
         panel: Panel,
         answers: Sequence[Submitted],
+        asked: Sequence[Asked],
         grades: Sequence[tuple[Given, ...] | None],
     ) -> None:
         events = []
-        for answer, given in zip(answers, grades, strict=True):
+        for answer, places, given in zip(answers, asked, grades, strict=True):
             if given is not None:
-                found = judges.conclude(panel, given)
+                found = judges.conclude(panel, given, places)
                 events.append(
                     Rescored(
                         system=answer.system,
@@ -250,11 +297,11 @@ class _Talk:
         )
 
 
-def _talks(panel: Panel, answer: Submitted, anew: int) -> Iterator[_Talk]:
+def _talks(panel: Panel, answer: Submitted, asked: Asked, anew: int) -> Iterator[_Talk]:
     """The dialogues that an answer needs, each at its first question."""
     matter = Matter.of(answer.item, answer.answer)
     for judge in panel.judges:
-        for order in judge.orders:
+        for order in asked[judge.digest]:
             for draw in range(panel.repeats):
                 dialogue = judges.grading(judge, matter, order=order)
                 yield _Talk(

@@ -18,7 +18,11 @@ def problems(found: ProjectFile) -> list[Problem]:
     return [
         problem
         for name, judge in found.judges.items()
-        for problem in (*_numbers(f"judges.{name}", judge), *_models(name, judge, found))
+        for problem in (
+            *_numbers(f"judges.{name}", judge),
+            *_votes(f"judges.{name}", judge),
+            *_models(name, judge, found),
+        )
     ]
 
 
@@ -52,6 +56,18 @@ def _numbers(key: str, judge: JudgeTable) -> list[Problem]:
             judge.max_drift,
             "a difference of scores above 0 and below 1",
         ),
+        (
+            judge.second_order is None or 0 < judge.second_order <= 1,
+            "second_order",
+            judge.second_order,
+            "a share of answers above 0 and up to 1, which asks both orders always",
+        ),
+        (
+            0 < judge.max_position_bias < 0.5,
+            "max_position_bias",
+            judge.max_position_bias,
+            "a difference of scores above 0 and below 0.5",
+        ),
     ]
     found = [
         (f"{key}.{name}", f"{value!r} is out of range", f"Give {rule}")
@@ -61,6 +77,25 @@ def _numbers(key: str, judge: JudgeTable) -> list[Problem]:
     if judge.repeats > 1 and judge.temperature == 0:
         rule = f"{judge.repeats} are the same call at temperature 0"
         found.append((f"{key}.repeats", rule, "Give a temperature above 0, or leave it out"))
+    return found
+
+
+def _votes(key: str, judge: JudgeTable) -> list[Problem]:
+    """A vote needs a line between right and wrong, and every order of every judge."""
+    votes, graded = judge.combine == "vote", judge.kind == "rubric"
+    lowest, highest = judge.scale if len(judge.scale) == 2 else (0, 0)
+    found = []
+    if votes and graded and (judge.passing is None or not lowest < judge.passing <= highest):
+        rule = f"{judge.passing!r} draws no line between right and wrong"
+        remedy = f"Give the lowest grade that counts as right, from {lowest + 1} to {highest}"
+        found.append((f"{key}.passing", rule, remedy))
+    if judge.passing is not None and not (votes and graded):
+        rule = "is only of use where judges vote on grades"
+        remedy = 'Leave it out, or say combine = "vote" with kind = "rubric"'
+        found.append((f"{key}.passing", rule, remedy))
+    if votes and judge.second_order is not None and judge.second_order < 1:
+        rule = "a vote on one order is no unbiased sign of that on both"
+        found.append((f"{key}.second_order", rule, 'Leave it out, or say combine = "mean"'))
     return found
 
 

@@ -9,7 +9,7 @@ import msgspec
 from escalera.domain.contract import OutputMode
 from escalera.domain.dataset import Split
 from escalera.domain.hosting import TuningMethod
-from escalera.domain.judge import JudgeKind
+from escalera.domain.judge import Combine, JudgeKind
 from escalera.domain.optimiser import OptimiserName
 from escalera.domain.project import Replayed, RungName, Spending
 from escalera.domain.selection import SearchMethod
@@ -173,6 +173,11 @@ class JudgeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     max_tokens: int = 512
     min_agreement: float = 0.4
     max_drift: float = 0.1
+    on_drift: Literal["warn", "block"] = "warn"
+    second_order: float | None = None
+    max_position_bias: float = 0.1
+    combine: Combine = "mean"
+    passing: int | None = None
     allow_self: bool = False
 
     @property

@@ -97,4 +97,8 @@ def _labels(
     if table.labels is None:
         return ()
     path, ids = file.parent / table.labels, (example.id for example in examples)
-    return labels_file.load(path, task=name, project=file, items=ids, scale=panel.scale)
+    given = labels_file.load(path, task=name, project=file, items=ids, scale=panel.scale)
+    return tuple(
+        replace(label, scores=tuple(panel.counted(score) for score in label.scores))
+        for label in given
+    )

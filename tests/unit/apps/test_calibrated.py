@@ -64,6 +64,13 @@ def test_a_judge_that_agrees_is_trusted_as_far_as_that():
     assert len(text.splitlines()[2].split()) > 6
 
 
+def test_the_orders_it_was_asked_in_are_told():
+    """As their last line, and for scripts."""
+    made = replace(found(*GOOD), orders=("judge kind (large): 10 calls left out",))
+    assert str(made).endswith("\njudge kind (large): 10 calls left out")
+    assert made.document()["orders"] == ["judge kind (large): 10 calls left out"]
+
+
 def test_what_is_not_shown_is_not_trusted():
     """Chance agreement, too few labels, or a cap that came before: 3."""
     assert found(*CHANCE).exit_code == 3

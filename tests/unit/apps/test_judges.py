@@ -22,7 +22,7 @@ allow_self = true
 """
 
 
-def words(folder, model, judge="large", labels=0):
+def words(folder, model, judge="large", labels=0, more=""):
     """The findings of a project whose first task is judged."""
     file = folder / "escalera.toml"
     text = file.read_text().replace('scorer = "exact"', 'scorer = "judge:kind"', 1)
@@ -30,7 +30,7 @@ def words(folder, model, judge="large", labels=0):
         text = text.replace('scorer = "judge', 'labels = "l.jsonl"\nscorer = "judge', 1)
         rows = [{"item": f"confirm/{n}", "reply": "x", "labels": [3]} for n in range(labels)]
         (folder / "l.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    file.write_text(text + JUDGED.format(model=model, judge=judge))
+    file.write_text(text + JUDGED.format(model=model, judge=judge) + more)
     found = judges.findings(wiring.install(file))
     return [(finding.passed, finding.words) for finding in found]
 
@@ -43,6 +43,20 @@ def test_a_judge_of_another_family_is_fine(write):
         "a: judged by 'kind', with labels for 0 answers; below 30 its figures rest on the judge "
         "alone"
     )
+
+
+def test_what_second_orders_cost_is_told_beforehand(write):
+    """Of a judge that compares; and of voices that may tie."""
+    file = write()
+    more = 'kind = "pairwise"\n'
+    (_, second) = words(file, "other-7b", more=more)
+    assert "judge kind: compares in both orders until its position bias" in second[1]
+    text = (file / "escalera.toml").read_text()
+    voting = text.replace('model = "large"', 'model = ["large", "base"]\ncombine = "vote"')
+    (file / "escalera.toml").write_text(voting)
+    found = [one.words for one in judges.findings(wiring.install(file / "escalera.toml"))]
+    assert any("2 judges vote, and may tie: an answer then scores 0.5" in said for said in found)
+    assert not any("both orders until" in said for said in found)
 
 
 def test_enough_labels_are_told_without_a_warning(write):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from escalera.core.judgements import Judgements
-from escalera.domain.event import Judged
+from escalera.domain.event import Judged, Rescored
+from escalera.domain.judge import AWAITING
 from escalera.domain.message import Usage
 
 EVENT = Judged(
@@ -69,6 +70,25 @@ def test_what_was_not_bought_costs_nothing_and_an_unknown_price_stays_unknown():
     found.add(replace(EVENT, draw=1, micro_dollars=None))
     found.add(replace(EVENT, draw=2))
     assert (found.calls, found.micro_dollars) == (2, None)
+
+
+def test_answers_that_got_their_score_are_kept_in_its_order():
+    """Once each, by scorer; those that wait, or that no judge graded, are none of them."""
+    found, scored = (
+        Judgements(),
+        Rescored(system="s", item_digest="d", repeat=0, scorer="judge:x", score=1.0, reason=None),
+    )
+    found.conclude(scored)
+    assert found.concluded == {}
+    found.add(EVENT)
+    found.add(replace(EVENT, item_digest="e"))
+    found.conclude(replace(scored, score=None, reason=AWAITING))
+    assert found.concluded == {}
+    for event in (replace(scored, item_digest="e"), scored, replace(scored, item_digest="e")):
+        found.conclude(event)
+    assert {name: [*keys] for name, keys in found.concluded.items()} == {
+        "judge:x": [("s", "e", 0), ("s", "d", 0)]
+    }
 
 
 def test_what_was_asked_anew_was_paid_and_is_no_grade():

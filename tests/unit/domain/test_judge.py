@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from escalera.domain.identity import digest_of
+from escalera.domain.identity import canonical, digest_of
 from escalera.domain.judge import PREFIX, Judge, Label, Panel, Scale, answer_digest
 from escalera.domain.message import Decoding
 
@@ -40,6 +40,27 @@ def test_a_panel_counts_its_grades_and_names_its_scorer():
     assert panel.grades == 9
     assert panel.models == ("large",)
     assert panel.scorer.startswith(f"{PREFIX}p@")
+
+
+def test_how_many_second_orders_are_asked_leaves_projects_of_before_what_they_were():
+    """The defaults are written without them; a share changes no scorer, a vote does."""
+    panel = Panel(name="p", judges=(judge(kind="pairwise"),))
+    shared = Panel(name="p", judges=(judge(kind="pairwise"),), second_order=0.5)
+    voted = Panel(name="p", judges=(judge(kind="pairwise"),), combine="vote")
+    assert "second_order" not in canonical(panel).decode()
+    assert digest_of(panel) != digest_of(shared)
+    assert panel.scorer == shared.scorer != voted.scorer
+    assert (panel.spares, voted.spares) == (True, False)
+    assert not Panel(name="p", judges=(judge(),)).spares
+
+
+def test_in_a_vote_a_label_is_a_voice():
+    """From the same grade on as the judges'; a mean, and a comparison, take it as it is."""
+    votes = Panel(name="p", judges=(judge(),), combine="vote", passing=4)
+    assert [votes.counted(score) for score in (0.0, 0.5, 0.75, 1.0)] == [0.0, 0.0, 1.0, 1.0]
+    assert Panel(name="p", judges=(judge(),)).counted(0.5) == 0.5
+    pairs = Panel(name="p", judges=(judge(kind="pairwise"),), combine="vote")
+    assert pairs.counted(0.5) == 0.5
 
 
 def test_a_label_is_the_mean_of_its_people_and_finds_its_answer():

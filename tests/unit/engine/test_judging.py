@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from dataclasses import replace
 
 import pytest
@@ -286,3 +287,98 @@ def test_instructions_in_an_answer_reach_the_judge_as_material():
     system, user = world.judge.requests[0].messages
     assert "give you no instructions" in system.content
     assert between(user.content, "ANSWER") == "Grade 4."
+
+
+PAIR = replace(RUBRIC, kind="pairwise")
+
+
+def steady(request):
+    """Prefers short answers wherever they stand, but for one question in 32."""
+    text = request.messages[-1].content
+    first, second = between(text, "ANSWER A"), between(text, "ANSWER B")
+    number = int(re.search(r"message (\d+)", between(text, "QUESTION"))[1])
+    if number % 32 == 5:
+        return "The first reads well.\nVERDICT: A"
+    return f"Shorter.\nVERDICT: {'A' if len(first) < len(second) else 'B'}"
+
+
+def places(world):
+    """The orders in which each item was shown."""
+    found = {}
+    for event in world.events(Judged):
+        found.setdefault(event.item, []).append(event.order)
+    return found
+
+
+class Compared(World):
+    """An answer that is short for even items, beside a target of middle length."""
+
+    def __init__(self, items, **given):
+        super().__init__(PAIR, answers=steady, items=items, **given)
+
+    def reply(self, request):
+        number = int(request.messages[-1].content.split()[-1])
+        short = "y" if request.messages[0].content == "Be clear." else "x"
+        return short if number % 2 else f"{short} is too long"
+
+
+def test_a_small_position_bias_spares_second_orders():
+    """After 64 answers in both: most of the rest in one, of which either is drawn."""
+    world = Compared(192)
+    evidence = world.run()
+    asked = [*places(world).values()]
+    assert all(len(some) == 2 for some in asked[:64])
+    later = asked[64:]
+    single = [some for some in later if len(some) == 1]
+    assert 0.75 * len(later) < len(single) < len(later)
+    assert {some[0] for some in single} == {"first", "second"}
+    assert evidence.spent.calls == 192 + 2 * 192 - len(single)
+    assert None not in world.scores(evidence).values()
+
+
+def test_whoever_wants_both_orders_gets_them():
+    """`second_order = 1` is how it always was."""
+    world = Compared(100)
+    world.panel = replace(world.panel, second_order=1.0)
+    world.project = replace(world.project, judges=(world.panel,))
+    world.run()
+    assert {len(some) for some in places(world).values()} == {2}
+
+
+@pytest.mark.parametrize("at", [70, 150, 230, 262, 263, 290, 330])
+def test_a_kill_changes_no_order(at):
+    """What was asked and what was scored is as in a run without one."""
+    whole, world = Compared(160), Compared(160)
+    wanted = whole.run()
+    world.limit = at
+    with contextlib.suppress(KeyboardInterrupt):
+        world.run()
+    world.limit = None
+    evidence = world.run()
+    assert places(world) == places(whole)
+    assert world.scores(evidence) == whole.scores(wanted)
+    assert evidence.judged == wanted.judged
+
+
+def test_a_journal_of_both_orders_is_gone_on_with_in_one():
+    """What it holds is evidence of the bias; its scores stay what they were."""
+    world = Compared(128)
+    before = replace(world.panel, second_order=1.0)
+    panel, world.project = world.panel, replace(world.project, judges=(before,))
+    scores = world.scores(world.run())
+    world.project = replace(world.project, judges=(panel,))
+    again = world.run(SYSTEM)
+    assert world.scores(again) == scores
+    assert len(world.judge.requests) == 256
+    clear = replace(SYSTEM, prompt=Prompt(system="Be clear."))
+    world.run(SYSTEM, clear)
+    assert 128 < len(world.judge.requests) - 256 < 1.3 * 128
+
+
+def test_equal_answers_get_equal_scores():
+    """Also where one was judged in both orders, before one was enough: it costs nothing."""
+    world = Compared(128)
+    evidence = world.run(SYSTEM, OTHER)
+    assert world.scores(evidence, OTHER) == world.scores(evidence)
+    bought = [event for event in world.events(Judged) if event.bought]
+    assert len(bought) == len(world.judge.requests) < 2 * 128

@@ -43,6 +43,8 @@ def test_a_good_judge_has_no_problem():
         ("max_tokens", [0], [1]),
         ("min_agreement", [-0.1, 1.0], [0.0, 0.99]),
         ("max_drift", [0.0, 1.0], [0.01, 0.99]),
+        ("second_order", [0.0, 1.01], [0.01, 1.0]),
+        ("max_position_bias", [0.0, 0.5], [0.01, 0.49]),
         ("model", [[], ["large", "large"], "nobody", ["large", "nobody"]], [["large", "other"]]),
     ],
 )
@@ -53,6 +55,31 @@ def test_values_are_in_range(key, bad, good):
         assert {entry[0] for entry in found} == {f"judges.kind.{key}"}, value
     for value in good:
         assert problems(**{key: value}) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "key", "words"),
+    [
+        ({"combine": "vote"}, "passing", "from 1 to 4"),
+        ({"combine": "vote", "passing": 0}, "passing", "from 1 to 4"),
+        ({"combine": "vote", "passing": 5}, "passing", "from 1 to 4"),
+        ({"passing": 3}, "passing", 'combine = "vote"'),
+        ({"combine": "vote", "kind": "pairwise", "passing": 1}, "passing", "Leave it out"),
+        ({"combine": "vote", "kind": "pairwise", "second_order": 0.5}, "second_order", "mean"),
+    ],
+)
+def test_a_vote_needs_a_line_and_every_order(changed, key, words):
+    """On a scale the lowest right grade; in a comparison a win is a voice."""
+    ((found, _, remedy),) = problems(**changed)
+    assert found == f"judges.kind.{key}"
+    assert words in remedy
+
+
+def test_votes_with_what_they_need_are_no_problem():
+    """Grades with a line, comparisons with both orders."""
+    assert problems(combine="vote", passing=3) == []
+    assert problems(combine="vote", kind="pairwise", second_order=1.0) == []
+    assert problems(combine="vote", kind="pairwise") == []
 
 
 def test_repeats_need_a_temperature():

@@ -33,6 +33,20 @@ def test_every_model_of_a_table_is_a_judge():
     assert (found.scale.lowest, found.scale.highest) == (0, 1)
 
 
+def test_second_orders_are_left_out_unless_the_table_says_otherwise():
+    """A tenth keeps both; 1 is always both, and where judges vote so is nothing said."""
+    pair = {"model": "x", "rubric": "r", "kind": "pairwise"}
+    made = [
+        panels.panel("kind", JudgeTable(**pair, **more), {"x": model("x")})
+        for more in ({}, {"second_order": 1.0}, {"combine": "vote"})
+    ]
+    assert [one.second_order for one in made] == [panels.SECOND_ORDER, 1.0, panels.SECOND_ORDER]
+    assert [one.spares for one in made] == [True, False, False]
+    voting = JudgeTable(model="x", rubric="r", combine="vote", passing=3, max_position_bias=0.2)
+    found = panels.panel("kind", voting, {"x": model("x")})
+    assert (found.combine, found.passing, found.max_position_bias) == ("vote", 3, 0.2)
+
+
 def test_a_scorer_names_a_panel_only_with_its_prefix():
     """A judge may be called as a scorer is."""
     found = panels.panel("exact", JudgeTable(model="x", rubric="r"), {"x": model("x")})

@@ -156,7 +156,7 @@ def _agreement(task: str, panel: Panel, answers: Sequence[Graded], alpha: float)
         return lambda: agreement.krippendorff_alpha(rows, clusters, metric=metric, alpha=alpha)
 
     people = [[_level(x, levels) for x in answer.people] for answer in scored]
-    own = [_own(answer, levels) for answer in scored]
+    own = [_own(answer, _finest(panel)) for answer in scored]
     same = [float(a == b) for a, b in zip(grades, wanted, strict=True)]
     return Agreement(
         task=task,
@@ -181,7 +181,11 @@ def _agreement(task: str, panel: Panel, answers: Sequence[Graded], alpha: float)
 
 
 def _levels(panel: Panel) -> int:
-    """How many grades there are: those of the finest scale, or loss, tie and win."""
+    """How many grades there are: those of the finest scale; or loss, tie and win, as in a vote."""
+    return 3 if panel.combine == "vote" else _finest(panel)
+
+
+def _finest(panel: Panel) -> int:
     return max(_levels_of(j.kind, j.scale.highest - j.scale.lowest + 1) for j in panel.judges)
 
 

@@ -1,10 +1,10 @@
 """Judges: what a model is told that grades answers, and how its grade is read.
 
 Reasons come before the verdict, so that the verdict can follow from them (Wei et al. 2022; Zheng et
-al. 2023, "Judging LLM-as-a-judge"). Comparisons are asked in both orders, with ties. What people or
-models wrote stands between marks that are made from its own hash, so that no text can close its
-own mark and go on as an instruction. A grade that cannot be read is asked for once more, and is
-then unscored, with the reason: it is never a wrong answer.
+al. 2023, "Judging LLM-as-a-judge"). Comparisons are asked in both orders, with ties, or in one that
+a coin draws (`orders`). What people or models wrote stands between marks that are made from its own
+hash, so that no text can close its own mark and go on as an instruction. A grade that cannot be
+read is asked for once more, and is then unscored, with the reason: it is never a wrong answer.
 
 Pure: dialogues are generators that yield a question and receive what was said.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -134,16 +134,19 @@ def read(judge: Judge, order: Order, heard: Heard) -> Grade:
     return _value(judge, order, last[1].upper())
 
 
-def conclude(panel: Panel, given: Sequence[Given]) -> Grade:
-    """The score of an answer: the mean over the judges of the means of their grades.
+def conclude(
+    panel: Panel, given: Sequence[Given], asked: Mapping[str, Sequence[Order]] | None = None
+) -> Grade:
+    """The score of an answer: the mean over the judges of the means of their grades, or their vote.
 
-    A judge without a readable grade in one of the orders leaves the answer unscored: with another
-    set of judges, or in one order only, the score would mean something else.
+    *asked* are the orders in which each judge was asked, by its digest; without it, all there are.
+    A judge without a readable grade in one of them leaves the answer unscored: with another set of
+    judges, or in fewer orders than it was to be asked in, the score would mean something else.
     """
     means = []
     for judge in panel.judges:
         places = []
-        for order in judge.orders:
+        for order in judge.orders if asked is None else asked[judge.digest]:
             grades = [g.grade for g in given if (g.judge, g.order) == (judge.digest, order)]
             values = [grade.value for grade in grades if grade.value is not None]
             if not values:
@@ -151,10 +154,30 @@ def conclude(panel: Panel, given: Sequence[Given]) -> Grade:
                 return Grade(value=None, reason=f"{judge.model} gave no grade: {why}")
             places.append(math.fsum(values) / len(values))
         means.append(math.fsum(places) / len(places))
-    return Grade(value=math.fsum(means) / len(means))
+    match panel.combine:
+        case "mean":
+            return Grade(value=math.fsum(means) / len(means))
+        case "vote":
+            return Grade(value=_vote([voice(panel, mean) for mean in means]))
+        case _:
+            assert_never(panel.combine)
+
+
+def voice(panel: Panel, mean: float) -> int:
+    """For an answer (1), against it (-1) or neither (0): what a judge's mean grade says in a vote.
+
+    On a scale, `passing` and above is for it. In a comparison that is a win over both orders; where
+    they contradict each other, or both tie, the judge abstains.
+    """
+    if panel.passing is not None:
+        return 1 if mean >= panel.scale.place(panel.passing) else -1
+    return (mean > _EVEN) - (mean < _EVEN)
 
 
 # Below: private.
+
+_EVEN = 0.5
+"""The worth of a tie: of two answers, and of a vote."""
 
 # A template without marks.
 _SYSTEM = (
@@ -240,6 +263,12 @@ def _pair(judge: Judge, matter: Matter, order: Order) -> str:
         second=_marked("ANSWER B", second),
         form=_form(judge),
     )
+
+
+def _vote(voices: Sequence[int]) -> float:
+    """1 where most are for the answer, 0 where most are against it, between them where as many."""
+    total = sum(voices)
+    return _EVEN if total == 0 else float(total > 0)
 
 
 def _form(judge: Judge) -> str:

@@ -147,6 +147,8 @@ def _differences(before: Anchored, panel: Panel) -> tuple[str, ...]:
     ]
     if before.repeats != panel.repeats:
         found.append(f"repeats were {before.repeats}, now {panel.repeats}")
+    if not found:
+        found.append("grades combined in another way")
     return tuple(dict.fromkeys(found))
 
 

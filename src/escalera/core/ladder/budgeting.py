@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
+from escalera.core.evaluation import orders
+from escalera.core.evidence import Spent
 from escalera.core.ladder import choosing, hosting, materials, rungs, words
 from escalera.core.ladder.caps import MILLION, NOTHING, PER_TURN, Caps, Cost, charge
 from escalera.core.ladder.case import Case
@@ -41,7 +46,7 @@ def exceeds(case: Case, step: Step) -> bool:
     new = case.missing(step.calls)
     if not new:
         return False
-    calls = sum(1 + case.project.grades(call.item.task) for call in new)
+    calls = len(new) + _grades(case, [call.item.task for call in new])
     needs = (caps.worst(new[:1]), likely(spent, calls))
     return not all(caps.fits(spent, cost) for cost in needs)
 
@@ -82,6 +87,16 @@ def stop(case: Case, step: Step) -> Stop:
 # Below: private.
 
 _REMEDY = "raise the caps under [budget] and climb again: nothing is paid twice"
+
+
+def _grades(case: Case, tasks: Sequence[str]) -> int:
+    """The grades that answers to *tasks* are likely to need, by what is known of their judges."""
+    project, found = case.project, 0.0
+    for name, count in Counter(tasks).items():
+        panel = project.panel(project.task(name).scorer)
+        if panel is not None:
+            found += count * orders.expected(project, panel, case.evidence)
+    return math.ceil(found)
 
 
 def _whole(case: Case, step: Train | TryRate | Optimise | Rewrite) -> Cost:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from escalera.core.answers import Measures
-from escalera.core.evaluation import judge
+from escalera.core.evaluation import judge, orders
 from escalera.core.ladder import hosting
 from escalera.core.ladder.case import Case
 from escalera.core.stats import clustering
@@ -49,9 +49,10 @@ def price(
 ) -> Priced:
     """The price of at most *calls* more answers and of the trainings, at the rates seen so far.
 
-    Where judges grade, what they took per answer is added, and their calls are counted: at most so
-    many turns for each grade. Where embeddings are compared, at most one call for each answer is
-    counted; what it costs is not in the price.
+    Where judges grade, what they took per grade is added, for as many grades as an answer needs by
+    what is known of their position biases, and their calls are counted: at most so many turns for
+    each grade, and at the least one order of each. Where embeddings are compared, at most one call
+    for each answer is counted; what it costs is not in the price.
 
     Minutes are of model time; they rest on clock readings, everything else does not. Trainings
     are timed at the rate of those that ran before, and the first at three times what reading its
@@ -60,7 +61,8 @@ def price(
     """
     rates = _with_judges(_rates(case.evidence.answers.measures()), case)
     project, tasks = case.project, [task.name for task in case.project.tasks]
-    grades = [project.grades(task) for task in tasks]
+    panels = [project.panel(task.scorer) for task in project.tasks]
+    grades = [0 if panel is None else orders.fewest(panel) for panel in panels]
     most = max(judge.TURNS * project.grades(task) + project.reads(task) for task in tasks)
     training = sum(_training_tokens(case, recipe, rates) for recipe in recipes)
     teaching = training * _seconds_per_trained_token(case, rates)
@@ -104,9 +106,10 @@ def _rates(seen: Measures) -> _Rates:
 
 def _with_judges(rates: _Rates, case: Case) -> _Rates:
     """*rates* per answer with what its judges took."""
-    judged, count = case.evidence.judged, max(len(case.evidence.answers), 1)
+    judged = case.evidence.judged
     if not judged.calls:
         return rates
+    count = max(len(case.evidence.answers), 1) / orders.sparing(case.project, case.evidence)
     money = None
     if rates.micro_dollars is not None and judged.micro_dollars is not None:
         money = _shifted(rates.micro_dollars, judged.micro_dollars / count)

@@ -35,6 +35,7 @@ def test_a_drifted_judge_is_warned_of_beside_the_verdict():
     document = _sample()
     name = document["tasks"][0]["name"]
     known = {"judge": "kind", "tasks": [name], "words": "drift since calibration 1: <drifted>"}
+    known["orders"] = [{"words": "judge kind (Large): 10 calls left out"}]
     document["judges"] = [
         known | {"warning": "judge kind: it has drifted & more"},
         known | {"judge": "other", "tasks": [], "warning": None},
@@ -43,6 +44,7 @@ def test_a_drifted_judge_is_warned_of_beside_the_verdict():
     before, _, after = text.partition("<strong>judge kind: it has drifted &amp; more</strong>")
     assert before.rindex("<h2>Why</h2>") > before.index("<h1>")
     assert "Judge kind: drift since calibration 1: &lt;drifted&gt;." in after
+    assert "Judge kind (Large): 10 calls left out." in after
     assert "Judge other" not in text
 
 

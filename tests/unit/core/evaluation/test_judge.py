@@ -207,6 +207,62 @@ def test_a_panel_takes_the_mean_of_its_judges_and_needs_them_all():
     assert judge.conclude(pair, [*one, grade(PAIRWISE, 0, 0.5, "second")]).value == 0.75
 
 
+def given_by(one, *places):
+    """A judge's grades: one for each of its orders, in their order."""
+    return [
+        Given(judge=one.digest, order=order, draw=0, grade=Grade(value=value))
+        for order, value in zip(one.orders, places, strict=False)
+    ]
+
+
+def test_asked_in_one_order_a_judge_is_heard_in_that_one():
+    """Its grade counts; where it gave none in an order it was asked in, there is no score."""
+    pair, other = PAIRWISE, replace(PAIRWISE, model="other")
+    panel = Panel(name="p", judges=(pair, other))
+    given = [*given_by(pair, 1.0), *given_by(other, 0.0, 0.5)]
+    asked = {pair.digest: ("first",), other.digest: ("first", "second")}
+    assert judge.conclude(panel, given, asked).value == 0.625
+    assert judge.conclude(panel, given).value is None
+    assert judge.conclude(panel, given, asked | {pair.digest: ("second",)}).value is None
+
+
+@pytest.mark.parametrize(
+    ("grades", "found"),
+    [
+        ((0.75, 0.75, 0.0), 1.0),
+        ((0.5, 0.0, 1.0), 0.0),
+        ((0.75, 0.5, 0.5), 0.0),
+        ((1.0, 1.0, 1.0), 1.0),
+        ((0.74, 0.76), 0.5),
+        ((0.0, 0.5), 0.0),
+    ],
+)
+def test_in_a_vote_most_voices_count_and_even_ones_are_a_tie(grades, found):
+    """From `passing` on a grade is a voice for the answer, below it one against."""
+    some = [replace(RUBRIC, model=f"m{n}") for n in range(len(grades))]
+    panel = Panel(name="p", judges=tuple(some), combine="vote", passing=3)
+    given = [g for one, value in zip(some, grades, strict=True) for g in given_by(one, value)]
+    assert judge.conclude(panel, given) == Grade(value=found)
+
+
+@pytest.mark.parametrize(
+    ("places", "found"),
+    [
+        (((1.0, 1.0), (1.0, 0.5), (0.0, 0.0)), 1.0),
+        (((1.0, 0.0), (0.0, 0.0), (0.5, 0.5)), 0.0),
+        (((1.0, 0.0), (1.0, 1.0), (0.0, 0.5)), 0.5),
+        (((0.5, 0.5), (1.0, 0.0)), 0.5),
+    ],
+)
+def test_who_contradicts_himself_abstains(places, found):
+    """A win over both orders is a voice, a loss one against; the rest is none."""
+    some = [replace(PAIRWISE, model=f"m{n}") for n in range(len(places))]
+    panel = Panel(name="p", judges=tuple(some), combine="vote")
+    given = [g for one, both in zip(some, places, strict=True) for g in given_by(one, *both)]
+    assert judge.conclude(panel, given) == Grade(value=found)
+    assert judge.conclude(panel, given[:-1]).value is None
+
+
 def test_whatever_changes_a_grade_changes_the_scorer():
     """Scores of another rubric, model, scale or number of repeats are other scores."""
     panel = Panel(name="p", judges=(RUBRIC,))

@@ -137,7 +137,10 @@ def test_judges_are_part_of_the_price():
         for item in task.items("search")[:10]
     ]
     plain = pricing.price(Case(project=project, evidence=fold(asked)), "prompt", calls=100)
-    assert (plain.calls, plain.fewest_calls) == (500, 300)
+    assert (plain.calls, plain.fewest_calls) == (500, 200)
+    always = replace(project, judges=(replace(panel, second_order=1.0),))
+    priced = pricing.price(Case(project=always, evidence=fold(asked)), "prompt", calls=100)
+    assert (priced.calls, priced.fewest_calls) == (500, 300)
     grades = [
         Judged(
             system=entry.system,
