@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from escalera.core.evaluation import orders
-from escalera.core.evidence import Spent
 from escalera.core.ladder import choosing, hosting, materials, rungs, words
 from escalera.core.ladder.caps import MILLION, NOTHING, PER_TURN, Caps, Cost, charge
 from escalera.core.ladder.case import Case
