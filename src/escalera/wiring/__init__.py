@@ -7,17 +7,14 @@ what only some commands need.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning import effort
 from escalera.core.ladder.caps import Caps
-from escalera.domain.levers import Engine
 from escalera.domain.project import BaseModel, Hosting, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
@@ -26,15 +23,14 @@ from escalera.edges.artifacts import FolderArtifacts
 from escalera.edges.clock import SystemClock
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.edges.scoring.desk import OPTIONS
-from escalera.errors import InputError, MissingExtra, ProjectError
-from escalera.ports import Merger, Progress, Provider, Retrieval, Scoring, Trainer, Tuner
+from escalera.errors import InputError, ProjectError
+from escalera.ports import Progress, Provider, Retrieval, Scoring, Tuner
 from escalera.settings import panels, policies, project_file, training_table
 from escalera.settings.tables import ModelTable, ProjectFile
 from escalera.wiring import models, optimisers, retrieval, scorers, task_tables
 from escalera.wiring.models import cores, require_local
 
 if TYPE_CHECKING:
-    from escalera.edges.training.local import Steps
     from escalera.engine.climb import Ports
     from escalera.engine.library import Library
     from escalera.engine.measuring import Means
@@ -77,6 +73,7 @@ class Installation:
         if self.project.optimiser is not None:
             optimisers.require(self.project.optimiser.name)
         from escalera.engine.climb import Ports
+        from escalera.wiring import training
 
         return Ports(
             journal=journal,
@@ -84,8 +81,8 @@ class Installation:
             clock=SystemClock(),
             scoring=self.scoring(),
             provider=lambda: self.provider(self.project.model.name),
-            trainer=self._trainer,
-            merger=self._merger,
+            trainer=lambda: training.trainer(self),
+            merger=lambda: training.merger(self),
             other=self.provider,
             invalid=invalid,
             retrieval=self.retrieval(),
@@ -109,12 +106,6 @@ class Installation:
             artifacts=self.artifacts(),
             embedded=evidence.embedded,
         )
-
-    def _merger(self) -> Merger:
-        require_local("merging")
-        from escalera.edges.merging.tuned_weights import TrainedMerger
-
-        return TrainedMerger(models.folder(self.file, self.tables.models[self.project.model.name]))
 
     def means(
         self,
@@ -214,28 +205,6 @@ class Installation:
             adapters=self.artifacts().path,
             clock=SystemClock(),
             capacity=capacity,
-        )
-
-    def _trainer(self) -> Trainer:
-        require_local("training")
-        from escalera.edges.providers import chat_text
-        from escalera.edges.training.local import LocalTrainer
-        from escalera.edges.training.session import Memory
-
-        memory = self.tables.training.memory
-
-        local = {n: t for n, t in self.tables.models.items() if t.local}
-        folders = {name: models.folder(self.file, table) for name, table in local.items()}
-        base = self.tables.models[self.project.model.name]
-        threads = 1 if models.is_tiny(folders[self.project.model.name]) else base.threads or cores()
-        return LocalTrainer(
-            folders=folders,
-            checkpoints=self.checkpoints,
-            clock=SystemClock(),
-            threads=threads,
-            memory=Memory(pass_tokens=memory.pass_tokens, recompute=memory.recompute),
-            engines=_engines(self.project.engine),
-            asked={n: partial(chat_text.asked, n, folder) for n, folder in folders.items()},
         )
 
     def _tuner(self) -> Tuner:
@@ -388,14 +357,3 @@ def _hosting(file: Path, tables: ProjectFile, *, epochs: int) -> Hosting | None:
     from escalera.wiring import hosting
 
     return hosting.hosting(file, tables, epochs=epochs)
-
-
-def _engines(engine: Engine) -> Mapping[str, Steps]:
-    """What does the steps of trainings, besides the own loop; TRL is loaded where it is asked."""
-    if engine == "own":
-        return {}
-    if importlib.util.find_spec("trl") is None:
-        raise MissingExtra(feature="the training engine 'trl'", package="trl", extra="trl")
-    from escalera.edges.training import trl_steps
-
-    return {"trl": trl_steps.steps}

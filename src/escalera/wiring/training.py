@@ -1,0 +1,63 @@
+"""What a climb trains and merges with on this machine; torch is loaded when it is first needed."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from escalera.domain.levers import Engine
+from escalera.edges.clock import SystemClock
+from escalera.errors import MissingExtra
+from escalera.ports import Merger, Trainer
+from escalera.wiring import Installation, models
+from escalera.wiring.models import cores, require_local
+
+if TYPE_CHECKING:
+    from escalera.edges.training.local import Steps
+
+
+def trainer(of: Installation) -> Trainer:
+    """What trains the models of a project. Raises `MissingExtra`."""
+    require_local("training")
+    from escalera.edges.providers import chat_text
+    from escalera.edges.training.local import LocalTrainer
+    from escalera.edges.training.session import Memory
+
+    memory = of.tables.training.memory
+    local = {name: table for name, table in of.tables.models.items() if table.local}
+    folders = {name: models.folder(of.file, table) for name, table in local.items()}
+    base = of.tables.models[of.project.model.name]
+    threads = 1 if models.is_tiny(folders[of.project.model.name]) else base.threads or cores()
+    return LocalTrainer(
+        folders=folders,
+        checkpoints=of.checkpoints,
+        clock=SystemClock(),
+        threads=threads,
+        memory=Memory(pass_tokens=memory.pass_tokens, recompute=memory.recompute),
+        engines=_engines(of.project.engine),
+        asked={name: partial(chat_text.asked, name, folder) for name, folder in folders.items()},
+    )
+
+
+def merger(of: Installation) -> Merger:
+    """What merges what was trained from the project's base model. Raises `MissingExtra`."""
+    require_local("merging")
+    from escalera.edges.merging.tuned_weights import TrainedMerger
+
+    return TrainedMerger(models.folder(of.file, of.tables.models[of.project.model.name]))
+
+
+# Below: private.
+
+
+def _engines(engine: Engine) -> Mapping[str, Steps]:
+    """What does the steps of trainings, besides the own loop; TRL is loaded where it is asked."""
+    if engine == "own":
+        return {}
+    if importlib.util.find_spec("trl") is None:
+        raise MissingExtra(feature="the training engine 'trl'", package="trl", extra="trl")
+    from escalera.edges.training import trl_steps
+
+    return {"trl": trl_steps.steps}
