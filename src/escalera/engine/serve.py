@@ -50,6 +50,7 @@ class Served:
     called: str = ""
     price: ModelPrice | None = None
     tuned_price: ModelPrice | None = None
+    made_of: str = ""
     secret: str = field(default="", repr=False)
     base: str = ""
     adapter: str | None = None
