@@ -20,7 +20,7 @@ from bench.engine.clients import questions
 from escalera.domain.message import Decoding, Message, Reply, Request
 from escalera.domain.project import BaseModel
 from escalera.edges.clock import SystemClock
-from escalera.edges.providers.transformers_engine import Capacity, TransformersEngine
+from escalera.edges.providers.continuous_engine import ContinuousEngine, Serving
 
 KINDS = ("none", "one", "sixteen")
 
@@ -43,7 +43,7 @@ def asked(kind: str, adapters: Sequence[str], many: int, tokens: int) -> list[Re
     ]
 
 
-async def rate(engine: TransformersEngine, requests: Sequence[Request]) -> dict[str, float]:
+async def rate(engine: ContinuousEngine, requests: Sequence[Request]) -> dict[str, float]:
     """Tokens per second, and per second of processor time, when all are asked at once."""
     began, used = time.perf_counter(), time.process_time()
     found = await asyncio.gather(*(engine.answer([one]) for one in requests))
@@ -59,12 +59,13 @@ async def rate(engine: TransformersEngine, requests: Sequence[Request]) -> dict[
 async def measured(given: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
     """Every kind in every round, after one that does not count: adapters are loaded in it."""
     names = sorted(path.name for path in given.adapters.iterdir())
-    engine = TransformersEngine(
+    engine = ContinuousEngine(
         model=BaseModel(name="base", revision="r", trainable=True, price=None),
         folder=given.model,
         adapters=lambda name: given.adapters / name,
         clock=SystemClock(),
-        capacity=Capacity(threads=given.threads),
+        serving=Serving(threads=given.threads),
+        tell=print,
     )
     figures: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     for place in range(given.rounds + 1):

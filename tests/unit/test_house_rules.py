@@ -117,7 +117,6 @@ WITHOUT_OWN_TEST = {
     "apps/gateway/running.py": "end_to_end/test_gateway_runs",
     "apps/gateway/starting.py": "end_to_end/test_gateway_runs",
     "apps/gateway/worker.py": "end_to_end/test_gateway_runs",
-    "wiring/serving.py": "in apps/test_workspace and end_to_end/test_serve",
     "ports/serving.py": "protocols; kept by tests/contract",
     "settings/jobs_table.py": "in settings/test_project_file",
     "settings/tables.py": "in settings/test_project_file and test_checks",

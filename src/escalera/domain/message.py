@@ -34,12 +34,21 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoding:
-    """How tokens are chosen. Temperature 0 is greedy; `seed` matters only above 0."""
+    """How tokens are chosen. Temperature 0 is greedy; `seed` matters only above 0.
+
+    The answer ends before any text of `stop`. A token that was said becomes less likely by
+    `presence_penalty`, and by `frequency_penalty` for each time it was; `logit_bias` are tokens by
+    number with how much likelier they are.
+    """
 
     max_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    stop: tuple[str, ...] = field(default=(), metadata=LATER)
+    presence_penalty: float = field(default=0.0, metadata=LATER)
+    frequency_penalty: float = field(default=0.0, metadata=LATER)
+    logit_bias: tuple[tuple[int, float], ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ digest is computed anew when the caller overrides the decoding.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Protocol
 
 from escalera.core.prompts import rendering
@@ -50,6 +50,7 @@ class Served:
     called: str = ""
     price: ModelPrice | None = None
     tuned_price: ModelPrice | None = None
+    made_of: str = ""
     secret: str = field(default="", repr=False)
     base: str = ""
     adapter: str | None = None
@@ -71,16 +72,19 @@ class Overrides:
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
+    stop: tuple[str, ...] | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: tuple[tuple[int, float], ...] | None = None
     schema: str | None = None
 
     def on(self, decoding: Decoding) -> Decoding:
         """*decoding* with what is overridden."""
-        return Decoding(
-            max_tokens=decoding.max_tokens if self.max_tokens is None else self.max_tokens,
-            temperature=decoding.temperature if self.temperature is None else self.temperature,
-            top_p=decoding.top_p if self.top_p is None else self.top_p,
-            seed=decoding.seed if self.seed is None else self.seed,
-        )
+        asked = {name: getattr(self, name) for name in _DECODING}
+        return replace(decoding, **{name: it for name, it in asked.items() if it is not None})
+
+
+_DECODING = tuple(field.name for field in fields(Decoding))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from escalera.settings import (
     hosting_checks,
     judge_checks,
     scorer_table,
+    serving_table,
     training_table,
     vllm_table,
 )
@@ -235,6 +236,11 @@ def _engine(key: str, model: ModelTable) -> list[Problem]:
     """What answers for a model, where its weights lie here."""
     if model.engine == "vllm" and not model.local:
         return [(f"{key}.engine", "is given, and the model has a `base_url`", "Leave one out")]
+    if model.serving is not None:
+        if not model.in_process:
+            said = "is given, and the model does not answer in this process"
+            return [(f"{key}.serving", said, "Leave it out, or give a `path` and no engine")]
+        return list(serving_table.problems(f"{key}.serving", model.serving))
     if model.vllm is None:
         return []
     if model.engine != "vllm":

@@ -16,6 +16,7 @@ from escalera.domain.selection import SearchMethod
 from escalera.domain.sla import Promise
 from escalera.domain.task import PromptParts
 from escalera.settings.gateway_table import GatewayTable
+from escalera.settings.serving_table import ServingTable
 from escalera.settings.training_table import TrainingTable
 from escalera.settings.vllm_table import VLLMTable
 
@@ -106,6 +107,7 @@ class ModelTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     sla: SlaTable | None = None
     engine: EngineName = "transformers"
     vllm: VLLMTable | None = None
+    serving: ServingTable | None = None
     licence: str = ""
     finetuning: FinetuningTable | None = None
 

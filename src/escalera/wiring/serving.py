@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from escalera import wiring
+from escalera.domain.identity import digest_of
 from escalera.domain.system import Branch, Route
+from escalera.edges.clock import SystemClock
 from escalera.edges.http.target import Limits
 from escalera.engine.serve import Served
+from escalera.ports import Provider
 from escalera.settings import project_file
+from escalera.settings.serving_table import ServingTable
 from escalera.wiring import Installation, models, upstreams
 
 if TYPE_CHECKING:
@@ -16,13 +23,16 @@ if TYPE_CHECKING:
 
 
 def served(
-    made: Installation, routes: Sequence[Route], before: Mapping[str, Served] | None = None
+    made: Installation,
+    routes: Sequence[Route],
+    before: Mapping[str, Served] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Served]:
     """The base models that can be asked by name: local ones, and those whose key is set.
 
-    Of *before*, local models with the same weights are kept as they are: loading them takes time
-    and memory. Raises `ProjectError` when the key of a model that one of *routes* answers with is
-    not set.
+    Of *before*, local models with the same weights and settings are kept as they are: loading them
+    takes time and memory. *tell* is told what is to be known of a model. Raises `ProjectError` when
+    the key of a model that one of *routes* answers with is not set.
     """
     needed = {one.system.model for route in routes for one in _branches(route)}
     usable = {
@@ -39,11 +49,17 @@ def served(
     for name, table in usable.items():
         base = models.base_model(made.file, name, table)
         kept = None if before is None else before.get(name)
-        same = kept is not None and table.local and kept.revision == base.revision
+        made_of = digest_of([table.threads, msgspec.to_builtins(table.serving)])
+        same = (
+            kept is not None
+            and table.local
+            and (kept.revision, kept.made_of) == (base.revision, made_of)
+        )
         process = made.running.get(name)
         found[name] = Served(
             revision=base.revision,
-            provider=kept.provider if kept is not None and same else made.provider(name),
+            provider=kept.provider if kept is not None and same else _provider(made, name, tell),
+            made_of=made_of,
             upstream=asked.get(name),
             called=table.model or name,
             price=base.price,
@@ -70,6 +86,37 @@ def router(made: Installation, route: Route) -> Router | None:
 
 
 # Below: private.
+
+
+def _provider(made: Installation, name: str, tell: Callable[[str], None]) -> Provider:
+    """Who answers for a model: one of this process is asked by many callers at once."""
+    table = made.tables.models[name]
+    if not table.in_process:
+        return made.provider(name)
+    models.require_local(f"the local model {name!r}")
+    from escalera.edges.providers.continuous import Room
+    from escalera.edges.providers.continuous_engine import ContinuousEngine, Serving
+    from escalera.engine.contracts import Repairing
+
+    found = table.serving or ServingTable()
+    folder = models.folder(made.file, table)
+    asked = ContinuousEngine(
+        model=models.base_model(made.file, name, table),
+        folder=folder,
+        adapters=made.artifacts().path,
+        clock=SystemClock(),
+        serving=Serving(
+            threads=1 if models.is_tiny(folder) else table.threads or models.cores(),
+            queue=found.queue,
+            room=Room(rows=found.rows, tokens=found.cache_tokens, stretch=found.prompt_tokens),
+            adapter_bytes=found.adapter_megabytes * 1_000_000,
+            max_context=found.context,
+            device=found.device,
+            dtype=found.numbers,
+        ),
+        tell=tell,
+    )
+    return Repairing(asked, wiring.invalid)
 
 
 def _branches(route: Route) -> tuple[Branch, ...]:

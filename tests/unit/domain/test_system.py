@@ -51,6 +51,10 @@ def test_the_digests_are_written_in_stone():
         replace(SYSTEM, decoding=Decoding(temperature=0.5)),
         replace(SYSTEM, decoding=Decoding(top_p=0.5)),
         replace(SYSTEM, decoding=Decoding(seed=1)),
+        replace(SYSTEM, decoding=Decoding(stop=("END",))),
+        replace(SYSTEM, decoding=Decoding(presence_penalty=0.5)),
+        replace(SYSTEM, decoding=Decoding(frequency_penalty=0.5)),
+        replace(SYSTEM, decoding=Decoding(logit_bias=((7, 1.0),))),
     ],
 )
 def test_whatever_changes_answers_changes_the_digest(other):
@@ -78,7 +82,16 @@ def test_no_field_is_left_out_of_this_test():
         "placing",
     ]
     assert [f.name for f in fields(Shot)] == ["input", "target", "history", "fields"]
-    assert [f.name for f in fields(Decoding)] == ["max_tokens", "temperature", "top_p", "seed"]
+    assert [f.name for f in fields(Decoding)] == [
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "seed",
+        "stop",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+    ]
     assert [f.name for f in fields(Route)] == ["branches", "router", "unsure"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from escalera import wiring
@@ -32,21 +33,32 @@ DRIFT = 0.01
 """The chance that all workers together ever raise a false alarm of drift."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtWorker:
+    """The worker that a desk is for, one of `workers`; `tell` says to its operator what is to be
+    known of a model.
+    """
+
+    metrics: Metrics = field(default_factory=Metrics)
+    workers: int = 1
+    tell: Callable[[str], None] = lambda _: None
+
+
 def opened(
     workspace: Workspace,
     *,
     models_only: bool = False,
     before: Desk | None = None,
     audit: Audit | None = None,
-    metrics: Metrics | None = None,
-    workers: int = 1,
+    worker: AtWorker | None = None,
 ) -> Counter:
     """What `[gateway]` asks for: the system in service, and routes by the decisions it names.
 
     Local models that *before* has loaded are gone on with. Raises `ProjectError` where a decision
     is missing, or does not carry its route and nobody forces it; *audit* is told what is forced
-    (by default the audit log). *metrics* are those of this worker, one of *workers*.
+    (by default the audit log).
     """
+    worker = worker or AtWorker()
     made = workspace.installation
     table = made.tables.gateway
     resting = Resting(
@@ -65,9 +77,9 @@ def opened(
     decision = "" if models_only else resting.decided(evidence, made.project.name)
     sides = [side for one in tested.values() for side in (one.route.weak, one.route.strong)]
     routes = sides if route is None else [route, *sides]
-    models = serving.served(made, routes, None if before is None else before.models())
+    models = serving.served(made, routes, None if before is None else before.models(), worker.tell)
     chooser = made.library(evidence) if routes else None
-    drift = None if route is None else _drift(made, route, alpha=DRIFT / workers)
+    drift = None if route is None else _drift(made, route, alpha=DRIFT / worker.workers)
     counter = Counter(
         label=made.project.name,
         route=route,
@@ -81,7 +93,7 @@ def opened(
         name: _proven(made, name, one, models, chooser) for name, one in tested.items()
     }
     if table.shadows or table.canaries or stores.at(made.state).trials_file.exists():
-        counter.trials = _trials(made, metrics or Metrics(), workers)
+        counter.trials = _trials(made, worker.metrics, worker.workers)
     return counter
 
 

@@ -24,10 +24,6 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "n": (1,),
     "logprobs": (False,),
     "top_logprobs": (0,),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "logit_bias": ({},),
-    "stop": ([],),
     "tools": ([],),
     "tool_choice": ("none", "auto"),
     "parallel_tool_calls": (True, False),
@@ -99,7 +95,7 @@ def parse_chat(body: bytes) -> Chat:
     found = {key: value for key, value in found.items() if value is not None}
     _refuse_unsupported(found)
     try:
-        asked = msgspec.convert(found, _Chat)
+        asked = msgspec.convert(found, _Chat, str_keys=True)
     except msgspec.ValidationError as error:
         raise invalid(str(error)) from error
     if asked.stream_options is not None and not asked.stream:
@@ -115,6 +111,10 @@ def parse_chat(body: bytes) -> Chat:
             temperature=asked.temperature,
             top_p=asked.top_p,
             seed=asked.seed,
+            stop=_stops(asked.stop),
+            presence_penalty=asked.presence_penalty or None,
+            frequency_penalty=asked.frequency_penalty or None,
+            logit_bias=tuple(sorted((asked.logit_bias or {}).items())) or None,
             schema=_schema(asked.response_format),
         ),
         stream=asked.stream,
@@ -173,6 +173,10 @@ _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _Temperature = Annotated[float, msgspec.Meta(ge=0, le=2)]
 _TopP = Annotated[float, msgspec.Meta(gt=0, le=1)]
+_Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+_Stop = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+_Token = Annotated[int, msgspec.Meta(ge=0)]
+_Bias = Annotated[float, msgspec.Meta(ge=-100, le=100)]
 
 _ROLES: Mapping[str, Role] = {
     "system": "system",
@@ -209,6 +213,10 @@ class _Chat(msgspec.Struct):
     temperature: _Temperature | None = None
     top_p: _TopP | None = None
     seed: _Seed | None = None
+    stop: _Stop | Annotated[list[str], msgspec.Meta(max_length=4)] | None = None
+    presence_penalty: _Penalty | None = None
+    frequency_penalty: _Penalty | None = None
+    logit_bias: Annotated[dict[_Token, _Bias], msgspec.Meta(max_length=1024)] | None = None
     stream: bool = False
     stream_options: _StreamOptions | None = None
     response_format: _ResponseFormat | None = None
@@ -228,6 +236,16 @@ def _refuse_unsupported(found: Mapping[str, Any]) -> None:
                 param=key,
                 code="unsupported_parameter",
             )
+
+
+def _stops(wanted: str | list[str] | None) -> tuple[str, ...] | None:
+    """The texts that an answer ends before; None where the caller names none."""
+    if not wanted:
+        return None
+    found = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+    if "" in found:
+        raise Refusal("stop holds an empty text, which every answer begins with.", param="stop")
+    return found
 
 
 def _schema(wanted: _ResponseFormat | None) -> str | None:

@@ -145,8 +145,9 @@ class Worker:
             project,
             models_only=self._start.models_only,
             before=before,
-            metrics=self._metrics,
-            workers=self._start.workers,
+            worker=desks.AtWorker(
+                metrics=self._metrics, workers=self._start.workers, tell=self._tell
+            ),
         )
         return desk, made.tables.gateway
 

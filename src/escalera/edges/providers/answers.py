@@ -22,16 +22,41 @@ def row(model: LocalModel, base: BaseModel, request: Request) -> Row:
             provider=base.name,
             hint="Shorten the message, use fewer examples, or lower max_tokens.",
         )
+    for token, _ in request.decoding.logit_bias:
+        if token >= model.width:
+            raise RequestRejected(
+                f"logit_bias names the token {token}; the model's last is {model.width - 1}.",
+                provider=base.name,
+                hint="Use the numbers of this model's tokenizer.",
+            )
     guide = None if request.output is None else _guide(model, base, request.output)
     return Row(prompt=prompt, decoding=request.decoding, guide=guide)
 
 
-def reply(base: BaseModel, decoded: Row, text: str, *, seconds: float) -> Reply:
-    """The reply of a finished row that says *text*."""
-    usage = Usage(prompt_tokens=len(decoded.prompt), completion_tokens=len(decoded.tokens))
+def require_plain(base: BaseModel, request: Request) -> None:
+    """Raise `RequestRejected` for what only continuous batching does."""
+    asked = request.decoding
+    for name in ("stop", "presence_penalty", "frequency_penalty", "logit_bias"):
+        if getattr(asked, name):
+            raise RequestRejected(
+                f"{name} is not offered for this model, which answers in static batches.",
+                provider=base.name,
+                hint="Leave it out: it would change the answer, so it is not ignored.",
+            )
+
+
+def reply(
+    base: BaseModel, decoded: Row, text: str, *, seconds: float, ended: int | None = None
+) -> Reply:
+    """The reply of a row that says *text*: it is finished, or a stop text has *ended* it.
+
+    *ended* is how many tokens it had said by then.
+    """
+    said = len(decoded.tokens) if ended is None else ended
+    usage = Usage(prompt_tokens=len(decoded.prompt), completion_tokens=said)
     return Reply(
         text=text,
-        finish_reason="length" if decoded.cut else "stop",
+        finish_reason="length" if ended is None and decoded.cut else "stop",
         usage=usage,
         micro_dollars=_charge(usage, base.price),
         seconds=seconds,

@@ -144,28 +144,36 @@ class ContinuousEngine:
         started = self._clock.seconds()
         row = await self._prepared(opened, request)
         lane = await self._lane(opened, request.adapter)
-        loop = asyncio.get_running_loop()
-        job = Job(row=row, loop=loop, every=every, lane=lane, ended=row.finished)
-        speller = Speller(opened.model.text)
+        stops = request.decoding.stop
+        job = Job(
+            row=row,
+            loop=asyncio.get_running_loop(),
+            every=every or bool(stops),
+            lane=lane,
+            ended=row.finished,
+        )
+        speller = Speller(opened.model.text, stops)
         try:
             if not job.ended:
                 opened.turns.submit(job)
-            while not job.ended:
+            while not (job.ended or speller.stopped):
                 await job.moved.wait()
                 job.moved.clear()
                 if job.error is not None:
                     raise job.error
-                if every and (piece := speller.add(row.tokens[speller.count : job.told])):
+                if job.every and (piece := speller.add(row.tokens[speller.count : job.told])):
                     yield piece
-            if rest := speller.end():
+            if job.every and (rest := speller.end()):
                 yield rest
         finally:
             if not job.ended:
                 opened.turns.cancel(job)
             opened.adapters.give_back(lane)
-        said = speller.said if every else opened.model.text(row.answer)
+        said = speller.said if job.every else opened.model.text(row.answer)
+        ended = speller.count if speller.stopped else None
+        seconds = self._clock.seconds() - started
         self._ended()
-        yield answers.reply(self._base, row, said, seconds=self._clock.seconds() - started)
+        yield answers.reply(self._base, row, said, seconds=seconds, ended=ended)
 
     async def _prepared(self, opened: _Opened, request: Request) -> Row:
         """The row of a request. Raises `RequestRejected` where it can never be answered."""

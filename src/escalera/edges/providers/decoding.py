@@ -41,7 +41,7 @@ class Guide(Protocol):
 class Row:
     """One prompt being completed. `tokens` includes the stop token when `stopped`.
 
-    With a `guide`, only what it allows is said.
+    With a `guide`, only what it allows is said. `counts` says how often each token was said.
     """
 
     prompt: tuple[int, ...]
@@ -49,6 +49,7 @@ class Row:
     guide: Guide | None = None
     tokens: list[int] = field(default_factory=list)
     stopped: bool = False
+    counts: dict[int, int] = field(default_factory=dict)
     _noise: np.random.Generator | None = None
 
     @property
@@ -71,6 +72,7 @@ class Row:
         if self.guide is not None:
             token = self.guide.settle(token, left=self.decoding.max_tokens - len(self.tokens))
         self.tokens.append(token)
+        self.counts[token] = self.counts.get(token, 0) + 1
         self.stopped = token in stops
 
     def uniform(self) -> float:

@@ -21,8 +21,8 @@ from escalera.errors import AdapterUnusable, EvidenceMissing, InputError, Reques
 class LocalModel:
     """A loaded model folder. Not thread-safe: which adapter is active is state of the model.
 
-    `network` is the model itself, `stops` the tokens that end an answer, and `context` how many
-    tokens it holds, None where it does not say.
+    `network` is the model itself, `width` how many tokens it knows, `stops` those that end an
+    answer, and `context` how many tokens it holds, None where it does not say.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class LocalModel:
         self._grammars: Grammars | None = None
         self.stops = stop_tokens(self.network, self._tokenizer)
         trained = getattr(self.network.config.get_text_config(), "max_position_embeddings", None)
+        self.width: int = self.network.config.get_text_config().vocab_size
         known = [length for length in (max_context, trained) if length is not None]
         self.context: int | None = min(known, default=None)
 
@@ -62,8 +63,7 @@ class LocalModel:
         """What keeps one answer to *schema*. Raises `RequestRejected` where that cannot be done."""
         try:
             if self._grammars is None:
-                width = self.network.config.get_text_config().vocab_size
-                self._grammars = Grammars(self._tokenizer, stops=self.stops, width=width)
+                self._grammars = Grammars(self._tokenizer, stops=self.stops, width=self.width)
             return self._grammars.guide(schema)
         except InputError as error:
             raise RequestRejected(str(error), provider=self._name) from error

@@ -77,6 +77,13 @@ def request_body(
     }
     if decoding.temperature > 0:
         body |= {"top_p": decoding.top_p, "seed": decoding.seed}
+    if decoding.stop:
+        body["stop"] = list(decoding.stop)
+    for name in ("presence_penalty", "frequency_penalty"):
+        if penalty := getattr(decoding, name):
+            body[name] = penalty
+    if decoding.logit_bias:
+        body["logit_bias"] = {str(token): bias for token, bias in decoding.logit_bias}
     if request.output is not None:
         body |= _held_to(request.output, dialect)
     if stream:

@@ -21,7 +21,7 @@ _LIKELIEST = 256
 
 def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
     """One token for each row of *logits*, of shape (rows, vocabulary)."""
-    logits = _allowed(logits, rows)
+    logits = _allowed(_weighed(logits, rows), rows)
     chosen: list[int] = logits.argmax(-1).tolist()
     drawn = [place for place, row in enumerate(rows) if row.decoding.temperature > 0]
     if drawn:
@@ -32,6 +32,25 @@ def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
 
 
 # Below: private.
+
+
+def _weighed(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """*logits* with the biases of rows, and less of what they have said where it is penalised."""
+    changes: list[tuple[int, int, float]] = []
+    for place, row in enumerate(rows):
+        how = row.decoding
+        changes += [(place, token, bias) for token, bias in how.logit_bias]
+        if how.presence_penalty or how.frequency_penalty:
+            changes += [
+                (place, token, -how.presence_penalty - how.frequency_penalty * count)
+                for token, count in row.counts.items()
+            ]
+    if not changes:
+        return logits
+    places, tokens, amounts = zip(*changes, strict=True)
+    where = torch.tensor([places, tokens], device=logits.device).unbind()
+    by = torch.tensor(amounts, dtype=logits.dtype, device=logits.device)
+    return logits.index_put(where, by, accumulate=True)
 
 
 def _allowed(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:

@@ -91,7 +91,7 @@ class TransformersEngine:
         The worker is given back after every token, so that streams and units take turns.
         """
         started = self._clock.seconds()
-        row = await self._work(lambda model: answers.row(model, self._base, request))
+        row = await self._work(lambda model: self._row(model, request))
         batch = await self._work(lambda model: model.batch([row]))
 
         def advance(model: LocalModel) -> str:
@@ -144,7 +144,7 @@ class TransformersEngine:
         refused: dict[int, ProviderError] = {}
         for place, request in enumerate(requests):
             try:
-                rows[place] = answers.row(model, self._base, request)
+                rows[place] = self._row(model, request)
             except RequestRejected as error:
                 refused[place] = error
 
@@ -165,6 +165,10 @@ class TransformersEngine:
             batch = model.batch(by_length[start : start + self._capacity.unit])
             while not batch.finished:
                 model.step(batch, adapter)
+
+    def _row(self, model: LocalModel, request: Request) -> Row:
+        answers.require_plain(self._base, request)
+        return answers.row(model, self._base, request)
 
     def _reply(self, model: LocalModel, row: Row, started: float) -> Reply:
         seconds = self._clock.seconds() - started

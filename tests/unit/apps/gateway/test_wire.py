@@ -65,6 +65,50 @@ def test_every_supported_parameter_is_honoured() -> None:
     assert chat.include_usage
 
 
+def test_what_shapes_the_choice_of_tokens_is_read() -> None:
+    """Stop texts, one or several, penalties, and biases by token in the order of their numbers."""
+    asked = wire.parse_chat(
+        body(
+            stop=["\n", "END"],
+            presence_penalty=0.5,
+            frequency_penalty=-2,
+            logit_bias={"50": -100, "7": 1.5},
+        )
+    ).overrides
+    assert asked == Overrides(
+        stop=("\n", "END"),
+        presence_penalty=0.5,
+        frequency_penalty=-2.0,
+        logit_bias=((7, 1.5), (50, -100.0)),
+    )
+    assert wire.parse_chat(body(stop="END")).overrides.stop == ("END",)
+
+
+@pytest.mark.parametrize(
+    ("extra", "param"),
+    [
+        ({"stop": ["a", ""]}, "stop"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"stop": [1]}, "stop[0]"),
+        ({"presence_penalty": 2.5}, "presence_penalty"),
+        ({"frequency_penalty": "much"}, "frequency_penalty"),
+        ({"logit_bias": {"50": 101}}, "logit_bias[...]"),
+    ],
+)
+def test_what_shapes_it_has_bounds(extra: dict[str, Any], param: str) -> None:
+    """Those of the API; the caller is told which value is beyond them."""
+    error = refusal(body(**extra))
+    assert (error.status, error.param) == (400, param)
+
+
+@pytest.mark.parametrize("token", ["END", "-1"])
+def test_a_bias_is_for_the_number_of_a_token(token: str) -> None:
+    """Anything else is refused in words."""
+    error = refusal(body(logit_bias={token: 1}))
+    assert error.status == 400
+    assert "logit_bias" in error.message
+
+
 def test_text_parts_and_developer_role() -> None:
     """A list of text parts is one text; OpenAI's newer name of the system role is understood."""
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
@@ -82,7 +126,8 @@ def test_text_parts_and_developer_role() -> None:
     [
         {"user": "u-1", "metadata": {"a": "b"}, "store": True},
         {"n": 1, "tools": [], "logprobs": False, "response_format": {"type": "text"}},
-        {"frequency_penalty": 0.0, "stop": None, "logit_bias": {}},
+        {"frequency_penalty": 0.0, "presence_penalty": 0, "stop": None, "logit_bias": {}},
+        {"stop": []},
         {"messages": [{"role": "user", "content": "hello", "tool_calls": None}]},
     ],
 )
@@ -124,7 +169,6 @@ def test_a_form_that_is_none_is_refused(wanted: dict[str, Any]) -> None:
         ({"tools": [{"type": "function"}]}, "tools"),
         ({"logprobs": True}, "logprobs"),
         ({"n": 2}, "n"),
-        ({"stop": ["x"]}, "stop"),
         ({"reasoning_effort": "low"}, "reasoning_effort"),
         ({"top_k": 5}, "top_k"),
     ],

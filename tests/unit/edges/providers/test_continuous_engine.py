@@ -121,6 +121,38 @@ def test_many_callers_get_what_each_gets_alone(folder: Path) -> None:
     assert all(schemas.invalid(CHOICE.schema, whole[n].text) is None for n in range(0, 40, 7))
 
 
+def test_an_answer_ends_before_a_stop_text(folder: Path) -> None:
+    """Whole and streamed alike, at the first of them; what came after is not billed."""
+    request = asked(9, max_tokens=120, temperature=0.0)
+    request = replace(request, output=None)
+    (whole,) = static(folder, [request])
+    stops = (whole.text[40:43], whole.text[60:62])
+    cut = whole.text[: min(whole.text.index(stop) for stop in stops)]
+    stopped = replace(request, decoding=replace(request.decoding, stop=stops))
+
+    async def job(engine: ContinuousEngine) -> Any:
+        (found,) = await engine.answer([stopped])
+        return [found, await streamed(engine, stopped), *await engine.answer([request])]
+
+    found, stream, free = using(folder, job)
+    assert found.text == stream.text == cut
+    assert found.finish_reason == stream.finish_reason == "stop"
+    assert found.usage == stream.usage
+    assert len(cut) < found.usage.completion_tokens < whole.usage.completion_tokens
+    assert free.text == whole.text
+
+
+def test_biases_choose_among_tokens_of_this_model(folder: Path) -> None:
+    """One that leaves no choice is followed; a token that the model does not have is refused."""
+    held = Decoding(max_tokens=5, logit_bias=((70, 100.0),))
+    request = replace(asked(3), output=None, decoding=held)
+    other = replace(request, decoding=replace(held, logit_bias=((261, 1.0),)))
+    said, refused = using(folder, lambda engine: engine.answer([request, other]))
+    assert len(set(said.text)) == 1
+    assert isinstance(refused, RequestRejected)
+    assert "the model's last is 260" in str(refused)
+
+
 def test_nothing_asked_is_nothing_answered(folder: Path) -> None:
     """An answer of no tokens needs no place."""
     (reply,) = using(folder, lambda engine: engine.answer([asked(1, max_tokens=0)]))
@@ -235,6 +267,10 @@ def test_a_model_that_cannot_be_packed_answers_all_the_same(tmp_path: Path) -> N
 
     whole, stream = using(tmp_path, job, tell=told.append)
     assert whole == stream
+    penalised = replace(request, decoding=Decoding(presence_penalty=1.0))
+    (refused,) = using(tmp_path, lambda engine: engine.answer([penalised]), tell=len)
+    assert isinstance(refused, RequestRejected)
+    assert "presence_penalty is not offered for this model" in str(refused)
     assert len(told) == 1
     assert "'tiny' answers without continuous batching: " in told[0]
 

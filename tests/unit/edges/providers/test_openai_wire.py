@@ -97,6 +97,16 @@ def test_a_sampling_request_sends_all_of_it() -> None:
     assert (found["temperature"], found["top_p"], found["seed"]) == (0.7, 0.9, 4)
 
 
+def test_what_shapes_the_choice_of_tokens_is_sent_where_it_is_asked_for() -> None:
+    """Penalties, biases and stop texts; nothing of them otherwise."""
+    how = Decoding(stop=("END",), presence_penalty=1.0, logit_bias=((7, -1.5),))
+    found = sent(Request(messages=REQUEST.messages, decoding=how))
+    assert (found["stop"], found["presence_penalty"]) == (["END"], 1.0)
+    assert found["logit_bias"] == {"7": -1.5}
+    assert "frequency_penalty" not in found
+    assert sent(REQUEST).keys().isdisjoint({"stop", "presence_penalty", "logit_bias"})
+
+
 def test_a_stream_asks_for_its_usage() -> None:
     """Without the option a stream has no usage, and then no cost."""
     found = sent(REQUEST, stream=True)

@@ -66,3 +66,38 @@ def test_a_guide_holds_its_own_row_only() -> None:
     assert [chosen[place] for place in (0, 3, 6)] == [7, 7, 7]
     others = (1, 2, 4, 5, 7)
     assert [chosen[place] for place in others] == [free[place] for place in others]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_what_was_said_is_penalised_and_biases_count(temperature: float) -> None:
+    """Against the rule written out: a count times the one penalty, once the other, and the bias."""
+    logits = torch.randn(6, 30, generator=torch.Generator().manual_seed(4))
+    made = []
+    for number in range(6):
+        how = Decoding(
+            temperature=temperature,
+            seed=number,
+            presence_penalty=(0.0, 1.5)[number % 2],
+            frequency_penalty=(0.0, 0.0, 0.7)[number % 3],
+            logit_bias=((3, 2.0), (number, -1.0)) if number > 3 else (),
+        )
+        row = Row(prompt=(number,), decoding=how)
+        for token in (number, 3, 3, 8, 8, 8):
+            row.say(token, frozenset())
+        made.append(row)
+    expected = logits.clone()
+    for place, row in enumerate(made):
+        for token, bias in row.decoding.logit_bias:
+            expected[place, token] += bias
+        for token in range(30):
+            count = row.tokens.count(token)
+            expected[place, token] -= count * row.decoding.frequency_penalty
+            expected[place, token] -= (count > 0) * row.decoding.presence_penalty
+    torch.testing.assert_close(sampling._weighed(logits, made), expected)
+    assert sampling.choose(logits, made) == sampling.choose(
+        expected,
+        [
+            Row(prompt=row.prompt, decoding=Decoding(temperature=temperature, seed=place))
+            for place, row in enumerate(made)
+        ],
+    )

@@ -1,0 +1,74 @@
+"""Which engine answers for a local model when it is served, and when it is kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from escalera import wiring
+from escalera.edges.providers.continuous_engine import ContinuousEngine
+from escalera.edges.providers.transformers_engine import TransformersEngine
+from escalera.errors import ProjectError
+from escalera.wiring import Installation, serving
+
+pytestmark = pytest.mark.local
+
+MODEL = Path(__file__).resolve().parents[3] / "examples" / "support" / "model"
+
+
+def installed(folder: Path, table: str = "") -> Installation:
+    """A project whose model is the example's."""
+    rows = [
+        {"id": f"{split}-{n}", "split": split, "input": f"{split} {n}", "target": f"{n}"}
+        for split, many in (("train", 8), ("search", 60), ("confirm", 100))
+        for n in range(many)
+    ]
+    (folder / "echo.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    file = folder / "escalera.toml"
+    file.write_text(
+        f"""
+[project]
+name = "shop"
+[models.base]
+path = {json.dumps(str(MODEL))}
+{table}
+[climb]
+model = "base"
+[tasks.echo]
+data = "echo.jsonl"
+scorer = "exact"
+bar = 0.8
+"""
+    )
+    return wiring.install(file)
+
+
+def test_what_is_served_is_batched_and_what_is_measured_is_not(tmp_path: Path) -> None:
+    """A climb records static units, whose replay is byte for byte; callers join a running batch."""
+    table = "[models.base.serving]\nrows = 5\nqueue = 7\ncache_tokens = 999\ncontext = 128"
+    made = installed(tmp_path, table)
+    found = serving.served(made, ())["base"].provider._asked
+    assert isinstance(found, ContinuousEngine)
+    assert (found.concurrency, found.unit) == (5, 1)
+    given = found._serving
+    assert (given.queue, given.room.tokens, given.max_context) == (7, 999, 128)
+    assert isinstance(made.provider("base")._asked, TransformersEngine)
+
+
+def test_a_model_is_kept_until_its_settings_change(tmp_path: Path) -> None:
+    """Another configuration goes on with what is loaded, unless it gives the model other room."""
+    before = serving.served(installed(tmp_path), ())
+    again = serving.served(installed(tmp_path), (), before)
+    assert again["base"].provider is before["base"].provider
+    other = serving.served(installed(tmp_path, "[models.base.serving]\nrows = 5"), (), before)
+    assert other["base"].provider is not before["base"].provider
+
+
+def test_room_is_for_models_of_this_process(tmp_path: Path) -> None:
+    """With another engine the table would say nothing, and is refused."""
+    with pytest.raises(ProjectError, match=r"models\.base\.serving: is given, and the model does"):
+        installed(tmp_path, 'engine = "vllm"\n[models.base.serving]\nrows = 5')
