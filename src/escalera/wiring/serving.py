@@ -22,8 +22,12 @@ def served(
 
     Of *before*, local models with the same weights are kept as they are: loading them takes time
     and memory. Raises `ProjectError` when the key of a model that one of *routes* answers with is
-    not set.
+    not set, or a system of theirs is none that its engine can answer for.
     """
+    if any(table.engine == "vllm" for table in made.tables.models.values()):
+        from escalera.wiring import vllm
+
+        vllm.check(made, routes)
     needed = {one.system.model for route in routes for one in _branches(route)}
     usable = {
         name: table
