@@ -45,7 +45,7 @@ def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Poli
         operators=None if tables.climb.operators is None else tuple(tables.climb.operators),
         seed=tables.project.seed,
         example_tokens=tables.climb.example_tokens,
-        checkpoints=1 if hosted else tables.training.checkpoints,
+        checkpoints=1 if served.finetuning is not None else tables.training.checkpoints,
     )
 
 

@@ -223,7 +223,6 @@ class Installation:
         from escalera.edges.training.session import Memory
 
         memory = self.tables.training.memory
-
         local = {n: t for n, t in self.tables.models.items() if t.local}
         folders = {name: models.folder(self.file, table) for name, table in local.items()}
         base = self.tables.models[self.project.model.name]

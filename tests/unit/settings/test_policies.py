@@ -29,7 +29,7 @@ MODEL = playbook.project(PLAIN).model
 def tables(**climb):
     return ProjectFile(
         project=ProjectTable(name="p", seed=7, confidence=0.9),
-        models={},
+        models={"base": ModelTable(path="m")},
         climb=ClimbTable(model="base", **climb),
         tasks={},
         budget=BudgetTable(money=1.5, calls=9),
