@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from escalera.edges.http.target import Limits, Target
 from escalera.edges.http.upstream import HTTPUpstream
+from escalera.errors import UpstreamFault
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "support" / "data"
 PATIENCE = 900.0
@@ -82,8 +83,12 @@ async def load(url: str, asked: list[bytes], *, clients: int) -> Tally:
     async def client() -> None:
         for one in waiting:
             began = time.perf_counter()
-            response = await upstream.send("/chat/completions", one)
-            said = await response.whole(10_000_000)
+            try:
+                response = await upstream.send("/chat/completions", one)
+                said = await response.whole(10_000_000)
+            except UpstreamFault as error:
+                tally.failures.append(str(error))
+                continue
             response.close()
             if response.status != 200:
                 tally.failures.append(said.decode("utf-8", "replace")[:300])

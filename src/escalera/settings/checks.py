@@ -11,9 +11,11 @@ import msgspec
 
 from escalera.core.data.rows import MEANINGS
 from escalera.core.evaluation.scorers import NoOptions
+from escalera.core.finetuning import effort
 from escalera.core.prompts.operators import OPERATORS
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
 from escalera.domain.judge import PREFIX
+from escalera.domain.project import PROMPTING
 from escalera.errors import BadOption
 from escalera.settings import (
     data_tables,
@@ -34,6 +36,7 @@ from escalera.settings.tables import (
     ServiceTable,
     TaskTable,
 )
+from escalera.settings.vllm_table import VLLMTable
 
 OPERATOR_NAMES = tuple(operator.name for operator in OPERATORS)
 
@@ -55,7 +58,7 @@ def problems(found: ProjectFile, scorers: Mapping[str, type]) -> list[Problem]:
 
     *scorers* holds the kinds of scorers with the dataclasses of their options.
     """
-    own = [*_numbers(found), *_models(found), *hosting_checks.problems(found)]
+    own = [*_numbers(found), *_models(found), *_served(found), *hosting_checks.problems(found)]
     data = [wrong for name, task in found.tasks.items() for wrong in _data(name, task)]
     local = {name: model.local for name, model in found.models.items()}
     trained = training_table.problems(found.training, local)
@@ -230,6 +233,18 @@ def _models(found: ProjectFile) -> list[Problem]:
             rule = f"Leave it out, or name some of {', '.join(able)}"
             wrong.append((f"{key}.output", f"{unable!r} is not what {where} can do", rule))
     return wrong
+
+
+def _served(found: ProjectFile) -> list[Problem]:
+    """What would be trained can be served by the engine of the model."""
+    name = found.climb.model
+    model = found.models.get(name)
+    trains = any(rung not in PROMPTING for rung in found.climb.rungs)
+    if model is None or model.engine != "vllm" or not trains:
+        return []
+    trainable = effort.trainable(found.training.settings())
+    table = model.vllm or VLLMTable()
+    return list(vllm_table.untrainable(f"models.{name}.vllm", table, trainable))
 
 
 def _engine(key: str, model: ModelTable) -> list[Problem]:

@@ -26,8 +26,10 @@ def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Poli
         lacking.add("search")
     if tables.training.weights.method == "full":
         lacking.add("full")  # the rung before it trains all weights already
-    hosted = tables.models[model.name].finetuning is not None
-    if hosted:
+    served = tables.models[model.name]
+    if served.engine == "vllm":
+        lacking.add("full")  # vLLM loads adapters, and no other weights while it runs
+    if served.finetuning is not None:
         lacking |= {"full", "merge"}  # the weights stay at the provider
     elif not model.trainable:
         lacking |= set(RUNGS) - set(PROMPTING)
@@ -43,7 +45,7 @@ def policy(tables: ProjectFile, model: BaseModel, tasks: Sequence[Task]) -> Poli
         operators=None if tables.climb.operators is None else tuple(tables.climb.operators),
         seed=tables.project.seed,
         example_tokens=tables.climb.example_tokens,
-        checkpoints=1 if hosted else tables.training.checkpoints,
+        checkpoints=1 if served.finetuning is not None else tables.training.checkpoints,
     )
 
 

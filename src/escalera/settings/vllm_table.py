@@ -7,6 +7,8 @@ from typing import Annotated
 
 import msgspec
 
+from escalera.domain.levers import Trainable
+
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """The ranks that vLLM makes room for."""
 
@@ -58,3 +60,27 @@ def problems(key: str, table: VLLMTable) -> Iterator[tuple[str, str, str]]:
         if given.partition("=")[0].replace("_", "-") in OWN:
             rule = "is an argument that Escalera gives by itself"
             yield f"{key}.arguments", f"{given!r} {rule}", "Leave it out; other keys set it"
+
+
+def untrainable(key: str, table: VLLMTable, trainable: Trainable) -> Iterator[tuple[str, str, str]]:
+    """What a training would leave that vLLM cannot load: keys, what is wrong, and the remedy."""
+    weights, other = "training.weights", 'or engine = "transformers"'
+    if trainable.method not in ("lora", "rslora"):
+        said = f"{trainable.method!r} leaves what vLLM cannot load"
+        yield f"{weights}.method", said, f'Choose "lora" or "rslora", {other}'
+    if trainable.merged:
+        said = "leaves weights instead of an adapter, which vLLM cannot load"
+        yield f"{weights}.merged", said, f"Leave it out, {other}"
+    if trainable.tokens:
+        said = "leaves embeddings beside the adapter, which vLLM does not load"
+        yield f"{weights}.tokens", said, f"Leave it out, {other}"
+    if trainable.rank > table.rank:
+        said = f"{table.rank} is less than the rank of the adapters, {trainable.rank}"
+        yield f"{key}.rank", said, f"Give {_room(trainable.rank)}"
+
+
+# Below: private.
+
+
+def _room(rank: int) -> str:
+    return next((str(one) for one in RANKS if one >= rank), f"at most {RANKS[-1]} to both")

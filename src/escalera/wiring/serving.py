@@ -32,8 +32,13 @@ def served(
 
     Of *before*, local models with the same weights and settings are kept as they are: loading them
     takes time and memory. *tell* is told what is to be known of a model. Raises `ProjectError` when
-    the key of a model that one of *routes* answers with is not set.
+    the key of a model that one of *routes* answers with is not set, or a system of theirs is none
+    that its engine can answer for.
     """
+    if any(table.engine == "vllm" for table in made.tables.models.values()):
+        from escalera.wiring import vllm
+
+        vllm.check(made, routes)
     needed = {one.system.model for route in routes for one in _branches(route)}
     usable = {
         name: table

@@ -6,7 +6,7 @@ command starts the one that it asks when it first asks it, and ends it with the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -15,13 +15,14 @@ import msgspec
 
 from escalera.domain.identity import digest_of
 from escalera.domain.project import BaseModel
+from escalera.domain.system import Route, System
 from escalera.edges.clock import SystemClock
 from escalera.edges.providers.endpoint import Endpoint
-from escalera.edges.providers.vllm_process import LoadedAdapters, VLLMProcess
+from escalera.edges.providers.vllm_process import LoadedAdapters, VLLMProcess, usable
 from escalera.edges.vllm import command, kept
 from escalera.edges.vllm.command import Options
 from escalera.edges.vllm.kept import KeptServer
-from escalera.errors import InputError
+from escalera.errors import InputError, ProjectError
 from escalera.settings.tables import ModelTable
 from escalera.settings.vllm_table import VLLMTable
 from escalera.wiring import Installation, models
@@ -110,6 +111,27 @@ def require(made: Installation) -> None:
                 )
 
 
+def check(made: Installation, routes: Iterable[Route]) -> None:
+    """Raise `ProjectError` where a system of *routes* is none that vLLM can answer as measured.
+
+    An adapter may be of a kind that it cannot load; and what was measured with another engine, or
+    with other weights, is another system.
+    """
+    for route in routes:
+        for branch in (*route.branches, *route.unsure):
+            name = branch.system.model
+            table = made.tables.models.get(name)
+            if table is not None and table.engine == "vllm":
+                problem = _unfit(made, table, branch.system)
+                if problem:
+                    raise ProjectError(
+                        file=str(made.file),
+                        key=f"models.{name}.engine",
+                        problem=f"vLLM cannot answer for the system of {branch.task!r}: {problem}",
+                        remedy="Serve it with engine = 'transformers', or climb again with vLLM",
+                    )
+
+
 def encoded(running: Mapping[str, Running]) -> bytes:
     """The processes in one line, for the pipe to a worker; it has their keys."""
     return msgspec.json.encode(running)
@@ -121,6 +143,14 @@ def decoded(line: bytes) -> dict[str, Running]:
 
 
 # Below: private.
+
+
+def _unfit(made: Installation, table: ModelTable, system: System) -> str | None:
+    if system.revision != made.base_model(system.model).revision:
+        return "it was measured with other weights or another engine"
+    if system.adapter is None:
+        return None
+    return usable(made.artifacts().path(system.adapter), _options(table))
 
 
 def _begun(base: BaseModel, table: ModelTable) -> Running:

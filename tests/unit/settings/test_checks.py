@@ -211,7 +211,7 @@ def test_an_engine_fits_its_model():
     table = {"path": "m", "vllm": {}}
     assert [key for key, _, _ in problems("models", "base", table)] == ["models.base.vllm"]
     table = {"path": "m", "engine": "vllm", "vllm": {"rank": 12}}
-    assert [key for key, _, _ in problems("models", "base", table)] == ["models.base.vllm.rank"]
+    assert {key for key, _, _ in problems("models", "base", table)} == {"models.base.vllm.rank"}
 
 
 def test_a_vllm_process_is_held_to_a_schema_as_an_endpoint_is():
@@ -228,3 +228,17 @@ def test_embeddings_are_not_asked_of_vllm():
     raw = {**copy.deepcopy(GOOD), "models": models, "climb": {"model": "base", "embedding": "read"}}
     found = checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
     assert [key for key, _, _ in found] == ["climb.embedding"]
+
+
+def test_what_is_trained_can_be_served():
+    """A method that vLLM cannot load is refused, unless nothing is trained."""
+    model = {"path": "m", "engine": "vllm"}
+    raw = {
+        **copy.deepcopy(GOOD),
+        "models": {"base": model},
+        "training": {"weights": {"method": "dora"}},
+    }
+    (wrong,) = checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
+    assert wrong[0] == "training.weights.method"
+    raw["climb"]["rungs"] = ["prompt"]
+    assert checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS) == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from escalera.domain.contract import LOCAL_MODES, REMOTE_MODES
 from escalera.domain.optimiser import Optimiser
 from escalera.domain.project import RUNGS
@@ -27,7 +29,7 @@ MODEL = playbook.project(PLAIN).model
 def tables(**climb):
     return ProjectFile(
         project=ProjectTable(name="p", seed=7, confidence=0.9),
-        models={},
+        models={"base": ModelTable(path="m")},
         climb=ClimbTable(model="base", **climb),
         tasks={},
         budget=BudgetTable(money=1.5, calls=9),
@@ -50,6 +52,13 @@ def test_rungs_that_lack_what_they_need_are_left_out():
         "prompt",
         "structured",
     }
+
+
+def test_vllm_is_given_adapters_and_no_weights():
+    """The rung that trains all weights is left out with it."""
+    served = {"base": ModelTable(path="m", engine="vllm")}
+    found = msgspec.structs.replace(tables(), models=served)
+    assert rungs(found) == set(RUNGS) - {"structured", "search", "full"}
 
 
 def test_numbers_are_taken_over_in_the_planners_units():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from escalera.domain.levers import Trainable
 from escalera.settings import vllm_table
 from escalera.settings.vllm_table import VLLMTable
 
@@ -50,3 +51,23 @@ def test_what_cannot_be_run_is_told_by_key(given, key):
     """One problem, with its key."""
     table = msgspec.convert(given, VLLMTable)
     assert [found for found, _, _ in vllm_table.problems("models.m.vllm", table)] == [key]
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ({}, None),
+        ({"method": "rslora"}, None),
+        ({"method": "dora"}, "training.weights.method"),
+        ({"method": "partial"}, "training.weights.method"),
+        ({"merged": True}, "training.weights.merged"),
+        ({"tokens": ("<a>",)}, "training.weights.tokens"),
+        ({"rank": 32}, "models.m.vllm.rank"),
+    ],
+)
+def test_a_training_that_vllm_could_not_load_is_told_by_key(more, key):
+    """Before anything is trained; with what to do."""
+    found = list(vllm_table.untrainable("models.m.vllm", VLLMTable(), Trainable(**more)))
+    assert [one for one, _, _ in found] == ([] if key is None else [key])
+    if key == "models.m.vllm.rank":
+        assert found[0][2] == "Give 32"

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from escalera import wiring
-from escalera.domain.message import Message, Reply, Request
-from escalera.errors import InputError, ProviderUnavailable
+from escalera.domain.message import Decoding, Message, Reply, Request
+from escalera.domain.system import Branch, Prompt, Route, System
+from escalera.engine.serve import Desk, Overrides
+from escalera.errors import InputError, ProjectError, ProviderUnavailable
 from escalera.wiring import Installation, serving, vllm
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(120)]
@@ -135,3 +137,58 @@ def test_a_gateway_whose_process_does_not_start_says_why(tmp_path):
     with pytest.raises(ProviderUnavailable, match="No available memory"):
         processes.start()
     processes.stop()
+
+
+def route(revision: str, adapter: str | None = None) -> Route:
+    system = System(
+        model="base", revision=revision, prompt=Prompt(), decoding=Decoding(), adapter=adapter
+    )
+    return Route(branches=(Branch(task="echo", system=system),))
+
+
+def adapter(made: Installation, **more: object) -> str:
+    """The digest of an adapter in the store of a project."""
+    artifacts = made.artifacts()
+    folder = artifacts.scratch()
+    config = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "bias": "none", **more}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    return artifacts.put(folder)
+
+
+def test_a_route_that_vllm_cannot_answer_as_measured_is_refused(tmp_path):
+    """Before anything starts: another engine's evidence, and adapters that it cannot load."""
+    made = installed(tmp_path)
+    own = made.base_model("base").revision
+    with_transformers = installed(tmp_path, engine="transformers").base_model("base").revision
+    vllm.check(made, [route(own), route(own, adapter(made))])
+    for wrong, said in (
+        (route(with_transformers), "other weights or another engine"),
+        (route(own, adapter(made, use_dora=True)), "DoRA"),
+        (route(own, adapter(made, r=64)), "rank is 64"),
+    ):
+        with pytest.raises(ProjectError, match=said):
+            serving.served(made, [wrong])
+
+
+def test_a_route_with_an_adapter_answers_through_the_shared_process(tmp_path):
+    """The adapter is loaded under its digest when its task is first asked."""
+    made = installed(tmp_path)
+    processes = vllm.Processes(made, lambda _: None)
+    one = adapter(made)
+    decided = route(made.base_model("base").revision, one)
+    try:
+        processes.start()
+        worker = replace(made, running=processes.running)
+        models = serving.served(worker, [decided])
+        desk = Desk(label="shop", route=decided, models=models, infer=None)
+
+        async def work():
+            asked = await desk.resolve("shop", HELLO.messages, Overrides())
+            found = (await asked.provider.answer([asked.request]))[0]
+            await desk.close()
+            return found
+
+        assert asyncio.run(work()).text == f"{one}: hello"
+    finally:
+        processes.stop()
