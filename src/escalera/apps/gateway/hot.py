@@ -50,6 +50,9 @@ class Entrance(Protocol):
     async def enter(self, token: bytes) -> Caller:
         """Who has this key. Raises `Refusal`."""
 
+    def named(self, key: str) -> Caller:
+        """The caller whose key has this id, who left something to be done. Raises `Refusal`."""
+
     def admitted(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted | None:
         """Reserve what one attempt may cost; may set the request's cap. Raises `Refusal`.
 
