@@ -84,6 +84,7 @@ class Deposits:
             inside=gateway.inside,
             turnstile=turnstile,
             named=entrance.named,
+            look=gateway.look,
             table=self._table,
             now=self._now,
             tell=self._tell,

@@ -7,14 +7,16 @@ a kill costs what was in flight.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from escalera.apps.gateway import batch_lines, files
-from escalera.apps.gateway.batch_lines import Line, Rules
+from escalera.apps.gateway.batch_lines import Checked, Line, Rules
+from escalera.apps.gateway.board import unknown
 from escalera.apps.gateway.callers import Caller
+from escalera.apps.gateway.hot import plan_of
 from escalera.apps.gateway.inside import Inside, Said
 from escalera.apps.gateway.wire import UNREADABLE, Refusal
 from escalera.apps.gateway.yielding import Turnstile
@@ -41,7 +43,8 @@ UNASKED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a worker works with. `named` gives the caller whose key has an id."""
+    """What a worker works with. `named` gives the caller whose key has an id, and `look` knows
+    models that were published a moment ago."""
 
     worker: str
     book: BatchBook
@@ -49,6 +52,7 @@ class Means:
     inside: Inside
     turnstile: Turnstile
     named: Callable[[str], Caller]
+    look: Callable[[], Awaitable[None]]
     table: Callable[[], GatewayTable]
     now: Callable[[], float]
     tell: Callable[[str], None]
@@ -96,12 +100,7 @@ class Work:
 
     async def _validate(self) -> None:
         means, batch = self._means, self.batch
-        path = means.book.input(batch.id)
-        try:
-            found = await asyncio.to_thread(batch_lines.checked, path, self._rules())
-        except FileNotFoundError:
-            gone = BatchError(code="input_file_gone", message="The input file is not there.")
-            found = batch_lines.Checked(errors=(gone,))
+        found = await self._checked()
 
         def edit(batch: Batch) -> Batch:
             batch = replace(batch, total=found.total, model=found.model, errors=found.errors)
@@ -113,20 +112,28 @@ class Work:
         if self.batch.status in BATCH_OVER:
             await asyncio.to_thread(means.book.forget, batch.id)
 
-    def _rules(self) -> Rules:
+    async def _checked(self) -> Checked:
+        means, batch = self._means, self.batch
+        await means.look()
+        try:
+            rules = self._rules(means.named(batch.key))
+            return await asyncio.to_thread(batch_lines.checked, means.book.input(batch.id), rules)
+        except Refusal as error:
+            told = BatchError(code=error.code or "", message=error.message)
+        except FileNotFoundError:
+            told = BatchError(code="input_file_gone", message="The input file is not there.")
+        return Checked(errors=(told,))
+
+    def _rules(self, caller: Caller) -> Rules:
         means = self._means
         board = means.inside.hot.regime.board
-        try:
-            allowed = means.named(self.batch.key).models
-        except Refusal:  # told when the first line is asked
-            allowed = frozenset()
 
         def wrong(model: str) -> BatchError | str:
-            plan = board.plan(model)
+            plan = plan_of(board, caller, model)
             if plan is None:
-                said = board.unknown(model)
+                said = unknown(board, model).message
                 return BatchError(code="model_not_found", message=said, param="body.model")
-            if allowed and plan.name not in allowed:
+            if caller.models and plan.name not in caller.models:
                 said = f"The key may not ask {plan.name!r}"
                 return BatchError(code="model_not_allowed", message=said, param="body.model")
             return plan.name

@@ -16,10 +16,13 @@ import pytest
 
 from escalera.apps.gateway import batching, working
 from escalera.apps.gateway.batching import Batching
+from escalera.apps.gateway.board import Board
+from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.inside import Said
 from escalera.apps.gateway.regime import Bounds
 from escalera.apps.gateway.working import Means, Work
 from escalera.apps.gateway.yielding import Turnstile
+from escalera.domain.access import Key
 from escalera.domain.batch import Batch, BatchWish
 from escalera.edges.gateway_store.batches import SQLiteBatches
 from escalera.edges.gateway_store.files import SQLiteFiles
@@ -53,10 +56,8 @@ class World:
         names = (f"file-{number:032x}" for number in itertools.count(1))
         self.files = SQLiteFiles(folder / "files", now=lambda: self.now, name=names.__next__)
         self.book = SQLiteBatches(folder / "batches")
-        board = SimpleNamespace(
-            plan=lambda model: SimpleNamespace(name=model) if model == "m" else None,
-            unknown=lambda model: f"no {model}.",
-        )
+        plan: Any = SimpleNamespace(name="m", owner="")
+        board = Board(plans={"m": plan}, default="m")
         self.hot = SimpleNamespace(regime=SimpleNamespace(board=board, bounds=Bounds()))
         self.table = GatewayTable(batches=BatchesTable(concurrency=concurrency))
         self.turnstile = Turnstile(lambda: concurrency)
@@ -72,6 +73,13 @@ class World:
         await asyncio.sleep(0)
         return self.answer(name)
 
+    def named(self, key: str) -> Caller:
+        models = tuple(self.models)
+        return Caller(Key(id=key, name="k", digest=b"", created=NOW, models=models), None)
+
+    async def look(self) -> None:
+        """Nothing was published."""
+
     def means(self, worker: str = "one") -> Means:
         inside: Any = SimpleNamespace(ask=self.ask, hot=self.hot)
         return Means(
@@ -80,7 +88,8 @@ class World:
             store=self.files,
             inside=inside,
             turnstile=self.turnstile,
-            named=lambda key: SimpleNamespace(models=self.models),  # type: ignore[arg-type,return-value]
+            named=self.named,
+            look=self.look,
             table=lambda: self.table,
             now=lambda: self.now,
             tell=self.told.append,
