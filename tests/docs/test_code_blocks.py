@@ -20,19 +20,23 @@ from typing import Any
 import click
 import msgspec
 import pytest
+from tests.unit.apps.gateway.sockets import served
 
 from escalera.apps.cli.main import cli
-from escalera.apps.gateway.app import application
+from escalera.apps.gateway.admitting import OneKey
+from escalera.apps.gateway.app import Setup, application
+from escalera.apps.gateway.deposits import Deposits
 from escalera.core.data import rows
 from escalera.domain.judge import PREFIX
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.engine.serve import Desk, Served
 from escalera.settings import scorer_table
+from escalera.settings.gateway_table import GatewayTable
 from escalera.settings.merge_recipe import MergeTable
 from escalera.settings.prompt_file import PromptFile
 from escalera.settings.tables import ProjectFile
-from escalera.testing.loopback import serving
 from escalera.testing.scripted import ScriptedProvider
+from escalera.wiring import stores
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -99,13 +103,20 @@ def test_python_runs(
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Stands for `escalera serve` on the example."""
     provider = ScriptedProvider(lambda request: f"heard: {request.messages[-1].content}")
     models = {"support": Served(revision="scripted", provider=provider)}
     desk = Desk(label="escalera", route=None, infer=None, models=models)
-    with serving(application(desk, api_key=None, now=lambda: 0.0)) as url:
-        yield url
+    entrance, found = OneKey(None), stores.at(tmp_path_factory.mktemp("state"))
+    deposits = Deposits(found, table=GatewayTable, now=stores.wall_clock(), tell=print)
+    setup = Setup(
+        entrance=entrance,
+        rooms=deposits.rooms(),
+        beside=lambda gateway: deposits.running(gateway, entrance),
+    )
+    with served(application(desk, api_key=None, now=lambda: 0.0, setup=setup)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("block", of_kind("sh"))

@@ -7,17 +7,22 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.unit.apps.gateway.sockets import Quick, served
 
+from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.app import Setup, application
+from escalera.apps.gateway.deposits import Deposits
 from escalera.domain.project import ModelPrice
 from escalera.edges.http.target import Limits, Target
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.engine.serve import Desk, Served
 from escalera.settings.gateway_table import GatewayTable
+from escalera.wiring import stores
 
 SECRET = "sk-of-the-gateway-upstream"
 LIMITS = Limits(connect=1.0, first_byte=2.0, idle=2.0, total=5.0)
@@ -97,8 +102,13 @@ def chunked(pieces: Sequence[bytes]) -> list[bytes]:
 
 
 @contextmanager
-def before(upstream: Upstream, *, key: str | None = None, **table: Any) -> Iterator[int]:
-    """The port of a gateway whose model `m` is that upstream's."""
+def before(
+    upstream: Upstream, *, key: str | None = None, state: Path | None = None, **table: Any
+) -> Iterator[int]:
+    """The port of a gateway whose model `m` is that upstream's.
+
+    With a folder for its *state* it also takes files and batches.
+    """
     base = urlsplit(f"http://127.0.0.1:{upstream.port}/v1")
     target = Target(base, fields={"Authorization": f"Bearer {SECRET}"})
     model = Served(
@@ -110,10 +120,25 @@ def before(upstream: Upstream, *, key: str | None = None, **table: Any) -> Itera
         secret=SECRET,
     )
     desk = Desk(label="x", route=None, infer=None, models={"m": model})
-    setup = Setup(table=GatewayTable(**table))
+    setup = Setup(table=GatewayTable(**table), entrance=OneKey(key))
+    if state is not None:
+        setup = _with_deposits(setup, state)
     app = application(desk, api_key=key, now=lambda: 1_000.0, setup=setup)
     with served(app, protocol=Quick) as port:
         yield port
+
+
+def _with_deposits(setup: Setup, state: Path) -> Setup:
+    entrance = setup.entrance
+    assert entrance is not None
+    deposits = Deposits(
+        stores.at(state), table=lambda: setup.table, now=stores.wall_clock(), tell=print
+    )
+    return replace(
+        setup,
+        rooms=deposits.rooms(),
+        beside=lambda gateway: deposits.running(gateway, entrance),
+    )
 
 
 class _Unused:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import openai
 
@@ -59,6 +60,17 @@ class Gateway:
     b: Mock
     folder: Path
     process: subprocess.Popen[bytes]
+    command: list[str]
+
+    def restart(self) -> None:
+        """Start it again on its port, once it has ended."""
+        self.process = subprocess.Popen(self.command)
+        _listens(self.process, urlsplit(self.url).port or 0)
+
+    def end(self) -> None:
+        """As an operator ends it."""
+        self.process.terminate()
+        self.process.wait(20)
 
     def client(self) -> openai.OpenAI:
         """OpenAI's own client, without its retries."""
@@ -86,18 +98,24 @@ def gateway(
         with socket.create_server(("127.0.0.1", 0)) as found:
             port = found.getsockname()[1]
         command = [sys.executable, "-m", "escalera", "serve", "-p", str(folder), "--models-only"]
-        process = subprocess.Popen([*command, "--port", str(port), *options])
-        stack.callback(process.wait, 20)
-        stack.callback(process.terminate)
-        for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert process.poll() is None
-                time.sleep(0.05)
+        command += ["--port", str(port), *options]
+        process = subprocess.Popen(command)
         url = f"http://127.0.0.1:{port}/v1"
-        yield Gateway(url=url, a=a, b=b, folder=folder, process=process)
+        found = Gateway(url=url, a=a, b=b, folder=folder, process=process, command=command)
+        stack.callback(found.end)
+        _listens(process, port)
+        yield found
+
+
+def _listens(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until a gateway listens."""
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            assert process.poll() is None
+            time.sleep(0.05)
 
 
 def _items() -> str:

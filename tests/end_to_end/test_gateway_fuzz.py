@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import openai
 import pytest
 from tests.end_to_end.described import document
 from tests.end_to_end.raw_upstream import Upstream, before, whole
@@ -58,13 +59,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.timeout(1800)]
 def test_no_request_makes_the_gateway_fail(tmp_path: Path, phase: str, examples: int) -> None:
     """Each gets what the description says, or an error of the caller's in OpenAI's shape."""
     description = tmp_path / "openapi.json"
-    description.write_text(json.dumps(document(["m"])), encoding="utf-8")
     upstream = Upstream()
     upstream.by_path = {
         f"/v1/{path}".encode(): [whole(json.dumps(answer).encode())]
         for path, answer in ANSWERS.items()
     }
-    with before(upstream) as port:
+    with before(upstream, state=tmp_path / "state") as port:
+        files, batches = _left(f"http://127.0.0.1:{port}/v1")
+        described = document(["m"], files=files, batches=batches)
+        description.write_text(json.dumps(described), encoding="utf-8")
         command = [str(SCHEMATHESIS), "run", str(description)]
         command += ["--url", f"http://127.0.0.1:{port}/v1", "--phases", phase, "--checks", CHECKS]
         command += ["--max-examples", str(examples), "--seed", "1", "--request-timeout", "30"]
@@ -74,3 +77,18 @@ def test_no_request_makes_the_gateway_fail(tmp_path: Path, phase: str, examples:
     upstream.close()
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
     assert still.status == 200
+
+
+def _left(url: str) -> tuple[list[str], list[str]]:
+    """The ids of files that can be read, deleted and made batches of, and of batches of them."""
+    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions"}
+    data = json.dumps({**line, "body": {"model": "m", "messages": []}}).encode()
+    with openai.OpenAI(base_url=url, api_key="k") as client:
+        files = [client.files.create(file=data, purpose="batch").id for _ in range(8)]
+        batches = [
+            client.batches.create(
+                input_file_id=file, endpoint="/v1/chat/completions", completion_window="24h"
+            ).id
+            for file in files
+        ]
+    return files, batches

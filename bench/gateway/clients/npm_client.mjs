@@ -8,7 +8,7 @@ import { join } from "node:path";
 
 const [folder, baseURL, model] = process.argv.slice(2);
 const require = createRequire(join(folder, "package.json"));
-const OpenAI = require("openai").OpenAI;
+const { OpenAI, toFile } = require("openai");
 const about = readFileSync(join(folder, "node_modules", "openai", "package.json"));
 const { version } = JSON.parse(about);
 
@@ -68,6 +68,44 @@ assert.deepEqual(vectors.data.map((one) => [...one.embedding].slice(0, 2)), [[1,
 const listed = [];
 for await (const one of client.models.list()) listed.push(one.id);
 assert.ok(listed.includes(model));
+
+const url = "/v1/chat/completions";
+const lines = ["x", "y"].map((custom_id) =>
+  JSON.stringify({ custom_id, method: "POST", url, body: { model, messages } }),
+);
+const data = lines.join("\n");
+const file = await client.files.create({
+  file: await toFile(Buffer.from(data), "in.jsonl"),
+  purpose: "batch",
+  expires_after: { anchor: "created_at", seconds: 3600 },
+});
+assert.equal(file.bytes, data.length);
+assert.equal(file.expires_at, file.created_at + 3600);
+assert.equal((await client.files.retrieve(file.id)).filename, "in.jsonl");
+assert.equal(await (await client.files.content(file.id)).text(), data);
+const files = [];
+for await (const one of client.files.list({ limit: 1, order: "asc" })) files.push(one.id);
+assert.ok(files.includes(file.id));
+
+let batch = await client.batches.create({
+  input_file_id: file.id, endpoint: url, completion_window: "24h", metadata: { from: "npm" },
+});
+for (let tries = 0; tries < 200 && !batch.output_file_id; tries += 1) {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  batch = await client.batches.retrieve(batch.id);
+}
+assert.equal(batch.status, "completed");
+assert.deepEqual(batch.request_counts, { total: 2, completed: 2, failed: 0 });
+const batches = [];
+for await (const one of client.batches.list({ limit: 1 })) batches.push(one.id);
+assert.ok(batches.includes(batch.id));
+const output = await (await client.files.content(batch.output_file_id)).text();
+const answers = output.trim().split("\n").map((line) => JSON.parse(line));
+assert.deepEqual(answers.map((one) => one.custom_id).sort(), ["x", "y"]);
+assert.equal(answers[0].response.body.choices[0].message.content, said);
+await assert.rejects(client.batches.cancel(batch.id), OpenAI.ConflictError);
+assert.ok((await client.files.delete(file.id)).deleted);
+await assert.rejects(client.files.retrieve(file.id), OpenAI.NotFoundError);
 
 await assert.rejects(
   client.chat.completions.create({ model: "no-such-model", messages }),

@@ -222,7 +222,7 @@ class _Run:
 
     purpose: str
     units: Iterator[Sequence[Call]]
-    recorder: Recorder
+    recorder: Recorder[Observed]
     total: int
     twins: frozenset[_Place] = frozenset()
     done: int = 0

@@ -7,22 +7,24 @@ durable, so a crash loses at most the calls in flight.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
 from escalera.domain.event import Observed
 
+Kept = TypeVar("Kept")
 Record = Callable[[Sequence[Observed]], None]
 
 
-class Recorder:
+class Recorder(Generic[Kept]):
     """Collects answers of concurrent calls and hands them to *record* together, in their order."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Callable[[Sequence[Kept]], Awaitable[None] | None]) -> None:
         self._record = record
-        self._waiting: list[Observed] = []
+        self._waiting: list[Kept] = []
         self._turn: asyncio.Task[None] | None = None
 
-    async def add(self, events: Sequence[Observed]) -> None:
+    async def add(self, events: Sequence[Kept]) -> None:
         """Return when *events* are recorded. Raises what recording them raises."""
         if not events:
             return
@@ -33,4 +35,6 @@ class Recorder:
     async def _commit(self) -> None:
         await asyncio.sleep(0)  # whatever else this turn of the loop brings
         events, self._waiting, self._turn = self._waiting, [], None
-        self._record(events)
+        recording = self._record(events)
+        if recording is not None:
+            await recording

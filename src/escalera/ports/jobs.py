@@ -1,4 +1,4 @@
-"""What the gateway's finetuning jobs need from outside: files, a queue, and a shelf of models.
+"""What batches and finetuning jobs need from outside: files, queues, and a shelf of models.
 
 All of it is shared by the processes of one machine, and on disk when a call returns. Everything
 raises `StoreUnavailable` where the store cannot be used. Lists are newest first, in pages: at most
@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from escalera.domain.batch import Batch, BatchAnswer
 from escalera.domain.job import (
     Job,
     JobCheckpoint,
@@ -69,6 +70,59 @@ class FileStore(Protocol):
 
         How many expired.
         """
+
+
+class BatchBook(Protocol):
+    """Batches, and the answers of those that are not over.
+
+    A batch that is not over has one worker at a time, which keeps it by saying that it lives. What
+    a worker that lost it still says changes nothing.
+    """
+
+    def open(self, batch: Batch, source: Path) -> None:
+        """Add a batch; the bytes of *source* are its own from now on."""
+
+    def get(self, id_: str) -> Batch | None:
+        """A batch; None where there is none."""
+
+    def all(self, *, owner: str | None, after: str = "", limit: int = 20) -> Sequence[Batch]:
+        """A page of the batches of *owner*, of everybody for None."""
+
+    def take(self, worker: str, *, now: float, silent: float) -> Batch | None:
+        """The oldest batch that is not over and has no worker, or one that has not said for
+        *silent* seconds that it lives. It counts as begun once more."""
+
+    def beat(self, id_: str, worker: str, *, now: float, waits: str = "") -> Batch | None:
+        """Say that the worker lives, and what it waits for; None where another has it now."""
+
+    def release(self, id_: str, worker: str) -> None:
+        """Let another worker take it at once."""
+
+    def change(
+        self, id_: str, edit: Callable[[Batch], Batch], *, worker: str | None = None
+    ) -> Batch | None:
+        """Another state of a batch, made of that of now; None where there is none, or where
+        *worker* has it no more."""
+
+    def keep(self, id_: str, worker: str, answers: Sequence[BatchAnswer]) -> Batch | None:
+        """Add answers and count them; one to a line that has one is not added."""
+
+    def answered(self, id_: str) -> frozenset[int]:
+        """The lines that have answers."""
+
+    def answers(
+        self, id_: str, *, errors: bool, after: int = 0, limit: int = 100
+    ) -> Sequence[BatchAnswer]:
+        """A page of the answers in the order of their lines, behind the line *after*."""
+
+    def input(self, id_: str) -> Path:
+        """Where the requests of a batch lie."""
+
+    def forget(self, id_: str) -> None:
+        """Forget the requests and answers of a batch that is over."""
+
+    def close(self) -> None:
+        """Close the store."""
 
 
 class JobQueue(Protocol):

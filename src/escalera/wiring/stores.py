@@ -18,6 +18,7 @@ from escalera.domain.sla import Promise
 from escalera.edges import operator
 from escalera.edges.clock import SystemClock
 from escalera.edges.energy import MachineMeter
+from escalera.edges.gateway_store.batches import SQLiteBatches
 from escalera.edges.gateway_store.calls import SQLiteCalls
 from escalera.edges.gateway_store.configurations import Configurations
 from escalera.edges.gateway_store.files import SQLiteFiles
@@ -123,6 +124,10 @@ class Stores:
         """The finetuned models that can be asked by name. Raises `StoreUnavailable`."""
         return SQLiteShelf(self.shelf_file)
 
+    def batches(self) -> SQLiteBatches:
+        """Batches of callers: the port `BatchBook`. Raises `StoreUnavailable`."""
+        return SQLiteBatches(self.folder / "batches")
+
     def configurations(self) -> Configurations:
         """The versions of the project file that the gateway was given."""
         return Configurations(self.folder / "configurations")
@@ -201,6 +206,11 @@ def new_job() -> str:
 def new_seed() -> int:
     """The seed of a job whose caller gives none."""
     return secrets.randbelow(2**31)
+
+
+def new_batch() -> str:
+    """The id of a batch."""
+    return f"batch_{secrets.token_hex(16)}"
 
 
 def who() -> str:

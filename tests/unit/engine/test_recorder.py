@@ -67,3 +67,26 @@ def test_a_waiter_that_is_cancelled_takes_nothing_from_the_others():
 
     asyncio.run(run())
     assert groups == [["a", "b"]]
+
+
+def test_recording_may_take_its_time():
+    """What comes meanwhile is recorded after it, and nobody goes on before."""
+    groups, gate = [], asyncio.Event()
+
+    async def slow(group):
+        await gate.wait()
+        groups.append(group)
+
+    async def run():
+        recorder = Recorder(slow)
+        first = asyncio.create_task(recorder.add(["a"]))
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(recorder.add(["b", "c"]))
+        await asyncio.sleep(0.01)
+        assert not first.done()
+        assert not second.done()
+        gate.set()
+        await asyncio.gather(first, second)
+
+    asyncio.run(run())
+    assert sorted(groups) == [["a"], ["b", "c"]]

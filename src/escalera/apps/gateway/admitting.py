@@ -93,6 +93,11 @@ class OneKey:
         """The same: there is nobody else to ask."""
         return self.known(token)
 
+    def named(self, key: str) -> Caller:
+        """Everybody is the same."""
+        del key
+        return _ANYONE
+
     def admitted(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
         """Everything may be asked."""
         del caller, asked, plan
@@ -137,6 +142,17 @@ class ManyKeys:
         if caller is None:
             raise wrong_key()
         return _good(caller, self._now())
+
+    def named(self, key: str) -> Caller:
+        """Who has the key with this id. Raises `Refusal` where it is good for nothing any more."""
+        now = self._now()
+        try:
+            caller = self._door.named(key)
+        except StoreUnavailable as error:
+            raise _no_store(error) from error
+        if caller is None:
+            raise wrong_key()
+        return _good(caller, now)
 
     def admitted(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted | None:
         """Reserve one attempt from what is leased; None where it does not suffice."""

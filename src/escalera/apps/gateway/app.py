@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from escalera.apps.gateway.hot import (
     Scope,
     Send,
 )
+from escalera.apps.gateway.inside import ByName, Inside
 from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.remembering import Asks, Remembering
@@ -80,9 +81,15 @@ class Gateway:
     """The ASGI application; run it with uvicorn: `uvicorn.run(gateway, log_config=None)`."""
 
     def __init__(
-        self, hot_paths: Hot, rest: Starlette, desk: Desk, shelving: Shelving | None = None
+        self,
+        hot_paths: Hot,
+        rest: Starlette,
+        desk: Desk,
+        inside: Inside,
+        shelving: Shelving | None = None,
     ) -> None:
         self._hot = hot_paths
+        self.inside = inside
         self._shelving = shelving
         self._rest = rest
         rest.state.gateway = self
@@ -105,7 +112,7 @@ class Gateway:
         The desk that was used until now is closed when its last request has ended.
         """
         before, old = self.desk, self._hot.regime
-        self.desk, self._hot.regime = desk, regime
+        self.desk, self._hot.regime, self.inside.hot.regime = desk, regime, regime
         loop = asyncio.get_running_loop()
 
         def close() -> None:
@@ -163,17 +170,16 @@ def application(
     """
     setup = setup or Setup()
     entrance, shelving = setup.entrance or OneKey(api_key), setup.shelving
-    hot_paths = Hot(
-        regime_of(desk, setup.table, now=now, file=setup.file, tell=setup.tell),
-        Parts(
-            entrance=entrance,
-            books=Keeping(setup.metrics, setup.sink, setup.waiting_sink),
-            clocks=Clocks(seconds=time.monotonic, wall=now),
-            name=_names(),
-            look=None if shelving is None else _looking(shelving),
-        ),
+    regime = regime_of(desk, setup.table, now=now, file=setup.file, tell=setup.tell)
+    parts = Parts(
+        entrance=entrance,
+        books=Keeping(setup.metrics, setup.sink, setup.waiting_sink),
+        clocks=Clocks(seconds=time.monotonic, wall=now),
+        name=_names(),
+        look=None if shelving is None else _looking(shelving),
     )
-    return Gateway(hot_paths, _rest(entrance, now, setup), desk, shelving)
+    inside = Inside(Hot(regime, replace(parts, entrance=ByName(entrance))))
+    return Gateway(Hot(regime, parts), _rest(entrance, now, setup), desk, inside, shelving)
 
 
 def regime_of(

@@ -119,6 +119,13 @@ class Door:
             return None
         return caller
 
+    def named(self, key: str) -> Caller | None:
+        """The caller whose key has this id, from memory. Raises `StoreUnavailable` beyond the
+        grace."""
+        if self._stale:
+            raise self._too_long()
+        return self._callers.get(key)
+
     async def look_up(self, token: bytes) -> Caller | None:
         """The caller with a key that is not known yet. Raises `StoreUnavailable`."""
         if len(token) > LONGEST_TOKEN:

@@ -50,6 +50,9 @@ class Entrance(Protocol):
     async def enter(self, token: bytes) -> Caller:
         """Who has this key. Raises `Refusal`."""
 
+    def named(self, key: str) -> Caller:
+        """The caller whose key has this id, who left something to be done. Raises `Refusal`."""
+
     def admitted(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted | None:
         """Reserve what one attempt may cost; may set the request's cap. Raises `Refusal`.
 
@@ -182,7 +185,7 @@ class Hot:
             deadline=began + bounds.seconds,
             capped=None if read.limit(operation) is not None else bounds.tokens,
         )
-        plan = _plan(names, caller, read.model) or await self._looked_up(regime, caller, read)
+        plan = plan_of(names, caller, read.model) or await self._looked_up(regime, caller, read)
         if regime.checkpoint is not None:
             await regime.checkpoint.enter(asked)
         if plan.trial is not None:
@@ -219,7 +222,7 @@ class Hot:
         plan, model = None, read.model
         if self._look is not None and model.startswith(finetuned.PREFIX):
             await self._look(regime)
-            plan = _plan(regime.board, caller, model)
+            plan = plan_of(regime.board, caller, model)
         if plan is None:
             raise board.unknown(regime.board, model)
         return plan
@@ -265,6 +268,14 @@ class Hot:
             ended.relayed = self._clocks.seconds() - began
             if ended.code:
                 found.exchange.close()
+
+
+def plan_of(names: Board, caller: Caller, model: str) -> Plan | None:
+    """The plan of *model*; None where there is none for this caller."""
+    plan = names.plan(model)
+    if plan is None or not plan.owner or finetuned.may_ask(caller.key, plan.name, plan.owner):
+        return plan
+    return None
 
 
 # Below: private.
@@ -328,14 +339,6 @@ async def _fail(send: Send, reply: ErrorReply, name: str, hide: Hide, deployment
     if deployment:
         headers.append((b"x-escalera-deployment", quote(deployment).encode()))
     await relay.whole(send, reply.status, headers, hide(reply.body))
-
-
-def _plan(names: Board, caller: Caller, model: str) -> Plan | None:
-    """The plan of *model*; None where there is none for this caller."""
-    plan = names.plan(model)
-    if plan is None or not plan.owner or finetuned.may_ask(caller.key, plan.name, plan.owner):
-        return plan
-    return None
 
 
 def _tried(trial: Trial, asked: Asked, plan: Plan, send: Send) -> tuple[Plan, Send]:

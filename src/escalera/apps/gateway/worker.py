@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -109,6 +109,7 @@ class Worker:
         number = 0 if configuration is None else configuration.number
         desk, table = self._loaded(text, before=None)
         self._table, recorder = table, self._recorder(table)
+        entrance = self._entrance(table)
         deposits = Deposits(
             self._stores, table=lambda: self._table, now=self._wall, tell=self._tell
         )
@@ -119,12 +120,14 @@ class Worker:
             setup=Setup(
                 table=table,
                 file=str(self._start.file),
-                entrance=self._entrance(table),
+                entrance=entrance,
                 metrics=self._metrics,
                 sink=recorder.take,
                 waiting_sink=recorder.kept,
                 tell=self._tell,
-                beside=lambda gateway: self._beside(gateway, recorder, deposits),
+                beside=lambda gateway: self._beside(
+                    gateway, recorder, deposits.running(gateway, entrance)
+                ),
                 rooms=[*deposits.rooms(), *self._jobs(table)],
                 shelving=self._shelving(),
             ),
@@ -200,7 +203,7 @@ class Worker:
 
     @asynccontextmanager
     async def _beside(
-        self, gateway: Gateway, recorder: Recorder, deposits: Deposits
+        self, gateway: Gateway, recorder: Recorder, deposits: AbstractAsyncContextManager[None]
     ) -> AsyncIterator[None]:
         """The request log, the standing, deposits, and the signal for another configuration."""
         recorder.open()
@@ -211,7 +214,7 @@ class Worker:
             supervisor.end_with_parent(lambda: os.kill(self._pid, signal.SIGTERM))
         standing = asyncio.create_task(self._stand(gateway))
         try:
-            async with deposits.running():
+            async with deposits:
                 yield
         finally:
             standing.cancel()

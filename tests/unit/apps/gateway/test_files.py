@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
 import json
@@ -12,12 +13,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.requests import Request
 from tests.unit.apps.gateway.sockets import Quick, asked, post, served
 
 from escalera.apps.gateway import files
-from escalera.apps.gateway.admitting import ManyKeys
+from escalera.apps.gateway.admitting import ManyKeys, OneKey
 from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.door import Door
+from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving import keys
 from escalera.domain.access import Key
 from escalera.edges.gateway_store.files import SQLiteFiles
@@ -287,3 +290,34 @@ def test_a_page_of_another_origin_may_not_upload(tmp_path):
         assert httpx2.post(url, headers=far, trust_env=False, **sent).status_code == 403
         assert httpx2.post(url, trust_env=False, **sent).status_code == 200
         assert httpx2.delete(f"{url}/x", headers=far, trust_env=False).status_code == 403
+
+
+def test_an_upload_has_an_end(tmp_path):
+    """However quickly its bytes come."""
+
+    first = [ABOUT]
+
+    async def told() -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        body = first.pop() if first else b"x" * 1000
+        return {"type": "http.request", "body": body, "more_body": True}
+
+    async def story(acts: files.Files) -> None:
+        headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+        scope = {"type": "http", "method": "POST", "headers": headers}
+        begun = Request(scope, told)
+        with pytest.raises(Refusal, match=r"at most 0\.2 seconds") as caught:
+            await acts.upload(begun)
+        assert caught.value.status == 408
+
+    name = "file-" + "0" * 32
+    with closing(SQLiteFiles(tmp_path, now=lambda: NOW, name=lambda: name)) as store:
+        acts = files.Files(
+            store=store,
+            entrance=OneKey(None),
+            table=FilesTable,
+            now=lambda: NOW,
+            longest=0.2,
+        )
+        asyncio.run(story(acts))
+        assert [*tmp_path.glob("file-*")] == []

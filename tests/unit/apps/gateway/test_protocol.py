@@ -234,6 +234,16 @@ def test_a_body_has_its_time(port, server, framing):
     assert server[1].seen == []
 
 
+@pytest.mark.parametrize(("piece", "statuses"), [(150, ([200],)), (10, ([408], []))])
+def test_a_long_body_earns_its_time(port, monkeypatch, piece, statuses):
+    """Anew with every so many bytes, so that a large file on a slow line is no slow caller."""
+    monkeypatch.setattr(protocol, "EARNS", 100)
+    pieces = [one for _ in range(6) for one in (b"x" * piece, 0.15)]
+    length = b"Content-Length: %d" % (6 * piece)
+    found = asked(port, post(b"", length, path=b"/"), *pieces)
+    assert [one.status for one in found] in statuses
+
+
 @pytest.mark.parametrize("rest", [b"", b"a", b"abc", b"abcGET / HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_a_body_behind_its_answer_keeps_no_connection(port, rest):
     """Whether it comes, comes in part or not at all: the connection ends in its time."""
