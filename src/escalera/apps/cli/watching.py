@@ -13,7 +13,7 @@ from escalera.apps.cli import gauges
 from escalera.core.ladder import merge_race, rungs, steps
 from escalera.core.ladder.caps import Left
 from escalera.domain.distillation import Distilled
-from escalera.domain.event import Decided, Duelled, Event, Merged, Priced, RouterFitted
+from escalera.domain.event import Decided, Duelled, Event, Priced, Raced, RouterFitted
 from escalera.domain.hosting import HostedJob
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.screening import Screened
@@ -162,7 +162,14 @@ def _concluded(event: Event) -> str:
             return f"router learned: right on {found.value:.3f} {interval} of the messages{kept}"
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
-        case RateTried() | Trained() | HostedJob() | Merged() | Distilled() | Suggested(values=()):
+        case (
+            RateTried()
+            | Trained()
+            | HostedJob()
+            | Distilled()
+            | Suggested(values=())
+            | Raced(rung="merge")
+        ):
             return f"   {_made(event)}"
     return ""
 
@@ -195,7 +202,7 @@ def _duelled(event: Duelled) -> str:
     return f", round {event.round}: {found.value:+.2f} {interval}, {how}"
 
 
-def _made(event: RateTried | Trained | HostedJob | Merged | Distilled | Suggested) -> str:
+def _made(event: RateTried | Trained | HostedJob | Distilled | Suggested | Raced) -> str:
     match event:
         case HostedJob():
             return f"job {event.job} {event.state} at {event.endpoint}{_dollars(event)}"
@@ -209,8 +216,10 @@ def _made(event: RateTried | Trained | HostedJob | Merged | Distilled | Suggeste
             return _trained(event)
         case Suggested():
             return f"merge: {merge_race.UNSEARCHED}"
-        case Merged():
-            return f"adapter {event.adapter[:12]} merged ({event.plan.method})"
+        case Raced():
+            count, stay = len(event.entrants), len(event.survivors)
+            goes = "1 goes on" if stay == 1 else f"{stay} go on"
+            return f"{count} merges raced on {event.items} items of each type, {goes}"
 
 
 def _trained(event: Trained) -> str:
