@@ -37,6 +37,7 @@ from escalera.apps.gateway.hot import (
     Scope,
     Send,
 )
+from escalera.apps.gateway.lane import Lane
 from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.remembering import Asks, Remembering
@@ -61,7 +62,7 @@ class Setup:
     request, None where there is no log, and `waiting_sink` where it is waited for. `beside`
     is what runs as long as the gateway does, and `tell` says to the operator what callers are not
     told. `rooms` are what else is served, and `shelving` knows the finetuned models, which were
-    read once.
+    read once. With `lane` what needs nothing to wait for takes the fast lane.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -74,15 +75,23 @@ class Setup:
     tell: Callable[[str], None] | None = None
     rooms: Sequence[Room] = ()
     shelving: Shelving | None = None
+    lane: bool = True
 
 
 class Gateway:
     """The ASGI application; run it with uvicorn: `uvicorn.run(gateway, log_config=None)`."""
 
     def __init__(
-        self, hot_paths: Hot, rest: Starlette, desk: Desk, shelving: Shelving | None = None
+        self,
+        hot_paths: Hot,
+        rest: Starlette,
+        desk: Desk,
+        shelving: Shelving | None = None,
+        *,
+        lane: bool = True,
     ) -> None:
         self._hot = hot_paths
+        self.lane = Lane(hot_paths) if lane else None
         self._shelving = shelving
         self._rest = rest
         rest.state.gateway = self
@@ -173,7 +182,7 @@ def application(
             look=None if shelving is None else _looking(shelving),
         ),
     )
-    return Gateway(hot_paths, _rest(entrance, now, setup), desk, shelving)
+    return Gateway(hot_paths, _rest(entrance, now, setup), desk, shelving, lane=setup.lane)
 
 
 def regime_of(

@@ -111,6 +111,16 @@ def order(plan: Plan, now: float, draw: Callable[[], float]) -> Iterator[tuple[L
         yield plan.tiers[0].lines[0], "first"
 
 
+def after_first(
+    plan: Plan, now: float, draw: Callable[[], float]
+) -> Iterator[tuple[Line, Purpose]]:
+    """The lines to be asked after the only one of the first tier, as `order` has them."""
+    for tier in plan.tiers[1:]:
+        for line in _ranked(tier, draw):
+            if line.breaker.admits(now):
+                yield line, "fallback"
+
+
 # Below: private.
 
 

@@ -8,8 +8,8 @@ a request costs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import MutableMapping, Sequence
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import (
@@ -24,6 +24,13 @@ FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 """Headers that say how a response is framed; an application gives names in lower case."""
 
 
+class Ride(Protocol):
+    """Answers a request without a task as long as nothing has to be waited for."""
+
+    def leave(self) -> None:
+        """Go on in a task."""
+
+
 class LeanCycle(RequestResponseCycle):
     """One request and its response."""
 
@@ -32,6 +39,7 @@ class LeanCycle(RequestResponseCycle):
     chunked_encoding: bool | None = None
     expected_content_length = 0
     body: bytes | bytearray = b""  # type: ignore[assignment]  # uvicorn's is always a bytearray
+    ride: Ride | None = None
     _held = b""
     _waiter: asyncio.Future[None] | None = None
 
@@ -81,6 +89,23 @@ class LeanCycle(RequestResponseCycle):
             self._send_body(message)
         else:
             self._send_head(message)
+
+    def answer(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        """The whole response to a request that is whole, in one write; its status is 200.
+
+        No header of it says how it is framed, and none holds a line break.
+        """
+        parts = [STATUS_LINE[200]]
+        for given in (self.default_headers, headers):
+            for name, value in given:
+                parts += (name, b": ", value, b"\r\n")
+        parts.append(_LENGTH % len(body) if self.keep_alive else _LAST_LENGTH % len(body))
+        parts.append(body)
+        self.response_started = self.response_complete = True
+        self.transport.write(b"".join(parts))
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
     async def receive(self) -> Message:  # type: ignore[override]
         """The body as far as it came, or word that the caller has gone."""
@@ -172,3 +197,9 @@ class LeanCycle(RequestResponseCycle):
         if self._held and not self.disconnected:
             head, self._held = self._held, b""
             self.transport.write(head)
+
+
+# Below: private.
+
+_LENGTH = b"content-length: %d\r\n\r\n"
+_LAST_LENGTH = b"content-length: %d\r\nconnection: close\r\n\r\n"

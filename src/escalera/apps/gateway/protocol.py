@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import urllib.parse
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -33,6 +33,13 @@ FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 """Fields that say that a body follows."""
 
 
+class Lane(Protocol):
+    """What answers requests without a task, where that can be."""
+
+    def take(self, cycle: LeanCycle, turns: Turns) -> bool:
+        """Answer *cycle*, whose request is whole, now or later; False where nothing was done."""
+
+
 class LeanProtocol(HttpToolsProtocol):
     """The protocol that `uvicorn.Config(http=LeanProtocol)` takes.
 
@@ -54,6 +61,8 @@ class LeanProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
     _answering: LeanCycle | None = None
+    _lane: Lane | None = None
+    _pending: LeanCycle | None = None
     _turns: Turns
     cycle: LeanCycle
 
@@ -61,6 +70,7 @@ class LeanProtocol(HttpToolsProtocol):
         """A caller is there."""
         super().connection_made(transport)
         self._turns = Turns(self.app, loop=self.loop, tasks=self.tasks)
+        self._lane = getattr(self.app, "lane", None)
         self._wait(self.HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
@@ -77,6 +87,8 @@ class LeanProtocol(HttpToolsProtocol):
         else:
             if self._part != "nothing":
                 self._wait_for_more(before)
+        if self._pending is not None:
+            self._begin(self._pending)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller has gone."""
@@ -136,7 +148,7 @@ class LeanProtocol(HttpToolsProtocol):
         before = self.cycle
         self.cycle = LeanCycle(self, keep_alive=version != "1.0" and parser.should_keep_alive())
         if before is None or before.response_complete:
-            self._start(self.cycle)
+            self._answering = self._pending = self.cycle
         else:  # pipelined: its turn comes when the one before has its response
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
@@ -185,6 +197,13 @@ class LeanProtocol(HttpToolsProtocol):
 
     def _has_body(self) -> bool:
         return any(name in FRAMING for name, _ in self.headers)
+
+    def _begin(self, cycle: LeanCycle) -> None:
+        """Answer a request of which something is there: at once, where it is whole."""
+        self._pending = None
+        whole = not (cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue)
+        if not (whole and self._lane is not None and self._lane.take(cycle, self._turns)):
+            self._turns.begin(cycle)
 
     def _start(self, cycle: Any) -> None:
         self._answering = cycle
@@ -274,6 +293,8 @@ class LeanProtocol(HttpToolsProtocol):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.set()
+                if cycle.ride is not None:
+                    cycle.ride.leave()
 
 
 # Below: private.
