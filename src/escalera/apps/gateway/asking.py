@@ -59,11 +59,6 @@ class First:
     target: Passing
     began: float
 
-    def answered(self, found: Opened, now: float) -> None:
-        """It was answered without being waited for."""
-        self.line.load.in_flight -= 1
-        _answered(self.line, found, now)
-
 
 class Asking:
     """Asks the lines of plans. *draw* gives numbers uniform on [0, 1).
@@ -210,7 +205,7 @@ class Asking:
         """What the breaker and the balance learn from an attempt."""
         now = self._clock()
         if isinstance(found, Opened):
-            _answered(line, found, now)
+            line.learn(found.first_byte, now)
         elif found.blame == "nobody":
             line.breaker.forget()
         elif found.blame == "caller":
@@ -280,12 +275,6 @@ class Asking:
 
 
 # Below: private.
-
-
-def _answered(line: Line, found: Opened, now: float) -> None:
-    """What the breaker and the balance learn from an answer."""
-    line.breaker.succeeded(now)
-    line.load.answered(found.first_byte, now)
 
 
 async def _first_answer(running: set[asyncio.Task[Found]]) -> Found:

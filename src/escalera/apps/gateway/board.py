@@ -30,6 +30,11 @@ class Line:
     breaker: Breaker
     load: Load = field(default_factory=Load)
 
+    def learn(self, seconds: float, now: float) -> None:
+        """Note an answer whose first byte came after *seconds*."""
+        self.breaker.succeeded(now)
+        self.load.answered(seconds, now)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:

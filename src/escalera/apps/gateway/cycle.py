@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -19,6 +20,8 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 Message = MutableMapping[str, Any]
+Asked = tuple[bytes, str, tuple[str, bytes, bytes]]
+"""Method, version of HTTP, and the target: path, path as it came, query."""
 NO_BODY = frozenset({204, 304})
 FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 """Headers that say how a response is framed; an application gives names in lower case."""
@@ -43,19 +46,48 @@ class LeanCycle(RequestResponseCycle):
     _held = b""
     _waiter: asyncio.Future[None] | None = None
 
-    def __init__(self, protocol: HttpToolsProtocol, *, keep_alive: bool) -> None:
+    def __init__(self, protocol: HttpToolsProtocol, asked: Asked, *, keep_alive: bool) -> None:
         # That of uvicorn takes ten arguments and makes an event: a fifth of what a cycle costs.
-        self.scope = protocol.scope
+        self.method, self._version, self._where = asked
+        self.headers = protocol.headers
         self.transport = protocol.transport
         self.flow = protocol.flow
-        self.logger = protocol.logger
         self.default_headers = protocol.server_state.default_headers
         self.waiting_for_100_continue = protocol.expect_100_continue
         self.keep_alive = keep_alive
         self.on_response = protocol.on_response_complete
-        self._is_head = protocol.scope["method"] == "HEAD"
-        self._loop = protocol.loop
-        self._pipeline = protocol.pipeline
+        self._protocol = protocol
+
+    @property
+    def path(self) -> str:
+        """What is asked for."""
+        return self._where[0]
+
+    @cached_property
+    def scope(self) -> Any:  # type: ignore[override]
+        """The request's head, as ASGI has it."""
+        protocol = self._protocol
+        path, raw, query = self._where
+        return {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": self._version,
+            "server": protocol.server,
+            "client": protocol.client,
+            "scheme": protocol.scheme,
+            "root_path": "",
+            "method": self.method.decode("ascii"),
+            "path": path,
+            "raw_path": raw,
+            "query_string": query,
+            "headers": self.headers,
+            "state": protocol.app_state.copy(),
+        }
+
+    @property
+    def logger(self) -> Any:  # type: ignore[override]
+        """Where uvicorn tells of errors."""
+        return self._protocol.logger
 
     @property
     def message_event(self) -> LeanCycle:  # type: ignore[override]
@@ -67,6 +99,13 @@ class LeanCycle(RequestResponseCycle):
         self._told = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def whole(self) -> None:
+        """All of the body is there."""
+        self.more_body = False
+        self._told = True
+        if self._waiter is not None:
+            self.set()
 
     def push(self, body: bytes) -> None:
         """A piece of the body came."""
@@ -90,19 +129,22 @@ class LeanCycle(RequestResponseCycle):
         else:
             self._send_head(message)
 
-    def answer(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+    def answer(self, given: Sequence[tuple[bytes, bytes]], written: bytes, body: bytes) -> None:
         """The whole response to a request that is whole, in one write; its status is 200.
 
-        No header of it says how it is framed, and none holds a line break.
+        Its headers are those that are *given*, then those that are *written* already; none says how
+        it is framed, or holds a line break.
         """
-        parts = [STATUS_LINE[200]]
-        for given in (self.default_headers, headers):
-            for name, value in given:
-                parts += (name, b": ", value, b"\r\n")
-        parts.append(_LENGTH % len(body) if self.keep_alive else _LAST_LENGTH % len(body))
-        parts.append(body)
+        head = STATUS_LINE[200]
+        for name, value in self.default_headers:
+            head += b"%b: %b\r\n" % (name, value)
+        for name, value in given:
+            head += b"%b: %b\r\n" % (name, value)
+        last = b"" if self.keep_alive else b"connection: close\r\n"
         self.response_started = self.response_complete = True
-        self.transport.write(b"".join(parts))
+        self.transport.write(
+            b"%b%bcontent-length: %d\r\n%b\r\n%b" % (head, written, len(body), last, body)
+        )
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
@@ -113,7 +155,7 @@ class LeanCycle(RequestResponseCycle):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.waiting_for_100_continue = False
         if not self.disconnected and not self.response_complete:
-            if not self._pipeline:
+            if not self._protocol.pipeline:
                 self.flow.resume_reading()
             if not self._told:
                 await self._wait()
@@ -124,7 +166,7 @@ class LeanCycle(RequestResponseCycle):
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
+        self._waiter = self._protocol.loop.create_future()
         try:
             await self._waiter
         finally:
@@ -146,7 +188,7 @@ class LeanCycle(RequestResponseCycle):
         if not self.keep_alive:
             parts.append(b"connection: close\r\n")
             lines += 1
-        if self.chunked_encoding is None and status not in NO_BODY and not self._is_head:
+        if self.chunked_encoding is None and status not in NO_BODY and self.method != b"HEAD":
             self.chunked_encoding = True
             parts.append(b"transfer-encoding: chunked\r\n")
             lines += 1
@@ -156,7 +198,7 @@ class LeanCycle(RequestResponseCycle):
             raise RuntimeError("a header of the response holds a line break")
         self._held = head
         if not message.get("held"):
-            self._loop.call_soon(self._flush)
+            self._protocol.loop.call_soon(self._flush)
 
     def _heed(self, name: bytes, value: bytes) -> None:
         """What a header says of the framing."""
@@ -171,7 +213,7 @@ class LeanCycle(RequestResponseCycle):
         if self.response_complete or message["type"] != "http.response.body":
             raise RuntimeError(f"nothing follows a whole response, and {message['type']!r} came")
         body, more = message.get("body", b""), message.get("more_body", False)
-        if self._is_head:
+        if self.method == b"HEAD":
             body, self.expected_content_length = b"", 0
         elif self.chunked_encoding:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
@@ -201,5 +243,4 @@ class LeanCycle(RequestResponseCycle):
 
 # Below: private.
 
-_LENGTH = b"content-length: %d\r\n\r\n"
-_LAST_LENGTH = b"content-length: %d\r\nconnection: close\r\n\r\n"
+_ASGI: Any = {"version": "3.0", "spec_version": "2.3"}

@@ -16,7 +16,7 @@ import msgspec
 
 from escalera.apps.gateway import arrival, board, failing, fields, headers, insisting, relay
 from escalera.apps.gateway.admitting import Admitted
-from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
+from escalera.apps.gateway.asked import Asked, Opened, Problem
 from escalera.apps.gateway.asking import Asking, First, Found
 from escalera.apps.gateway.board import Board, Plan
 from escalera.apps.gateway.callers import Caller
@@ -98,7 +98,7 @@ class Ended(msgspec.Struct, kw_only=True):
     def cost(self) -> int:
         """Micro-dollars of the answer and of what was asked beside it; unknown prices are 0."""
         found, beside = self.found, self.asked.beside
-        answer = 0 if found is None else cost(found.provenance.price, found.usage)
+        answer = 0 if found is None else found.taken()[2]
         return answer + sum([call.cost for call in beside]) if beside else answer
 
 
@@ -191,7 +191,7 @@ class Hot:
     ) -> Entered:
         """Read a request, and let it in. Raises `Refusal` kin."""
         entrance, bounds, names = self._entrance, regime.bounds, regime.board
-        shown = arrival.read(scope, most=bounds.body, is_open=entrance.is_open)
+        shown = arrival.read(scope["headers"], most=bounds.body, is_open=entrance.is_open)
         caller = entrance.known(shown) or await entrance.enter(shown)
         body = await _body(receive, bounds.body)
         operation = fields.PATHS[scope["path"]]

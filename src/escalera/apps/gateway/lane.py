@@ -15,18 +15,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from typing import cast
 
 from escalera.apps.gateway import arrival, fields, headers, opening
+from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened
 from escalera.apps.gateway.asking import Asking, First
 from escalera.apps.gateway.board import Line, Plan
 from escalera.apps.gateway.cycle import LeanCycle
-from escalera.apps.gateway.hot import EXPECTED, Ended, Entered, Hot, Scope
+from escalera.apps.gateway.hot import EXPECTED, Ended, Entered, Hot
 from escalera.apps.gateway.regime import Regime
 from escalera.apps.gateway.targets import Passing
 from escalera.apps.gateway.turns import Turns
+from escalera.domain.traffic import Operation
 from escalera.errors import GuardError
+from escalera.ports.serving import Sending
 
 Way = tuple[Plan, Line, Passing]
 """Who is asked under a name, where that is one deployment before all others."""
@@ -47,24 +49,35 @@ class Lane:
 
     def take(self, cycle: LeanCycle, turns: Turns) -> bool:
         """Answer *cycle*, whose request is whole, now or later; False where nothing was done."""
-        regime, scope = self._hot.regime, cast("Scope", cycle.scope)
+        regime = self._hot.regime
         if regime is not self._regime:
             self._regime, self._ways = regime, _ways(regime)
-        if scope["path"] not in fields.PATHS or scope["method"] != "POST" or not self._ways:
+        operation = fields.PATHS.get(cycle.path)
+        if operation is None or cycle.method != b"POST" or not self._ways:
             return False
+        began = self._seconds()
         try:
-            found = self._entered(cycle, regime)
+            found = self._let_in(cycle, regime, operation, began)
         except EXPECTED:
             return False  # it is told in the ordinary way
         if found is None:
             return False
-        entered, way = found
+        asked, way, admitted = found
         regime.requests += 1
-        first = self._begun(entered.asked, way)
-        if first is None:
+        try:
+            began = self._seconds()
+            seconds = max(0.001, asked.deadline - began)
+            sending = way[2].begin(asked, seconds, opening.MAX_ANSWER)
+        except EXPECTED:
+            sending = None
+        if sending is None:
+            entered = Entered(regime=regime, asked=asked, plan=way[0], admitted=admitted)
             self.hand_over(entered, cycle, turns)
-        else:
-            Ride(self, entered, first, cycle, turns)
+            return True
+        way[1].load.in_flight += 1
+        cycle.ride = ride = Ride(self, regime, way, asked, admitted, sending, began, cycle, turns)
+        self.watch.add(ride)
+        sending.call(ride.heard)
         return True
 
     def hand_over(self, entered: Entered, cycle: LeanCycle, turns: Turns) -> None:
@@ -73,38 +86,38 @@ class Lane:
 
     def answer(self, ride: Ride) -> bool:
         """Pass on the answer that has come, settle and record it; False where it is none."""
-        entered, first, cycle = ride.entered, ride.first, ride.cycle
-        asked, now = entered.asked, self._seconds()
-        sending, provenance = first.sending, first.target.provenance
-        found = opening.at_once(asked, sending, provenance, first.began, now)
-        if found is None or cycle.flow.write_paused or not _checked(entered, found):
+        cycle, asked, now = ride.cycle, ride.asked, self._seconds()
+        plan, line, target = ride.way
+        found = opening.at_once(asked, ride.sending, target.provenance, ride.began, now)
+        if found is None or cycle.flow.write_paused or not _checked(ride, found):
             return False
         asked.waited = found.first_byte
-        cycle.answer(headers.of(asked, found, now=now), found.body)
-        first.answered(found, now)
-        ended = Ended(asked=asked, plan=entered.plan, key=asked.key, status=200, found=found)
+        cycle.answer(found.headers, headers.written(asked, found, now=now), found.body)
+        line.load.in_flight -= 1
+        line.learn(found.first_byte, now)
+        ended = Ended(asked=asked, plan=plan, key=asked.key, status=200, found=found)
         try:
-            entered.admitted.settle(asked, found, ended.cost)
+            ride.admitted.settle(asked, found, found.taken()[2])
             end = self._seconds()
             ended.relayed, ended.seconds = end - now, end - asked.began
             self._books.finished(ended)
         finally:
-            sending.close()
-            entered.regime.leave()
+            ride.sending.close()
+            ride.regime.leave()
         return True
 
     # Private
 
-    def _entered(self, cycle: LeanCycle, regime: Regime) -> tuple[Entered, Way] | None:
+    def _let_in(
+        self, cycle: LeanCycle, regime: Regime, operation: Operation, began: float
+    ) -> tuple[Asked, Way, Admitted] | None:
         """The request, let in. Raises `Refusal` kin; then nothing is reserved."""
-        scope = cast("Scope", cycle.scope)
-        entrance, bounds = self._entrance, regime.bounds
-        began, body = self._seconds(), bytes(cycle.body)
-        shown = arrival.read(scope, most=bounds.body, is_open=entrance.is_open)
+        entrance, bounds, body = self._entrance, regime.bounds, cycle.body
+        shown = arrival.read(cycle.headers, most=bounds.body, is_open=entrance.is_open)
         caller = entrance.known(shown)
-        operation = fields.PATHS[scope["path"]]
         if caller is None or len(body) > bounds.body:
             return None
+        body = bytes(body)
         read = fields.read(operation, body)
         way = self._ways.get(read.model)
         if way is None or read.stream or way[1].breaker.until is not None:
@@ -125,41 +138,39 @@ class Lane:
         if admitted is None:
             return None
         asked.id, asked.extend, asked.key = self._name(), admitted.extend, admitted.key
-        return Entered(regime=regime, asked=asked, plan=way[0], admitted=admitted), way
-
-    def _begun(self, asked: Asked, way: Way) -> First | None:
-        """The first attempt; None where it cannot be made at once, or at all."""
-        _, line, target = way
-        began = self._seconds()
-        try:
-            sending = target.begin(asked, max(0.001, asked.deadline - began), opening.MAX_ANSWER)
-        except EXPECTED:
-            return None
-        return (
-            None
-            if sending is None
-            else First(sending=sending, line=line, target=target, began=began)
-        )
+        return asked, way, admitted
 
 
 class Ride:
     """One request on the lane, until its answer comes, or something else."""
 
-    __slots__ = ("_lane", "_turns", "cycle", "entered", "first", "seen")
+    __slots__ = (
+        "_lane", "_turns", "admitted", "asked", "began", "cycle", "regime", "seen", "sending",
+        "way",
+    )  # fmt: skip
 
-    def __init__(
-        self, lane: Lane, entered: Entered, first: First, cycle: LeanCycle, turns: Turns
+    def __init__(  # noqa: PLR0913  all that is known of a request
+        self,
+        lane: Lane,
+        regime: Regime,
+        way: Way,
+        asked: Asked,
+        admitted: Admitted,
+        sending: Sending,
+        began: float,
+        cycle: LeanCycle,
+        turns: Turns,
     ) -> None:
         self._lane = lane
         self._turns = turns
+        self.regime = regime
+        self.way = way
+        self.asked = asked
+        self.admitted = admitted
+        self.sending = sending
+        self.began = began
         self.cycle = cycle
-        self.entered = entered
-        self.first = first
         self.seen = False
-        cycle.ride = self
-        first.line.load.in_flight += 1
-        lane.watch.add(self)
-        first.sending.call(self.heard)
 
     def heard(self) -> None:
         """The answer has come, or something else has."""
@@ -173,18 +184,25 @@ class Ride:
     def late(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait in the ordinary way for an answer that takes its time."""
         del loop
-        self.entered.looks = 1
-        self.leave()
+        self.leave(looks=1)
 
-    def leave(self) -> None:
-        """Go on in the ordinary way."""
+    def leave(self, *, looks: int = 0) -> None:
+        """Go on in the ordinary way; it was looked at so often, and once if it was seen."""
         cycle = self.cycle
-        if cycle.ride is self:
-            cycle.ride = None
-            self._lane.watch.drop(self)
-            self.entered.first = self.first
-            self.entered.looks += self.seen
-            self._lane.hand_over(self.entered, cycle, self._turns)
+        if cycle.ride is not self:
+            return
+        cycle.ride = None
+        self._lane.watch.drop(self)
+        plan, line, target = self.way
+        entered = Entered(
+            regime=self.regime,
+            asked=self.asked,
+            plan=plan,
+            admitted=self.admitted,
+            first=First(sending=self.sending, line=line, target=target, began=self.began),
+            looks=looks + self.seen,
+        )
+        self._lane.hand_over(entered, cycle, self._turns)
 
 
 # Below: private.
@@ -208,12 +226,12 @@ def _way(plan: Plan) -> Way | None:
     return (plan, line, target) if alone and isinstance(target, Passing) else None
 
 
-def _checked(entered: Entered, found: Opened) -> bool:
+def _checked(ride: Ride, found: Opened) -> bool:
     """Whether guards let the answer go on, as it is from now on."""
-    checkpoint = entered.regime.checkpoint
+    checkpoint = ride.regime.checkpoint
     if checkpoint is not None:
         try:
-            found.body = checkpoint.leave_now(entered.asked, found.body)
+            found.body = checkpoint.leave_now(ride.asked, found.body)
         except GuardError:
             return False
     return True

@@ -111,17 +111,6 @@ class LeanProtocol(HttpToolsProtocol):
         """A request begins."""
         self._part, self._size, self._until = "head", 0, None
         self.url, self.headers, self.expect_100_continue = b"", [], False
-        self.scope = {  # type: ignore[typeddict-item]
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,  # type: ignore[typeddict-item]
-            "root_path": "",
-            "headers": self.headers,
-            "state": self.app_state.copy(),
-        }
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head; those behind a body are not read."""
@@ -133,20 +122,19 @@ class LeanProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head of a request is whole."""
-        parser, scope = self.parser, self.scope
+        parser, url = self.parser, self.url
         version = parser.get_http_version()
-        scope["method"] = parser.get_method().decode("ascii")
-        if version != "1.1":
-            if version != "1.0":
-                raise _Refused(505, "Ask in HTTP/1.1.")
-            scope["http_version"] = version
-        url = self.url
+        if version != "1.1" and version != "1.0":
+            raise _Refused(505, "Ask in HTTP/1.1.")
         where = _where_known(url) if len(url) <= MAX_KNOWN else _where(url)
-        scope["path"], scope["raw_path"], scope["query_string"] = where
         self._check()
         self._part, self._until = "body", None
         before = self.cycle
-        self.cycle = LeanCycle(self, keep_alive=version != "1.0" and parser.should_keep_alive())
+        self.cycle = LeanCycle(
+            self,
+            (parser.get_method(), version, where),
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+        )
         if before is None or before.response_complete:
             self._answering = self._pending = self.cycle
         else:  # pipelined: its turn comes when the one before has its response
@@ -155,8 +143,9 @@ class LeanProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body came."""
-        if not self.cycle.response_complete:
-            self.cycle.push(body)
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.push(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
@@ -165,8 +154,7 @@ class LeanProtocol(HttpToolsProtocol):
         if cycle.response_complete:  # it was answered by its head alone
             self._wait(self.timeout_keep_alive)
         else:
-            cycle.more_body = False
-            cycle.set()
+            cycle.whole()
 
     def on_response_complete(self) -> None:
         """The next pipelined request, or the beginning of an idle time."""
@@ -299,7 +287,6 @@ class LeanProtocol(HttpToolsProtocol):
 
 # Below: private.
 
-_ASGI: Any = {"version": "3.0", "spec_version": "2.3"}
 _REFUSAL = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
 
 
