@@ -47,6 +47,16 @@ class Exchange(Protocol):
         """Keep the connection if the body was read to its end, and drop it otherwise."""
 
 
+@runtime_checkable
+class Pouring(Exchange, Protocol):
+    """An exchange whose body can be had without waiting for each piece of it."""
+
+    async def pour(self, take: Callable[[bytes], bool]) -> None:
+        """Give *take* each piece of the body as it comes, until it says False, the body ends or
+        something goes wrong: `read` has the rest, or tells.
+        """
+
+
 class Sending(Exchange, Protocol):
     """A request that was sent, and whose response is not waited for yet; `close` it in any case."""
 

@@ -93,6 +93,11 @@ class CheckedEvents:
         self._held.push(rest)
         return await self._held.finish()
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether nothing may follow."""
+        return self._guard.blocked is not None
+
     def raise_blocked(self) -> None:
         """Raise `GuardBlocked` where nothing may follow."""
         if self._guard.blocked is not None:

@@ -22,6 +22,8 @@ from uvicorn.protocols.http.httptools_impl import (
 Message = MutableMapping[str, Any]
 Asked = tuple[bytes, str, tuple[str, bytes, bytes]]
 """Method, version of HTTP, and the target: path, path as it came, query."""
+WRITE = "escalera.write"
+"""The extension of a scope that sends a piece of a body at once."""
 NO_BODY = frozenset({204, 304})
 FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 """Headers that say how a response is framed; an application gives names in lower case."""
@@ -81,6 +83,7 @@ class LeanCycle(RequestResponseCycle):
             "raw_path": raw,
             "query_string": query,
             "headers": self.headers,
+            "extensions": {WRITE: self.write} if self.method == b"POST" else {},
             "state": protocol.app_state.copy(),
         }
 
@@ -148,6 +151,14 @@ class LeanCycle(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+    def write(self, body: bytes) -> bool:
+        """Send a piece of a streamed body at once; False where that takes waiting or is no use."""
+        waits = self.flow.write_paused or self.disconnected or self._held
+        if waits or not self.chunked_encoding or self.response_complete:
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
 
     async def receive(self) -> Message:  # type: ignore[override]
         """The body as far as it came, or word that the caller has gone."""

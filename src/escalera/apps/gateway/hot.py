@@ -21,6 +21,7 @@ from escalera.apps.gateway.asking import Asking, First, Found
 from escalera.apps.gateway.board import Board, Plan
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.checkpoint import Checkpoint
+from escalera.apps.gateway.cycle import WRITE
 from escalera.apps.gateway.failing import ErrorReply
 from escalera.apps.gateway.fields import Fields
 from escalera.apps.gateway.hiding import Hide
@@ -171,7 +172,7 @@ class Hot:
         try:
             if entered is None:
                 entered = await self._enter(regime, scope, receive, name, began)
-            await self._serve(entered, receive, send)
+            await self._serve(entered, scope, receive, send)
         except _Late:
             raise
         except EXPECTED as error:
@@ -216,11 +217,12 @@ class Hot:
         asked.extend, asked.key = admitted.extend, admitted.key
         return Entered(regime=regime, asked=asked, plan=plan, admitted=admitted)
 
-    async def _serve(self, entered: Entered, receive: Receive, send: Send) -> None:
+    async def _serve(self, entered: Entered, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that was let in, settle and record it."""
         regime, asked, admitted = entered.regime, entered.asked, entered.admitted
+        write = scope.get("extensions", {}).get(WRITE)
         if asked.watch is not None:
-            send = asked.watch.listening(send)
+            send, write = asked.watch.listening(send), None
         bounds = regime.bounds
         ended = Ended(
             asked=asked, plan=entered.plan, key=admitted.key, status=499, code="caller_left"
@@ -228,9 +230,10 @@ class Hot:
         out = None
         if bounds.bodies or bounds.sync:
             send = out = Outgoing(send, copies=bounds.bodies, holds=bounds.sync)
+            write = None
         waiting = self.watch.begin(receive, looks=entered.looks)
         try:
-            await self._answer(entered, ended, send)
+            await self._answer(entered, ended, send, write)
         except asyncio.CancelledError:
             if not waiting.left:
                 raise
@@ -272,7 +275,9 @@ class Hot:
         if asked.watch is not None:
             asked.watch.finish(ended)
 
-    async def _answer(self, entered: Entered, ended: Ended, send: Send) -> None:
+    async def _answer(
+        self, entered: Entered, ended: Ended, send: Send, write: relay.Write | None
+    ) -> None:
         asked, regime = ended.asked, entered.regime
         checkpoint = regime.checkpoint
         found = await entered.ask()
@@ -292,7 +297,9 @@ class Hot:
                 await relay.whole(send, 200, told, found.body)
             else:
                 checks = None if checkpoint is None else checkpoint.events(asked)
-                ended.problem = await relay.stream(send, asked, found, checks, told, regime.hide)
+                ended.problem = await relay.stream(
+                    send, asked, found, checks, told, regime.hide, write
+                )
             ended.code = "" if ended.problem is None else failing.code_of(ended.problem)
         except Exception as error:
             raise _Late(str(error)) from error

@@ -33,34 +33,11 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_asked",
-        "_buffer",
-        "_busy",
-        "_fresh",
-        "_keep_alive",
-        "_limit",
-        "_listener",
-        "_loop",
-        "_lost",
-        "_overhead",
-        "_parser",
-        "_paused",
-        "_piece_size",
-        "_pieces",
-        "_provider",
-        "_total_at",
-        "_transport",
-        "_unread",
-        "_waiter",
-        "body_begun",
-        "fault",
-        "has_head",
-        "headers",
-        "heard",
-        "problem",
-        "status",
-        "whole",
-    )
+        "_asked", "_buffer", "_busy", "_fresh", "_keep_alive", "_limit", "_listener", "_loop",
+        "_lost", "_overhead", "_parser", "_paused", "_piece_size", "_pieces", "_provider",
+        "_taker", "_total_at", "_transport", "_unread", "_waiter", "body_begun", "fault",
+        "has_head", "headers", "heard", "problem", "status", "whole",
+    )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, provider: str, buffer: memoryview) -> None:
         self._loop = loop
@@ -69,6 +46,7 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._listener: Callable[[], None] | None = None
+        self._taker: Callable[[bytes], bool] | None = None
         self._lost = False
         self._busy = False
         self._fresh = True
@@ -144,6 +122,20 @@ class Connection(asyncio.BufferedProtocol):
             self.check()
             await self._wait()
         return self._take()
+
+    async def pour(self, take: Callable[[bytes], bool]) -> None:
+        """Give *take* what is there of the body and then each piece as it comes, until it says
+        False, the body ends or something goes wrong.
+        """
+        if self._pieces and not take(self._take()):
+            return
+        if self.whole or self.fault:
+            return
+        self._taker = take
+        try:
+            await self._wait()
+        finally:
+            self._taker = None
 
     async def rest(self, limit: int) -> bytes:
         """The body from here to its end."""
@@ -227,6 +219,17 @@ class Connection(asyncio.BufferedProtocol):
         if listener is not None:
             listener()
 
+    def _give(self, take: Callable[[bytes], bool]) -> None:
+        """Hand on what came."""
+        pieces = self._pieces
+        if len(pieces) == 1 and not self._paused:
+            self._unread = 0
+            piece = pieces.pop()
+        else:
+            piece = self._take()
+        if not take(piece):
+            self._wake()
+
     def _take(self) -> bytes:
         taken = self.body()
         self._pieces.clear()
@@ -272,6 +275,8 @@ class Connection(asyncio.BufferedProtocol):
         except httptools.HttpParserError as error:
             self._broken(f"not HTTP: {error}")
         else:
+            if self._taker is not None and self._pieces:
+                self._give(self._taker)
             if self._overhead > MAX_HEAD and self._busy:
                 self._broken(f"more than {MAX_HEAD} bytes of head, or between pieces of the body")
             if self._listener is not None and (
@@ -356,7 +361,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._unread > HIGH_WATER and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        if self._waiter is not None:
+        if self._waiter is not None and self._taker is None:
             self._wake()
 
     def on_message_complete(self) -> None:

@@ -228,6 +228,10 @@ class Exchange:
         """The next bytes of the body as they came, empty at its end. Raises `UpstreamFault`."""
         return self._open().piece()
 
+    def pour(self, take: Callable[[bytes], bool]) -> Coroutine[Any, Any, None]:
+        """Give *take* each piece of the body as it comes, until it says False, or none comes."""
+        return self._open().pour(take)
+
     def whole(self, limit: int) -> Coroutine[Any, Any, bytes]:
         """The rest of the body. Raises `UpstreamFault` where it is longer than *limit* bytes."""
         return self._open().rest(limit)

@@ -147,3 +147,78 @@ def test_closing_takes_the_connection_along() -> None:
         assert server.connections == 2
 
     asyncio.run(after_one([[0.02, OK], [OK]], work))
+
+
+EVENTS = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    *(part for n in range(5) for part in (b"2\r\n%d;\r\n" % n, 0.02)),
+    b"0\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("least", [1, 2, 3, 9])
+def test_a_body_pours_until_its_taker_says_no(least: int) -> None:
+    """Every piece comes once and in order, poured or read."""
+
+    async def work(client: HTTPUpstream, server: Any) -> None:
+        del server
+        taken: list[bytes] = []
+
+        def take(piece: bytes) -> bool:
+            taken.append(piece)
+            return len(taken) % least != 0
+
+        with closing(await client.send("/chat", b"{}")) as exchange:
+            while True:
+                await exchange.pour(take)
+                piece = await exchange.read()
+                taken.append(piece)
+                if not piece:
+                    break
+        assert b"".join(taken) == b"0;1;2;3;4;"
+        assert await whole(client) == (200, b"hi")
+
+    asyncio.run(after_one([EVENTS, [OK]], work))
+
+
+def test_a_body_that_breaks_off_ends_its_pouring() -> None:
+    """What came is taken; reading on tells what went wrong."""
+
+    async def work(client: HTTPUpstream, server: Any) -> None:
+        del server
+        taken: list[bytes] = []
+        exchange = await client.send("/chat", b"{}")
+        await exchange.pour(lambda piece: not taken.append(piece))
+        assert taken == [b"0;", b"1;"]
+        with pytest.raises(UpstreamFault) as caught:
+            await exchange.read()
+        assert caught.value.fault == "cut"
+        exchange.close()
+
+    asyncio.run(after_one([[*EVENTS[:5], None]], work))
+
+
+def test_nothing_is_taken_for_whoever_has_left() -> None:
+    """A pouring that is cancelled takes no further piece."""
+
+    async def work(client: HTTPUpstream, server: Any) -> None:
+        del server
+        taken: list[bytes] = []
+        first = asyncio.Event()
+
+        def take(piece: bytes) -> bool:
+            taken.append(piece)
+            first.set()
+            return True
+
+        exchange = await client.send("/chat", b"{}")
+        pouring = asyncio.create_task(exchange.pour(take))
+        await first.wait()
+        pouring.cancel()
+        await asyncio.wait([pouring])
+        before = len(taken)
+        await asyncio.sleep(0.05)
+        assert len(taken) == before
+        exchange.close()
+
+    asyncio.run(after_one([EVENTS], work))
