@@ -20,7 +20,7 @@ from escalera.apps.gateway import arrival, fields, headers, opening
 from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened
 from escalera.apps.gateway.asking import Asking, First
-from escalera.apps.gateway.board import Line, Plan
+from escalera.apps.gateway.board import Board, Line, Plan
 from escalera.apps.gateway.cycle import LeanCycle
 from escalera.apps.gateway.hot import EXPECTED, Ended, Entered, Hot
 from escalera.apps.gateway.regime import Regime
@@ -44,14 +44,14 @@ class Lane:
         self._entrance = parts.entrance
         self._books = parts.books
         self._seconds, self._wall, self._name = parts.clocks.seconds, parts.clocks.wall, parts.name
-        self._regime: Regime | None = None
+        self._board: Board | None = None
         self._ways: Mapping[str, Way] = {}
 
     def take(self, cycle: LeanCycle, turns: Turns) -> bool:
         """Answer *cycle*, whose request is whole, now or later; False where nothing was done."""
         regime = self._hot.regime
-        if regime is not self._regime:
-            self._regime, self._ways = regime, _ways(regime)
+        if regime.board is not self._board:
+            self._board, self._ways = regime.board, _ways(regime)
         operation = fields.PATHS.get(cycle.path)
         if operation is None or cycle.method != b"POST" or not self._ways:
             return False
@@ -222,7 +222,12 @@ def _ways(regime: Regime) -> Mapping[str, Way]:
 def _way(plan: Plan) -> Way | None:
     line = plan.tiers[0].lines[0]
     target = line.target
-    alone = len(plan.tiers[0].lines) == 1 and plan.hedges is None and plan.trial is None
+    alone = (
+        len(plan.tiers[0].lines) == 1
+        and plan.hedges is None
+        and plan.trial is None
+        and not plan.owner
+    )
     return (plan, line, target) if alone and isinstance(target, Passing) else None
 
 
