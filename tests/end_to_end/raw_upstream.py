@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,14 +29,15 @@ LIMITS = Limits(connect=1.0, first_byte=2.0, idle=2.0, total=5.0)
 
 
 class Upstream:
-    """Answers each request with `answer`: pieces of bytes, and pauses between.
+    """Answers each request with `answer`: pieces of bytes, pauses between, and perhaps the "end"
+    of the connection.
 
     `by_path` has other answers, by the paths that they answer.
     """
 
     def __init__(self) -> None:
-        self.answer: Sequence[bytes | float] = ()
-        self.by_path: dict[bytes, Sequence[bytes | float]] = {}
+        self.answer: Iterable[bytes | float | str] = ()
+        self.by_path: dict[bytes, Iterable[bytes | float | str]] = {}
         self.requests: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -61,6 +62,8 @@ class Upstream:
                     for piece in self.by_path.get(path, self.answer):
                         if isinstance(piece, float):
                             time.sleep(piece)
+                        elif piece == "end":
+                            return
                         else:
                             caller.sendall(piece)
                 except OSError:

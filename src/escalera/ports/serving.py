@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from escalera.domain.access import (
     Account,
@@ -47,6 +47,34 @@ class Exchange(Protocol):
         """Keep the connection if the body was read to its end, and drop it otherwise."""
 
 
+@runtime_checkable
+class Pouring(Exchange, Protocol):
+    """An exchange whose body can be had without waiting for each piece of it."""
+
+    async def pour(self, take: Callable[[bytes], bool]) -> None:
+        """Give *take* each piece of the body as it comes, until it says False, the body ends or
+        something goes wrong: `read` has the rest, or tells.
+        """
+
+
+class Sending(Exchange, Protocol):
+    """A request that was sent, and whose response is not waited for yet; `close` it in any case."""
+
+    def call(self, listener: Callable[[], None]) -> None:
+        """Call *listener* once: when `answer` has something to give, or never will."""
+
+    def answer(self) -> bytes | None:
+        """The whole body of a response of status 200; None where it is none, or not whole.
+
+        Then status and headers are those of the response. Nothing is taken away by this.
+        """
+
+    async def opened(self) -> Exchange:
+        """The response once its head is there, as from `Upstream.send`; it is closed in place of
+        this. Raises `UpstreamFault`.
+        """
+
+
 class Upstream(Protocol):
     """One deployment behind HTTP, asked in bytes: what the gateway's hot path speaks to."""
 
@@ -66,6 +94,17 @@ class Upstream(Protocol):
 
     async def close(self) -> None:
         """Drop every connection; called once."""
+
+
+@runtime_checkable
+class Prompt(Upstream, Protocol):
+    """An upstream that can be asked without waiting, where a connection is idle."""
+
+    def begin(self, path: str, body: bytes, *, seconds: float, limit: int) -> Sending | None:
+        """Post *body* to *path* at once, as `send` does; None where that cannot be.
+
+        An answer of more than *limit* bytes is a fault.
+        """
 
 
 class Matcher(Protocol):

@@ -56,7 +56,8 @@ class Admitted:
         if admission is None:
             return
         if found is not None and found.usage is not None and not (asked.attempts or asked.beside):
-            admission.settle(found.usage.prompt + found.usage.completion, micro_dollars)
+            read, written, _ = found.taken()
+            admission.settle(read + written, micro_dollars)
             return
         unknown = sum(
             blame.may_be_billed(attempt.fault) for attempt in asked.attempts if attempt.fault

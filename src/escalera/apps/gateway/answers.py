@@ -29,18 +29,24 @@ class Used(msgspec.Struct, frozen=True):
     @property
     def prompt(self) -> int:
         """Tokens that were read; never less than none."""
-        counted = self.prompt_tokens or self.input_tokens or 0
-        return counted if counted > 0 else 0
+        return self.tokens()[0]
 
     @property
     def completion(self) -> int:
         """Tokens that were written, also those that only the total counts: some servers leave out
         what a model thinks.
         """
-        counted = self.completion_tokens or self.output_tokens or 0
-        rest = (self.total_tokens or 0) - self.prompt
-        most = counted if counted > rest else rest
-        return most if most > 0 else 0
+        return self.tokens()[1]
+
+    def tokens(self) -> tuple[int, int]:
+        """Those that were read, and those that were written."""
+        read = self.prompt_tokens or self.input_tokens or 0
+        if read < 0:
+            read = 0
+        written = self.completion_tokens or self.output_tokens or 0
+        rest = (self.total_tokens or 0) - read
+        most = written if written > rest else rest
+        return read, most if most > 0 else 0
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ from escalera.apps.gateway.hot import (
     Send,
 )
 from escalera.apps.gateway.inside import ByName, Inside
+from escalera.apps.gateway.lane import Lane
 from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.remembering import Asks, Remembering
@@ -62,7 +63,7 @@ class Setup:
     request, None where there is no log, and `waiting_sink` where it is waited for. `beside`
     is what runs as long as the gateway does, and `tell` says to the operator what callers are not
     told. `rooms` are what else is served, and `shelving` knows the finetuned models, which were
-    read once.
+    read once. With `lane` what needs nothing to wait for takes the fast lane.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -75,6 +76,7 @@ class Setup:
     tell: Callable[[str], None] | None = None
     rooms: Sequence[Room] = ()
     shelving: Shelving | None = None
+    lane: bool = True
 
 
 class Gateway:
@@ -87,9 +89,12 @@ class Gateway:
         desk: Desk,
         inside: Inside,
         shelving: Shelving | None = None,
+        *,
+        lane: bool = True,
     ) -> None:
         self._hot = hot_paths
         self.inside = inside
+        self.lane = Lane(hot_paths) if lane else None
         self._shelving = shelving
         self._rest = rest
         rest.state.gateway = self
@@ -179,7 +184,8 @@ def application(
         look=None if shelving is None else _looking(shelving),
     )
     inside = Inside(Hot(regime, replace(parts, entrance=ByName(entrance))))
-    return Gateway(Hot(regime, parts), _rest(entrance, now, setup), desk, inside, shelving)
+    rest = _rest(entrance, now, setup)
+    return Gateway(Hot(regime, parts), rest, desk, inside, shelving, lane=setup.lane)
 
 
 def regime_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,14 +19,14 @@ def token(scope: MutableMapping[str, Any]) -> bytes:
     return b""
 
 
-def read(scope: MutableMapping[str, Any], *, most: int, is_open: bool) -> bytes:
+def read(headers: Sequence[tuple[bytes, bytes]], *, most: int, is_open: bool) -> bytes:
     """The bearer token of a request whose body can be read. Raises `Refusal`.
 
     Where the gateway *is_open*, anybody who reaches it may ask: then pages of other origins are
     refused, which a browser would let ask in the name of whoever looks at them.
     """
     shown = b""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name not in _HEEDED:
             continue
         if name == b"authorization":

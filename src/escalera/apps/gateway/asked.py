@@ -73,6 +73,10 @@ class Asked(msgspec.Struct, kw_only=True):
         return bool(self.fields.stream)
 
 
+Taken = tuple[int, int, int]
+"""Tokens read, tokens written, micro-dollars."""
+
+
 class Provenance(msgspec.Struct, kw_only=True):
     """Who answers: a deployment, and the measured system it is asked as, if it is one.
 
@@ -108,6 +112,24 @@ class Opened(msgspec.Struct, kw_only=True):
     first_byte: float
     usage: Used | None = None
     passage: Passage | None = None
+    counted: tuple[Used | None, Taken] | None = None
+
+    def taken(self) -> Taken:
+        """What the answer took: tokens read, tokens written, micro-dollars; 0 for what is unknown.
+
+        It is worked out once for a usage.
+        """
+        usage, counted = self.usage, self.counted
+        if counted is not None and counted[0] is usage:
+            return counted[1]
+        read, written = (0, 0) if usage is None else usage.tokens()
+        price = self.provenance.price
+        money = 0
+        if price is not None and usage is not None:
+            money = spending.cost(price, prompt_tokens=read, completion_tokens=written)
+        found = read, written, money
+        self.counted = usage, found
+        return found
 
 
 class Problem(msgspec.Struct, kw_only=True):

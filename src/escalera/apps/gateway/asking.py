@@ -28,6 +28,7 @@ from escalera.errors import (
     RequestRejected,
     UpstreamFault,
 )
+from escalera.ports.serving import Sending
 
 Found = Opened | Problem
 QUIET = 60.0
@@ -44,6 +45,19 @@ class Patience:
     retries: int = 1
     pause: float = 0.2
     longest: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """The first attempt of a request, made before it is waited for: who was asked, and when.
+
+    Its line counts it as in flight already.
+    """
+
+    sending: Sending
+    line: Line
+    target: Passing
+    began: float
 
 
 class Asking:
@@ -66,6 +80,12 @@ class Asking:
         self._draw = draw
         self._patience = patience
 
+    async def go_on(self, asked: Asked, plan: Plan, first: First) -> Found:
+        """As `ask`, where the *first* attempt is made already, of the only line of its tier."""
+        lines = board.after_first(plan, first.began, self._draw)
+        found = await self._attempt(asked, first.line, "first", first)
+        return await self._on(asked, plan, lines, found)
+
     async def ask(self, asked: Asked, plan: Plan) -> Found:
         """An answer that may be passed on, or the last problem."""
         lines = board.order(plan, self._clock(), self._draw)
@@ -76,6 +96,14 @@ class Asking:
             plan.hedges.asked()
             first = self._attempt(asked, line, purpose)
             found = await self._hedged(asked, first, lines, plan.hedges)
+        return found if _is_final(found) else await self._on(asked, plan, lines, found)
+
+    # Private
+
+    async def _on(
+        self, asked: Asked, plan: Plan, lines: Iterator[tuple[Line, Purpose]], found: Found
+    ) -> Found:
+        """*found*, or what the other lines answer."""
         if _is_final(found):
             return found
         for line, purpose in lines:
@@ -85,8 +113,6 @@ class Asking:
             if _is_final(found):
                 return found
         return await self._again(asked, plan.tiers[0].lines[0], found)
-
-    # Private
 
     async def _may_ask(self, asked: Asked) -> bool:
         """Whether there is time, patience and, after what may have been billed, money."""
@@ -118,14 +144,19 @@ class Asking:
             pause *= 2
         return found
 
-    async def _attempt(self, asked: Asked, line: Line, purpose: Purpose) -> Found:
+    async def _attempt(
+        self, asked: Asked, line: Line, purpose: Purpose, first: First | None = None
+    ) -> Found:
         """Ask one line. Raises `Refusal` where the first of all finds a mistake of the caller's."""
-        began = self._clock()
-        line.load.in_flight += 1
+        began = self._clock() if first is None else first.began
+        line.load.in_flight += first is None
         exchange = None
         found: Found | None = None
         try:
-            sent = await line.target.send(asked, max(0.001, asked.deadline - began))
+            if first is None:
+                sent = await line.target.send(asked, max(0.001, asked.deadline - began))
+            else:
+                sent = await first.sending.opened(), first.target.provenance
             exchange = sent[0]
             found = await opening.opened(
                 asked,
@@ -174,8 +205,7 @@ class Asking:
         """What the breaker and the balance learn from an attempt."""
         now = self._clock()
         if isinstance(found, Opened):
-            line.breaker.succeeded(now)
-            line.load.answered(found.first_byte, now)
+            line.learn(found.first_byte, now)
         elif found.blame == "nobody":
             line.breaker.forget()
         elif found.blame == "caller":

@@ -30,6 +30,11 @@ class Line:
     breaker: Breaker
     load: Load = field(default_factory=Load)
 
+    def learn(self, seconds: float, now: float) -> None:
+        """Note an answer whose first byte came after *seconds*."""
+        self.breaker.succeeded(now)
+        self.load.answered(seconds, now)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
@@ -109,6 +114,16 @@ def order(plan: Plan, now: float, draw: Callable[[], float]) -> Iterator[tuple[L
                 nobody = False
     if nobody:
         yield plan.tiers[0].lines[0], "first"
+
+
+def after_first(
+    plan: Plan, now: float, draw: Callable[[], float]
+) -> Iterator[tuple[Line, Purpose]]:
+    """The lines to be asked after the only one of the first tier, as `order` has them."""
+    for tier in plan.tiers[1:]:
+        for line in _ranked(tier, draw):
+            if line.breaker.admits(now):
+                yield line, "fallback"
 
 
 # Below: private.

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from escalera.apps.gateway.asked import Opened, cost
+from escalera.apps.gateway.asked import Opened
 from escalera.apps.gateway.fields import PATHS
 from escalera.apps.gateway.hot import Ended
 from escalera.apps.gateway.metrics import Cell, Histogram, Labels, Metrics
@@ -148,7 +148,8 @@ def record(ended: Ended) -> ServedCall:
 
 def _answering(ended: Ended, found: Opened) -> Attempt:
     """The attempt whose answer the caller got, or part of it."""
-    usage, problem = found.usage, ended.problem
+    problem = ended.problem
+    read, written, money = found.taken()
     fault: Fault = "" if problem is None else problem.fault
     if ended.code == "caller_left":
         fault = "cancelled"
@@ -161,7 +162,7 @@ def _answering(ended: Ended, found: Opened) -> Attempt:
         status=found.exchange.status,
         fault=fault,
         blame="nobody" if problem is None else problem.blame,
-        prompt_tokens=0 if usage is None else usage.prompt,
-        completion_tokens=0 if usage is None else usage.completion,
-        cost=cost(found.provenance.price, usage),
+        prompt_tokens=read,
+        completion_tokens=written,
+        cost=money,
     )

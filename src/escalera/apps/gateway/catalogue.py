@@ -88,7 +88,7 @@ async def _let_in(entrance: Entrance, request: Request) -> tuple[Caller, Offerin
     Where no key is asked for, a page of another origin changes nothing.
     """
     changes = entrance.is_open and request.method == "DELETE"
-    shown = arrival.read(request.scope, most=MOST, is_open=changes)
+    shown = arrival.read(request.scope["headers"], most=MOST, is_open=changes)
     caller = entrance.known(shown) or await entrance.enter(shown)
     gateway: Offering = request.app.state.gateway
     return caller, gateway

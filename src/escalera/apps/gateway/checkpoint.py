@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from escalera.apps.gateway import filtering, guarded
 from escalera.apps.gateway.asked import Asked
 from escalera.apps.gateway.filtering import Filter, HeldStream
-from escalera.apps.gateway.guarded import EventGuard, Guarding
+from escalera.apps.gateway.guarded import EventGuard, Guarded, Guarding
 from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.guard import Finding
 from escalera.ports import Invalid
@@ -27,22 +27,39 @@ class Checkpoint:
     filters: Sequence[Filter] = ()
     invalid: Invalid | None = None
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether nothing here waits: requests and whole answers are looked at by guards alone."""
+        return not self.filters and self.invalid is None
+
     async def enter(self, asked: Asked) -> None:
         """Look at a request; what goes on of it is its body from now on."""
         seen = guarded.request(self.guarding, asked.operation, asked.body)
         if self.filters:
             seen = await filtering.request(self.filters, asked.operation, seen)
-        asked.body, asked.vault = seen.body, seen.vault
-        _note(asked, seen.findings)
+        _entered(asked, seen)
 
     async def leave(self, asked: Asked, body: bytes) -> bytes:
         """Look at a whole answer; what the caller gets."""
-        vault = Vault() if asked.vault is None else asked.vault
-        seen = guarded.answer(self.guarding, asked.operation, body, vault)
+        seen = self._answer(asked, body)
         if filtering.of_side(self.filters, "output"):
             seen = await filtering.answer(self.filters, asked.operation, seen)
         _note(asked, seen.findings)
         return seen.body
+
+    def enter_now(self, asked: Asked) -> None:
+        """As `enter`, of one that `is_prompt`."""
+        _entered(asked, guarded.request(self.guarding, asked.operation, asked.body))
+
+    def leave_now(self, asked: Asked, body: bytes) -> bytes:
+        """As `leave`, of one that `is_prompt`."""
+        seen = self._answer(asked, body)
+        _note(asked, seen.findings)
+        return seen.body
+
+    def _answer(self, asked: Asked, body: bytes) -> Guarded:
+        vault = Vault() if asked.vault is None else asked.vault
+        return guarded.answer(self.guarding, asked.operation, body, vault)
 
     def events(self, asked: Asked) -> CheckedEvents | None:
         """Looks at a stream; None where nothing is looked for and nothing has to be put back."""
@@ -76,6 +93,11 @@ class CheckedEvents:
         self._held.push(rest)
         return await self._held.finish()
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether nothing may follow."""
+        return self._guard.blocked is not None
+
     def raise_blocked(self) -> None:
         """Raise `GuardBlocked` where nothing may follow."""
         if self._guard.blocked is not None:
@@ -89,6 +111,11 @@ class CheckedEvents:
 
 
 # Below: private.
+
+
+def _entered(asked: Asked, seen: Guarded) -> None:
+    asked.body, asked.vault = seen.body, seen.vault
+    _note(asked, seen.findings)
 
 
 def _note(asked: Asked, findings: Sequence[Finding]) -> None:

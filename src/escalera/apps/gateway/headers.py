@@ -33,8 +33,20 @@ def of(asked: Asked, found: Opened, *, now: float) -> list[tuple[bytes, bytes]]:
     return headers
 
 
+def written(asked: Asked, found: Opened, *, now: float) -> bytes:
+    """What `of` adds to the headers of the answer, as it travels: for the first attempt at a
+    deployment that is asked in its own words.
+    """
+    own = 1000 * (now - asked.began - asked.waited)
+    label, seconds = found.provenance.label, own if own > 0 else 0.0
+    return _WRITTEN % (asked.id.encode(), label, seconds)
+
+
 # Below: private.
 
+_WRITTEN = (
+    b"x-escalera-request: %b\r\nx-escalera-deployment: %b\r\nx-escalera-overhead-ms: %.3f\r\n"
+)
 _PLAIN = " ,.:;<>=()/"
 """What a header may hold besides letters and digits."""
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 import msgspec
 
 from escalera.apps.gateway import arrival, board, failing, fields, headers, insisting, relay
 from escalera.apps.gateway.admitting import Admitted
-from escalera.apps.gateway.asked import Asked, Opened, Problem, cost
-from escalera.apps.gateway.asking import Found
-from escalera.apps.gateway.board import Board, Plan, Trial
+from escalera.apps.gateway.asked import Asked, Opened, Problem
+from escalera.apps.gateway.asking import Asking, First, Found
+from escalera.apps.gateway.board import Board, Plan
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.checkpoint import Checkpoint
+from escalera.apps.gateway.cycle import WRITE
 from escalera.apps.gateway.failing import ErrorReply
 from escalera.apps.gateway.fields import Fields
 from escalera.apps.gateway.hiding import Hide
@@ -101,8 +102,29 @@ class Ended(msgspec.Struct, kw_only=True):
     def cost(self) -> int:
         """Micro-dollars of the answer and of what was asked beside it; unknown prices are 0."""
         found, beside = self.found, self.asked.beside
-        answer = 0 if found is None else cost(found.provenance.price, found.usage)
+        answer = 0 if found is None else found.taken()[2]
         return answer + sum([call.cost for call in beside]) if beside else answer
+
+
+class Entered(msgspec.Struct, kw_only=True):
+    """A request that was let in, and goes by *regime* to its end.
+
+    *first* is of an attempt that is made already, and *looks* is how often it was watched since.
+    """
+
+    regime: Regime
+    asked: Asked
+    plan: Plan
+    admitted: Admitted
+    first: First | None = None
+    looks: int = 0
+
+    def ask(self) -> Awaitable[Found]:
+        """An answer that may be passed on, or the last problem."""
+        asking = self.regime.asking
+        if self.first is None:
+            return asking.ask(self.asked, self.plan)
+        return cast("Asking", asking).go_on(self.asked, self.plan, self.first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,19 +155,27 @@ class Hot:
 
     def __init__(self, regime: Regime, parts: Parts) -> None:
         self.regime = regime
+        self.parts = parts
+        self.watch = Watch()
         self._entrance = parts.entrance
         self._books = parts.books
         self._clocks = parts.clocks
-        self._name = parts.name
         self._look = parts.look
-        self._watch = Watch()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        began, name, regime = self._clocks.seconds(), self._name(), self.regime
-        regime.requests += 1
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, *, entered: Entered | None = None
+    ) -> None:
+        """Answer one request; one that has *entered* already is counted by its regime."""
+        began, regime = self._clocks.seconds(), self.regime
+        if entered is None:
+            name = self.parts.name()
+            regime.requests += 1
+        else:
+            name, regime = entered.asked.id, entered.regime
         try:
-            await self._serve(regime, scope, receive, send, name, began)
+            if entered is None:
+                entered = await self._enter(regime, scope, receive, name, began)
+            await self._serve(entered, scope, receive, send)
         except _Late:
             raise
         except EXPECTED as error:
@@ -160,17 +190,12 @@ class Hot:
 
     # Private
 
-    async def _serve(
-        self,
-        regime: Regime,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        name: str,
-        began: float,
-    ) -> None:
+    async def _enter(
+        self, regime: Regime, scope: Scope, receive: Receive, name: str, began: float
+    ) -> Entered:
+        """Read a request, and let it in. Raises `Refusal` kin."""
         entrance, bounds, names = self._entrance, regime.bounds, regime.board
-        shown = arrival.read(scope, most=bounds.body, is_open=entrance.is_open)
+        shown = arrival.read(scope["headers"], most=bounds.body, is_open=entrance.is_open)
         caller = entrance.known(shown) or await entrance.enter(shown)
         body = await _body(receive, bounds.body)
         operation = fields.PATHS[scope["path"]]
@@ -189,17 +214,29 @@ class Hot:
         if regime.checkpoint is not None:
             await regime.checkpoint.enter(asked)
         if plan.trial is not None:
-            plan, send = _tried(plan.trial, asked, plan, send)
+            plan = plan.trial.begin(asked, plan)
         admitted = entrance.admitted(caller, asked, plan)
         admitted = admitted or await entrance.admit(caller, asked, plan)
         asked.extend, asked.key = admitted.extend, admitted.key
-        ended = Ended(asked=asked, plan=plan, key=admitted.key, status=499, code="caller_left")
+        return Entered(regime=regime, asked=asked, plan=plan, admitted=admitted)
+
+    async def _serve(self, entered: Entered, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that was let in, settle and record it."""
+        regime, asked, admitted = entered.regime, entered.asked, entered.admitted
+        write = scope.get("extensions", {}).get(WRITE)
+        if asked.watch is not None:
+            send, write = asked.watch.listening(send), None
+        bounds = regime.bounds
+        ended = Ended(
+            asked=asked, plan=entered.plan, key=admitted.key, status=499, code="caller_left"
+        )
         out = None
         if bounds.bodies or bounds.sync:
             send = out = Outgoing(send, copies=bounds.bodies, holds=bounds.sync)
-        waiting = self._watch.begin(receive)
+            write = None
+        waiting = self.watch.begin(receive, looks=entered.looks)
         try:
-            await self._answer(regime, ended, plan, send)
+            await self._answer(entered, ended, send, write)
         except asyncio.CancelledError:
             if not waiting.left:
                 raise
@@ -207,9 +244,9 @@ class Hot:
             ended.status, ended.code = 500, "internal_error"
             raise
         finally:
-            self._watch.end(waiting)
+            self.watch.end(waiting)
             admitted.settle(asked, ended.found, ended.cost)
-            ended.seconds = self._clocks.seconds() - began
+            ended.seconds = self._clocks.seconds() - asked.began
             await self._note(ended, bounds, out)
         if ended.found is not None and not ended.code:
             if ended.found.passage is None:
@@ -241,11 +278,14 @@ class Hot:
         if asked.watch is not None:
             asked.watch.finish(ended)
 
-    async def _answer(self, regime: Regime, ended: Ended, plan: Plan, send: Send) -> None:
-        asked, checkpoint = ended.asked, regime.checkpoint
-        found = await regime.asking.ask(asked, plan)
+    async def _answer(
+        self, entered: Entered, ended: Ended, send: Send, write: relay.Write | None
+    ) -> None:
+        asked, regime = ended.asked, entered.regime
+        checkpoint = regime.checkpoint
+        found = await entered.ask()
         if checkpoint is not None and isinstance(found, Opened):
-            found = await _checked(checkpoint, regime.asking, asked, plan, found)
+            found = await _checked(checkpoint, regime.asking, asked, entered.plan, found)
         if isinstance(found, Problem):
             reply = failing.of_problem(found, tried=len(asked.attempts))
             ended.status, ended.code, ended.problem = reply.status, reply.code, found
@@ -260,7 +300,9 @@ class Hot:
                 await relay.whole(send, 200, told, found.body)
             else:
                 checks = None if checkpoint is None else checkpoint.events(asked)
-                ended.problem = await relay.stream(send, asked, found, checks, told, regime.hide)
+                ended.problem = await relay.stream(
+                    send, asked, found, checks, told, regime.hide, write
+                )
             ended.code = "" if ended.problem is None else failing.code_of(ended.problem)
         except Exception as error:
             raise _Late(str(error)) from error
@@ -339,9 +381,3 @@ async def _fail(send: Send, reply: ErrorReply, name: str, hide: Hide, deployment
     if deployment:
         headers.append((b"x-escalera-deployment", quote(deployment).encode()))
     await relay.whole(send, reply.status, headers, hide(reply.body))
-
-
-def _tried(trial: Trial, asked: Asked, plan: Plan, send: Send) -> tuple[Plan, Send]:
-    """Where a call goes whose name has a candidate, and how its answer is sent."""
-    plan = trial.begin(asked, plan)
-    return plan, send if asked.watch is None else asked.watch.listening(send)

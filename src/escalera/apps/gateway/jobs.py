@@ -257,7 +257,7 @@ class _Desk:
     # Who asks, and for what
 
     async def _caller(self, request: Request) -> Caller:
-        shown = arrival.read(request.scope, most=BODY, is_open=self._entrance.is_open)
+        shown = arrival.read(request.scope["headers"], most=BODY, is_open=self._entrance.is_open)
         return self._entrance.known(shown) or await self._entrance.enter(shown)
 
     async def _job(self, request: Request) -> Job:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from escalera.apps.gateway import answers
-from escalera.apps.gateway.asked import Asked, Opened, Problem
+from escalera.apps.gateway.asked import Asked, Opened, Problem, Provenance
 from escalera.apps.gateway.stream import Passage
 from escalera.apps.gateway.targets import Sent
 from escalera.core.serving import blame
 from escalera.domain.traffic import Fault, Purpose
 from escalera.errors import UpstreamFault
-from escalera.ports.serving import Exchange
+from escalera.ports.serving import Exchange, Sending
 
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of a whole answer."""
@@ -73,7 +73,44 @@ async def opened(
     return found
 
 
+def at_once(
+    asked: Asked, sending: Sending, provenance: Provenance, began: float, now: float
+) -> Opened | None:
+    """The whole answer to what was sent first, as `opened` finds it, where it is there at *now*;
+    what is none is left for `opened` to tell.
+    """
+    body = sending.answer()
+    if body is None:
+        return None
+    passed = []
+    for pair in sending.headers:
+        name = pair[0]
+        if name in PASSED:
+            if not _LINES.isdisjoint(pair[1]):
+                return None
+            passed.append(pair)
+        elif name == b"content-encoding":
+            return None
+    answer = answers.read(asked.operation, body)
+    if answer.fault:
+        return None
+    return Opened(
+        exchange=sending,
+        provenance=provenance,
+        purpose="first",
+        headers=passed,
+        body=body,
+        started=asked.started + (began - asked.began),
+        began=began,
+        first_byte=now - began,
+        usage=answer.usage,
+    )
+
+
 # Below: private.
+
+_LINES = frozenset(b"\r\n\0")
+"""What no header that is passed on may hold."""
 
 
 async def _stream(

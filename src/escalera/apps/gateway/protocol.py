@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import urllib.parse
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -33,6 +33,13 @@ FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 """Fields that say that a body follows."""
 
 
+class Lane(Protocol):
+    """What answers requests without a task, where that can be."""
+
+    def take(self, cycle: LeanCycle, turns: Turns) -> bool:
+        """Answer *cycle*, whose request is whole, now or later; False where nothing was done."""
+
+
 class LeanProtocol(HttpToolsProtocol):
     """The protocol that `uvicorn.Config(http=LeanProtocol)` takes.
 
@@ -54,6 +61,8 @@ class LeanProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
     _answering: LeanCycle | None = None
+    _lane: Lane | None = None
+    _pending: LeanCycle | None = None
     _turns: Turns
     cycle: LeanCycle
 
@@ -61,6 +70,7 @@ class LeanProtocol(HttpToolsProtocol):
         """A caller is there."""
         super().connection_made(transport)
         self._turns = Turns(self.app, loop=self.loop, tasks=self.tasks)
+        self._lane = getattr(self.app, "lane", None)
         self._wait(self.HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
@@ -77,6 +87,8 @@ class LeanProtocol(HttpToolsProtocol):
         else:
             if self._part != "nothing":
                 self._wait_for_more(before)
+        if self._pending is not None:
+            self._begin(self._pending)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller has gone."""
@@ -99,17 +111,6 @@ class LeanProtocol(HttpToolsProtocol):
         """A request begins."""
         self._part, self._size, self._until = "head", 0, None
         self.url, self.headers, self.expect_100_continue = b"", [], False
-        self.scope = {  # type: ignore[typeddict-item]
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,  # type: ignore[typeddict-item]
-            "root_path": "",
-            "headers": self.headers,
-            "state": self.app_state.copy(),
-        }
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head; those behind a body are not read."""
@@ -121,30 +122,30 @@ class LeanProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head of a request is whole."""
-        parser, scope = self.parser, self.scope
+        parser, url = self.parser, self.url
         version = parser.get_http_version()
-        scope["method"] = parser.get_method().decode("ascii")
-        if version != "1.1":
-            if version != "1.0":
-                raise _Refused(505, "Ask in HTTP/1.1.")
-            scope["http_version"] = version
-        url = self.url
+        if version != "1.1" and version != "1.0":
+            raise _Refused(505, "Ask in HTTP/1.1.")
         where = _where_known(url) if len(url) <= MAX_KNOWN else _where(url)
-        scope["path"], scope["raw_path"], scope["query_string"] = where
         self._check()
         self._part, self._until = "body", None
         before = self.cycle
-        self.cycle = LeanCycle(self, keep_alive=version != "1.0" and parser.should_keep_alive())
+        self.cycle = LeanCycle(
+            self,
+            (parser.get_method(), version, where),
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+        )
         if before is None or before.response_complete:
-            self._start(self.cycle)
+            self._answering = self._pending = self.cycle
         else:  # pipelined: its turn comes when the one before has its response
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body came."""
-        if not self.cycle.response_complete:
-            self.cycle.push(body)
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.push(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
@@ -153,8 +154,7 @@ class LeanProtocol(HttpToolsProtocol):
         if cycle.response_complete:  # it was answered by its head alone
             self._wait(self.timeout_keep_alive)
         else:
-            cycle.more_body = False
-            cycle.set()
+            cycle.whole()
 
     def on_response_complete(self) -> None:
         """The next pipelined request, or the beginning of an idle time."""
@@ -185,6 +185,13 @@ class LeanProtocol(HttpToolsProtocol):
 
     def _has_body(self) -> bool:
         return any(name in FRAMING for name, _ in self.headers)
+
+    def _begin(self, cycle: LeanCycle) -> None:
+        """Answer a request of which something is there: at once, where it is whole."""
+        self._pending = None
+        whole = not (cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue)
+        if not (whole and self._lane is not None and self._lane.take(cycle, self._turns)):
+            self._turns.begin(cycle)
 
     def _start(self, cycle: Any) -> None:
         self._answering = cycle
@@ -274,11 +281,12 @@ class LeanProtocol(HttpToolsProtocol):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.set()
+                if cycle.ride is not None:
+                    cycle.ride.leave()
 
 
 # Below: private.
 
-_ASGI: Any = {"version": "3.0", "spec_version": "2.3"}
 _REFUSAL = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
 
 

@@ -16,8 +16,11 @@ from escalera.apps.gateway.hiding import Hide
 from escalera.apps.gateway.stream import Passage
 from escalera.domain.traffic import Fault
 from escalera.errors import GuardError, UpstreamFault
+from escalera.ports.serving import Pouring
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Write = Callable[[bytes], bool]
+"""Sends a piece of a body; False where it could not be sent at once."""
 Headers = Sequence[tuple[bytes, bytes]]
 END_SECONDS = 1.0
 """For the end of a response whose answer is whole."""
@@ -31,25 +34,27 @@ async def whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def stream(
+async def stream(  # noqa: PLR0913  an answer, and what is done with it
     send: Send,
     asked: Asked,
     found: Opened,
     checks: CheckedEvents | None,
     headers: Headers,
     hide: Hide,
+    write: Write | None = None,
 ) -> Problem | None:
     """The events of *found* as they come; what went wrong within it, or None.
 
-    With *checks* they are looked at before they go on. What a stream took is known only once it is
-    whole: until then a usage in it is one of many.
+    With *checks* they are looked at before they go on. *write* sends events at once. What a stream
+    took is known only once it is whole: until then a usage in it is one of many.
     """
     passage = found.passage
     assert passage is not None  # noqa: S101  a whole answer is no stream
     await send(_start(200, [*headers, *NO_STORE]))
     try:
         await _more(send, _checked(checks, found.body))
-        problem = await _relayed(send, found, passage, checks)
+        flow = None if write is None else _Flow(passage, checks, write)
+        problem = await _relayed(send, found, passage, checks, flow)
         if checks is not None and problem is None:
             await _more(send, await checks.finish())
             checks.raise_blocked()
@@ -83,8 +88,43 @@ async def let_go(found: Opened, passage: Passage) -> None:
 # Below: private.
 
 
+class _Flow:
+    """Events that go on from where they come in; `left` is what could not be sent at once."""
+
+    def __init__(self, passage: Passage, checks: CheckedEvents | None, write: Write) -> None:
+        self._passage = passage
+        self._checks = checks
+        self._write = write
+        self.left = b""
+
+    def take(self, piece: bytes) -> bool:
+        """Send what came on; False where something is to be waited for, or nothing follows."""
+        passage, checks = self._passage, self._checks
+        events = passage.push(piece)
+        if checks is not None and events:
+            events = checks.push(events)
+        if events and not self._write(events):
+            self.left = events
+            return False
+        if passage.ended or passage.fault:
+            return False
+        return checks is None or not checks.is_blocked
+
+
+async def _flowed(send: Send, found: Opened, flow: _Flow | None) -> None:
+    """Let events go on by themselves as long as they can."""
+    if flow is not None and isinstance(found.exchange, Pouring):
+        await found.exchange.pour(flow.take)
+        left, flow.left = flow.left, b""
+        await _more(send, left)
+
+
 async def _relayed(
-    send: Send, found: Opened, passage: Passage, checks: CheckedEvents | None
+    send: Send,
+    found: Opened,
+    passage: Passage,
+    checks: CheckedEvents | None,
+    flow: _Flow | None,
 ) -> Problem | None:
     """The events behind the opening, until the stream ends or fails. Raises `GuardBlocked`."""
     read, push = found.exchange.read, passage.push
@@ -92,6 +132,12 @@ async def _relayed(
     said = ""
     try:
         while not passage.ended:
+            await _flowed(send, found, flow)
+            if checks is not None:
+                checks.raise_blocked()
+            fault = passage.fault
+            if fault or passage.ended:
+                break
             piece = await read()
             events = push(piece) if piece else b""
             if events:

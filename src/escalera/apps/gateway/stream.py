@@ -70,6 +70,9 @@ class Passage:
         """
         if self.fault or self.ended:
             return b""
+        if _is_one(piece) and not self._rest:
+            dropped = self._is_unasked(piece[6:-2].strip())
+            return b"" if dropped or self.fault else piece
         came = self._rest + piece if self._rest else piece
         end = _end(came)
         if end == len(came):
@@ -236,6 +239,12 @@ def _end(came: bytes) -> int:
         return 0
     begins = len(came[:at].rstrip(b"\n"))
     return begins + (at + 2 - begins) // 2 * 2
+
+
+def _is_one(piece: bytes) -> bool:
+    """Whether this is one whole event of one line of JSON, as most are."""
+    last = len(piece) - 2
+    return last < MAX_EVENT - 2 and piece[:7] == b"data: {" and piece.find(b"\n") == last > 0
 
 
 def _split(events: bytes) -> list[bytes]:

@@ -15,7 +15,7 @@ from escalera.apps.gateway.asked import Asked, Provenance
 from escalera.domain.project import ModelPrice
 from escalera.engine.serve import Answering, Desk
 from escalera.errors import InputError
-from escalera.ports.serving import Exchange, Upstream
+from escalera.ports.serving import Exchange, Prompt, Sending, Upstream
 
 Sent = tuple[Exchange, Provenance]
 
@@ -42,17 +42,26 @@ class Passing:
     ) -> None:
         self.name = name
         self._upstream = upstream
+        self._prompt = upstream if isinstance(upstream, Prompt) else None
         self._model = msgspec.json.encode(model)
         self._called = model
         self._usage = usage
-        self._provenance = Provenance(deployment=name, label=quote(name).encode(), price=price)
+        self.provenance = Provenance(deployment=name, label=quote(name).encode(), price=price)
 
     async def send(self, asked: Asked, seconds: float) -> Sent:
         """The upstream's own response."""
         body = fields.written(asked.body, self._changes(asked))
         path = fields.BELOW[asked.operation]
         exchange = await self._upstream.send(path, body, seconds=seconds)
-        return exchange, self._provenance
+        return exchange, self.provenance
+
+    def begin(self, asked: Asked, seconds: float, limit: int) -> Sending | None:
+        """Ask at once for an answer of at most *limit* bytes; None where that cannot be."""
+        if self._prompt is None:
+            return None
+        body = fields.written(asked.body, self._changes(asked))
+        path = fields.BELOW[asked.operation]
+        return self._prompt.begin(path, body, seconds=seconds, limit=limit)
 
     def drops_usage(self, asked: Asked) -> bool:
         """Whether the stream will end with a usage that only the gateway asked for."""

@@ -6,9 +6,13 @@ A task for each request costs as much as reading its head.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from escalera.apps.gateway.cycle import LeanCycle
+
+App = Callable[..., Any]
+_Turn = tuple[LeanCycle, App]
 
 
 class Turns:
@@ -25,19 +29,23 @@ class Turns:
         self._app = app
         self._loop = loop
         self._tasks = tasks
-        self._idle: tuple[asyncio.Task[None], asyncio.Future[LeanCycle | None]] | None = None
+        self._idle: tuple[asyncio.Task[None], asyncio.Future[_Turn | None]] | None = None
         self._is_over = False
 
-    def begin(self, cycle: LeanCycle) -> None:
-        """Answer *cycle*, beside those before it that have their responses and still end."""
+    def begin(self, cycle: LeanCycle, app: App | None = None) -> None:
+        """Answer *cycle*, beside those before it that have their responses and still end.
+
+        *app* answers it in place of the one that answers the others.
+        """
+        turn = cycle, app or self._app
         idle = self._idle
         if idle is None:
-            task = self._loop.create_task(self._run(cycle))
+            task = self._loop.create_task(self._run(turn))
             task.add_done_callback(self._tasks.discard)
         else:
             self._idle = None
             task = idle[0]
-            idle[1].set_result(cycle)
+            idle[1].set_result(turn)
         self._tasks.add(task)
 
     def end(self) -> None:
@@ -49,17 +57,17 @@ class Turns:
 
     # Private
 
-    async def _run(self, first: LeanCycle) -> None:
+    async def _run(self, first: _Turn) -> None:
         task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101  it is this one
-        cycle: LeanCycle | None = first
+        turn: _Turn | None = first
         del first
-        while cycle is not None:
-            await cycle.run_asgi(self._app)
+        while turn is not None:
+            await turn[0].run_asgi(turn[1])
             if self._is_over or self._idle is not None or task.cancelling():
                 return
             self._tasks.discard(task)
-            waiter: asyncio.Future[LeanCycle | None] = self._loop.create_future()
+            waiter: asyncio.Future[_Turn | None] = self._loop.create_future()
             self._idle = task, waiter
-            cycle = None  # it holds the request: a connection may be idle for long
-            cycle = await waiter
+            turn = None  # it holds the request: a connection may be idle for long
+            turn = await waiter

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 PATIENT = 0.25
 """Seconds between two looks at the requests: whoever is there at two of them is watched."""
+
+
+class Patient(Protocol):
+    """What is looked at: whether it was *seen* before, and what is done where it was."""
+
+    seen: bool
+
+    def late(self, loop: asyncio.AbstractEventLoop) -> None:
+        """It takes its time."""
 
 
 class Watch:
@@ -21,18 +30,20 @@ class Watch:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._waiting: dict[Waiting, None] = {}
+        self._waiting: dict[Patient, None] = {}
 
-    def begin(self, receive: Receive) -> Waiting:
-        """Watch the caller of the present task, once the answer takes its time."""
-        loop = self._loop
-        if loop is None or not loop.is_running():  # asked for anew, it would cost a system call
-            loop, self._timer = asyncio.get_running_loop(), None
-            self._loop = loop
-        if self._timer is None:
-            self._timer = loop.call_later(PATIENT, self._look)
+    def begin(self, receive: Receive, *, looks: int = 0) -> Waiting:
+        """Watch the caller of the present task, once the answer takes its time.
+
+        *looks* is how often it was looked at before, as one that was added.
+        """
+        loop = self._running()
         found = Waiting(receive, asyncio.current_task(loop))
         self._waiting[found] = None
+        if looks:
+            found.seen = True
+            if looks > 1:
+                found.late(loop)
         return found
 
     def end(self, waiting: Waiting) -> None:
@@ -41,13 +52,32 @@ class Watch:
         if waiting.watching is not None:
             waiting.watching.cancel()
 
+    def add(self, waiting: Patient) -> None:
+        """Tell *waiting* once it takes its time."""
+        self._running()
+        self._waiting[waiting] = None
+
+    def drop(self, waiting: Patient) -> None:
+        """It is over."""
+        del self._waiting[waiting]
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        """The loop, in which there is a next look."""
+        loop = self._loop
+        if loop is None or not loop.is_running():  # asked for anew, it would cost a system call
+            loop, self._timer = asyncio.get_running_loop(), None
+            self._loop = loop
+        if self._timer is None:
+            self._timer = loop.call_later(PATIENT, self._look)
+        return loop
+
     def _look(self) -> None:
         loop, self._timer = self._loop, None
         if loop is None or not self._waiting:
             return
-        for waiting in self._waiting:
-            if waiting.seen and waiting.watching is None:
-                waiting.watching = loop.create_task(waiting.wait())
+        for waiting in tuple(self._waiting):
+            if waiting.seen:
+                waiting.late(loop)
             waiting.seen = True
         self._timer = loop.call_later(PATIENT, self._look)
 
@@ -62,6 +92,11 @@ class Waiting:
         self._task = task
         self.left = self.seen = False
         self.watching: asyncio.Task[None] | None = None
+
+    def late(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look out for whether the caller leaves."""
+        if self.watching is None:
+            self.watching = loop.create_task(self.wait())
 
     async def wait(self) -> None:
         """Until the caller leaves."""

@@ -8,6 +8,7 @@ outside, by `overdue`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 import httptools
@@ -32,33 +33,11 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_asked",
-        "_buffer",
-        "_busy",
-        "_fresh",
-        "_keep_alive",
-        "_limit",
-        "_loop",
-        "_lost",
-        "_overhead",
-        "_parser",
-        "_paused",
-        "_piece_size",
-        "_pieces",
-        "_provider",
-        "_total_at",
-        "_transport",
-        "_unread",
-        "_waiter",
-        "body_begun",
-        "fault",
-        "has_head",
-        "headers",
-        "heard",
-        "problem",
-        "status",
-        "whole",
-    )
+        "_asked", "_buffer", "_busy", "_fresh", "_keep_alive", "_limit", "_listener", "_loop",
+        "_lost", "_overhead", "_parser", "_paused", "_piece_size", "_pieces", "_provider",
+        "_taker", "_total_at", "_transport", "_unread", "_waiter", "body_begun", "fault",
+        "has_head", "headers", "heard", "problem", "status", "whole",
+    )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, provider: str, buffer: memoryview) -> None:
         self._loop = loop
@@ -66,6 +45,8 @@ class Connection(asyncio.BufferedProtocol):
         self._provider = provider
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
+        self._listener: Callable[[], None] | None = None
+        self._taker: Callable[[bytes], bool] | None = None
         self._lost = False
         self._busy = False
         self._fresh = True
@@ -91,6 +72,11 @@ class Connection(asyncio.BufferedProtocol):
 
         *now* and *total_at* are readings of the loop's clock.
         """
+        self.begin(head, body, now, total_at)
+        return self._wait(done=self._lost)
+
+    def begin(self, head: bytes, body: bytes, now: float, total_at: float) -> None:
+        """Send a request; nobody waits for its response yet."""
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.has_head = self.whole = self.body_begun = self._keep_alive = False
@@ -98,6 +84,7 @@ class Connection(asyncio.BufferedProtocol):
         self.problem = ""
         self._unread = self._overhead = self._piece_size = 0
         self._limit: int | None = None
+        self._listener = None
         self._asked = self.heard = now
         self._total_at = total_at
         self._busy = True
@@ -109,7 +96,23 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._transport.write(head)
             self._transport.write(body)
-        return self._wait(done=self._lost)
+
+    def call(self, listener: Callable[[], None] | None, limit: int | None) -> None:
+        """Call *listener* once: when a response of status 200 is whole within *limit* bytes, when
+        another status came, or something went wrong. Nobody may wait meanwhile; None takes it back.
+        """
+        self._listener = listener
+        self._limit = limit
+
+    async def head(self) -> None:
+        """Wait until the head of the response came or failed."""
+        if not (self.has_head or self.fault):
+            await self._wait()
+
+    def body(self) -> bytes:
+        """What of the body is there; it stays there."""
+        pieces = self._pieces
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def piece(self) -> bytes:
         """Everything of the body that is there, at least a byte; empty at its end."""
@@ -119,6 +122,20 @@ class Connection(asyncio.BufferedProtocol):
             self.check()
             await self._wait()
         return self._take()
+
+    async def pour(self, take: Callable[[bytes], bool]) -> None:
+        """Give *take* what is there of the body and then each piece as it comes, until it says
+        False, the body ends or something goes wrong.
+        """
+        if self._pieces and not take(self._take()):
+            return
+        if self.whole or self.fault:
+            return
+        self._taker = take
+        try:
+            await self._wait()
+        finally:
+            self._taker = None
 
     async def rest(self, limit: int) -> bytes:
         """The body from here to its end."""
@@ -146,6 +163,8 @@ class Connection(asyncio.BufferedProtocol):
         self._keep_alive = False
         self._wake()
         self.abort()
+        if self._listener is not None:
+            self._tell()
 
     def park(self) -> None:
         """Drop what was not read of a whole response, and go on listening to the server."""
@@ -195,10 +214,25 @@ class Connection(asyncio.BufferedProtocol):
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _take(self) -> bytes:
+    def _tell(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener()
+
+    def _give(self, take: Callable[[bytes], bool]) -> None:
+        """Hand on what came."""
         pieces = self._pieces
-        taken = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        if len(pieces) == 1 and not self._paused:
+            self._unread = 0
+            piece = pieces.pop()
+        else:
+            piece = self._take()
+        if not take(piece):
+            self._wake()
+
+    def _take(self) -> bytes:
+        taken = self.body()
+        self._pieces.clear()
         self._unread = 0
         if self._paused:
             self._resume()
@@ -241,8 +275,14 @@ class Connection(asyncio.BufferedProtocol):
         except httptools.HttpParserError as error:
             self._broken(f"not HTTP: {error}")
         else:
+            if self._taker is not None and self._pieces:
+                self._give(self._taker)
             if self._overhead > MAX_HEAD and self._busy:
                 self._broken(f"more than {MAX_HEAD} bytes of head, or between pieces of the body")
+            if self._listener is not None and (
+                self.whole or (self.has_head and self.status != 200)
+            ):
+                self._tell()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
@@ -255,6 +295,7 @@ class Connection(asyncio.BufferedProtocol):
         elif exc is None and self._ends_with_connection:
             self.whole = True
             self._wake()
+            self._tell()
         else:
             self.fail("cut", f"{said} within the answer")
 
@@ -320,7 +361,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._unread > HIGH_WATER and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        if self._waiter is not None:
+        if self._waiter is not None and self._taker is None:
             self._wake()
 
     def on_message_complete(self) -> None:

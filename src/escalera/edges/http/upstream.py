@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from escalera.edges.http.connection import Connection
@@ -67,19 +67,52 @@ class HTTPUpstream:
         if connection is None:
             connection = await self._connect(loop, total_at)
             now = loop.time()
+        self._watch(connection)
         try:
-            await self._asked(connection, head, body, now, total_at)
+            await connection.ask(head, body, now, total_at)
             if connection.fault and connection.went_stale:
-                self._active.discard(connection)
-                connection = await self._connect(loop, total_at)
-                await self._asked(connection, head, body, loop.time(), total_at)
+                connection = await self._anew(connection, head, body, total_at)
         except BaseException:
             self.release(connection)
             raise
-        if connection.fault:
-            self._active.discard(connection)
-            connection.check()
+        self._check(connection)
         return Exchange(connection, self)
+
+    def begin(self, path: str, body: bytes, *, seconds: float, limit: int) -> Sending | None:
+        """Post *body* to *path* at once, over a connection that is idle; None where none is.
+
+        An answer of more than *limit* bytes is a fault. Otherwise as `send`.
+        """
+        loop = self._loop
+        if loop is None or not loop.is_running():
+            return None
+        connection = self._reusable()
+        if connection is None:
+            return None
+        head = self._target.head(path, len(body), ())
+        now = loop.time()
+        total = self._limits.total
+        total_at = now + (total if seconds > total else seconds)
+        self._watch(connection)
+        connection.begin(head, body, now, total_at)
+        return Sending(connection, self, (head, body, total_at), limit)
+
+    async def sent(
+        self, connection: Connection, head: bytes, body: bytes, total_at: float
+    ) -> Connection:
+        """The connection on which the head of the response to what was begun came. Raises
+        `UpstreamFault`.
+        """
+        try:
+            await connection.head()
+            if connection.fault and connection.went_stale:
+                connection = await self._anew(connection, head, body, total_at)
+        except BaseException:
+            self.release(connection)
+            raise
+        if not connection.has_head:
+            self._check(connection)
+        return connection
 
     async def close(self) -> None:
         """Drop every connection, also those in use; closing twice is harmless."""
@@ -137,14 +170,32 @@ class HTTPUpstream:
             raise UpstreamFault(problem, provider=self._provider, fault="connect") from error
         return connection
 
-    def _asked(
-        self, connection: Connection, head: bytes, body: bytes, now: float, total_at: float
-    ) -> asyncio.Future[None]:
-        """Send a request; the future is done when the head of its response came, or failed."""
+    async def _anew(
+        self, stale: Connection, head: bytes, body: bytes, total_at: float
+    ) -> Connection:
+        """Ask once more on a new connection, in place of one that the server had closed."""
+        self._active.discard(stale)
+        loop = asyncio.get_running_loop()
+        connection = await self._connect(loop, total_at)
+        self._watch(connection)
+        try:
+            await connection.ask(head, body, loop.time(), total_at)
+        except BaseException:
+            self.release(connection)
+            raise
+        return connection
+
+    def _check(self, connection: Connection) -> None:
+        """Raise what went wrong, if anything did."""
+        if connection.fault:
+            self._active.discard(connection)
+            connection.check()
+
+    def _watch(self, connection: Connection) -> None:
+        """Look at the clock for a connection that is asked."""
         self._active.add(connection)
         if self._timer is None and self._loop is not None:
             self._timer = self._loop.call_later(self._tick, self._sweep, self._loop)
-        return connection.ask(head, body, now, total_at)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """One look at the clock for all exchanges and idle connections together."""
@@ -177,6 +228,10 @@ class Exchange:
         """The next bytes of the body as they came, empty at its end. Raises `UpstreamFault`."""
         return self._open().piece()
 
+    def pour(self, take: Callable[[bytes], bool]) -> Coroutine[Any, Any, None]:
+        """Give *take* each piece of the body as it comes, until it says False, or none comes."""
+        return self._open().pour(take)
+
     def whole(self, limit: int) -> Coroutine[Any, Any, bytes]:
         """The rest of the body. Raises `UpstreamFault` where it is longer than *limit* bytes."""
         return self._open().rest(limit)
@@ -191,3 +246,46 @@ class Exchange:
         if self._connection is None:
             raise ValueError("this exchange is closed: read its body before")
         return self._connection
+
+
+class Sending(Exchange):
+    """A request that was sent, and whose response is not waited for yet.
+
+    Either `answer` gives the whole of it, or `opened` waits as `HTTPUpstream.send` does; `close` it
+    in any case.
+    """
+
+    __slots__ = ("_limit", "_sent")
+
+    def __init__(
+        self,
+        connection: Connection,
+        upstream: HTTPUpstream,
+        sent: tuple[bytes, bytes, float],
+        limit: int,
+    ) -> None:
+        self._connection = connection
+        self._upstream = upstream
+        self._sent = sent
+        self._limit = limit
+        self.status = 0
+        self.headers = ()
+
+    def call(self, listener: Callable[[], None]) -> None:
+        """Call *listener* once: when `answer` has something to give, or never will."""
+        self._open().call(listener, self._limit)
+
+    def answer(self) -> bytes | None:
+        """The whole body of a response of status 200; None where it is none, or not whole."""
+        connection = self._open()
+        if connection.fault or not connection.whole or connection.status != 200:
+            return None
+        self.status, self.headers = 200, connection.headers
+        return connection.body()
+
+    async def opened(self) -> Exchange:
+        """The response once its head is there. Raises `UpstreamFault`."""
+        connection = self._open()
+        self._connection = None
+        connection.call(None, None)
+        return Exchange(await self._upstream.sent(connection, *self._sent), self._upstream)

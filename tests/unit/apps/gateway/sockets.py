@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httptools
+import uvicorn
 
 from escalera.apps.gateway import worker
 from escalera.apps.gateway.protocol import LeanProtocol
@@ -29,10 +30,16 @@ class Quick(LeanProtocol):
 
 
 @contextmanager
-def served(app: Any, *, protocol: type[LeanProtocol] = LeanProtocol) -> Iterator[int]:
-    """Serve *app* as `escalera serve` does; yields the port."""
+def served(
+    app: Any,
+    *,
+    protocol: type[LeanProtocol] = LeanProtocol,
+    told: Callable[[uvicorn.Server], None] = lambda _: None,
+) -> Iterator[int]:
+    """Serve *app* as `escalera serve` does; yields the port. *told* gets the server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = worker.server(app, protocol=protocol)
+        told(server)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:

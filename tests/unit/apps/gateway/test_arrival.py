@@ -10,7 +10,7 @@ from escalera.apps.gateway.wire import Refusal
 
 def read(*fields, most=1000, is_open=False):
     """The token of a request with these fields."""
-    return arrival.read({"headers": list(fields)}, most=most, is_open=is_open)
+    return arrival.read(list(fields), most=most, is_open=is_open)
 
 
 @pytest.mark.parametrize(

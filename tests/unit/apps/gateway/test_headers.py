@@ -58,3 +58,11 @@ def test_who_was_tried_before_is_told() -> None:
     said.purpose = "fallback"
     why = of(said, request)[b"x-escalera-why"]
     assert why == b"fallback after b%0D%0Ax%3A%20y connect"
+
+
+def test_what_is_written_is_what_is_told():
+    """The headers of a first attempt at a deployment, as they travel."""
+    request, found = asked(), opened()
+    told = headers.of(request, found, now=1.25)[len(found.headers) :]
+    lines = b"".join(b"%b: %b\r\n" % pair for pair in told)
+    assert headers.written(request, found, now=1.25) == lines

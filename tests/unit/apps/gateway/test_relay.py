@@ -25,12 +25,42 @@ WHOLE = b"".join(STREAM)
 SECRET = "sk-very-secret-1"
 
 
+class Poured(Exchange):
+    """One that gives its pieces where they come in, as long as there are any."""
+
+    async def pour(self, take):
+        while self.pieces and isinstance(self.pieces[0], bytes):
+            if not take(self.pieces.pop(0)):
+                return
+
+
 def relayed(exchange, *, drop_usage=False):
-    """What a caller hears of a stream, and what became of it."""
-    heard = []
+    """What a caller hears of a stream, and what became of it: the same where events go on at once,
+    always or from time to time.
+    """
+    pieces = list(exchange.pieces)
+    told = once(exchange, drop_usage=drop_usage)
+    for every in (0, 1, 2, 3):
+        other = Poured(*pieces, headers=EVENTS)
+        heard, found, problem = once(other, drop_usage=drop_usage, every=every)
+        assert (heard, found.usage, problem) == (told[0], told[1].usage, told[2])
+        assert other.closed == exchange.closed
+    return told
+
+
+def once(exchange, *, drop_usage, every=None):
+    """A stream that is relayed, of whose events each of *every* can be sent at once."""
+    heard, offered = [], []
 
     async def send(message):
         heard.append(message)
+
+    def write(body):
+        offered.append(body)
+        if not every or len(offered) % every:
+            return False
+        heard.append({"type": "http.response.body", "body": body, "more_body": True})
+        return True
 
     async def story():
         request = asked(stream=True)
@@ -39,8 +69,8 @@ def relayed(exchange, *, drop_usage=False):
             request, sent, purpose="first", began=0.0, clock=ticking(), drop_usage=drop_usage
         )
         assert isinstance(found, Opened)
-        hide = hiding.of([SECRET])
-        problem = await relay.stream(send, request, found, None, found.headers, hide)
+        hide, at_once = hiding.of([SECRET]), None if every is None else write
+        problem = await relay.stream(send, request, found, None, found.headers, hide, at_once)
         await relay.let_go(found, found.passage)
         return found, problem
 
@@ -122,6 +152,6 @@ def test_our_own_key_is_not_told():
 
 def test_the_end_of_a_response_is_waited_for_a_moment_only():
     """An upstream that does not end its response keeps nobody."""
-    exchange = Exchange(*STREAM, asyncio.Event(), headers=EVENTS)
+    exchange = Exchange(*STREAM, 30.0, headers=EVENTS)
     heard, _, problem = relayed(exchange)
     assert (heard, problem, exchange.closed) == (WHOLE, None, 1)

@@ -1,0 +1,242 @@
+"""The fast lane: whole requests answered by whole answers, without a task or a coroutine.
+
+Most calls need nothing that waits: the request is there in one piece, its caller is known and has
+money leased, one deployment is asked over a connection that is idle, and its answer comes whole.
+Then all is done where bytes come in: once when the request is there, once when the answer is.
+
+Whatever else happens is handed over to the ordinary way (`Hot`) with what is done by then. Before
+anything is reserved that is nothing; then the request that was let in; then the exchange, which is
+the first attempt there: an error, a broken or malformed answer, one that takes its time, a caller
+who does not read or leaves. So nothing is decided here but that all went well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+
+from escalera.apps.gateway import arrival, fields, headers, opening
+from escalera.apps.gateway.admitting import Admitted
+from escalera.apps.gateway.asked import Asked, Opened
+from escalera.apps.gateway.asking import Asking, First
+from escalera.apps.gateway.board import Board, Line, Plan
+from escalera.apps.gateway.cycle import LeanCycle
+from escalera.apps.gateway.hot import EXPECTED, Ended, Entered, Hot
+from escalera.apps.gateway.regime import Regime
+from escalera.apps.gateway.targets import Passing
+from escalera.apps.gateway.turns import Turns
+from escalera.domain.traffic import Operation
+from escalera.errors import GuardError
+from escalera.ports.serving import Sending
+
+Way = tuple[Plan, Line, Passing]
+"""Who is asked under a name, where that is one deployment before all others."""
+
+
+class Lane:
+    """Answers requests in place of *hot*, where nothing has to be waited for."""
+
+    def __init__(self, hot: Hot) -> None:
+        parts = hot.parts
+        self._hot = hot
+        self.watch = hot.watch
+        self._entrance = parts.entrance
+        self._books = parts.books
+        self._seconds, self._wall, self._name = parts.clocks.seconds, parts.clocks.wall, parts.name
+        self._board: Board | None = None
+        self._ways: Mapping[str, Way] = {}
+
+    def take(self, cycle: LeanCycle, turns: Turns) -> bool:
+        """Answer *cycle*, whose request is whole, now or later; False where nothing was done."""
+        regime = self._hot.regime
+        if regime.board is not self._board:
+            self._board, self._ways = regime.board, _ways(regime)
+        operation = fields.PATHS.get(cycle.path)
+        if operation is None or cycle.method != b"POST" or not self._ways:
+            return False
+        began = self._seconds()
+        try:
+            found = self._let_in(cycle, regime, operation, began)
+        except EXPECTED:
+            return False  # it is told in the ordinary way
+        if found is None:
+            return False
+        asked, way, admitted = found
+        regime.requests += 1
+        try:
+            began = self._seconds()
+            seconds = max(0.001, asked.deadline - began)
+            sending = way[2].begin(asked, seconds, opening.MAX_ANSWER)
+        except EXPECTED:
+            sending = None
+        if sending is None:
+            entered = Entered(regime=regime, asked=asked, plan=way[0], admitted=admitted)
+            self.hand_over(entered, cycle, turns)
+            return True
+        way[1].load.in_flight += 1
+        cycle.ride = ride = Ride(self, regime, way, asked, admitted, sending, began, cycle, turns)
+        self.watch.add(ride)
+        sending.call(ride.heard)
+        return True
+
+    def hand_over(self, entered: Entered, cycle: LeanCycle, turns: Turns) -> None:
+        """Answer a request in the ordinary way from here on."""
+        turns.begin(cycle, partial(self._hot, entered=entered))
+
+    def answer(self, ride: Ride) -> bool:
+        """Pass on the answer that has come, settle and record it; False where it is none."""
+        cycle, asked, now = ride.cycle, ride.asked, self._seconds()
+        plan, line, target = ride.way
+        found = opening.at_once(asked, ride.sending, target.provenance, ride.began, now)
+        if found is None or cycle.flow.write_paused or not _checked(ride, found):
+            return False
+        asked.waited = found.first_byte
+        cycle.answer(found.headers, headers.written(asked, found, now=now), found.body)
+        line.load.in_flight -= 1
+        line.learn(found.first_byte, now)
+        ended = Ended(asked=asked, plan=plan, key=asked.key, status=200, found=found)
+        try:
+            ride.admitted.settle(asked, found, found.taken()[2])
+            end = self._seconds()
+            ended.relayed, ended.seconds = end - now, end - asked.began
+            self._books.finished(ended)
+        finally:
+            ride.sending.close()
+            ride.regime.leave()
+        return True
+
+    # Private
+
+    def _let_in(
+        self, cycle: LeanCycle, regime: Regime, operation: Operation, began: float
+    ) -> tuple[Asked, Way, Admitted] | None:
+        """The request, let in. Raises `Refusal` kin; then nothing is reserved."""
+        entrance, bounds, body = self._entrance, regime.bounds, cycle.body
+        shown = arrival.read(cycle.headers, most=bounds.body, is_open=entrance.is_open)
+        caller = entrance.known(shown)
+        if caller is None or len(body) > bounds.body:
+            return None
+        body = bytes(body)
+        read = fields.read(operation, body)
+        way = self._ways.get(read.model)
+        if way is None or read.stream or way[1].breaker.until is not None:
+            return None
+        asked = Asked(
+            id="",
+            operation=operation,
+            fields=read,
+            body=body,
+            began=began,
+            started=self._wall(),
+            deadline=began + bounds.seconds,
+            capped=None if read.limit(operation) is not None else bounds.tokens,
+        )
+        if regime.checkpoint is not None:
+            regime.checkpoint.enter_now(asked)
+        admitted = entrance.admitted(caller, asked, way[0])
+        if admitted is None:
+            return None
+        asked.id, asked.extend, asked.key = self._name(), admitted.extend, admitted.key
+        return asked, way, admitted
+
+
+class Ride:
+    """One request on the lane, until its answer comes, or something else."""
+
+    __slots__ = (
+        "_lane", "_turns", "admitted", "asked", "began", "cycle", "regime", "seen", "sending",
+        "way",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913  all that is known of a request
+        self,
+        lane: Lane,
+        regime: Regime,
+        way: Way,
+        asked: Asked,
+        admitted: Admitted,
+        sending: Sending,
+        began: float,
+        cycle: LeanCycle,
+        turns: Turns,
+    ) -> None:
+        self._lane = lane
+        self._turns = turns
+        self.regime = regime
+        self.way = way
+        self.asked = asked
+        self.admitted = admitted
+        self.sending = sending
+        self.began = began
+        self.cycle = cycle
+        self.seen = False
+
+    def heard(self) -> None:
+        """The answer has come, or something else has."""
+        cycle = self.cycle
+        if cycle.ride is self and self._lane.answer(self):
+            cycle.ride = None
+            self._lane.watch.drop(self)
+        else:
+            self.leave()
+
+    def late(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait in the ordinary way for an answer that takes its time."""
+        del loop
+        self.leave(looks=1)
+
+    def leave(self, *, looks: int = 0) -> None:
+        """Go on in the ordinary way; it was looked at so often, and once if it was seen."""
+        cycle = self.cycle
+        if cycle.ride is not self:
+            return
+        cycle.ride = None
+        self._lane.watch.drop(self)
+        plan, line, target = self.way
+        entered = Entered(
+            regime=self.regime,
+            asked=self.asked,
+            plan=plan,
+            admitted=self.admitted,
+            first=First(sending=self.sending, line=line, target=target, began=self.began),
+            looks=looks + self.seen,
+        )
+        self._lane.hand_over(entered, cycle, self._turns)
+
+
+# Below: private.
+
+
+def _ways(regime: Regime) -> Mapping[str, Way]:
+    """Where requests go by *regime* that nothing has to wait for, by the names that they give."""
+    bounds, checkpoint = regime.bounds, regime.checkpoint
+    waits = bounds.bodies or bounds.sync or type(regime.asking) is not Asking
+    if waits or not (checkpoint is None or checkpoint.is_prompt):
+        return {}
+    found = {name: _way(plan) for name, plan in regime.board.plans.items()}
+    found[""] = found.get(regime.board.default)
+    return {name: way for name, way in found.items() if way is not None}
+
+
+def _way(plan: Plan) -> Way | None:
+    line = plan.tiers[0].lines[0]
+    target = line.target
+    alone = (
+        len(plan.tiers[0].lines) == 1
+        and plan.hedges is None
+        and plan.trial is None
+        and not plan.owner
+    )
+    return (plan, line, target) if alone and isinstance(target, Passing) else None
+
+
+def _checked(ride: Ride, found: Opened) -> bool:
+    """Whether guards let the answer go on, as it is from now on."""
+    checkpoint = ride.regime.checkpoint
+    if checkpoint is not None:
+        try:
+            found.body = checkpoint.leave_now(ride.asked, found.body)
+        except GuardError:
+            return False
+    return True

@@ -1,0 +1,263 @@
+"""The fast lane changes nothing: with and without it a gateway says, keeps and counts alike."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+import time
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.end_to_end.raw_upstream import Upstream, whole
+from tests.unit.apps.gateway.sockets import said
+from tests.unit.apps.gateway.twins import POOR, RICH, compare, talk
+from tests.unit.apps.gateway.upstreams import ANSWER
+
+from escalera.settings.guard_table import GuardTable
+from escalera.testing.upstream import FAULTS, Mock, Pace, serving
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(180)]
+
+OVER_SOCKETS = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def post(key=RICH, *, path=b"/v1/chat/completions", close=False, **body):
+    """A request that takes the fast lane, unless something is said of it."""
+    text = json.dumps({"model": "a", "messages": [], "max_tokens": 9, **body}).encode()
+    last = b"Connection: close\r\n" if close else b""
+    head = (
+        b"POST %b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n%bContent-Length: %d\r\n\r\n"
+    )
+    return head % (path, key, last, len(text)) + text
+
+
+def mocks(first=0.0):
+    """Upstreams that answer after some seconds: `a` falls back to `b`, and is `alone` as well."""
+
+    def begin(stack: ExitStack):
+        pace = Pace(tokens=5, first=first)
+        found = {name: Mock(name=name, pace=pace) for name in "ab"}
+        for mock in found.values():
+            stack.enter_context(serving(mock))
+        return {**found, "alone": found["a"]}
+
+    return begin
+
+
+class Told(Upstream):
+    """Gives one answer after the other, in pieces, the last again and again."""
+
+    def __init__(self, *answers):
+        super().__init__()
+        self.left = list(answers)
+        self.answer = self
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def __iter__(self):
+        return iter(self.left.pop(0) if len(self.left) > 1 else self.left[0])
+
+
+def raw(*answers):
+    """An upstream that says exactly this."""
+
+    def begin(stack: ExitStack):
+        upstream = Told(*answers)
+        stack.callback(upstream.close)
+        return {"a": upstream}
+
+    return begin
+
+
+def sent(*requests):
+    """The story of requests one after the other on one connection."""
+    return lambda twin: talk(twin.port, *requests)
+
+
+def test_what_goes_well_takes_the_lane():
+    """All but the first request, for which money has to be leased."""
+    told, taken = compare(sent(*[post()] * 5), mocks())
+    assert taken == {"answered": 4}
+    assert len(told["records"]) == 5
+    assert {call.status for call in told["records"]} == {200}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (b"/v1/completions", {"prompt": "x"}),
+        (b"/v1/embeddings", {"input": "x"}),
+        (b"/v1/responses", {"input": "x"}),
+    ],
+)
+def test_every_operation_takes_it(path, body):
+    """And each is read as what it is."""
+    _, taken = compare(sent(*[post(path=path, **body)] * 3), mocks())
+    assert taken["answered"] == 2
+
+
+@pytest.mark.parametrize("fault", sorted(n for n, one in FAULTS.items() if "whole" in one.forms))
+def test_every_fault_ends_alike(fault):
+    """One that comes once, between answers: what the caller gets, and what is kept of it."""
+
+    def story(twin):
+        heard = talk(twin.port, post(), post())
+        a = twin.upstreams["a"]
+        for name in ("a", "alone"):
+            a.fault, a.times = fault, 1
+            heard += talk(twin.port, post(model=name), post(model=name))
+        return heard
+
+    _, taken = compare(story, mocks())
+    assert taken["answered"] >= 1
+
+
+@OVER_SOCKETS
+@given(st.lists(st.integers(0, 400), max_size=3), st.sampled_from([0.001, 0.02, 0.1]))
+def test_no_cut_of_an_answer_changes_anything(places, pause):
+    """It may come in pieces, and one of them late."""
+    response = whole(ANSWER)
+    edges = [0, *sorted({place % len(response) for place in places}), len(response)]
+    pieces = [response[a:b] for a, b in itertools.pairwise(edges)]
+    cut = [one for piece in pieces for one in (piece, pause)][:-1]
+    told, _ = compare(sent(*[post()] * 4), raw([response], [response], cut, [response]))
+    assert told["responses"].count(ANSWER) == 4
+
+
+def test_what_is_no_answer_at_once_is_handed_over():
+    """Late, said to be compressed, empty, or of another status."""
+    late = [0.6, whole(ANSWER)]
+    packed = whole(ANSWER).replace(b"Content-Type", b"Content-Encoding: gzip\r\nContent-Type")
+    for answer in (late, [packed], [whole(b"")], [whole(ANSWER, b"201 No")]):
+        _, taken = compare(sent(*[post()] * 3), raw([whole(ANSWER)], answer, [whole(ANSWER)]))
+        assert taken["handed over"] >= 1
+
+
+def test_an_answer_that_ends_with_its_connection_is_one():
+    """It has no length; the next request is asked on a new connection."""
+    bare = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + ANSWER
+    told, taken = compare(sent(*[post()] * 3), raw([whole(ANSWER)], [bare, "end"], [whole(ANSWER)]))
+    assert told["responses"].count(ANSWER) == 3
+    assert taken == {"answered": 1, "handed over": 1}
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            post(),
+            post(stream=True),
+            post(model="b"),
+            post(model="unknown"),
+            post(b"esk-unknown"),
+            post(b""),
+            post(max_tokens=-1),
+            post(n=2),
+            post(messages="x" * 70_000),
+            post(path=b"/v1/embeddings"),
+            post().replace(b"Host: x", b"Host: x\r\nExpect: 100-continue"),
+            post().replace(b"Host: x", b"Host: x\r\nContent-Type: text/plain"),
+            post().replace(b" HTTP/1.1", b" HTTP/1.0"),
+            post()[:-1] + b"!",
+            b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"PUT /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+        ]
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@OVER_SOCKETS
+@given(LINES, st.lists(st.integers(0, 3000), max_size=5))
+def test_no_cut_of_requests_changes_anything(lines, places):
+    """However they are cut, and however many are sent before the first is answered."""
+    asked = b"".join([post(), *lines, post(close=True)])
+    edges = [0, *sorted({place % len(asked) for place in places}), len(asked)]
+    pieces = [asked[a:b] for a, b in itertools.pairwise(edges)]
+    compare(lambda twin: talk(twin.port, post()) + said(twin.port, *pieces), mocks())
+
+
+def test_money_ends_alike():
+    """A key that has little is let in as often, and pays the same."""
+    told, taken = compare(sent(*[post(POOR, max_tokens=5)] * 60), mocks())
+    assert taken["answered"] >= 2
+    assert b"insufficient_quota" in told["responses"]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.45, 1.1])
+def test_callers_who_leave(seconds):
+    """Before the answer is there, early or late: it is paid for and recorded alike."""
+
+    def story(twin):
+        heard = talk(twin.port, post())
+        with socket.create_connection(("127.0.0.1", twin.port)) as caller:
+            caller.sendall(post())
+            time.sleep(0.05)
+        time.sleep(seconds + 0.3)
+        return heard
+
+    told, taken = compare(story, mocks(seconds))
+    assert taken == {"handed over": 1}
+    assert len(told["records"]) == 2
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.45])
+def test_a_reload_while_something_is_answered(seconds):
+    """It goes on by what it began with; what that needs is closed after it."""
+
+    def story(twin):
+        heard = talk(twin.port, post())
+        with socket.create_connection(("127.0.0.1", twin.port)) as caller:
+            caller.sendall(post())
+            time.sleep(0.05)
+            twin.reload()
+            heard += talk(twin.port, post(), post())
+            caller.settimeout(5)
+            while not heard.endswith(b"}") or heard.count(b"HTTP/1.1 200") < 4:
+                heard += caller.recv(65536)
+        return heard
+
+    told, _ = compare(story, mocks(seconds))
+    assert len(told["records"]) == 4
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.45])
+def test_a_stop_waits_for_what_is_answered(seconds):
+    """The answer comes, and says that it is the last of its connection."""
+
+    def story(twin):
+        heard = talk(twin.port, post())
+        with socket.create_connection(("127.0.0.1", twin.port)) as caller:
+            caller.sendall(post())
+            time.sleep(0.05)
+            twin.server.should_exit = True
+            caller.settimeout(5)
+            while more := caller.recv(65536):
+                heard += more
+        return heard
+
+    told, _ = compare(story, mocks(seconds))
+    assert told["responses"].count(b"connection: close") == 1
+    assert len(told["records"]) == 2
+
+
+@pytest.mark.parametrize("action", ["block", "redact", "flag"])
+def test_guards(action):
+    """What they find, on both sides, is dealt with alike."""
+    secret = "mail me: jane.doe@example.org"
+    body = json.loads(ANSWER)
+    body["choices"][0]["message"]["content"] = secret
+    leaking = whole(json.dumps(body).encode())
+    asked = post(messages=[{"role": "user", "content": secret}])
+    table = {"guards": {"g": GuardTable(kinds=["personal"], action=action)}}
+    told, taken = compare(
+        sent(post(), post(), asked, post()),
+        raw([whole(ANSWER)], [whole(ANSWER)], [leaking]),
+        **table,
+    )
+    assert taken["answered"] >= 1
+    assert any(call.findings for call in told["records"]) or action == "block"
