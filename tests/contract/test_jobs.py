@@ -76,7 +76,7 @@ def test_a_job_comes_back_as_it_was_put(queue: JobQueue) -> None:
         key="key_1",
         recipe=recipe,
         tried=(RateTried(question="q", rate=0.1, share=0.5, loss=None, tokens=3, seconds=0.1),),
-        held=HeldMoney(micro_dollars=5, key_period="total", account_period="", until=NOW),
+        held=(HeldMoney(micro_dollars=5, key_period="total", account_period=""),),
         error=("code", "words", "training_file"),
         outcome=JobOutcome(
             gate=GATE, verdicts=(TypeVerdict(task="orders", word="no", said="why"),), joules=3.5

@@ -23,6 +23,7 @@ from escalera.domain.access import (
     Returned,
     Roster,
     Shortage,
+    TimeAllowance,
 )
 from escalera.edges.gateway_store.keys import SQLiteKeys
 from escalera.errors import StoreUnavailable
@@ -38,6 +39,7 @@ KEY = Key(
     models=("small", "escalera/order_changes"),
     limits=Limits(requests=600, tokens=100_000),
     allowance=Allowance(micro_dollars=1_000_000, window="day"),
+    training=TimeAllowance(minutes=90, window="month"),
     expires=NOW + 1e6,
     previous=b"p" * 32,
     previous_until=NOW + 60.5,
@@ -193,9 +195,9 @@ def test_a_store_of_a_newer_form_is_refused(file: Path) -> None:
     """It is not guessed at, nor changed."""
     SQLiteKeys(file).close()
     with sqlite3.connect(file) as connection:
-        connection.execute("pragma user_version = 2")
+        connection.execute("pragma user_version = 3")
     connection.close()
-    with pytest.raises(StoreUnavailable, match=r"the form 2, and this Escalera knows the form 1"):
+    with pytest.raises(StoreUnavailable, match=r"the form 3, and this Escalera knows the form 2"):
         SQLiteKeys(file)
 
 
@@ -256,3 +258,38 @@ def _drain(file: Path) -> int:
         while isinstance(found := store.lease(KEY.id, asked(1), NOW), Lease):
             taken += found.micro_dollars or 0
     return taken
+
+
+def test_a_store_of_the_first_form_is_taken_over(tmp_path: Path):
+    """With all that is in it; its keys have no minutes, and can be given some."""
+    file = tmp_path / "keys.sqlite"
+    before = (
+        "create table keys (id text primary key, name text not null, digest blob not null unique, "
+        "previous blob not null, previous_until real not null, account text not null, models text "
+        "not null, requests integer, tokens integer, micro_dollars integer, window text, created "
+        "real not null, expires real, revoked real, revision integer not null) strict;"
+        "create table accounts (name text primary key, requests integer, tokens integer, "
+        "micro_dollars integer, window text, revision integer not null) strict;"
+        "create table revision (number integer not null) strict;"
+        "insert into revision values (1);"
+        "create table money (holder text, period text, taken integer, spent integer);"
+        "create table buckets (holder text primary key, requests_level integer);"
+        "insert into keys values ('k', 'old', x'00', x'', 0, 'a', '[]', 5, null, 7, 'day', 1, null,"
+        " null, 1); insert into accounts values ('a', null, null, null, null, 1);"
+        "pragma user_version = 1;"
+    )
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(before)
+    for _ in range(2):
+        with closing(SQLiteKeys(file)) as store:
+            roster = store.roster()
+            (key,), (account,) = roster.keys, roster.accounts
+            assert (key.name, key.allowance, key.limits.requests) == (
+                "old",
+                Allowance(micro_dollars=7, window="day"),
+                5,
+            )
+            assert (key.training, account.training) == (None, None)
+    with closing(SQLiteKeys(file)) as store:
+        store.put(replace(key, training=TimeAllowance(minutes=3)))
+        assert store.roster(1).keys[0].training == TimeAllowance(minutes=3)

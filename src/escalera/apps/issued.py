@@ -11,7 +11,7 @@ from typing import Any
 
 from escalera.apps.audited import AuditLog
 from escalera.core.serving import keys
-from escalera.domain.access import Account, Allowance, Key, Limits, Standing
+from escalera.domain.access import Account, Allowance, Key, Limits, Standing, TimeAllowance
 from escalera.errors import InputError
 from escalera.ports.serving import KeyBook
 from escalera.wiring import stores
@@ -26,6 +26,7 @@ class Wish:
     models: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     allowance: Allowance | None = None
+    training: TimeAllowance | None = None
     expires: float | None = None
 
 
@@ -51,6 +52,7 @@ class Issuing:
             models=wish.models,
             limits=wish.limits,
             allowance=wish.allowance,
+            training=wish.training,
             expires=wish.expires,
         )
         keys.checked(made)
@@ -162,6 +164,8 @@ def document(key: Key, standings: tuple[Standing, ...]) -> dict[str, Any]:
         "tokens_per_minute": key.limits.tokens,
         "micro_dollars": None if key.allowance is None else key.allowance.micro_dollars,
         "window": None if key.allowance is None else key.allowance.window,
+        "minutes": None if key.training is None else key.training.minutes,
+        "minutes_window": None if key.training is None else key.training.window,
         "money": [
             {"holder": one.holder, "period": one.period, "taken": one.taken, "spent": one.spent}
             for one in standings
@@ -179,6 +183,8 @@ def _terms(entry: Key | Account) -> dict[str, str]:
         "tokens_per_minute": entry.limits.tokens,
         "micro_dollars": None if entry.allowance is None else entry.allowance.micro_dollars,
         "window": None if entry.allowance is None else entry.allowance.window,
+        "minutes": None if entry.training is None else entry.training.minutes,
+        "minutes_window": None if entry.training is None else entry.training.window,
     }
     if isinstance(entry, Key):
         expires = None if entry.expires is None else moment(entry.expires)

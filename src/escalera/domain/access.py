@@ -32,12 +32,21 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeAllowance:
+    """Minutes that finetuning may take in every window, of the accelerator or what is there."""
+
+    minutes: int
+    window: Window = "total"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What keys have in common: limits and money that they share."""
 
     name: str
     limits: Limits = Limits()
     allowance: Allowance | None = None
+    training: TimeAllowance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +66,7 @@ class Key:
     models: tuple[str, ...] = ()
     limits: Limits = Limits()
     allowance: Allowance | None = None
+    training: TimeAllowance | None = None
     expires: float | None = None
     revoked: float | None = None
     previous: bytes = b""

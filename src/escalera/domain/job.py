@@ -75,15 +75,11 @@ class JobOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldMoney:
-    """Money of a key that was leased for a job: `micro_dollars` in all, from the windows named.
-
-    It must not be spent after `until`, in seconds since the epoch; None is for ever.
-    """
+    """Money of a key that was leased for a job, from the windows that are named."""
 
     micro_dollars: int
     key_period: str
     account_period: str
-    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +90,11 @@ class Job:
     `recipe` is what was made of the wish, None until that is settled: its learning rate is None
     while it is looked for, and `tried` are the trials so far. `examples` and `tokens` count what is
     taught in an epoch. `seconds` are what all parts of the work took so far, `reserved` what is
-    held of the key's allowance of time for it, and `held` of its money; `began` is when the first
-    part began. `wanted` is what the worker is to do next, `worker` who has the job
-    and `beat` when it last said so; `starts` is how often it was begun or taken up. `error` is why
-    it failed, by code, sentence and parameter. `made` is the name of the model that came of it.
+    held of the key's allowance of time for it, and `held` of its money, beside what is `paid` in
+    micro-dollars; `began` is when the first part began. `joules` is None where no machine told.
+    `wanted` is what the worker is to do next, `worker` who has the job and `beat` when it last said
+    so; `starts` is how often it was begun or taken up. `error` is why it failed, by code, sentence
+    and parameter. `made` is the name of the model that came of it.
     """
 
     id: str
@@ -116,7 +113,9 @@ class Job:
     tokens: int = 0
     seconds: float = 0.0
     reserved: float = 0.0
-    held: HeldMoney | None = None
+    held: tuple[HeldMoney, ...] = ()
+    paid: int = 0
+    joules: float | None = None
     began: float | None = None
     finished: float | None = None
     estimated_finish: float | None = None

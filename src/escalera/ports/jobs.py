@@ -21,9 +21,10 @@ from escalera.domain.job import (
     Published,
     Wanted,
 )
-from escalera.domain.recipe import TrainingPair
+from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.stored_file import Incoming, Purpose, Space, StoredFile
-from escalera.domain.training import TrainingRun
+from escalera.domain.training import StepSignal, TrainingRun, TrialRun
+from escalera.ports import Progress
 
 
 class FileStore(Protocol):
@@ -166,7 +167,7 @@ class JobQueue(Protocol):
     ) -> Job | None:
         """The next job for a worker, in the status *to* from now on: one that waits in one of *of*,
         or one in *to* that is left behind: its worker was of the same machine, or has not said for
-        *silent* seconds that it lives. It counts as begun once more."""
+        *silent* seconds that it lives. Where it is to run, it counts as begun once more."""
 
     def beat(self, id_: str, worker: str, *, now: float, seconds: float) -> Wanted | None:
         """Say that the worker lives, and what the job took so far; what is wanted of the job, None
@@ -191,6 +192,44 @@ class JobQueue(Protocol):
 
     def checkpoints(self, id_: str, *, after: str = "", limit: int = 10) -> Sequence[JobCheckpoint]:
         """A page of a job's checkpoints, newest first."""
+
+
+class JobTrainer(Protocol):
+    """Trains for a job, and can be told to stop behind any step.
+
+    What `watch` raises, called behind every step with what it told and how many there are, ends the
+    training; all that it needs to go on is kept before. A training that has ended can be asked
+    again, and leaves the same.
+    """
+
+    def sizes(self, model: str, pairs: Sequence[TrainingPair]) -> Sequence[int | str]:
+        """How many tokens each pair has for a model, or why it cannot be taught to it."""
+
+    def trial(
+        self,
+        recipe: TrainingRecipe,
+        pairs: Sequence[TrainingPair],
+        *,
+        share: float,
+        watch: Callable[[StepSignal, int], None],
+    ) -> TrialRun:
+        """Train for a share of the steps on most pairs, and test on the others; keep nothing."""
+
+    def train(  # noqa: PLR0913  as the port Trainer, and what jobs ask besides
+        self,
+        recipe: TrainingRecipe,
+        pairs: Sequence[TrainingPair],
+        *,
+        into: Path,
+        progress: Progress,
+        until: float,
+        held: Sequence[TrainingPair],
+        watch: Callable[[StepSignal, int], None],
+    ) -> TrainingRun:
+        """Train on *pairs* up to a share of the steps, and write what was learned into *into*.
+
+        What is *held* out is measured at the end of this part. Raises `TrainingError`.
+        """
 
 
 class Concluding(Protocol):

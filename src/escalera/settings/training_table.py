@@ -134,11 +134,14 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def settings(self) -> tuple[Setting, ...]:
         """Every lever with its value and the reason for it."""
+        return effort.settings(self.effort, self.given())
+
+    def given(self) -> dict[str, Any]:
+        """The levers by name, None where the file does not say them."""
         given: dict[str, Any] = msgspec.structs.asdict(self) | msgspec.structs.asdict(self.weights)
         if self.learning_rate == "auto":
             given["learning_rate"] = None
-        plain = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
-        return effort.settings(self.effort, plain)
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
 
     def whole(self, levers: Levers) -> Levers:
         """*levers* for a training of all weights: their rate is another one."""

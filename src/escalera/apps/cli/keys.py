@@ -13,7 +13,7 @@ import click
 from escalera.apps.cli import options, times
 
 if TYPE_CHECKING:
-    from escalera.domain.access import Allowance, Key, Limits
+    from escalera.domain.access import Allowance, Key, Limits, TimeAllowance
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MICRO = 1_000_000
@@ -29,7 +29,10 @@ def limited(command: Command) -> Command:
             type=click.Choice(["total", "day", "month"]),
             default="total",
             show_default=True,
-            help="What the money is for: all time, or every day or month (UTC).",
+            help="What money and minutes are for: all time, or every day or month (UTC).",
+        ),
+        click.option(
+            "--minutes", type=click.IntRange(min=1), help="Of finetuning. Without it: any."
         ),
         click.option("--money", help="US dollars that may be spent. Without it: any."),
     ):
@@ -60,6 +63,7 @@ def create(  # noqa: PLR0913  one parameter per option
     account: str,
     models: tuple[str, ...],
     money: str | None,
+    minutes: int | None,
     window: str,
     requests_per_minute: int | None,
     tokens_per_minute: int | None,
@@ -75,7 +79,8 @@ def create(  # noqa: PLR0913  one parameter per option
         account=account,
         models=models,
         limits=_limits(requests_per_minute, tokens_per_minute),
-        allowance=_allowance(money, window),
+        allowance=_allowance(money, window, minutes),
+        training=_training(minutes, window),
         expires=None if expires is None else times.ahead(expires, stores.wall_clock()()),
     )
     _tell(*issued.of(file).create(wish), json_=json_)
@@ -119,10 +124,11 @@ def revoke(key: str, file: Path) -> int:
 @click.argument("name")
 @options.project
 @limited
-def account(
+def account(  # noqa: PLR0913  one parameter per option
     name: str,
     file: Path,
     money: str | None,
+    minutes: int | None,
     window: str,
     requests_per_minute: int | None,
     tokens_per_minute: int | None,
@@ -132,7 +138,9 @@ def account(
     from escalera.domain.access import Account
 
     limits = _limits(requests_per_minute, tokens_per_minute)
-    issued.of(file).account(Account(name=name, limits=limits, allowance=_allowance(money, window)))
+    allowance, training = _allowance(money, window, minutes), _training(minutes, window)
+    made = Account(name=name, limits=limits, allowance=allowance, training=training)
+    issued.of(file).account(made)
     click.echo(f"the account {name!r} is set")
     return 0
 
@@ -192,6 +200,7 @@ def show(key: str, file: Path, json_: bool) -> int:  # noqa: FBT001
         "expires": "never" if found.expires is None else issued.moment(found.expires),
         "models": ", ".join(found.models) or "all",
         "a minute": _a_minute(found) or "no limit",
+        "minutes": _minutes(found),
     }
     for name, value in lines.items():
         click.echo(f"{name:10}{value}")
@@ -223,12 +232,18 @@ def _limits(requests: int | None, tokens: int | None) -> Limits:
     return Limits(requests=requests, tokens=tokens)
 
 
-def _allowance(money: str | None, window: Any) -> Allowance | None:
+def _training(minutes: int | None, window: Any) -> TimeAllowance | None:
+    from escalera.domain.access import TimeAllowance
+
+    return None if minutes is None else TimeAllowance(minutes=minutes, window=window)
+
+
+def _allowance(money: str | None, window: Any, minutes: int | None) -> Allowance | None:
     from escalera.domain.access import Allowance
 
     if money is None:
-        if window != "total":
-            raise click.UsageError("--window says what --money is for: give both")
+        if window != "total" and minutes is None:
+            raise click.UsageError("--window says what --money or --minutes are for: give one")
         return None
     try:
         micro_dollars = Decimal(money.removeprefix("$")) * MICRO
@@ -242,6 +257,15 @@ def _allowance(money: str | None, window: Any) -> Allowance | None:
             f"{money!r}: give dollars above 0, with at most six decimals", param_hint="--money"
         )
     return Allowance(micro_dollars=whole, window=window)
+
+
+def _minutes(key: Key) -> str:
+    if key.training is None:
+        return "of finetuning: no limit"
+    window = key.training.window
+    return (
+        f"of finetuning: {key.training.minutes} {'in all' if window == 'total' else f'a {window}'}"
+    )
 
 
 def _dollars(micro_dollars: int) -> str:

@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, str] = {
     "rollback": "Let what answered before a promotion answer again.",
     "sla": "Hold what was served against what providers promise.",
     "audit": "Check and list the record of administrative acts.",
+    "work": "Work off the finetuning jobs of the gateway.",
     "serve": "Serve the decided system behind an OpenAI-compatible endpoint.",
 }
 """Every command with its line of help: one file in this folder, and one line here."""

@@ -24,7 +24,7 @@ import uvicorn
 
 from escalera import wiring
 from escalera.apps import issued, workspace
-from escalera.apps.gateway import app, desks, jobs, supervisor
+from escalera.apps.gateway import app, desks, jobs, supervisor, training_process
 from escalera.apps.gateway.admitting import ManyKeys, OneKey
 from escalera.apps.gateway.app import Gateway, Room, Setup
 from escalera.apps.gateway.counter import Counter
@@ -37,6 +37,7 @@ from escalera.apps.gateway.protocol import LeanProtocol
 from escalera.apps.gateway.recording import Recorder
 from escalera.apps.gateway.regime import Regime
 from escalera.apps.gateway.shelving import Shelving
+from escalera.apps.gateway.training_process import TrainingProcess
 from escalera.domain.call_log import Retention
 from escalera.domain.job import Published
 from escalera.engine.serve import Desk
@@ -212,14 +213,17 @@ class Worker:
             loop.add_signal_handler(signal.SIGHUP, self._reload, gateway)
         if self._watched:
             supervisor.end_with_parent(lambda: os.kill(self._pid, signal.SIGTERM))
-        standing = asyncio.create_task(self._stand(gateway))
+        beside = [asyncio.create_task(self._stand(gateway))]
+        if self._table.jobs is not None and self._start.slot == 0:
+            process = TrainingProcess(training_process.command(self._start.file), self._tell)
+            beside.append(asyncio.create_task(process.run()))
         try:
             async with deposits:
                 yield
         finally:
-            standing.cancel()
-            with suppress(asyncio.CancelledError):
-                await standing
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await asyncio.to_thread(recorder.close)
             self._say(gateway)
 

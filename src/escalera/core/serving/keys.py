@@ -41,10 +41,12 @@ def checked(entry: Key | Account) -> Key | Account:
             "that can be printed"
         )
     money = None if entry.allowance is None else entry.allowance.micro_dollars
+    minutes = None if entry.training is None else entry.training.minutes
     numbers = {
         "requests per minute": (entry.limits.requests, limits.HIGHEST_RATE),
         "tokens per minute": (entry.limits.tokens, limits.HIGHEST_RATE),
         "money in micro-dollars": (money, 10**15),
+        "minutes of finetuning": (minutes, 10**9),
     }
     for what, (number, most) in numbers.items():
         if number is not None and not 0 < number <= most:

@@ -33,6 +33,17 @@ def ends(window: Window, now: float) -> float:
     return float(_days(year + month // 12, month % 12 + 1) * DAY)
 
 
+def begins(window: Window, now: float) -> float:
+    """When the window that *now* is in began, in seconds since the epoch; 0 for `total`."""
+    if window == "total":
+        return 0.0
+    days = int(now // DAY)
+    if window == "day":
+        return float(days * DAY)
+    year, month, _ = _date(days)
+    return float(_days(year, month) * DAY)
+
+
 # Below: private.
 
 

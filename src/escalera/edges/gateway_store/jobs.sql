@@ -44,7 +44,7 @@ returning document, status, wanted, worker, beat, starts, seconds, finished;
 
 -- take: the next job for a worker; what was left behind goes first
 update jobs
-set status = :to, worker = :worker, beat = :now, starts = starts + 1
+set status = :to, worker = :worker, beat = :now, starts = starts + (:to = 'running')
 where number = (
     select number from jobs
     where (worker = '' and status in (select value from json_each(:of)))

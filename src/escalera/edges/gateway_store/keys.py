@@ -22,12 +22,14 @@ from escalera.domain.access import (
     Roster,
     Shortage,
     Standing,
+    TimeAllowance,
 )
 from escalera.edges import sql_files
 from escalera.edges.gateway_store.opening import Store
 from escalera.errors import StoreUnavailable
 
-VERSION = 1
+VERSION = 2
+UPGRADES = ("keys_upgrade_2.sql",)
 
 
 class SQLiteKeys:
@@ -35,8 +37,13 @@ class SQLiteKeys:
     they are on disk before anyone spends of them."""
 
     def __init__(self, file: Path) -> None:
-        schema = Path(__file__).with_name("keys_schema.sql")
-        self._store = Store(file, schema=schema, version=VERSION)
+        here = Path(__file__)
+        self._store = Store(
+            file,
+            schema=here.with_name("keys_schema.sql"),
+            version=VERSION,
+            upgrades=[here.with_name(name) for name in UPGRADES],
+        )
 
     def roster(self, after: int = 0) -> Roster:
         """All that changed since a revision."""
@@ -166,6 +173,7 @@ def _key(row: Sequence[Any]) -> Key:
         models=tuple(json.loads(models)),
         limits=_limits(limited),
         allowance=_allowance(limited),
+        training=_training(limited),
         created=created,
         expires=expires,
         revoked=revoked,
@@ -174,7 +182,12 @@ def _key(row: Sequence[Any]) -> Key:
 
 def _account(row: Sequence[Any]) -> Account:
     name, *limited = row
-    return Account(name=name, limits=_limits(limited), allowance=_allowance(limited))
+    return Account(
+        name=name,
+        limits=_limits(limited),
+        allowance=_allowance(limited),
+        training=_training(limited),
+    )
 
 
 def _limits(limited: Sequence[Any]) -> Limits:
@@ -185,6 +198,12 @@ def _allowance(limited: Sequence[Any]) -> Allowance | None:
     if limited[2] is None:
         return None
     return Allowance(micro_dollars=limited[2], window=limited[3])
+
+
+def _training(limited: Sequence[Any]) -> TimeAllowance | None:
+    if limited[4] is None:
+        return None
+    return TimeAllowance(minutes=limited[4], window=limited[5])
 
 
 def _key_row(key: Key) -> dict[str, object]:
@@ -213,4 +232,6 @@ def _limited_row(entry: Key | Account) -> dict[str, object]:
         "tokens": entry.limits.tokens,
         "micro_dollars": None if entry.allowance is None else entry.allowance.micro_dollars,
         "window": None if entry.allowance is None else entry.allowance.window,
+        "minutes": None if entry.training is None else entry.training.minutes,
+        "minutes_window": None if entry.training is None else entry.training.window,
     }

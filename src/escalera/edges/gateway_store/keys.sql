@@ -6,46 +6,51 @@ update revision set number = number + 1 returning number;
 
 -- keys_after: keys that changed after a revision, in order
 select id, name, digest, previous, previous_until, account, models, requests, tokens,
-       micro_dollars, window, created, expires, revoked
+       micro_dollars, window, minutes, minutes_window, created, expires, revoked
 from keys
 where revision > :after
 order by revision;
 
 -- accounts_after: accounts that changed after a revision, in order
-select name, requests, tokens, micro_dollars, window
+select name, requests, tokens, micro_dollars, window, minutes, minutes_window
 from accounts
 where revision > :after
 order by revision;
 
 -- key: one key
 select id, name, digest, previous, previous_until, account, models, requests, tokens,
-       micro_dollars, window, created, expires, revoked
+       micro_dollars, window, minutes, minutes_window, created, expires, revoked
 from keys
 where id = :id;
 
 -- account: one account
-select name, requests, tokens, micro_dollars, window
+select name, requests, tokens, micro_dollars, window, minutes, minutes_window
 from accounts
 where name = :name;
 
 -- put_key: add or replace a key
 insert into keys (id, name, digest, previous, previous_until, account, models, requests, tokens,
-                  micro_dollars, window, created, expires, revoked, revision)
+                  micro_dollars, window, minutes, minutes_window, created, expires, revoked,
+                  revision)
 values (:id, :name, :digest, :previous, :previous_until, :account, :models, :requests, :tokens,
-        :micro_dollars, :window, :created, :expires, :revoked, :revision)
+        :micro_dollars, :window, :minutes, :minutes_window, :created, :expires, :revoked,
+        :revision)
 on conflict (id) do update
 set name = excluded.name, digest = excluded.digest, previous = excluded.previous,
     previous_until = excluded.previous_until, account = excluded.account,
     models = excluded.models, requests = excluded.requests, tokens = excluded.tokens,
     micro_dollars = excluded.micro_dollars, window = excluded.window,
+    minutes = excluded.minutes, minutes_window = excluded.minutes_window,
     expires = excluded.expires, revoked = excluded.revoked, revision = excluded.revision;
 
 -- put_account: add or replace an account
-insert into accounts (name, requests, tokens, micro_dollars, window, revision)
-values (:name, :requests, :tokens, :micro_dollars, :window, :revision)
+insert into accounts (name, requests, tokens, micro_dollars, window, minutes, minutes_window,
+                      revision)
+values (:name, :requests, :tokens, :micro_dollars, :window, :minutes, :minutes_window, :revision)
 on conflict (name) do update
 set requests = excluded.requests, tokens = excluded.tokens,
     micro_dollars = excluded.micro_dollars, window = excluded.window,
+    minutes = excluded.minutes, minutes_window = excluded.minutes_window,
     revision = excluded.revision;
 
 -- money: what was taken and spent by a holder in a window

@@ -14,17 +14,21 @@ create table keys (
     created        real    not null,
     expires        real,
     revoked        real,
-    revision       integer not null
+    revision       integer not null,
+    minutes        integer,
+    minutes_window text
 ) strict;
 create index keys_revision on keys (revision);
 
 create table accounts (
-    name          text primary key,
-    requests      integer,
-    tokens        integer,
-    micro_dollars integer,
-    window        text,
-    revision      integer not null
+    name           text primary key,
+    requests       integer,
+    tokens         integer,
+    micro_dollars  integer,
+    window         text,
+    revision       integer not null,
+    minutes        integer,
+    minutes_window text
 ) strict;
 create index accounts_revision on accounts (revision);
 

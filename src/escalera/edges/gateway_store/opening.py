@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +18,14 @@ PATIENCE = 5.0
 class Store:
     """One connection to *file*, which `schema` makes; used by one thread at a time, whichever.
 
-    `version` is that of the schema: a file of a newer one is refused, not guessed at. Only its
-    owner may read the file.
+    `version` is that of the schema: a file of a newer one is refused, not guessed at. `upgrades`
+    lead from each form to the next, the first of them from the form 1. Only its owner may read the
+    file.
     """
 
-    def __init__(self, file: Path, *, schema: Path, version: int) -> None:
+    def __init__(
+        self, file: Path, *, schema: Path, version: int, upgrades: Sequence[Path] = ()
+    ) -> None:
         self.file = file
         self._lock = threading.Lock()
         with self._told("cannot be opened"):
@@ -36,7 +39,7 @@ class Store:
                 self._connection.execute("pragma auto_vacuum = incremental")
                 self._connection.execute("pragma journal_mode = wal")
                 self._connection.execute("pragma synchronous = full")
-                self._make(schema, version)
+                self._make(schema, version, upgrades)
             except BaseException:
                 self._connection.close()
                 raise
@@ -75,14 +78,16 @@ class Store:
                     self._connection.execute("rollback")
                 raise
 
-    def _make(self, schema: Path, version: int) -> None:
+    def _make(self, schema: Path, version: int, upgrades: Sequence[Path]) -> None:
         (found,) = self._connection.execute("pragma user_version").fetchone()
-        if found == 0:
+        if found < version:
             self._connection.execute("begin immediate")
             (found,) = self._connection.execute("pragma user_version").fetchone()
-            if found == 0:  # nobody else made it meanwhile
-                for statement in _statements(schema.read_text(encoding="utf-8")):
-                    self._connection.execute(statement)
+            if found < version:  # nobody else made it meanwhile
+                scripts = upgrades[found - 1 :] if found else [schema]
+                for script in scripts:
+                    for statement in _statements(script.read_text(encoding="utf-8")):
+                        self._connection.execute(statement)
                 self._connection.execute(f"pragma user_version = {version}")
                 found = version
             self._connection.execute("commit")

@@ -103,7 +103,7 @@ def test_keys_are_rotated_revoked_and_listed(
         (["--money", "nan"], "is no number of dollars"),
         (["--money", "0"], "give dollars above 0"),
         (["--money", "0.0000001"], "at most six decimals"),
-        (["--window", "day"], "give both"),
+        (["--window", "day"], "give one"),
         (["--expires", "soon"], "'soon' is no time"),
         (["--expires", "1999-01-01"], "would have expired before it is made"),
     ],

@@ -52,3 +52,13 @@ def test_a_total_has_one_window_for_ever():
     """Whatever the time."""
     assert {windows.period("total", now) for now in (0, 1e9)} == {"total"}
     assert windows.ends("total", 1e9) == math.inf
+
+
+@pytest.mark.parametrize("window", ["day", "month"])
+def test_a_window_begins_where_the_one_before_ends(window):
+    """A second earlier is another window, whose end is that moment."""
+    for now in (1_800_000_000.0, 1_709_208_000.0, 951_868_800.5):
+        began = windows.begins(window, now)
+        assert began <= now < windows.ends(window, now)
+        assert windows.ends(window, began - 1) == began
+    assert windows.begins("total", 5.0) == 0.0

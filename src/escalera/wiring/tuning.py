@@ -1,0 +1,124 @@
+"""What works off the finetuning jobs of a project's gateway."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+from escalera.core.finetuning import job_plan
+from escalera.domain.job import Job, JobOutcome
+from escalera.domain.recipe import TrainingRecipe
+from escalera.edges import machine_lock
+from escalera.edges.clock import SystemClock
+from escalera.edges.energy import MachineMeter
+from escalera.engine.job_budget import Budget
+from escalera.engine.workshop import Data, Rules, Workshop
+from escalera.ports import Progress
+from escalera.ports.jobs import Concluding, JobTrainer
+from escalera.settings.jobs_table import JobsTable
+from escalera.wiring import Installation, models
+from escalera.wiring.stores import Stores
+
+FOLDER = "jobs"
+"""Where jobs that have not ended keep what they go on from, below the folder of the gateway."""
+
+
+def workshop(
+    made: Installation,
+    kept: Stores,
+    *,
+    concluding: Callable[[Progress], Concluding],
+    words: Callable[[JobOutcome], Sequence[tuple[str, Data]]],
+) -> Workshop:
+    """What jobs are worked with. Raises `StoreUnavailable`."""
+    table = made.tables.gateway.jobs or JobsTable()
+    queue = kept.jobs()
+    keys = kept.keys() if kept.keys_file.exists() else None
+    clock = SystemClock()
+    price = None if table.price_per_hour is None else round(table.price_per_hour * 1e6)
+    folder = kept.folder / FOLDER
+    return Workshop(
+        queue=queue,
+        files=kept.files(),
+        artifacts=made.artifacts(),
+        shelf=kept.shelf(),
+        trainer=lambda id_: _trainer(made, folder / id_, table.checkpoint_seconds),
+        forget=lambda id_: shutil.rmtree(folder / id_, ignore_errors=True),
+        plan=partial(_planned, made),
+        concluding=concluding,
+        words=words,
+        budget=Budget(queue=queue, price=price, keys=keys, vault=keys),
+        meter=MachineMeter(),
+        rules=Rules(
+            least_examples=table.least_examples,
+            examples=table.examples,
+            tokens=table.tokens,
+            minutes=table.minutes,
+            checkpoints=table.checkpoints,
+        ),
+        seconds=clock.seconds,
+        now=clock.now,
+    )
+
+
+def rate(made: Installation) -> int | None:
+    """What a minute of a job costs, in micro-dollars; None where nothing is said of it."""
+    table = made.tables.gateway.jobs
+    if table is None or table.price_per_hour is None:
+        return None
+    return round(table.price_per_hour * 1e6 / 60)
+
+
+def alone(kept: Stores, until: Callable[[], bool]) -> AbstractContextManager[bool]:
+    """Be the one process of this machine that works off the jobs; wait while another one does."""
+    return machine_lock.held(kept.folder / "jobs.lock", until=until)
+
+
+def name() -> str:
+    """The name of a worker: its machine, and its own."""
+    return f"{socket.gethostname().replace('/', '-')}/{os.getpid()}-{secrets.token_hex(4)}"
+
+
+# Below: private.
+
+
+def _planned(
+    made: Installation, job: Job, file: str, examples: int
+) -> tuple[TrainingRecipe, Sequence[str]]:
+    training, base = made.tables.training, made.base_model(job.wish.model)
+    return job_plan.recipe(
+        job.wish,
+        training.given(),
+        training.effort,
+        revision=base.revision,
+        file=file,
+        examples=examples,
+    )
+
+
+def _trainer(made: Installation, checkpoints: Path, every: float) -> JobTrainer:
+    models.require_local("finetuning")
+    from escalera.edges.providers import chat_text
+    from escalera.edges.training.local import LocalTrainer
+    from escalera.edges.training.session import Memory
+
+    memory = made.tables.training.memory
+    local = {n: t for n, t in made.tables.models.items() if t.local}
+    folders = {n: models.folder(made.file, table) for n, table in local.items()}
+    tiny = all(models.is_tiny(folder) for folder in folders.values())
+    threads = max((table.threads or models.cores() for table in local.values()), default=1)
+    return LocalTrainer(
+        folders=folders,
+        checkpoints=checkpoints,
+        clock=SystemClock(),
+        threads=1 if tiny else threads,
+        memory=Memory(pass_tokens=memory.pass_tokens, recompute=memory.recompute),
+        asked={n: partial(chat_text.asked, n, folder) for n, folder in folders.items()},
+        every=every,
+    )
