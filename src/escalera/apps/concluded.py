@@ -129,7 +129,8 @@ class Conclusions:
 def told(outcome: JobOutcome) -> list[tuple[str, Mapping[str, float | int | str]]]:
     """What a job's events say of its end: sentences, and the figures of a task beside its own."""
     said: list[tuple[str, Mapping[str, float | int | str]]] = [
-        (f"diagnosis: {words}", {}) for words in outcome.diagnosis
+        (_taken(outcome), {}),
+        *((f"diagnosis: {words}", {}) for words in outcome.diagnosis),
     ]
     said += [
         (one.said, {"task": one.task, "word": one.word, **one.figures}) for one in outcome.verdicts
@@ -151,6 +152,19 @@ _GATE_SAID: Mapping[GateWord, str] = {
     "model into the project's service",
     "overridden": "the gate was overridden",
 }
+
+
+def _taken(outcome: JobOutcome) -> str:
+    """Time, tokens, money and energy; what is not known is said to be so."""
+    money = "money unknown: the project file names no price of the machine"
+    if outcome.micro_dollars is not None:
+        money = f"${outcome.micro_dollars / 1e6:.6f}"
+    energy = "energy unknown: the machine does not tell it"
+    if outcome.joules is not None:
+        energy = f"{outcome.joules:.0f} J by the whole machine"
+    return (
+        f"it took {outcome.minutes:.2f} minutes, {outcome.trained_tokens} tokens; {money}; {energy}"
+    )
 
 
 def _made(job: Job, run: TrainingRun, adapter: str) -> Finetuned:

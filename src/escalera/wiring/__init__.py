@@ -1,8 +1,7 @@
 """The composition root: the one module that knows both the engine and the edges.
 
-Edges receive plain values from the project file. Heavy ones (torch, transformers) are imported
-when they are first needed, so that reading, reporting and remote models never load them; and so is
-what only some commands need.
+Edges receive plain values from the project file. Heavy ones (torch, transformers), and what only
+some commands need, are imported when they are first needed: reading and reporting never load them.
 """
 
 from __future__ import annotations

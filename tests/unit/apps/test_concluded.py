@@ -84,8 +84,15 @@ def test_a_job_without_a_gate_states_what_it_took(project) -> None:
     assert found.trained_tokens == 10 * RUN.steps
     assert (found.gate, found.verdicts) == ("none", ())
     assert found.diagnosis
+    taken, _ = concluded.told(found)[0]
+    assert taken == (
+        f"it took 1.50 minutes, {found.trained_tokens} tokens; $0.060000; 12 J by the whole machine"
+    )
     assert evidence(project).spent.calls == before
-    assert conclude(project, GOOD).micro_dollars is None
+    bare = conclude(project, GOOD)
+    assert bare.micro_dollars is None
+    for said in ("money unknown", "energy unknown: the machine does not tell it"):
+        assert said in concluded.told(bare)[0][0]
 
 
 def test_licences_are_what_base_and_job_declare(project) -> None:

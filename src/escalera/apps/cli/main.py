@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "label": "Open a page on which people label: by keyboard, nothing lost.",
     "diagnose": "Say what went wrong in a training, with figures, remedy and command.",
     "curves": "Show the curves of trainings, also live: a page, TensorBoard, MLflow.",
+    "model": "List, withdraw and export finetuned models: PEFT, safetensors, GGUF.",
     "merge": "Merge models or adapters as a recipe says (TOML, or mergekit's YAML).",
     "placebo": "Show the gain that is claimed among copies of one system.",
     "export": "Write every answer's score as JSONL, CSV, Parquet or an MLflow run.",

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from escalera.apps.gateway import arrival
+from escalera.apps.gateway import rooms
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.regime import Regime
@@ -23,8 +23,6 @@ from escalera.errors import StoreUnavailable
 
 PATH = "/v1/models"
 """Where models are listed."""
-MOST = 64 * 1024
-"""Bytes of a body, which nobody reads."""
 HERE = "escalera"
 """Who owns what stands in the project file."""
 
@@ -58,14 +56,16 @@ def routes(entrance: Entrance, *, started: int) -> list[Route]:
     """The routes; names of the project file are as old as this process."""
 
     async def listed(request: Request) -> Response:
-        caller, gateway = await _let_in(entrance, request)
+        caller = await rooms.let_in(entrance, request)
+        gateway: Offering = request.app.state.gateway
         with suppress(StoreUnavailable):  # then those that are known are told
             await gateway.look()
         found = list(_seen(gateway, caller, started))
         return _json({"object": "list", "data": found})
 
     async def one(request: Request) -> Response:
-        caller, gateway = await _let_in(entrance, request)
+        caller = await rooms.let_in(entrance, request)
+        gateway: Offering = request.app.state.gateway
         await gateway.look()
         found = _named(request, _seen(gateway, caller, started))
         if request.method == "DELETE":
@@ -80,18 +80,6 @@ def routes(entrance: Entrance, *, started: int) -> list[Route]:
 
 
 # Below: private.
-
-
-async def _let_in(entrance: Entrance, request: Request) -> tuple[Caller, Offering]:
-    """Who asks, and the gateway. Raises `Refusal`.
-
-    Where no key is asked for, a page of another origin changes nothing.
-    """
-    changes = entrance.is_open and request.method == "DELETE"
-    shown = arrival.read(request.scope["headers"], most=MOST, is_open=changes)
-    caller = entrance.known(shown) or await entrance.enter(shown)
-    gateway: Offering = request.app.state.gateway
-    return caller, gateway
 
 
 def _seen(gateway: Offering, caller: Caller, started: int) -> Iterator[Model]:
@@ -118,9 +106,8 @@ def _named(request: Request, seen: Iterator[Model]) -> Model:
     for model in seen:
         if model.id == wanted:
             return model
-    raise Refusal(
-        f"There is no model {wanted!r} here.", status=404, code="model_not_found", param="model"
-    )
+    said = f"There is no model {wanted[: finetuned.LONGEST]!r} here."
+    raise Refusal(said, status=404, code="model_not_found", param="model")
 
 
 async def _withdraw(gateway: Offering, caller: Caller, name: str) -> None:

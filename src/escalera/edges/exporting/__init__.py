@@ -1,0 +1,1 @@
+"""What was learned, in forms that other tools take."""
