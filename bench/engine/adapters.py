@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ async def measured(given: argparse.Namespace) -> dict[str, list[dict[str, float]
         adapters=lambda name: given.adapters / name,
         clock=SystemClock(),
         serving=Serving(threads=given.threads),
-        tell=print,
+        tell=lambda words: print(words, file=sys.stderr),
     )
     figures: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     for place in range(given.rounds + 1):
