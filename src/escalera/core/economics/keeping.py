@@ -23,7 +23,8 @@ class Running:
 
     `value` is what its scores are worth a month: per task, points (hundredths of score) times
     their worth. `micro_dollars_per_call` is None where a price is unknown: its calls then count
-    nothing, like those of its rivals on the same models.
+    nothing, like those of its rivals on the same models. `training_hours` are of trainings on
+    machines of one's own, `training_dollars` what providers took for the others.
     """
 
     value: float
@@ -31,6 +32,7 @@ class Running:
     models: int
     artefacts: int
     training_hours: float
+    training_dollars: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ def month(running: Running, service: Service) -> Month:
         calls=service.calls * each,
         hosting=running.models * service.model_month,
         upkeep=running.artefacts * service.artefact_month,
-        retraining=changes * running.training_hours * service.training_hour,
+        retraining=changes * _training(running, service),
     )
 
 
@@ -92,5 +94,10 @@ def _slopes(running: Running, service: Service) -> Mapping[str, float]:
         "model_month": -float(running.models),
         "artefact_month": -float(running.artefacts),
         "training_hour": -changes * running.training_hours,
-        "base_changes": -running.training_hours * service.training_hour / MONTHS,
+        "base_changes": -_training(running, service) / MONTHS,
     }
+
+
+def _training(running: Running, service: Service) -> float:
+    """Dollars of everything that was trained, once."""
+    return running.training_hours * service.training_hour + running.training_dollars

@@ -19,7 +19,8 @@ def running(
 ) -> Running:
     """What *route* takes in a month, but for the terms: measured on `confirm` items, and counted.
 
-    A model that was finetuned as a whole is held ready beside its base; adapters are not.
+    A model that was finetuned as a whole is held ready beside its base; adapters are not. What a
+    provider trained takes none of our hours, and money where its price is known.
     """
     by_adapter = {adapter: _trainings(case, adapter) for adapter in route.adapters()}
     behind = [parts for found in by_adapter.values() for parts in found]
@@ -28,13 +29,16 @@ def running(
         for adapter, found in by_adapter.items()
         if any(not parts[-1].recipe.trainable.factors for parts in found)
     }
-    seconds = {parts[-1].recipe.digest: sum(part.seconds for part in parts) for parts in behind}
+    once = {parts[-1].recipe.digest: parts for parts in behind}
+    here = [part for parts in once.values() for part in parts if not part.job]
+    jobs = [part for parts in once.values() for part in parts if part.job]
     return Running(
         value=sum(s.task.value_per_point * s.adequacy.figure.value / POINT for s in standings),
         micro_dollars_per_call=money,
         models=len({one.system.model for one in (*route.branches, *route.unsure)} | whole),
         artefacts=kept,
-        training_hours=sum(seconds.values()) / 3600,
+        training_hours=sum(part.seconds for part in here) / 3600,
+        training_dollars=sum(part.micro_dollars or 0 for part in jobs) / 1_000_000,
     )
 
 

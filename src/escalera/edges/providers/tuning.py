@@ -117,10 +117,11 @@ class ProviderTuner:
         """Look at a job until it ended."""
         began, pause, told = self._clock.seconds(), FIRST_LOOK, _Told(progress)
         while True:
-            found = await self._client.read(_path(job), wire.Job)
+            said = bytes(await self._client.read(_path(job), msgspec.Raw))
+            found = wire.parsed(said, wire.Job, provider=self._endpoint.name)
             told.add(await self._events(job, known=told.ids))
             if found.ended:
-                return await self._ended(found, told)
+                return await self._ended(found, said, told)
             waited = self._clock.seconds() - began
             if waited > seconds:
                 raise ProviderUnavailable(
@@ -188,10 +189,10 @@ class ProviderTuner:
             found.append(bytes(entry))
         return found[::-1]
 
-    async def _ended(self, job: wire.Job, told: _Told) -> HostedRun:
+    async def _ended(self, job: wire.Job, said: bytes, told: _Told) -> HostedRun:
         succeeded = job.status == "succeeded"
         logs = {"events.jsonl": b"".join(line + b"\n" for line in told.lines)}
-        logs["job.json"] = msgspec.json.encode(job) + b"\n"
+        logs["job.json"] = said + b"\n"
         if succeeded:
             logs["checkpoints.jsonl"] = await self._checkpoints(job.id)
         if succeeded and not job.fine_tuned_model:

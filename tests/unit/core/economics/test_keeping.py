@@ -38,6 +38,13 @@ def test_a_second_model_pays_from_some_traffic_on():
     assert set(found) == {"calls", "model_month"}
 
 
+def test_what_a_provider_takes_for_a_training_is_no_hour_of_ours():
+    """Six dollars at every change of the base, twice a year: one a month, whatever an hour is."""
+    hosted = replace(ONE, training_hours=0.0, training_dollars=6.0)
+    dear = replace(SERVICE, training_hour=1e6, base_changes=2.0)
+    assert month(hosted, dear).retraining == pytest.approx(1.0)
+
+
 AMOUNT = st.floats(0, 1e4)
 RUNNING = st.builds(
     Running,
@@ -46,6 +53,7 @@ RUNNING = st.builds(
     models=st.integers(1, 4),
     artefacts=st.integers(0, 6),
     training_hours=st.floats(0, 100),
+    training_dollars=st.floats(0, 100),
 )
 
 

@@ -117,7 +117,7 @@ def test_a_job_from_its_examples_to_its_model(bench: Bench) -> None:
     events = [json.loads(line) for line in run.logs["events.jsonl"].splitlines()]
     assert [event["id"] for event in events] == [f"ftevent-ftjob-0-{n}" for n in range(3)]
     assert b"ftckpt-ftjob-0" in run.logs["checkpoints.jsonl"]
-    assert json.loads(run.logs["job.json"])["fine_tuned_model"] == run.model
+    assert json.loads(run.logs["job.json"])["organization_id"] == "org"
     assert ("Step 2/3", 2, 3) in bench.told
     assert bench.provider.keys == {f"Bearer {KEY}"}
 
