@@ -178,7 +178,7 @@ class LeanProtocol(HttpToolsProtocol):
             raise _Refused(400, f"At most {MAX_PIPELINED} requests may wait for those before them.")
         if len(self.headers) > MAX_FIELDS:
             raise _Refused(431, f"The head of a request has at most {MAX_FIELDS} fields.")
-        if self._piece > MAX_HEAD and sum(map(_length, self.headers)) > MAX_HEAD:
+        if self._size + self._piece > MAX_HEAD < sum(map(_length, self.headers)):
             raise _Refused(431, _TOO_LONG)
         if self.parser.should_upgrade() and self._has_body():
             raise _Refused(400, "No other protocol is spoken here: leave out 'Upgrade'.")

@@ -65,7 +65,9 @@ def test_an_ended_job_says_what_came_of_it():
     assert (known.fine_tuned_model, known.trained_tokens) == ("ft:small:x", 7)
     own = told["escalera"]
     assert (own["gate"], own["dollars"], own["learning_rate"]) == ("failed", 0.25, 0.5)
-    assert own["verdicts"] == [{"task": "orders", "word": "regressed", "said": "0.9 to 0.4"}]
+    assert own["verdicts"] == [
+        {"task": "orders", "word": "regressed", "said": "0.9 to 0.4", "figures": {}}
+    ]
 
 
 @pytest.mark.parametrize(

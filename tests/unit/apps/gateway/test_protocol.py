@@ -292,7 +292,7 @@ def test_a_caller_who_reads_slowly_gets_everything(port):
     assert heard > 20_000_000
 
 
-@pytest.mark.parametrize("pieces", [1, 40])
+@pytest.mark.parametrize("pieces", [1, 2, 40])
 @pytest.mark.parametrize("line", [b"X-A: " + b"a" * 90_000 + b"\r\n", b"X-A: a\r\n" * 15_000])
 def test_a_head_has_its_size(port, server, line, pieces):
     """One long field, or many; in one packet or in many."""
