@@ -60,9 +60,6 @@ class Pouring(Exchange, Protocol):
 class Sending(Exchange, Protocol):
     """A request that was sent, and whose response is not waited for yet; `close` it in any case."""
 
-    def call(self, listener: Callable[[], None]) -> None:
-        """Call *listener* once: when `answer` has something to give, or never will."""
-
     def answer(self) -> bytes | None:
         """The whole body of a response of status 200; None where it is none, or not whole.
 
@@ -100,10 +97,13 @@ class Upstream(Protocol):
 class Prompt(Upstream, Protocol):
     """An upstream that can be asked without waiting, where a connection is idle."""
 
-    def begin(self, path: str, body: bytes, *, seconds: float, limit: int) -> Sending | None:
+    def begin(
+        self, path: str, body: bytes, *, seconds: float, limit: int, listener: Callable[[], None]
+    ) -> Sending | None:
         """Post *body* to *path* at once, as `send` does; None where that cannot be.
 
-        An answer of more than *limit* bytes is a fault.
+        *listener* is called once: when `Sending.answer` has something to give, or never will. An
+        answer of more than *limit* bytes is a fault.
         """
 
 

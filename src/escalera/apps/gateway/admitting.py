@@ -104,6 +104,9 @@ class OneKey:
         del caller, asked, plan
         return _FREE
 
+    def short(self, caller: Caller, asked: Asked, plan: Plan) -> None:
+        """Nobody is."""
+
     async def admit(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
         """Everything may be asked."""
         return self.admitted(caller, asked, plan)
@@ -160,6 +163,11 @@ class ManyKeys:
         tokens, most = self._bounds(caller, asked, plan)
         found = caller.admit(plan.name, tokens, most, self._now())
         return None if found is None else self._let_in(caller, found, (tokens, most or 0))
+
+    def short(self, caller: Caller, asked: Asked, plan: Plan) -> None:
+        """Begin to lease what one attempt takes. Raises `Refusal`."""
+        tokens, most = self._bounds(caller, asked, plan)
+        self._door.ahead(caller, tokens, most or 0)
 
     async def admit(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
         """Reserve one attempt after a lease. Raises `Refusal`."""

@@ -66,6 +66,8 @@ _HEEDED = frozenset(
 
 
 def _bearer(value: bytes) -> bytes:
+    if value[:7] == b"Bearer ":
+        return value[7:].strip()
     scheme, _, given = value.partition(b" ")
     return bytes(given).strip() if scheme.lower() == b"bearer" else b""
 

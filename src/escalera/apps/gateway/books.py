@@ -117,9 +117,12 @@ class _OfAttempts(msgspec.Struct):
 def record(ended: Ended) -> ServedCall:
     """What is kept of a request."""
     asked, found = ended.asked, ended.found
-    attempts = tuple(asked.attempts)
-    if found is not None and not asked.cached:
-        attempts = (*attempts, *asked.beside, _answering(ended, found))
+    if found is None or asked.cached:
+        attempts = tuple(asked.attempts)
+    elif asked.attempts or asked.beside:
+        attempts = (*asked.attempts, *asked.beside, _answering(ended, found))
+    else:
+        attempts = (_answering(ended, found),)
     said = None if found is None else found.provenance
     return ServedCall(
         id=asked.id,

@@ -54,10 +54,8 @@ class LeanCycle(RequestResponseCycle):
         self.headers = protocol.headers
         self.transport = protocol.transport
         self.flow = protocol.flow
-        self.default_headers = protocol.server_state.default_headers
         self.waiting_for_100_continue = protocol.expect_100_continue
         self.keep_alive = keep_alive
-        self.on_response = protocol.on_response_complete
         self._protocol = protocol
 
     @property
@@ -139,7 +137,7 @@ class LeanCycle(RequestResponseCycle):
         it is framed, or holds a line break.
         """
         head = STATUS_LINE[200]
-        for name, value in self.default_headers:
+        for name, value in self._protocol.server_state.default_headers:
             head += b"%b: %b\r\n" % (name, value)
         for name, value in given:
             head += b"%b: %b\r\n" % (name, value)
@@ -150,7 +148,7 @@ class LeanCycle(RequestResponseCycle):
         )
         if not self.keep_alive:
             self.transport.close()
-        self.on_response()
+        self._protocol.on_response_complete()
 
     def write(self, body: bytes) -> bool:
         """Send a piece of a streamed body at once; False where that takes waiting or is no use."""
@@ -190,7 +188,7 @@ class LeanCycle(RequestResponseCycle):
         self.waiting_for_100_continue = False
         status = message["status"]
         parts, lines = [STATUS_LINE[status]], 2
-        for headers in (self.default_headers, message.get("headers", ())):
+        for headers in (self._protocol.server_state.default_headers, message.get("headers", ())):
             for name, value in headers:
                 parts += (name, b": ", value, b"\r\n")
                 lines += 1
@@ -243,7 +241,7 @@ class LeanCycle(RequestResponseCycle):
             self.set()
             if not self.keep_alive:
                 self.transport.close()
-            self.on_response()
+            self._protocol.on_response_complete()
 
     def _flush(self) -> None:
         """Send a head whose body did not follow at once."""

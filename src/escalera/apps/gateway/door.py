@@ -165,6 +165,16 @@ class Door:
         finally:
             caller.wait(tokens, money, calls=-1)
 
+    def ahead(self, caller: Caller, tokens: int, micro_dollars: int) -> None:
+        """Begin to lease for a call for which the slice did not suffice; nobody waits for it here.
+
+        A call that comes after others have settled may find enough all the same: without this, many
+        would be short for a moment before one is that has to wait.
+        """
+        if not caller.limited.free:
+            self._active[caller.key.id] = caller
+            self._lease(caller, tokens, micro_dollars)
+
     async def extend(
         self, caller: Caller, admission: Admission, tokens: int, micro_dollars: int
     ) -> bool:

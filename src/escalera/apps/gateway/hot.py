@@ -60,6 +60,9 @@ class Entrance(Protocol):
         None where more has to be leased first.
         """
 
+    def short(self, caller: Caller, asked: Asked, plan: Plan) -> None:
+        """More is to be leased for such requests, and nobody waits for it yet."""
+
     async def admit(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
         """The same after a lease. Raises `Refusal`."""
 

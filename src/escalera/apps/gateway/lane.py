@@ -33,6 +33,11 @@ from escalera.ports.serving import Sending
 Way = tuple[Plan, Line, Passing]
 """Who is asked under a name, where that is one deployment before all others."""
 
+BUSY = 8
+"""Calls of a key at a time from which on more is leased once less is left than they hold."""
+LetIn = tuple[Asked, Way, Admitted]
+"""A request, who is asked for it, and what is reserved."""
+
 
 class Lane:
     """Answers requests in place of *hot*, where nothing has to be waited for."""
@@ -62,22 +67,8 @@ class Lane:
             return False  # it is told in the ordinary way
         if found is None:
             return False
-        asked, way, admitted = found
         regime.requests += 1
-        try:
-            began = self._seconds()
-            seconds = max(0.001, asked.deadline - began)
-            sending = way[2].begin(asked, seconds, opening.MAX_ANSWER)
-        except EXPECTED:
-            sending = None
-        if sending is None:
-            entered = Entered(regime=regime, asked=asked, plan=way[0], admitted=admitted)
-            self.hand_over(entered, cycle, turns)
-            return True
-        way[1].load.in_flight += 1
-        cycle.ride = ride = Ride(self, regime, way, asked, admitted, sending, began, cycle, turns)
-        self.watch.add(ride)
-        sending.call(ride.heard)
+        Ride(self, regime, found, cycle, turns).begin(self._seconds())
         return True
 
     def hand_over(self, entered: Entered, cycle: LeanCycle, turns: Turns) -> None:
@@ -88,7 +79,10 @@ class Lane:
         """Pass on the answer that has come, settle and record it; False where it is none."""
         cycle, asked, now = ride.cycle, ride.asked, self._seconds()
         plan, line, target = ride.way
-        found = opening.at_once(asked, ride.sending, target.provenance, ride.began, now)
+        sending = ride.sending
+        if sending is None:
+            return False
+        found = opening.at_once(asked, sending, target.provenance, ride.began, now)
         if found is None or cycle.flow.write_paused or not _checked(ride, found):
             return False
         asked.waited = found.first_byte
@@ -102,7 +96,7 @@ class Lane:
             ended.relayed, ended.seconds = end - now, end - asked.began
             self._books.finished(ended)
         finally:
-            ride.sending.close()
+            sending.close()
             ride.regime.leave()
         return True
 
@@ -110,7 +104,7 @@ class Lane:
 
     def _let_in(
         self, cycle: LeanCycle, regime: Regime, operation: Operation, began: float
-    ) -> tuple[Asked, Way, Admitted] | None:
+    ) -> LetIn | None:
         """The request, let in. Raises `Refusal` kin; then nothing is reserved."""
         entrance, bounds, body = self._entrance, regime.bounds, cycle.body
         shown = arrival.read(cycle.headers, most=bounds.body, is_open=entrance.is_open)
@@ -135,6 +129,9 @@ class Lane:
         if regime.checkpoint is not None:
             regime.checkpoint.enter_now(asked)
         admitted = entrance.admitted(caller, asked, way[0])
+        own = caller.own
+        if admitted is None or (own.micro_dollars < own.held and own.calls >= BUSY):
+            entrance.short(caller, asked, way[0])  # before many calls have to wait for it
         if admitted is None:
             return None
         asked.id, asked.extend, asked.key = self._name(), admitted.extend, admitted.key
@@ -149,28 +146,33 @@ class Ride:
         "way",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913  all that is known of a request
-        self,
-        lane: Lane,
-        regime: Regime,
-        way: Way,
-        asked: Asked,
-        admitted: Admitted,
-        sending: Sending,
-        began: float,
-        cycle: LeanCycle,
-        turns: Turns,
+    def __init__(
+        self, lane: Lane, regime: Regime, let_in: LetIn, cycle: LeanCycle, turns: Turns
     ) -> None:
         self._lane = lane
         self._turns = turns
         self.regime = regime
-        self.way = way
-        self.asked = asked
-        self.admitted = admitted
-        self.sending = sending
-        self.began = began
+        self.asked, self.way, self.admitted = let_in
         self.cycle = cycle
+        self.began = 0.0
         self.seen = False
+        self.sending: Sending | None = None
+
+    def begin(self, now: float) -> None:
+        """Ask, or go on in the ordinary way."""
+        _, line, target = self.way
+        self.cycle.ride, self.began, asked = self, now, self.asked
+        self._lane.watch.add(self)
+        seconds = max(0.001, asked.deadline - now)
+        try:
+            self.sending = target.begin(asked, seconds, opening.MAX_ANSWER, self.heard)
+        except EXPECTED:
+            self.leave()  # it is told in the ordinary way
+        else:
+            if self.sending is None:
+                self.leave()
+            else:
+                line.load.in_flight += 1
 
     def heard(self) -> None:
         """The answer has come, or something else has."""
@@ -194,14 +196,11 @@ class Ride:
         cycle.ride = None
         self._lane.watch.drop(self)
         plan, line, target = self.way
-        entered = Entered(
-            regime=self.regime,
-            asked=self.asked,
-            plan=plan,
-            admitted=self.admitted,
-            first=First(sending=self.sending, line=line, target=target, began=self.began),
-            looks=looks + self.seen,
-        )
+        entered = Entered(regime=self.regime, asked=self.asked, plan=plan, admitted=self.admitted)
+        if self.sending is not None:
+            sent, began = self.sending, self.began
+            entered.first = First(sending=sent, line=line, target=target, began=began)
+            entered.looks = looks + self.seen
         self._lane.hand_over(entered, cycle, self._turns)
 
 

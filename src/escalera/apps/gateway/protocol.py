@@ -127,7 +127,10 @@ class LeanProtocol(HttpToolsProtocol):
         if version != "1.1" and version != "1.0":
             raise _Refused(505, "Ask in HTTP/1.1.")
         where = _where_known(url) if len(url) <= MAX_KNOWN else _where(url)
-        self._check()
+        if self.pipeline or len(self.headers) > MAX_FIELDS or self._piece > MAX_HEAD:
+            self._check()
+        if parser.should_upgrade() and self._has_body():
+            raise _Refused(400, "No other protocol is spoken here: leave out 'Upgrade'.")
         self._part, self._until = "body", None
         before = self.cycle
         self.cycle = LeanCycle(
@@ -173,15 +176,13 @@ class LeanProtocol(HttpToolsProtocol):
     # Private
 
     def _check(self) -> None:
-        """The head is short enough, and of a request that can be answered."""
+        """The head is short enough, and not one of too many."""
         if len(self.pipeline) >= MAX_PIPELINED:
             raise _Refused(400, f"At most {MAX_PIPELINED} requests may wait for those before them.")
         if len(self.headers) > MAX_FIELDS:
             raise _Refused(431, f"The head of a request has at most {MAX_FIELDS} fields.")
         if self._size + self._piece > MAX_HEAD < sum(map(_length, self.headers)):
             raise _Refused(431, _TOO_LONG)
-        if self.parser.should_upgrade() and self._has_body():
-            raise _Refused(400, "No other protocol is spoken here: leave out 'Upgrade'.")
 
     def _has_body(self) -> bool:
         return any(name in FRAMING for name, _ in self.headers)

@@ -111,7 +111,7 @@ class Recorder:
 
     def _put(self, call: ServedCall, done: asyncio.Future[bool] | None) -> bool:
         self.counts.taken += 1
-        size = _size(call)
+        size = FRAME + len(call.request) + len(call.answer)
         if self._came - self._went + size > self._room:
             self.counts.dropped += 1
             return False

@@ -55,13 +55,18 @@ class Passing:
         exchange = await self._upstream.send(path, body, seconds=seconds)
         return exchange, self.provenance
 
-    def begin(self, asked: Asked, seconds: float, limit: int) -> Sending | None:
-        """Ask at once for an answer of at most *limit* bytes; None where that cannot be."""
+    def begin(
+        self, asked: Asked, seconds: float, limit: int, listener: Callable[[], None]
+    ) -> Sending | None:
+        """Ask at once for an answer of at most *limit* bytes; None where that cannot be.
+
+        *listener* is called once: when there is an answer, or something else.
+        """
         if self._prompt is None:
             return None
         body = fields.written(asked.body, self._changes(asked))
         path = fields.BELOW[asked.operation]
-        return self._prompt.begin(path, body, seconds=seconds, limit=limit)
+        return self._prompt.begin(path, body, seconds=seconds, limit=limit, listener=listener)
 
     def drops_usage(self, asked: Asked) -> bool:
         """Whether the stream will end with a usage that only the gateway asked for."""

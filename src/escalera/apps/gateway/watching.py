@@ -54,7 +54,8 @@ class Watch:
 
     def add(self, waiting: Patient) -> None:
         """Tell *waiting* once it takes its time."""
-        self._running()
+        if self._timer is None or self._loop is None or not self._loop.is_running():
+            self._running()
         self._waiting[waiting] = None
 
     def drop(self, waiting: Patient) -> None:

@@ -33,10 +33,10 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_asked", "_buffer", "_busy", "_fresh", "_keep_alive", "_limit", "_listener", "_loop",
-        "_lost", "_overhead", "_parser", "_paused", "_piece_size", "_pieces", "_provider",
-        "_taker", "_total_at", "_transport", "_unread", "_waiter", "body_begun", "fault",
-        "has_head", "headers", "heard", "problem", "status", "whole",
+        "_asked", "_buffer", "_busy", "_fresh", "_is_coded", "_keep_alive", "_limit", "_listener",
+        "_loop", "_lost", "_overhead", "_parser", "_paused", "_piece_size", "_pieces",
+        "_provider", "_taker", "_total_at", "_transport", "_unread", "_waiter", "body_begun",
+        "fault", "has_head", "headers", "heard", "problem", "status", "whole",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, provider: str, buffer: memoryview) -> None:
@@ -79,6 +79,7 @@ class Connection(asyncio.BufferedProtocol):
         """Send a request; nobody waits for its response yet."""
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
+        self._is_coded = False
         self.has_head = self.whole = self.body_begun = self._keep_alive = False
         self.fault: Fault = ""
         self.problem = ""
@@ -313,7 +314,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.has_head:
-            self.headers.append((name.lower(), value))
+            name = name.lower()
+            if name == b"transfer-encoding":
+                self._is_coded = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if not self._busy:
@@ -322,9 +326,11 @@ class Connection(asyncio.BufferedProtocol):
         if 100 <= status < 200:
             self.headers.clear()  # an interim response: the real one follows
             return
-        if problem := self._head_problem(status):
-            self._broken(problem)
-            return
+        if not 200 <= status < 600 or self._overhead > MAX_HEAD or self._is_coded:
+            problem = self._head_problem(status)
+            if problem:
+                self._broken(problem)
+                return
         self.status = status
         self.has_head = True
         self._overhead = 0

@@ -78,10 +78,13 @@ class HTTPUpstream:
         self._check(connection)
         return Exchange(connection, self)
 
-    def begin(self, path: str, body: bytes, *, seconds: float, limit: int) -> Sending | None:
+    def begin(
+        self, path: str, body: bytes, *, seconds: float, limit: int, listener: Callable[[], None]
+    ) -> Sending | None:
         """Post *body* to *path* at once, over a connection that is idle; None where none is.
 
-        An answer of more than *limit* bytes is a fault. Otherwise as `send`.
+        *listener* is called once: when `Sending.answer` has something to give, or never will. An
+        answer of more than *limit* bytes is a fault. Otherwise as `send`.
         """
         loop = self._loop
         if loop is None or not loop.is_running():
@@ -95,7 +98,8 @@ class HTTPUpstream:
         total_at = now + (total if seconds > total else seconds)
         self._watch(connection)
         connection.begin(head, body, now, total_at)
-        return Sending(connection, self, (head, body, total_at), limit)
+        connection.call(listener, limit)
+        return Sending(connection, self, (head, body, total_at))
 
     async def sent(
         self, connection: Connection, head: bytes, body: bytes, total_at: float
@@ -255,25 +259,16 @@ class Sending(Exchange):
     in any case.
     """
 
-    __slots__ = ("_limit", "_sent")
+    __slots__ = ("_sent",)
 
     def __init__(
-        self,
-        connection: Connection,
-        upstream: HTTPUpstream,
-        sent: tuple[bytes, bytes, float],
-        limit: int,
+        self, connection: Connection, upstream: HTTPUpstream, sent: tuple[bytes, bytes, float]
     ) -> None:
         self._connection = connection
         self._upstream = upstream
         self._sent = sent
-        self._limit = limit
         self.status = 0
         self.headers = ()
-
-    def call(self, listener: Callable[[], None]) -> None:
-        """Call *listener* once: when `answer` has something to give, or never will."""
-        self._open().call(listener, self._limit)
 
     def answer(self) -> bytes | None:
         """The whole body of a response of status 200; None where it is none, or not whole."""

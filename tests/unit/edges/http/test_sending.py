@@ -16,17 +16,21 @@ from escalera.errors import UpstreamFault
 pytestmark = pytest.mark.network
 
 
-def begun(client: HTTPUpstream, *, limit: int = 1000) -> Sending:
-    sending = client.begin("/chat", b"{}", seconds=10.0, limit=limit)
-    assert sending is not None
-    return sending
-
-
-async def told(sending: Sending) -> None:
-    """Until the listener is called."""
+def begun(client: HTTPUpstream, *, limit: int = 1000) -> tuple[Sending, asyncio.Event]:
+    """What is sent, and whether the listener was called."""
     heard = asyncio.Event()
-    sending.call(heard.set)
+    sending = client.begin("/chat", b"{}", seconds=10.0, limit=limit, listener=heard.set)
+    assert sending is not None
+    return sending, heard
+
+
+async def told(heard: asyncio.Event) -> None:
+    """Until the listener is called."""
     await asyncio.wait_for(heard.wait(), 5)
+
+
+def nothing() -> None:
+    """A listener that is never called."""
 
 
 async def end_of(sending: Sending) -> Any:
@@ -50,14 +54,14 @@ def test_nothing_is_sent_where_no_connection_is_idle() -> None:
 
     async def work() -> None:
         async with talking([[OK]]) as (client, server):
-            assert client.begin("/chat", b"{}", seconds=1.0, limit=10) is None
+            assert client.begin("/chat", b"{}", seconds=1.0, limit=10, listener=nothing) is None
             await whole(client)
             used.append(client)
             assert len(server.requests) == 1
 
     used: list[HTTPUpstream] = []
     asyncio.run(work())
-    assert used[0].begin("/chat", b"{}", seconds=1.0, limit=10) is None
+    assert used[0].begin("/chat", b"{}", seconds=1.0, limit=10, listener=nothing) is None
 
 
 @pytest.mark.parametrize("line", [[OK], [CHUNKED], [OK[:9], 0.01, OK[9:]], [OK[:-1], 0.01, b"i"]])
@@ -65,9 +69,10 @@ def test_a_whole_answer_is_told(line: Sequence[Part]) -> None:
     """Once it is there, in whatever pieces; its connection is used again."""
 
     async def work(client: HTTPUpstream, server: Any) -> None:
-        with closing(begun(client)) as sending:
+        sending, heard = begun(client)
+        with closing(sending):
             assert sending.answer() is None
-            await told(sending)
+            await told(heard)
             assert (sending.answer(), sending.status) == (b"hi", 200)
             assert sending.headers
         assert await whole(client) == (200, b"hi")
@@ -81,8 +86,8 @@ def test_an_answer_that_was_looked_at_can_be_read_as_any_other() -> None:
 
     async def work(client: HTTPUpstream, server: Any) -> None:
         del server
-        sending = begun(client)
-        await told(sending)
+        sending, heard = begun(client)
+        await told(heard)
         assert sending.answer() == b"hi"
         with closing(await sending.opened()) as exchange:
             assert (exchange.status, await exchange.whole(10)) == (200, b"hi")
@@ -111,9 +116,9 @@ def test_what_is_no_whole_answer_is_waited_for(
     """From wherever it is: the same response, or the same fault, as if it had been sent so."""
 
     async def work(client: HTTPUpstream, server: Any) -> None:
-        sending = begun(client)
+        sending, heard = begun(client)
         if wait:
-            await told(sending)
+            await told(heard)
             assert sending.answer() is None
         assert await end_of(sending) == (fault or b"hi")
         assert len(server.requests) == (3 if line == [None] else 2)
@@ -127,8 +132,8 @@ def test_an_answer_that_is_too_long() -> None:
 
     async def work(client: HTTPUpstream, server: Any) -> None:
         del server
-        sending = begun(client, limit=1)
-        await told(sending)
+        sending, heard = begun(client, limit=1)
+        await told(heard)
         assert sending.answer() is None
         with closing(await sending.opened()) as exchange, pytest.raises(UpstreamFault) as caught:
             await exchange.whole(1)
@@ -141,7 +146,7 @@ def test_closing_takes_the_connection_along() -> None:
     """What nobody waits for must not reach the next call."""
 
     async def work(client: HTTPUpstream, server: Any) -> None:
-        begun(client).close()
+        begun(client)[0].close()
         assert not client._active
         assert await whole(client) == (200, b"hi")
         assert server.connections == 2
