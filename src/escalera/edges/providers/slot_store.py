@@ -98,6 +98,13 @@ class Shelf:
         """Keys and values of a layer that were made before."""
         return self._pairs[layer]
 
+    def copy(self, source: Place, target: Place, tokens: int) -> None:
+        """Give *target*, on whichever shelf, the first tokens that *source* has here."""
+        for layer, (keys, values) in self._pairs.items():
+            new_keys, new_values = target.shelf.pair(layer, keys, values)
+            new_keys[target.number, :, :tokens] = keys[source.number, :, :tokens]
+            new_values[target.number, :, :tokens] = values[source.number, :, :tokens]
+
     # Private
 
     def _trim(self) -> None:
