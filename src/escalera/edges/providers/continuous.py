@@ -103,10 +103,15 @@ class Continuous:
         return self._shelves.can_ever(tokens)
 
     def submit(self, job: Job) -> None:
-        """Answer *job* as soon as there is room; those before it come first."""
+        """Answer *job* as soon as there is room; those before it come first.
+
+        Raises `CallFailed` where this is closed.
+        """
         with self._changed:
+            if self._closed:
+                raise CallFailed("the model was closed.", provider=self._name)
             self._waiting.append(job)
-            if self._thread is None and not self._closed:
+            if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._work, name=f"escalera-{self._name}", daemon=True
                 )
@@ -162,7 +167,12 @@ class Continuous:
                 if not self._waiting:
                     return
                 job = self._waiting[0]
-                job.place = self._shelves.place(job.whole, job.kind)
+                try:
+                    job.place = self._shelves.place(job.whole, job.kind)
+                except RuntimeError as error:  # there is less memory than was thought
+                    self._waiting.popleft()
+                    self._fail([job], f"has no memory left for it: {error}")
+                    continue
                 if job.place is None:
                     return
                 self._waiting.popleft()

@@ -13,6 +13,8 @@ from escalera.edges.providers.batched_lora import BatchedLora  # noqa: E402
 from escalera.edges.providers.continuous import Continuous, Job, Room  # noqa: E402
 from escalera.edges.providers.decoding import Row  # noqa: E402
 from escalera.edges.providers.local_model import LocalModel  # noqa: E402
+from escalera.edges.providers.slot_store import Shelf  # noqa: E402
+from escalera.errors import CallFailed  # noqa: E402
 from escalera.testing.tiny import tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
@@ -156,3 +158,38 @@ def test_who_waits_for_a_beginning_goes_on_without_it(model: LocalModel) -> None
     alone = Row(prompt=(*common, 9), decoding=Decoding(max_tokens=5))
     ran(model, [alone], every=False)
     assert found == tuple(alone.tokens)
+
+
+def test_a_row_without_memory_fails_alone(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the machine has less than it was thought to have; the rows that are there go on."""
+    resize = Shelf.resize
+
+    def scarce(shelf: Shelf, room: int) -> None:
+        if shelf.size > 64:
+            raise RuntimeError("not enough memory")
+        resize(shelf, room)
+
+    monkeypatch.setattr(Shelf, "resize", scarce)
+    short, long = (Row(prompt=(9,) * many, decoding=Decoding(max_tokens=12)) for many in (20, 200))
+    jobs = []
+
+    async def work() -> None:
+        turns = Continuous(model, BatchedLora(model.network), name="tiny", room=ROOM, threads=1)
+        loop = asyncio.get_running_loop()
+        jobs.extend(Job(row=row, loop=loop, every=False) for row in (short, long, short))
+        try:
+            async with asyncio.timeout(60):
+                for job in jobs[:2]:
+                    turns.submit(job)
+                await asyncio.gather(*(ended(job) for job in jobs[:2]))
+        finally:
+            turns.close()
+        with pytest.raises(CallFailed, match="was closed"):
+            turns.submit(jobs[2])
+
+    asyncio.run(work())
+    assert jobs[0].error is None
+    assert short.finished
+    assert "not enough memory" in str(jobs[1].error)
