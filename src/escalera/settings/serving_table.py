@@ -24,8 +24,14 @@ class ServingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     queue: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 128
     context: Annotated[int, msgspec.Meta(ge=64)] | None = None
     cache_tokens: Annotated[int, msgspec.Meta(ge=64)] = 65536
-    prompt_tokens: Annotated[int, msgspec.Meta(ge=1)] = 128
+    prompt_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
     adapter_megabytes: Annotated[int, msgspec.Meta(ge=1)] = 1000
+
+    @property
+    def stretch(self) -> int:
+        """`prompt_tokens`, or what keeps a step short on such a device."""
+        usual = 128 if self.device == "cpu" else 2048
+        return self.prompt_tokens or usual
 
 
 def problems(key: str, table: ServingTable) -> Iterator[tuple[str, str, str]]:

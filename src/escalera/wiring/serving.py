@@ -113,7 +113,7 @@ def _provider(made: Installation, name: str, tell: Callable[[str], None]) -> Pro
         serving=Serving(
             threads=1 if models.is_tiny(folder) else table.threads or models.cores(),
             queue=found.queue,
-            room=Room(rows=found.rows, tokens=found.cache_tokens, stretch=found.prompt_tokens),
+            room=Room(rows=found.rows, tokens=found.cache_tokens, stretch=found.stretch),
             adapter_bytes=found.adapter_megabytes * 1_000_000,
             max_context=found.context,
             device=found.device,

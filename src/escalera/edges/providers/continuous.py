@@ -1,8 +1,9 @@
 """Continuous batching: one thread owns the model, and rows join and leave between its steps.
 
 Every step is one pass over all rows: one token of each that answers, and a stretch of the prompts
-of those that have just come, so that a long prompt does not hold up the answers of others. A row
-has its place in memory from the first token to the last; nobody is sent away once let in.
+of those that have just come, so that a long prompt does not hold up the answers of others. What
+prompts have in common with one that is there already is copied, not computed again. A row has its
+place in memory from the first token to the last; nobody is sent away once let in.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from escalera.edges.providers.slot_pass import Pass, Piece
 from escalera.edges.providers.slot_store import Place, Shelves
 from escalera.errors import CallFailed, ProviderError
 
+_SHARED_FROM = 32
+"""A common beginning of fewer tokens is run again sooner than it is looked after."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
@@ -46,7 +50,8 @@ class Job:
 
     `moved` is set in the loop that waits: after every token where `every` is true, and at the end
     in any case. `told` is how many tokens of the answer may be read by then. At the end `ended` is
-    true, and `error` is why it ended before its answer did.
+    true, and `error` is why it ended before its answer did. `done` tokens are run; it begins with
+    the first `shared` of `donor` where there is one, as soon as that has run them.
     """
 
     row: Row
@@ -59,6 +64,8 @@ class Job:
     told: int = 0
     place: Place | None = None
     done: int = 0
+    donor: Job | None = None
+    shared: int = 0
 
     @property
     def kind(self) -> int | None:
@@ -96,10 +103,15 @@ class Continuous:
         return self._shelves.can_ever(tokens)
 
     def submit(self, job: Job) -> None:
-        """Answer *job* as soon as there is room; those before it come first."""
+        """Answer *job* as soon as there is room; those before it come first.
+
+        Raises `CallFailed` where this is closed.
+        """
         with self._changed:
+            if self._closed:
+                raise CallFailed("the model was closed.", provider=self._name)
             self._waiting.append(job)
-            if self._thread is None and not self._closed:
+            if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._work, name=f"escalera-{self._name}", daemon=True
                 )
@@ -155,16 +167,23 @@ class Continuous:
                 if not self._waiting:
                     return
                 job = self._waiting[0]
-                job.place = self._shelves.place(job.whole, job.kind)
+                try:
+                    job.place = self._shelves.place(job.whole, job.kind)
+                except RuntimeError as error:  # there is less memory than was thought
+                    self._waiting.popleft()
+                    self._fail([job], f"has no memory left for it: {error}")
+                    continue
                 if job.place is None:
                     return
                 self._waiting.popleft()
+            job.donor, job.shared = _donor(job, self._live)
             self._live.append(job)
 
     def _step(self) -> None:
         """One pass for those that share weights, and one for each of the others' weights."""
         groups: dict[int | None, list[Job]] = {}
         for job in self._live:
+            _inherit(job)
             groups.setdefault(job.kind, []).append(job)
         told: list[Job] = []
         left = self._room.stretch
@@ -244,13 +263,50 @@ def _turns(jobs: Sequence[Job], left: int) -> tuple[list[tuple[Job, Sequence[int
     for job in jobs:
         if job.row.tokens:
             found.append((job, job.row.tokens[-1:]))
-        elif left:
+        elif left and job.donor is None:
             tokens = job.row.prompt[job.done : job.done + left]
             left -= len(tokens)
             found.append((job, tokens))
     if any(job.lane.number is not None for job in jobs):
         found.sort(key=lambda turn: -1 if turn[0].lane.number is None else turn[0].lane.number)
     return found, left
+
+
+def _donor(job: Job, others: Sequence[Job]) -> tuple[Job | None, int]:
+    """Who has the longest beginning in common with *job*, and how long it is.
+
+    At least one token of the prompt is left to run: behind it the answer begins.
+    """
+    best: tuple[Job | None, int] = None, 0
+    for other in others:
+        if other.lane is job.lane:
+            length = _common(job.row.prompt, other.row.prompt)
+            if length >= max(_SHARED_FROM, best[1] + 1):
+                best = other, length
+    return best
+
+
+def _common(prompt: tuple[int, ...], other: tuple[int, ...]) -> int:
+    """How many first tokens they share, short of the last of *prompt*: found by halving."""
+    low, high = 0, min(len(prompt) - 1, len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if prompt[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _inherit(job: Job) -> None:
+    """Copy what *job* has in common with its donor, once that has run it."""
+    donor = job.donor
+    if donor is None or (donor.place is not None and donor.done < job.shared):
+        return
+    if donor.place is not None and job.place is not None:
+        donor.place.shelf.copy(donor.place, job.place, job.shared)
+        job.done = job.shared
+    job.donor = None  # it went away before it came so far
 
 
 def _with(network: Any, weights: Mapping[str, torch.Tensor] | None) -> Any:

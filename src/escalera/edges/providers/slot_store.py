@@ -82,10 +82,12 @@ class Shelf:
             self._trim()
 
     def resize(self, room: int) -> None:
-        """Have *room* places, not fewer than are used."""
-        self.room = room
-        for layer, (keys, values) in self._pairs.items():
-            self._pairs[layer] = self._moved(keys), self._moved(values)
+        """Have *room* places, not fewer than are used; without the memory for it, as before."""
+        pairs = {
+            layer: (self._moved(keys, room), self._moved(values, room))
+            for layer, (keys, values) in self._pairs.items()
+        }
+        self.room, self._pairs = room, pairs
 
     def pair(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> Pair:
         """Keys and values of a layer; made on first use after *keys* and *values* of a pass."""
@@ -98,6 +100,13 @@ class Shelf:
         """Keys and values of a layer that were made before."""
         return self._pairs[layer]
 
+    def copy(self, source: Place, target: Place, tokens: int) -> None:
+        """Give *target*, on whichever shelf, the first tokens that *source* has here."""
+        for layer, (keys, values) in self._pairs.items():
+            new_keys, new_values = target.shelf.pair(layer, keys, values)
+            new_keys[target.number, :, :tokens] = keys[source.number, :, :tokens]
+            new_values[target.number, :, :tokens] = values[source.number, :, :tokens]
+
     # Private
 
     def _trim(self) -> None:
@@ -108,8 +117,8 @@ class Shelf:
         # Zeros: what is masked is multiplied by zero, and must be a number.
         return like.new_zeros(self.room, like.shape[1], self.size, like.shape[3])
 
-    def _moved(self, old: torch.Tensor) -> torch.Tensor:
-        new = old.new_zeros(self.room, *old.shape[1:])
+    def _moved(self, old: torch.Tensor, room: int) -> torch.Tensor:
+        new = old.new_zeros(room, *old.shape[1:])
         new[: self.used] = old[: self.used]
         return new
 

@@ -13,6 +13,8 @@ from escalera.edges.providers.batched_lora import BatchedLora  # noqa: E402
 from escalera.edges.providers.continuous import Continuous, Job, Room  # noqa: E402
 from escalera.edges.providers.decoding import Row  # noqa: E402
 from escalera.edges.providers.local_model import LocalModel  # noqa: E402
+from escalera.edges.providers.slot_store import Shelf  # noqa: E402
+from escalera.errors import CallFailed  # noqa: E402
 from escalera.testing.tiny import tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
@@ -41,8 +43,22 @@ async def ended(job: Job) -> int:
     return woken
 
 
+def told(prompt: int, number: int) -> tuple[int, ...]:
+    """A prompt of so many tokens, unlike those of other numbers from the first on."""
+    return tuple(5 + (number * 31 + place * 7) % 250 for place in range(prompt))
+
+
 def run(model: LocalModel, lengths: list[tuple[int, int]], *, every: bool) -> Any:
     """Rows of (prompt, answer) tokens at once: how many tokens each pass ran, and who was woken."""
+    rows = [
+        Row(prompt=(9,) * prompt, decoding=Decoding(max_tokens=answer))
+        for prompt, answer in lengths
+    ]
+    return ran(model, rows, every=every)
+
+
+def ran(model: LocalModel, rows: list[Row], *, every: bool) -> Any:
+    """The same for given rows."""
     passes: list[int] = []
 
     def seen(_: Any, __: Any, inputs: dict[str, Any]) -> None:
@@ -51,14 +67,7 @@ def run(model: LocalModel, lengths: list[tuple[int, int]], *, every: bool) -> An
     async def work() -> list[int]:
         turns = Continuous(model, BatchedLora(model.network), name="tiny", room=ROOM, threads=1)
         loop = asyncio.get_running_loop()
-        jobs = [
-            Job(
-                row=Row(prompt=tuple([9] * prompt), decoding=Decoding(max_tokens=answer)),
-                loop=loop,
-                every=every,
-            )
-            for prompt, answer in lengths
-        ]
+        jobs = [Job(row=row, loop=loop, every=every) for row in rows]
         try:
             async with asyncio.timeout(60):
                 for job in jobs:
@@ -98,3 +107,89 @@ def test_who_wants_the_end_is_woken_once(model: LocalModel) -> None:
     assert woken == [1, 1]
     _, woken = run(model, [(4, 20), (4, 20)], every=True)
     assert all(1 < many <= 20 for many in woken)
+
+
+def test_a_common_beginning_is_run_once(model: LocalModel) -> None:
+    """By whoever comes first; the others copy it, and say what they say alone."""
+    common = told(100, 1)
+    ends = [told(3, 10 + number) for number in range(6)]
+    prompts = [*((*common, *end) for end in ends), (*common[:50], *ends[0]), common, (7, 8)]
+
+    def rows() -> list[Row]:
+        return [Row(prompt=prompt, decoding=Decoding(max_tokens=9)) for prompt in prompts]
+
+    together, alone = rows(), rows()
+    passes, _ = ran(model, together, every=False)
+    for row in alone:
+        ran(model, [row], every=False)
+    assert [row.tokens for row in together] == [row.tokens for row in alone]
+    tokens = 100 + 6 * 3 + 3 + 1 + 2
+    again = 50 + 100 + 100  # those that come when all of the first four have gone run it again
+    assert tokens <= sum(passes) - sum(len(row.tokens) - 1 for row in together) <= tokens + again
+
+
+def test_who_waits_for_a_beginning_goes_on_without_it(model: LocalModel) -> None:
+    """Where the row that was to run it goes away, another runs it."""
+    common = told(300, 1)
+
+    async def work() -> tuple[int, ...]:
+        turns = Continuous(model, BatchedLora(model.network), name="tiny", room=ROOM, threads=1)
+        loop = asyncio.get_running_loop()
+        first, second = (
+            Job(
+                row=Row(prompt=(*common, end), decoding=Decoding(max_tokens=5)),
+                loop=loop,
+                every=False,
+            )
+            for end in (8, 9)
+        )
+        try:
+            async with asyncio.timeout(60):
+                turns.submit(first)
+                turns.submit(second)
+                await asyncio.sleep(0.01)
+                turns.cancel(first)
+                await ended(second)
+        finally:
+            turns.close()
+        return tuple(second.row.tokens)
+
+    found = asyncio.run(work())
+    alone = Row(prompt=(*common, 9), decoding=Decoding(max_tokens=5))
+    ran(model, [alone], every=False)
+    assert found == tuple(alone.tokens)
+
+
+def test_a_row_without_memory_fails_alone(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the machine has less than it was thought to have; the rows that are there go on."""
+    resize = Shelf.resize
+
+    def scarce(shelf: Shelf, room: int) -> None:
+        if shelf.size > 64:
+            raise RuntimeError("not enough memory")
+        resize(shelf, room)
+
+    monkeypatch.setattr(Shelf, "resize", scarce)
+    short, long = (Row(prompt=(9,) * many, decoding=Decoding(max_tokens=12)) for many in (20, 200))
+    jobs = []
+
+    async def work() -> None:
+        turns = Continuous(model, BatchedLora(model.network), name="tiny", room=ROOM, threads=1)
+        loop = asyncio.get_running_loop()
+        jobs.extend(Job(row=row, loop=loop, every=False) for row in (short, long, short))
+        try:
+            async with asyncio.timeout(60):
+                for job in jobs[:2]:
+                    turns.submit(job)
+                await asyncio.gather(*(ended(job) for job in jobs[:2]))
+        finally:
+            turns.close()
+        with pytest.raises(CallFailed, match="was closed"):
+            turns.submit(jobs[2])
+
+    asyncio.run(work())
+    assert jobs[0].error is None
+    assert short.finished
+    assert "not enough memory" in str(jobs[1].error)

@@ -253,6 +253,22 @@ def test_a_failure_of_the_model_is_told_and_mended(folder: Path) -> None:
     assert untimed(answered) == untimed(static(folder, [asked(4)]))
 
 
+def test_half_precision_is_a_setting(folder: Path) -> None:
+    """In bfloat16 the model and its adapters answer, and the same again in other company."""
+    serving = replace(SMALL, dtype="bfloat16")
+    requests = [asked(number, temperature=0.0, max_tokens=4) for number in (3, 4, 5, 8)]
+
+    async def job(engine: ContinuousEngine) -> Any:
+        together = await engine.answer(requests)
+        dtype = engine._opened.model.network.dtype
+        return dtype, untimed(together), untimed(await engine.answer(requests))
+
+    dtype, together, again = using(folder, job, serving)
+    assert dtype == torch.bfloat16
+    assert together == again
+    assert all(reply.usage.completion_tokens for reply in together)
+
+
 def test_a_model_that_cannot_be_packed_answers_all_the_same(tmp_path: Path) -> None:
     """Through static batches; whoever runs it is told why."""
     tiny_model(tmp_path / "model")
