@@ -25,8 +25,8 @@ medians; a bar is reached where both are above it.
 
 MODEL = """## {title}: {parameters:,} parameters
 
-{rounds} rounds, {threads} thread(s); every client asks {each} times in a round (4 requests at least),
-and every answer has {tokens} tokens. {machine}.
+{rounds} rounds, {threads} thread(s); every client asks {each} times in a round (4 requests at
+least), and every answer has {tokens} tokens. {machine}.
 """
 
 
