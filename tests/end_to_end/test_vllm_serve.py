@@ -200,6 +200,20 @@ def test_a_gateway_that_is_told_to_end_while_it_loads_ends_both(tmp_path: Path) 
         process.wait()
 
 
+def test_the_process_of_jobs_is_told_what_runs(tmp_path: Path) -> None:
+    """By a line of its pipe, as a gateway writes it; it starts no process of its own."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder):
+        pass  # writes the project
+    file = folder / "escalera.toml"
+    file.write_text(file.read_text() + table())
+    told = json.dumps({"v": {"port": 1, "key": "k", "made_of": "m"}}) + "\n"
+    called = [sys.executable, "-m", "escalera", "work", "--once", "--told", "-p", str(folder)]
+    done = subprocess.run(called, check=False, input=told, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (folder / ".escalera" / "vllm").exists()
+
+
 def running(argument: str) -> int:
     """How many processes were given an argument."""
     found = 0
