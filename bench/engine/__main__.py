@@ -15,7 +15,9 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,25 +30,57 @@ CLIENTS = (1, 8, 32)
 LOAD_CORE, SYSTEM_CORE = 0, 1
 LEAST = 4
 """Requests of a round, where fewer clients than that ask."""
-MODELS = {"tiny": made.tiny, "hundred": made.hundred}
-TITLES = {"tiny": "The example's model", "hundred": "A Llama of random weights"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """A model of the bench, how many tokens an answer has, and what every client asks in a round:
+    enough that processor time, which is counted in hundredths of a second, says something.
+    """
+
+    title: str
+    make: Callable[[Path], Path]
+    tokens: int
+    each: int
+
+
+MODELS = {
+    "tiny": Size(title="The example's model", make=made.tiny, tokens=32, each=4),
+    "hundred": Size(title="A Llama of random weights", make=made.hundred, tokens=16, each=1),
+}
 
 
 def main() -> None:
     """Measure, and write the page of all that was measured."""
     given = arguments()
-    figures: dict[str, Any] = {"about": about(given), "models": {}}
+    figures = earlier(given)
     for name in given.models:
+        size = MODELS[name]
         folder = given.into / "models" / name
         if not (folder / "model.safetensors").is_file():
-            MODELS[name](folder)
-        found: dict[str, Any] = {"parameters": made.count(folder), "systems": {}}
-        figures["models"][TITLES[name]] = found
-        measure(folder, given, found["systems"])
+            size.make(folder)
+        found: dict[str, Any] = {
+            "parameters": made.count(folder),
+            "tokens": size.tokens,
+            "each": size.each,
+            **about(given),
+            "systems": {},
+        }
+        measure(folder, size, given, found["systems"])
         if given.adapters:
-            found["adapters"] = adapters(folder, given)
+            found["adapters"] = adapters(folder, size, given)
+        figures["models"][size.title] = found
         save(figures, given)
     print(tables.page(figures))
+
+
+def earlier(given: argparse.Namespace) -> dict[str, Any]:
+    """What was measured before: models that are not measured now stay on the page."""
+    file = None if given.output is None else given.output.with_suffix(".json")
+    if file is None or not file.exists():
+        return {"models": {}}
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 def arguments() -> argparse.Namespace:
@@ -58,14 +92,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--systems", nargs="+", default=everyone, choices=everyone)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--each", type=int, default=1, help="requests of every client in a round")
-    parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-adapters", dest="adapters", action="store_false")
     return parser.parse_args()
 
 
-def measure(folder: Path, given: argparse.Namespace, found: dict[str, Any]) -> None:
+def measure(folder: Path, size: Size, given: argparse.Namespace, found: dict[str, Any]) -> None:
     """Every number of clients, in every round, before every system in turn."""
     place = given.into / folder.name
     starts = {
@@ -81,22 +113,22 @@ def measure(folder: Path, given: argparse.Namespace, found: dict[str, Any]) -> N
             one.core = SYSTEM_CORE
             one.environment = {**one.environment, "OMP_NUM_THREADS": str(given.threads)}
             running[name] = stack.enter_context(one)
-            asked(running[name], 1, given)  # loads what is loaded late
+            asked(running[name], 1, size)  # loads what is loaded late
             found[name] = {str(clients): [] for clients in CLIENTS}
         for _ in range(given.rounds):
             for clients in CLIENTS:
                 for name, one in running.items():
-                    figures = asked(one, clients, given)
+                    figures = asked(one, clients, size)
                     found[name][str(clients)].append(figures)
                     rate = figures["tokens_per_second"]
                     print(f"{folder.name} {name} {clients}: {rate:.1f} tokens/s", file=sys.stderr)
 
 
-def asked(one: Served, clients: int, given: argparse.Namespace) -> dict[str, Any]:
+def asked(one: Served, clients: int, size: Size) -> dict[str, Any]:
     """What clients got, and the processor time that it took."""
     command = [*pinned(LOAD_CORE), sys.executable, "-m", "bench.engine.clients", one.url]
-    command += ["--model", one.model, "--clients", str(clients), "--tokens", str(given.tokens)]
-    command += ["--requests", str(max(LEAST, given.each * clients))]
+    command += ["--model", one.model, "--clients", str(clients), "--tokens", str(size.tokens)]
+    command += ["--requests", str(max(LEAST, size.each * clients))]
     used = one.seconds
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     figures: dict[str, Any] = json.loads(done.stdout)
@@ -104,14 +136,14 @@ def asked(one: Served, clients: int, given: argparse.Namespace) -> dict[str, Any
     return {**figures, "cpu": spent, "tokens_per_cpu_second": figures["tokens"] / max(spent, 0.01)}
 
 
-def adapters(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+def adapters(folder: Path, size: Size, given: argparse.Namespace) -> dict[str, Any]:
     """Sixteen adapters beside one."""
     kept = given.into / "adapters" / folder.name
     if not kept.is_dir():
         made.adapters(folder, kept)
     command = [*pinned(SYSTEM_CORE), sys.executable, "-m", "bench.engine.adapters"]
     command += [str(folder), str(kept), "--rounds", str(given.rounds)]
-    command += ["--tokens", str(given.tokens), "--threads", str(given.threads)]
+    command += ["--tokens", str(size.tokens), "--threads", str(given.threads)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(given.threads)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -125,11 +157,10 @@ def about(given: argparse.Namespace) -> dict[str, Any]:
     settings = " ".join(systems.BATCHED)
     return {
         "rounds": given.rounds,
-        "tokens": given.tokens,
         "threads": given.threads,
         "machine": (
-            f"Machine: {cores}, Python {platform.python_version()}, {packages}; load average "
-            f"{os.getloadavg()[0]:.1f} at the start. Continuous batching runs with `{settings}`."
+            f"{cores}, Python {platform.python_version()}, {packages}; load average "
+            f"{os.getloadavg()[0]:.1f} at the start; continuous batching with `{settings}`"
         ),
     }
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,7 @@ def test_a_stream_that_has_begun_is_given_whole_when_the_gateway_ends(tmp_path: 
         assert '" seven"' in said[0].text
         assert said[0].text.rstrip().endswith("data: [DONE]")
         until(lambda: not lives(pid) and not lives(main))
+        assert found.process.wait(10) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -177,3 +178,46 @@ def test_another_process_needs_another_start(tmp_path: Path) -> None:
         assert "Start the gateway again" in done.stdout + done.stderr
         assert ask(found, "hello").status_code == 200
         assert len(pids(folder)) == 1
+
+
+def test_a_gateway_that_is_told_to_end_while_it_loads_ends_both(tmp_path: Path) -> None:
+    """In order, though nothing answers yet."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder):
+        pass  # writes the project
+    file = folder / "escalera.toml"
+    mark = f"31.{os.getpid()}"
+    file.write_text(file.read_text() + table("--fault", "slow", "--seconds", mark))
+    called = [sys.executable, "-m", "escalera", "serve", "--models-only", "--port", "0"]
+    process = subprocess.Popen([*called, "-p", str(folder)])
+    try:
+        until(lambda: (folder / ".escalera" / "vllm" / "v.log").exists() and running(mark) == 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == -signal.SIGTERM
+        until(lambda: running(mark) == 0)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_process_of_jobs_is_told_what_runs(tmp_path: Path) -> None:
+    """By a line of its pipe, as a gateway writes it; it starts no process of its own."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder):
+        pass  # writes the project
+    file = folder / "escalera.toml"
+    file.write_text(file.read_text() + table())
+    told = json.dumps({"v": {"port": 1, "key": "k", "made_of": "m"}}) + "\n"
+    called = [sys.executable, "-m", "escalera", "work", "--once", "--told", "-p", str(folder)]
+    done = subprocess.run(called, check=False, input=told, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (folder / ".escalera" / "vllm").exists()
+
+
+def running(argument: str) -> int:
+    """How many processes were given an argument."""
+    found = 0
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found += argument.encode() in place.read_bytes().split(b"\0")
+    return found

@@ -6,13 +6,15 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from escalera import wiring
 from escalera.apps import concluded
+from escalera.apps.gateway import supervisor
 from escalera.apps.workspace import Workspace
 from escalera.engine.tuning import Foreman
-from escalera.wiring import stores, tuning
+from escalera.wiring import stores, tuning, vllm
 
 IDLE = 0.5
 """Seconds between two looks into the queue while nothing is there."""
@@ -20,14 +22,16 @@ NICE = 10
 """How much a process that is watched steps back for others of the machine."""
 
 
-def work(file: Path, *, once: bool = False, watched: bool = False) -> None:
+def work(file: Path, *, once: bool = False, watched: bool = False, told: bool = False) -> None:
     """Work off the jobs of the project in *file* until a signal; with *once* until none is left.
 
-    Raises `InputError` kin and `StoreUnavailable`.
+    Where it is *told*, the pipe begins with the processes that answer for models. Raises
+    `InputError` kin and `StoreUnavailable`.
     """
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
+    running = vllm.decoded(supervisor.told()) if told else {}
     if watched:
         os.nice(NICE)
         threading.Thread(target=_end_with_parent, args=(ending,), daemon=True).start()
@@ -37,6 +41,7 @@ def work(file: Path, *, once: bool = False, watched: bool = False) -> None:
             return
         configuration = kept.configurations().current()
         made = wiring.install(file, text=None if configuration is None else configuration.text)
+        made = replace(made, running=running)
         shop = tuning.workshop(
             made,
             kept,

@@ -13,7 +13,8 @@ from escalera.apps.cli import options
 @options.project
 @click.option("--once", is_flag=True, help="End when no job is left to be worked on.")
 @click.option("--watched", is_flag=True, hidden=True, help="Given by the gateway that watches.")
-def command(file: Path, *, once: bool, watched: bool) -> int:
+@click.option("--told", is_flag=True, hidden=True, help="What runs stands in the pipe.")
+def command(file: Path, *, once: bool, watched: bool, told: bool) -> int:
     """Work off the finetuning jobs of the gateway: one at a time, the oldest first.
 
     `escalera serve` starts this by itself where the project file has the table [gateway.jobs]. One
@@ -22,5 +23,6 @@ def command(file: Path, *, once: bool, watched: bool) -> int:
     """
     from escalera.apps import working
 
-    working.work(file / "escalera.toml" if file.is_dir() else file, once=once, watched=watched)
+    file = file / "escalera.toml" if file.is_dir() else file
+    working.work(file, once=once, watched=watched, told=told)
     return 0

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from escalera import wiring
 from escalera.apps import issued
@@ -94,12 +95,24 @@ def _processes(wanted: Wanted, tell: Tell) -> Iterator[Mapping[str, Running]]:
     worker.Worker(start, pid=os.getpid(), tell=tell).gateway()
     # Told to end, this process ends them in order, also while they load and after uvicorn, which
     # raises a signal once more when it has drained. Killed, it leaves that to their keepers.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         processes.start()
         yield processes.running
+    except _Ended:
+        processes.stop()
+        signal.signal(signal.SIGTERM, before)
+        signal.raise_signal(signal.SIGTERM)
     finally:
         processes.stop()
+
+
+class _Ended(BaseException):
+    """SIGTERM, where it was not expected by anybody else."""
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise _Ended
 
 
 def _start(wanted: Wanted, *, slot: int, running: Mapping[str, Running]) -> Start:

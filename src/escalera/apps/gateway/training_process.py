@@ -23,10 +23,15 @@ DRAIN = 20.0
 
 
 class TrainingProcess:
-    """Keeps the process running. *tell* says what happens to whoever started the gateway."""
+    """Keeps the process running. *tell* says what happens to whoever started the gateway.
 
-    def __init__(self, command: Sequence[str], tell: Callable[[str], None]) -> None:
-        self._command, self._tell = command, tell
+    *told* is a line that the process reads from its pipe: what nobody else may see.
+    """
+
+    def __init__(
+        self, command: Sequence[str], tell: Callable[[str], None], *, told: bytes = b""
+    ) -> None:
+        self._command, self._tell, self._told = command, tell, told
         self.pid: int | None = None
 
     async def run(self) -> None:
@@ -44,6 +49,8 @@ class TrainingProcess:
         process = await asyncio.create_subprocess_exec(
             *self._command, stdin=asyncio.subprocess.PIPE
         )
+        if self._told and process.stdin is not None:
+            process.stdin.write(self._told + b"\n")
         self.pid = process.pid
         try:
             return await process.wait()
@@ -54,9 +61,10 @@ class TrainingProcess:
             self.pid = None
 
 
-def command(file: Path) -> tuple[str, ...]:
-    """How the process is started."""
-    return (sys.executable, "-m", "escalera", "work", "--project", str(file), "--watched")
+def command(file: Path, *, told: bool = False) -> tuple[str, ...]:
+    """How the process is started; it reads a line from its pipe first where it is *told* one."""
+    found = (sys.executable, "-m", "escalera", "work", "--project", str(file), "--watched")
+    return (*found, "--told") if told else found
 
 
 # Below: private.

@@ -215,7 +215,10 @@ class Worker:
             supervisor.end_with_parent(lambda: os.kill(self._pid, signal.SIGTERM))
         beside = [asyncio.create_task(self._stand(gateway))]
         if self._table.jobs is not None and self._start.slot == 0:
-            process = TrainingProcess(training_process.command(self._start.file), self._tell)
+            # What a job is held against is asked of the processes that run already.
+            told = vllm.encoded(self._start.running) if self._start.running else b""
+            command = training_process.command(self._start.file, told=bool(told))
+            process = TrainingProcess(command, self._tell, told=told)
             beside.append(asyncio.create_task(process.run()))
         try:
             async with deposits:

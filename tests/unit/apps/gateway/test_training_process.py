@@ -68,3 +68,21 @@ def test_it_is_started_for_the_project():
     """As a command of its own that ends with whoever started it."""
     command = training_process.command(Path("x/escalera.toml"))
     assert command[1:] == ("-m", "escalera", "work", "--project", "x/escalera.toml", "--watched")
+
+
+def test_what_runs_is_told_over_the_pipe(tmp_path):
+    """In a line, each time that the process is started; no argument shows it."""
+    writes = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text(input()); sys.stdin.read()"
+    file = tmp_path / "said"
+
+    async def go() -> None:
+        command = [sys.executable, "-c", writes, str(file)]
+        made = TrainingProcess(command, print, told=b'{"base": 1}')
+        task = asyncio.create_task(made.run())
+        while not (file.exists() and file.read_text()):  # noqa: ASYNC110  another process writes it
+            await asyncio.sleep(0.01)
+        await ended(task)
+
+    asyncio.run(asyncio.wait_for(go(), 60))
+    assert file.read_text() == '{"base": 1}'
+    assert training_process.command(Path("x"), told=True)[-1] == "--told"
