@@ -28,8 +28,11 @@ from openai.types import (
     file_list_params,
 )
 from openai.types import embedding_create_params as embeddings
+from openai.types import fine_tuning as tuning
 from openai.types.chat import ChatCompletion
 from openai.types.chat import completion_create_params as chats
+from openai.types.fine_tuning import job_create_params, job_list_events_params, job_list_params
+from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint, checkpoint_list_params
 from openai.types.responses import Response
 from openai.types.responses import response_create_params as responses
 from pydantic import TypeAdapter
@@ -61,14 +64,18 @@ ERROR = {
 
 
 BINARY = {"type": "string", "format": "binary"}
-REFUSED = ("400", "401", "403", "404", "408", "409", "413", "415", "416")
+REFUSED = ("400", "401", "403", "404", "408", "409", "413", "415", "416", "429")
 
 
 def document(
-    models: list[str], *, files: Sequence[str] = (), batches: Sequence[str] = ()
+    models: list[str],
+    *,
+    files: Sequence[str] = (),
+    batches: Sequence[str] = (),
+    jobs: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The description, with the names of models that can be asked for, and ids that are known."""
-    schemas: dict[str, Any] = {"Error": ERROR}
+    schemas: dict[str, Any] = {"Refused": ERROR}
     paths = {path: _path(path, *types, models, schemas) for path, types in OPERATIONS.items()}
     paths["/models"] = {"get": _act("models", _list(Model, schemas))}
     paths["/models/{model}"] = {
@@ -76,6 +83,7 @@ def document(
         "get": _act("model", _schema(Model, "serialization", schemas)),
     }
     paths |= _files(schemas, files) | _batches(schemas, files, batches)
+    paths |= _jobs(schemas, models, files, jobs)
     return {
         "openapi": "3.1.0",
         "info": {"title": "OpenAI's API", "version": "1"},
@@ -141,6 +149,45 @@ def _batches(schemas: dict[str, Any], files: Sequence[str], known: Sequence[str]
     }
 
 
+def _jobs(
+    schemas: dict[str, Any], models: list[str], files: Sequence[str], known: Sequence[str]
+) -> dict[str, Any]:
+    """`/fine_tuning/jobs`."""
+    job = _schema(tuning.FineTuningJob, "serialization", schemas)
+    event = _schema(tuning.FineTuningJobEvent, "serialization", schemas)
+    checkpoint = _schema(FineTuningJobCheckpoint, "serialization", schemas)
+    asked = _schema(job_create_params.JobCreateParams, "validation", schemas)
+    asked["properties"]["model"] = {"enum": models}
+    for name in ("training_file", "validation_file"):
+        asked["properties"][name] = _one_of(files)
+    lists = {
+        "jobs": _schema(job_list_params.JobListParams, "validation", schemas),
+        "events": _schema(job_list_events_params.JobListEventsParams, "validation", schemas),
+        "marks": _schema(checkpoint_list_params.CheckpointListParams, "validation", schemas),
+    }
+    lists["jobs"]["properties"].pop("metadata")  # sent as several parameters of other names
+    path, one = "/fine_tuning/jobs/{job}", [_id("job", known)]
+    return {
+        "/fine_tuning/jobs": {
+            "post": _act("train", job, body={"application/json": {"schema": asked}}),
+            "get": _act("jobs", _page(job), query=lists["jobs"]),
+        },
+        path: {"parameters": one, "get": _act("job", job)},
+        **{
+            f"{path}/{name}": {"parameters": one, "post": _act(f"{name}_job", job)}
+            for name in ("cancel", "pause", "resume")
+        },
+        f"{path}/events": {
+            "parameters": one,
+            "get": _act("events", _page(event), query=lists["events"]),
+        },
+        f"{path}/checkpoints": {
+            "parameters": one,
+            "get": _act("checkpoints", _page(checkpoint), query=lists["marks"]),
+        },
+    }
+
+
 def _act(
     name: str,
     answered: Any,
@@ -164,7 +211,7 @@ def _act(
 
 
 def _errors() -> dict[str, Any]:
-    return dict.fromkeys(REFUSED, _said({"$ref": "#/components/schemas/Error"}))
+    return dict.fromkeys(REFUSED, _said({"$ref": "#/components/schemas/Refused"}))
 
 
 def _bytes() -> dict[str, Any]:
@@ -202,7 +249,7 @@ def _path(
 ) -> dict[str, Any]:
     request = _schema(asked, "validation", schemas)
     request["properties"]["model"] = {"enum": models}
-    error = _said({"$ref": "#/components/schemas/Error"})
+    error = _said({"$ref": "#/components/schemas/Refused"})
     return {
         "post": {
             "operationId": path.strip("/").replace("/", "_"),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from tests.unit.apps.gateway.sockets import Quick, served
 
+from escalera.apps.gateway import jobs
 from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.deposits import Deposits
@@ -110,7 +111,7 @@ def before(
 ) -> Iterator[int]:
     """The port of a gateway whose model `m` is that upstream's.
 
-    With a folder for its *state* it also takes files and batches.
+    With a folder for its *state* it also takes files, batches and finetuning jobs.
     """
     base = urlsplit(f"http://127.0.0.1:{upstream.port}/v1")
     target = Target(base, fields={"Authorization": f"Bearer {SECRET}"})
@@ -137,9 +138,20 @@ def _with_deposits(setup: Setup, state: Path) -> Setup:
     deposits = Deposits(
         stores.at(state), table=lambda: setup.table, now=stores.wall_clock(), tell=print
     )
+    found = stores.at(state)
+    office = jobs.Office(
+        queue=found.jobs(),
+        files=found.files(),
+        models=lambda: ("m",),
+        tasks=lambda: ("t",),
+        most=lambda: 1000,
+        name=stores.new_job,
+        draw=stores.new_seed,
+        now=stores.wall_clock(),
+    )
     return replace(
         setup,
-        rooms=deposits.rooms(),
+        rooms=[*deposits.rooms(), jobs.room(office)],
         beside=lambda gateway: deposits.running(gateway, entrance),
     )
 

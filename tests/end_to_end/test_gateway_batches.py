@@ -297,6 +297,21 @@ def test_a_killed_server_loses_nothing_and_asks_nothing_twice(tmp_path: Path) ->
         assert names == [f"{made.id}_output.jsonl"]
 
 
+def test_a_server_that_ends_in_good_order_asks_nothing_twice(tmp_path: Path) -> None:
+    """What is in flight is answered first, and the next one goes on at once."""
+    pace = served.Pace(tokens=2, first=0.05)
+    with served.gateway(tmp_path, pace=pace) as gateway, gateway.client() as client:
+        made = created(client, *(line(number) for number in range(200)))
+        until(client, made.id, lambda one: one.request_counts.completed > 20)
+        gateway.end()
+        gateway.restart()
+        found = until(client, made.id, is_over)
+        assert found.status == "completed"
+        assert len(results(client, found.output_file_id)) == 200
+        assert sorted(messages(gateway)) == sorted(f"item {number}" for number in range(200))
+        assert found.escalera["starts"] == 2
+
+
 def messages(gateway: served.Gateway) -> list[str]:
     """What the upstream was asked, in its order."""
     return [json.loads(body)["messages"][0]["content"] for _, body in gateway.a.requests]

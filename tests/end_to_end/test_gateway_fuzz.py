@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -65,8 +66,8 @@ def test_no_request_makes_the_gateway_fail(tmp_path: Path, phase: str, examples:
         for path, answer in ANSWERS.items()
     }
     with before(upstream, state=tmp_path / "state") as port:
-        files, batches = _left(f"http://127.0.0.1:{port}/v1")
-        described = document(["m"], files=files, batches=batches)
+        files, batches, jobs = _left(f"http://127.0.0.1:{port}/v1")
+        described = document(["m"], files=files, batches=batches, jobs=jobs)
         description.write_text(json.dumps(described), encoding="utf-8")
         command = [str(SCHEMATHESIS), "run", str(description)]
         command += ["--url", f"http://127.0.0.1:{port}/v1", "--phases", phase, "--checks", CHECKS]
@@ -79,16 +80,22 @@ def test_no_request_makes_the_gateway_fail(tmp_path: Path, phase: str, examples:
     assert still.status == 200
 
 
-def _left(url: str) -> tuple[list[str], list[str]]:
-    """The ids of files that can be read, deleted and made batches of, and of batches of them."""
-    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions"}
-    data = json.dumps({**line, "body": {"model": "m", "messages": []}}).encode()
+def _left(url: str) -> tuple[list[str], list[str], list[str]]:
+    """The ids of files that can be read, deleted and used, and of batches and jobs of them."""
+    chat: Any = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": chat}
     with openai.OpenAI(base_url=url, api_key="k") as client:
-        files = [client.files.create(file=data, purpose="batch").id for _ in range(8)]
+
+        def uploaded(content: Any, purpose: Any) -> list[str]:
+            data = json.dumps(content).encode()
+            return [client.files.create(file=data, purpose=purpose).id for _ in range(4)]
+
+        asked, learned = uploaded(line, "batch"), uploaded(chat, "fine-tune")
         batches = [
             client.batches.create(
                 input_file_id=file, endpoint="/v1/chat/completions", completion_window="24h"
             ).id
-            for file in files
+            for file in asked
         ]
-    return files, batches
+        jobs = [client.fine_tuning.jobs.create(model="m", training_file=f).id for f in learned]
+    return asked + learned, batches, jobs

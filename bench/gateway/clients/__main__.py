@@ -19,6 +19,7 @@ from bench.gateway.processes import MockUpstream
 from bench.gateway.systems import Escalera, Place
 
 HERE = Path(__file__).parent
+JOBS = '\n[gateway.jobs]\nmodels = ["a"]\n'
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
     with (
         MockUpstream("A", "--tokens", str(TOKENS)) as a,
         MockUpstream("B", "--tokens", str(TOKENS)) as b,
-        Escalera(place, a.url, b.url) as served,
+        Escalera(place, a.url, b.url, extra=JOBS) as served,
     ):
         for name, command in commands.items():
             if None in command:

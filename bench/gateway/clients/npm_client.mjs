@@ -107,6 +107,19 @@ await assert.rejects(client.batches.cancel(batch.id), OpenAI.ConflictError);
 assert.ok((await client.files.delete(file.id)).deleted);
 await assert.rejects(client.files.retrieve(file.id), OpenAI.NotFoundError);
 
+const example = [...messages, { role: "assistant", content: "Hi" }];
+const examples = Array.from({ length: 10 }, () => JSON.stringify({ messages: example }));
+const taught = await client.files.create({
+  file: await toFile(Buffer.from(examples.join("\n")), "tune.jsonl"),
+  purpose: "fine-tune",
+});
+const job = await client.fineTuning.jobs.create({ model, training_file: taught.id });
+assert.equal((await client.fineTuning.jobs.retrieve(job.id)).training_file, taught.id);
+const jobs = [];
+for await (const one of client.fineTuning.jobs.list({ limit: 1 })) jobs.push(one.id);
+assert.ok(jobs.includes(job.id));
+for await (const event of client.fineTuning.jobs.listEvents(job.id)) assert.ok(event.message);
+
 await assert.rejects(
   client.chat.completions.create({ model: "no-such-model", messages }),
   OpenAI.NotFoundError,

@@ -31,7 +31,7 @@ from escalera.settings.gateway_table import GatewayTable
 
 TOGETHER = 64
 """Lines, or a megabyte of them, that are read at a time by a thread."""
-PAGE = 100
+PAGE = 16
 """Answers that are read at a time."""
 UNASKED = {
     "expired": ("batch_expired", "The request was not answered before its batch expired."),

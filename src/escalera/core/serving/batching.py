@@ -16,7 +16,7 @@ PATIENCE, SOME = 3600.0, 600.0
 were: then it is the line rather than the model."""
 LONGEST = 60.0
 """Seconds between two times that a line is asked."""
-SPENT = 30.0
+SPENT = 10.0
 """Seconds until money is asked for again that will not come back by itself."""
 NOT_OURS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """Statuses of faults that are no fault of the line."""

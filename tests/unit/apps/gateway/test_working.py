@@ -207,7 +207,7 @@ def test_what_is_limited_or_away_is_asked_again(tmp_path, quick):
         found = made.done()
         assert (found.status, found.completed, found.failed) == ("completed", 4, 0)
         assert len(made.asked) == 4 + 9 + 3 + 2
-        assert sorted(quick) == sorted([3.0] * 9 + [1.0, 2.0, 4.0] + [30.0] * 2)
+        assert sorted(quick) == sorted([3.0] * 9 + [1.0, 2.0, 4.0] + [10.0] * 2)
         assert found.waits == ""
 
 
