@@ -298,6 +298,7 @@ def serve(
 
     *told* is said once everything is loaded. A worker that is *watched* ends with its supervisor.
     """
+    listener.set_inheritable(False)  # what a worker starts would keep it open when we are gone
     gateway = Worker(start, pid=pid, tell=_tell, watched=watched).gateway()
     if told:
         _tell(f"{told}: {', '.join(gateway.names())}")
