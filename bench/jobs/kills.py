@@ -1,18 +1,18 @@
 """Kill the gateway and the process of its finetuning jobs, and see what becomes of the jobs.
 
-    python -m bench.jobs.kills --kills 20 --into build/bench/jobs --output bench/results/job_kills.md
+    python -m bench.jobs.kills --kills 20 --into build/bench/jobs --output FILE
 
-Three jobs of one wish but for their seeds are asked for. At random moments while they run, SIGKILL
-goes to the gateway, to the process of the jobs, or to both; what was killed is started again. Then
-the same jobs are done by a gateway that nobody disturbs. Compared are the artifacts: their digests
-are those of every byte. How far a job was kept when it was killed is read from its checkpoint's log,
-and how often its first step was trained from the steps that were told at each start.
+Three jobs of one wish but for their seeds are done by a gateway that nobody disturbs. Then they are
+asked of another one; at random moments while they run, SIGKILL goes to the gateway, to the process
+of the jobs, or to both, and what was killed is started again. Compared are the artifacts: their
+digests are those of every byte. How far a job was kept when it was killed, and the first that is
+kept of it then, is read from its checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import os
 import random
 import shutil
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import openai
+from safetensors import safe_open
 from tests.end_to_end import tuned
 from tests.end_to_end.tuned import Server
 
@@ -87,7 +88,7 @@ def table(
         [
             "# Jobs under kills",
             "",
-            f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
+            f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
             f"{seconds / 60:.0f} minutes. `make bench-jobs` writes this anew.",
             "",
             f"{len(disturbed)} jobs of {EXAMPLES} examples and {NUMBERS['n_epochs']} epochs; "
@@ -206,8 +207,6 @@ def _at_work(folder: Path, ids: Sequence[str]) -> str | None:
 
 def _kept(folder: Path, job: str) -> int:
     """Steps in the checkpoint of a job: in its log may be more, which are cut off."""
-    from safetensors import safe_open
-
     for file in (stores.of(folder).folder / "jobs" / job).glob("*/state.safetensors"):
         with safe_open(file, framework="pt") as found:
             return int(found.metadata()["steps"])

@@ -30,6 +30,14 @@ from openai.types import (
 from openai.types import embedding_create_params as embeddings
 from openai.types.chat import ChatCompletion
 from openai.types.chat import completion_create_params as chats
+from openai.types.fine_tuning import (
+    FineTuningJob,
+    FineTuningJobEvent,
+    job_create_params,
+    job_list_events_params,
+    job_list_params,
+)
+from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 from openai.types.responses import Response
 from openai.types.responses import response_create_params as responses
 from pydantic import TypeAdapter
@@ -61,11 +69,15 @@ ERROR = {
 
 
 BINARY = {"type": "string", "format": "binary"}
-REFUSED = ("400", "401", "403", "404", "408", "409", "413", "415", "416")
+REFUSED = ("400", "401", "403", "404", "408", "409", "413", "415", "416", "429")
 
 
 def document(
-    models: list[str], *, files: Sequence[str] = (), batches: Sequence[str] = ()
+    models: list[str],
+    *,
+    files: Sequence[str] = (),
+    batches: Sequence[str] = (),
+    jobs: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The description, with the names of models that can be asked for, and ids that are known."""
     schemas: dict[str, Any] = {"Error": ERROR}
@@ -76,6 +88,7 @@ def document(
         "get": _act("model", _schema(Model, "serialization", schemas)),
     }
     paths |= _files(schemas, files) | _batches(schemas, files, batches)
+    paths |= _jobs(schemas, models, files, jobs)
     return {
         "openapi": "3.1.0",
         "info": {"title": "OpenAI's API", "version": "1"},
@@ -138,6 +151,41 @@ def _batches(schemas: dict[str, Any], files: Sequence[str], known: Sequence[str]
         },
         "/batches/{batch}": {"parameters": one, "get": _act("retrieve", batch)},
         "/batches/{batch}/cancel": {"parameters": one, "post": _act("cancel", batch)},
+    }
+
+
+def _jobs(
+    schemas: dict[str, Any], models: list[str], files: Sequence[str], known: Sequence[str]
+) -> dict[str, Any]:
+    """`/fine_tuning/jobs`."""
+    job = _schema(FineTuningJob, "serialization", schemas)
+    job["properties"]["status"]["enum"].append("paused")  # it can be, and the client knows no word
+    event = _schema(FineTuningJobEvent, "serialization", schemas)
+    checkpoint = _schema(FineTuningJobCheckpoint, "serialization", schemas)
+    asked = _schema(job_create_params.JobCreateParams, "validation", schemas)
+    asked["properties"]["model"] = _one_of(models)
+    asked["properties"]["training_file"] = _one_of(files)
+    listed = _schema(job_list_params.JobListParams, "validation", schemas)
+    paged = _schema(job_list_events_params.JobListEventsParams, "validation", schemas)
+    root, one = "/fine_tuning/jobs", [_id("job", known)]
+    return {
+        root: {
+            "post": _act("tune", job, body={"application/json": {"schema": asked}}),
+            "get": _act("jobs", _page(job), query=listed),
+        },
+        f"{root}/{{job}}": {"parameters": one, "get": _act("job", job)},
+        f"{root}/{{job}}/events": {
+            "parameters": one,
+            "get": _act("events", _page(event), query=paged),
+        },
+        f"{root}/{{job}}/checkpoints": {
+            "parameters": one,
+            "get": _act("checkpoints", _page(checkpoint), query=paged),
+        },
+        **{
+            f"{root}/{{job}}/{act}": {"parameters": one, "post": _act(f"{act}_job", job)}
+            for act in ("cancel", "pause", "resume")
+        },
     }
 
 

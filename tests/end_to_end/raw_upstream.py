@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from tests.unit.apps.gateway.sockets import Quick, served
 
+from escalera.apps.gateway import jobs
 from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.deposits import Deposits
@@ -22,6 +23,7 @@ from escalera.edges.http.target import Limits, Target
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.engine.serve import Desk, Served
 from escalera.settings.gateway_table import GatewayTable
+from escalera.settings.jobs_table import JobsTable
 from escalera.wiring import stores
 
 SECRET = "sk-of-the-gateway-upstream"
@@ -110,7 +112,7 @@ def before(
 ) -> Iterator[int]:
     """The port of a gateway whose model `m` is that upstream's.
 
-    With a folder for its *state* it also takes files and batches.
+    With a folder for its *state* it also takes files, batches and finetuning jobs.
     """
     base = urlsplit(f"http://127.0.0.1:{upstream.port}/v1")
     target = Target(base, fields={"Authorization": f"Bearer {SECRET}"})
@@ -137,9 +139,16 @@ def _with_deposits(setup: Setup, state: Path) -> Setup:
     deposits = Deposits(
         stores.at(state), table=lambda: setup.table, now=stores.wall_clock(), tell=print
     )
+    tuning = jobs.opened(
+        stores.at(state),
+        lambda: JobsTable(waiting=10_000),
+        models=lambda: ("m",),
+        tasks=lambda: ("task",),
+        now=stores.wall_clock(),
+    )
     return replace(
         setup,
-        rooms=deposits.rooms(),
+        rooms=[*deposits.rooms(), tuning],
         beside=lambda gateway: deposits.running(gateway, entrance),
     )
 

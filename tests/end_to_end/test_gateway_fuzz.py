@@ -65,8 +65,8 @@ def test_no_request_makes_the_gateway_fail(tmp_path: Path, phase: str, examples:
         for path, answer in ANSWERS.items()
     }
     with before(upstream, state=tmp_path / "state") as port:
-        files, batches = _left(f"http://127.0.0.1:{port}/v1")
-        described = document(["m"], files=files, batches=batches)
+        files, batches, jobs = _left(f"http://127.0.0.1:{port}/v1")
+        described = document(["m"], files=files, batches=batches, jobs=jobs)
         description.write_text(json.dumps(described), encoding="utf-8")
         command = [str(SCHEMATHESIS), "run", str(description)]
         command += ["--url", f"http://127.0.0.1:{port}/v1", "--phases", phase, "--checks", CHECKS]
@@ -79,8 +79,8 @@ def test_no_request_makes_the_gateway_fail(tmp_path: Path, phase: str, examples:
     assert still.status == 200
 
 
-def _left(url: str) -> tuple[list[str], list[str]]:
-    """The ids of files that can be read, deleted and made batches of, and of batches of them."""
+def _left(url: str) -> tuple[list[str], list[str], list[str]]:
+    """The ids of files that can be read, deleted and made something of, of batches and of jobs."""
     line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions"}
     data = json.dumps({**line, "body": {"model": "m", "messages": []}}).encode()
     with openai.OpenAI(base_url=url, api_key="k") as client:
@@ -91,4 +91,11 @@ def _left(url: str) -> tuple[list[str], list[str]]:
             ).id
             for file in files
         ]
-    return files, batches
+        lines = json.dumps({"messages": []}).encode()
+        tuned = [client.files.create(file=lines, purpose="fine-tune").id for _ in range(4)]
+        jobs = [
+            client.fine_tuning.jobs.create(model="m", training_file=file).id
+            for file in tuned
+            for _ in range(2)
+        ]
+    return [*files, *tuned], batches, jobs
