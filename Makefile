@@ -18,7 +18,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow fuzz lint check format bench bench-runner bench-judges
 .PHONY: faults bench-gateway bench-guards client-tests bench-prompts bench-data bench-data-need
-.PHONY: bench-diagnosis bench-engine bench-training
+.PHONY: bench-diagnosis bench-engine bench-jobs bench-training
 .PHONY: bench-combine bench-merge bench-pilots bench-rates bench-routing bench-sweeps decisions base-model
 .PHONY: docs docs-cli browser clean
 .DELETE_ON_ERROR:
@@ -90,6 +90,10 @@ bench-diagnosis: $(BIN)/.dev  ## trainings with a planted cause, and what is fou
 bench-routing: $(BIN)/.dev  ## the router on real messages and outcomes, in DATA (ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.routing --data $(DATA) \
 		--output bench/results/routing.md
+
+bench-jobs: $(BIN)/.dev  ## finetuning jobs under twenty kills of gateway and trainer (a quarter of an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.jobs.kills --kills 20 --into build/bench/jobs \
+		--output bench/results/job_kills.md
 
 bench-training: $(BIN)/.dev  ## the training engine beside TRL, and a hundred kills
 	for engine in own trl bare; do \

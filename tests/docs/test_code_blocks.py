@@ -23,6 +23,7 @@ import pytest
 from tests.unit.apps.gateway.sockets import served
 
 from escalera.apps.cli.main import cli
+from escalera.apps.gateway import jobs
 from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.deposits import Deposits
@@ -32,6 +33,7 @@ from escalera.edges.scoring.desk import OPTIONS
 from escalera.engine.serve import Desk, Served
 from escalera.settings import scorer_table
 from escalera.settings.gateway_table import GatewayTable
+from escalera.settings.jobs_table import JobsTable
 from escalera.settings.merge_recipe import MergeTable
 from escalera.settings.prompt_file import PromptFile
 from escalera.settings.tables import ProjectFile
@@ -110,9 +112,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     desk = Desk(label="escalera", route=None, infer=None, models=models)
     entrance, found = OneKey(None), stores.at(tmp_path_factory.mktemp("state"))
     deposits = Deposits(found, table=GatewayTable, now=stores.wall_clock(), tell=print)
+    tuning = jobs.opened(
+        found,
+        JobsTable,
+        models=lambda: ("support",),
+        tasks=lambda: ("order_changes",),
+        now=stores.wall_clock(),
+    )
     setup = Setup(
         entrance=entrance,
-        rooms=deposits.rooms(),
+        rooms=[*deposits.rooms(), tuning],
         beside=lambda gateway: deposits.running(gateway, entrance),
     )
     with served(application(desk, api_key=None, now=lambda: 0.0, setup=setup)) as port:

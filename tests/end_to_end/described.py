@@ -28,11 +28,16 @@ from openai.types import (
     file_list_params,
 )
 from openai.types import embedding_create_params as embeddings
-from openai.types import fine_tuning as tuning
 from openai.types.chat import ChatCompletion
 from openai.types.chat import completion_create_params as chats
-from openai.types.fine_tuning import job_create_params, job_list_events_params, job_list_params
-from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint, checkpoint_list_params
+from openai.types.fine_tuning import (
+    FineTuningJob,
+    FineTuningJobEvent,
+    job_create_params,
+    job_list_events_params,
+    job_list_params,
+)
+from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 from openai.types.responses import Response
 from openai.types.responses import response_create_params as responses
 from pydantic import TypeAdapter
@@ -153,37 +158,33 @@ def _jobs(
     schemas: dict[str, Any], models: list[str], files: Sequence[str], known: Sequence[str]
 ) -> dict[str, Any]:
     """`/fine_tuning/jobs`."""
-    job = _schema(tuning.FineTuningJob, "serialization", schemas)
-    event = _schema(tuning.FineTuningJobEvent, "serialization", schemas)
+    job = _schema(FineTuningJob, "serialization", schemas)
+    job["properties"]["status"]["enum"].append("paused")  # it can be, and the client knows no word
+    event = _schema(FineTuningJobEvent, "serialization", schemas)
     checkpoint = _schema(FineTuningJobCheckpoint, "serialization", schemas)
     asked = _schema(job_create_params.JobCreateParams, "validation", schemas)
-    asked["properties"]["model"] = {"enum": models}
-    for name in ("training_file", "validation_file"):
-        asked["properties"][name] = _one_of(files)
-    lists = {
-        "jobs": _schema(job_list_params.JobListParams, "validation", schemas),
-        "events": _schema(job_list_events_params.JobListEventsParams, "validation", schemas),
-        "marks": _schema(checkpoint_list_params.CheckpointListParams, "validation", schemas),
-    }
-    lists["jobs"]["properties"].pop("metadata")  # sent as several parameters of other names
-    path, one = "/fine_tuning/jobs/{job}", [_id("job", known)]
+    asked["properties"]["model"] = _one_of(models)
+    asked["properties"]["training_file"] = _one_of(files)
+    listed = _schema(job_list_params.JobListParams, "validation", schemas)
+    paged = _schema(job_list_events_params.JobListEventsParams, "validation", schemas)
+    root, one = "/fine_tuning/jobs", [_id("job", known)]
     return {
-        "/fine_tuning/jobs": {
-            "post": _act("train", job, body={"application/json": {"schema": asked}}),
-            "get": _act("jobs", _page(job), query=lists["jobs"]),
+        root: {
+            "post": _act("tune", job, body={"application/json": {"schema": asked}}),
+            "get": _act("jobs", _page(job), query=listed),
         },
-        path: {"parameters": one, "get": _act("job", job)},
+        f"{root}/{{job}}": {"parameters": one, "get": _act("job", job)},
+        f"{root}/{{job}}/events": {
+            "parameters": one,
+            "get": _act("events", _page(event), query=paged),
+        },
+        f"{root}/{{job}}/checkpoints": {
+            "parameters": one,
+            "get": _act("checkpoints", _page(checkpoint), query=paged),
+        },
         **{
-            f"{path}/{name}": {"parameters": one, "post": _act(f"{name}_job", job)}
-            for name in ("cancel", "pause", "resume")
-        },
-        f"{path}/events": {
-            "parameters": one,
-            "get": _act("events", _page(event), query=lists["events"]),
-        },
-        f"{path}/checkpoints": {
-            "parameters": one,
-            "get": _act("checkpoints", _page(checkpoint), query=lists["marks"]),
+            f"{root}/{{job}}/{act}": {"parameters": one, "post": _act(f"{act}_job", job)}
+            for act in ("cancel", "pause", "resume")
         },
     }
 

@@ -23,6 +23,7 @@ from escalera.edges.http.target import Limits, Target
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.engine.serve import Desk, Served
 from escalera.settings.gateway_table import GatewayTable
+from escalera.settings.jobs_table import JobsTable
 from escalera.wiring import stores
 
 SECRET = "sk-of-the-gateway-upstream"
@@ -138,20 +139,16 @@ def _with_deposits(setup: Setup, state: Path) -> Setup:
     deposits = Deposits(
         stores.at(state), table=lambda: setup.table, now=stores.wall_clock(), tell=print
     )
-    found = stores.at(state)
-    office = jobs.Office(
-        queue=found.jobs(),
-        files=found.files(),
+    tuning = jobs.opened(
+        stores.at(state),
+        lambda: JobsTable(waiting=10_000),
         models=lambda: ("m",),
-        tasks=lambda: ("t",),
-        most=lambda: 1000,
-        name=stores.new_job,
-        draw=stores.new_seed,
+        tasks=lambda: ("task",),
         now=stores.wall_clock(),
     )
     return replace(
         setup,
-        rooms=[*deposits.rooms(), jobs.room(office)],
+        rooms=[*deposits.rooms(), tuning],
         beside=lambda gateway: deposits.running(gateway, entrance),
     )
 

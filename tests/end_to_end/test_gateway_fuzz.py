@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import openai
 import pytest
@@ -81,21 +80,22 @@ def test_no_request_makes_the_gateway_fail(tmp_path: Path, phase: str, examples:
 
 
 def _left(url: str) -> tuple[list[str], list[str], list[str]]:
-    """The ids of files that can be read, deleted and used, and of batches and jobs of them."""
-    chat: Any = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
-    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": chat}
+    """The ids of files that can be read, deleted and made something of, of batches and of jobs."""
+    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions"}
+    data = json.dumps({**line, "body": {"model": "m", "messages": []}}).encode()
     with openai.OpenAI(base_url=url, api_key="k") as client:
-
-        def uploaded(content: Any, purpose: Any) -> list[str]:
-            data = json.dumps(content).encode()
-            return [client.files.create(file=data, purpose=purpose).id for _ in range(4)]
-
-        asked, learned = uploaded(line, "batch"), uploaded(chat, "fine-tune")
+        files = [client.files.create(file=data, purpose="batch").id for _ in range(8)]
         batches = [
             client.batches.create(
                 input_file_id=file, endpoint="/v1/chat/completions", completion_window="24h"
             ).id
-            for file in asked
+            for file in files
         ]
-        jobs = [client.fine_tuning.jobs.create(model="m", training_file=f).id for f in learned]
-    return asked + learned, batches, jobs
+        lines = json.dumps({"messages": []}).encode()
+        tuned = [client.files.create(file=lines, purpose="fine-tune").id for _ in range(4)]
+        jobs = [
+            client.fine_tuning.jobs.create(model="m", training_file=file).id
+            for file in tuned
+            for _ in range(2)
+        ]
+    return [*files, *tuned], batches, jobs

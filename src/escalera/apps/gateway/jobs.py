@@ -22,6 +22,9 @@ from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.wire import Refusal
 from escalera.domain.job import ENDED, Job, JobEvent, JobStatus, JobWish
 from escalera.ports.jobs import FileStore, JobQueue
+from escalera.settings.jobs_table import JobsTable
+from escalera.wiring import stores
+from escalera.wiring.stores import Stores
 
 PATH = "/v1/fine_tuning/jobs"
 BODY = 64 * 1024
@@ -46,6 +49,32 @@ class Office:
     name: Callable[[], str]
     draw: Callable[[], int]
     now: Callable[[], float]
+
+
+def opened(
+    kept: Stores,
+    table: Callable[[], JobsTable],
+    *,
+    models: Callable[[], Sequence[str]],
+    tasks: Callable[[], Sequence[str]],
+    now: Callable[[], float],
+) -> Room:
+    """The routes over the stores of a gateway; *models* are those that *table* may choose from.
+
+    Raises `StoreUnavailable`.
+    """
+    return room(
+        Office(
+            queue=kept.jobs(),
+            files=kept.files(),
+            models=lambda: table().models or models(),
+            tasks=tasks,
+            most=lambda: table().waiting,
+            name=stores.new_job,
+            draw=stores.new_seed,
+            now=now,
+        )
+    )
 
 
 def room(office: Office) -> Room:

@@ -31,7 +31,6 @@ from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.deposits import Deposits
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.hot import Entrance
-from escalera.apps.gateway.jobs import Office
 from escalera.apps.gateway.metrics import Metrics, Snapshot
 from escalera.apps.gateway.protocol import LeanProtocol
 from escalera.apps.gateway.recording import Recorder
@@ -159,17 +158,14 @@ class Worker:
         """Where finetuning jobs are asked for; nowhere where the table does not say so."""
         if table.jobs is None:
             return ()
-        office = Office(
-            queue=self._stores.jobs(),
-            files=self._stores.files(),
-            models=lambda: (self._table.jobs or JobsTable()).models or self._bases,
+        room = jobs.opened(
+            self._stores,
+            lambda: self._table.jobs or JobsTable(),
+            models=lambda: self._bases,
             tasks=lambda: self._tasks,
-            most=lambda: (self._table.jobs or JobsTable()).waiting,
-            name=stores.new_job,
-            draw=stores.new_seed,
             now=self._wall,
         )
-        return (jobs.room(office),)
+        return (room,)
 
     def _shelving(self) -> Shelving:
         """The finetuned models, read once. Raises `StoreUnavailable`."""
@@ -301,6 +297,7 @@ def serve(
 
     *told* is said once everything is loaded. A worker that is *watched* ends with its supervisor.
     """
+    listener.set_inheritable(False)  # what a worker starts would keep it open when we are gone
     gateway = Worker(start, pid=pid, tell=_tell, watched=watched).gateway()
     if told:
         _tell(f"{told}: {', '.join(gateway.names())}")

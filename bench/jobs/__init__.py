@@ -1,0 +1,1 @@
+"""Finetuning jobs of a gateway under faults."""
