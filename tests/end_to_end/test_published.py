@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("torch", reason="needs torch: pip install 'escalera[local]'")
 
+from safetensors.torch import load_file, save_file
 from tests.end_to_end import served
 from tests.end_to_end.example import escalera
 
@@ -31,15 +32,19 @@ HELLO = [{"role": "user", "content": "Where is my parcel?"}]
 
 
 def prepare(folder: Path) -> None:
-    """A tiny model beside the project file, and an adapter in the store of artifacts."""
+    """A tiny model beside the project file, an adapter, and weights in place of some of its own."""
     tiny_model(folder / "model")
     tiny_adapter(folder / "adapter", folder / "model", seed=3)
+    weights = load_file(tiny_model(folder / "other", seed=5) / "model.safetensors")
+    (folder / "tuned").mkdir()
+    layers = {name: weight for name, weight in weights.items() if ".mlp." in name}
+    save_file(layers, folder / "tuned" / "tuned_weights.safetensors")
 
 
-def published(folder: Path, id_: str = "a1") -> Published:
-    adapter = FolderArtifacts(folder / ".escalera" / "artifacts").put(folder / "adapter")
+def published(folder: Path, kind: str = "adapter") -> Published:
+    adapter = FolderArtifacts(folder / ".escalera" / "artifacts").put(folder / kind)
     return Published(
-        name=f"ft:base:polite:{id_}", base="base", adapter=adapter, job="ftjob-1", created=5.0
+        name=f"ft:base:{kind}:a1", base="base", adapter=adapter, job="ftjob-1", created=5.0
     )
 
 
@@ -116,7 +121,7 @@ def test_a_model_is_published_and_withdrawn_under_traffic(tmp_path: Path) -> Non
 
 
 def test_a_model_is_there_after_a_start_and_after_another_configuration(tmp_path: Path) -> None:
-    """What is on the shelf does not depend on who looked when."""
+    """What is on the shelf does not depend on who looked when, nor on what was learned how."""
     folder = tmp_path / "shop"
 
     def shelved(folder: Path) -> None:
@@ -128,7 +133,7 @@ def test_a_model_is_there_after_a_start_and_after_another_configuration(tmp_path
         served.gateway(folder, extra=MODELS, prepare=shelved) as gateway,
         gateway.client() as client,
     ):
-        name = "ft:base:polite:a1"
+        name, base = "ft:base:adapter:a1", say(client, "base")
         said = say(client, name)
         file = folder / "escalera.toml"
         file.write_text(file.read_text().replace('a = ["b"]', 'b = ["a"]'))
@@ -136,3 +141,7 @@ def test_a_model_is_there_after_a_start_and_after_another_configuration(tmp_path
         assert done.returncode == 0, done.stderr
         assert say(client, name) == said
         assert name in [one.id for one in client.models.list()]
+        with closing(stores.of(folder).shelf()) as shelf:
+            shelf.publish(published(folder, "tuned"))
+        assert len({base, said, say(client, "ft:base:tuned:a1")}) == 3
+        assert (say(client, "base"), say(client, name)) == (base, said)
