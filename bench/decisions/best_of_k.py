@@ -56,6 +56,18 @@ def run(board: Board, *, races: int, seed: int, arms: int = 32, fresh: int = 200
     return rows
 
 
+def mixed(scores: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """A random draw from the systems and twice as many blends."""
+    pool = np.concatenate([scores, _blended(scores, 2 * len(scores), rng)])
+    return pool[rng.permutation(len(pool))[:count]]
+
+
+def close(scores: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Blends of the five best systems."""
+    best = scores[np.argsort(-scores.mean(axis=1))[:5]]
+    return _blended(best, count, rng)
+
+
 # Private.
 
 
@@ -64,8 +76,8 @@ def _fields(board: Board, arms: int) -> dict[str, tuple[Callable[..., Floats], i
     return {
         "all systems": (_systems, systems),
         f"all systems and {arms - systems} blends": (_filled, arms),
-        f"{arms} of systems and twice as many blends": (_mixed, arms),
-        f"{arms} blends of the five best": (_close, arms),
+        f"{arms} of systems and twice as many blends": (mixed, arms),
+        f"{arms} blends of the five best": (close, arms),
     }
 
 
@@ -122,18 +134,6 @@ def _filled(scores: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Every system, and blends up to the count."""
     every = np.concatenate([scores, _blended(scores, count - len(scores), rng)])
     return every[rng.permutation(count)]
-
-
-def _mixed(scores: Floats, count: int, rng: np.random.Generator) -> Floats:
-    """A random draw from the systems and twice as many blends."""
-    pool = np.concatenate([scores, _blended(scores, 2 * len(scores), rng)])
-    return pool[rng.permutation(len(pool))[:count]]
-
-
-def _close(scores: Floats, count: int, rng: np.random.Generator) -> Floats:
-    """Blends of the five best systems."""
-    best = scores[np.argsort(-scores.mean(axis=1))[:5]]
-    return _blended(best, count, rng)
 
 
 def _blended(scores: Floats, count: int, rng: np.random.Generator) -> Floats:

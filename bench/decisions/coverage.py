@@ -53,37 +53,8 @@ def run(*, runs: int, seed: int) -> list[Row]:
     return rows
 
 
-# Private.
-
-
-def _cell(kind, clusters, size, alike, rate, runs, rng) -> Row:  # noqa: PLR0913
-    better = rate + 0.2 * rate * (1.0 - rate)
-    truth = better - rate
-    inside = plain = 0
-    for start in range(0, runs, _PART):
-        count = min(_PART, runs - start)
-        values = _draw(kind, clusters, size, alike, (better, rate), count, rng)
-        found = _steps(values, clusters, size, binary=kind == "right/wrong")
-        if start == 0:
-            agreement.check_deviates(found, (truth, 0.0), sample=2)
-        last = deviate.prefixes(found, np.array([clusters]))
-        # One z is mapped from t, so that a single critical value serves.
-        inside += int((np.abs(deviate.z(last, truth)) <= CRITICAL).sum())
-        error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
-        plain += int((np.abs(values.mean(axis=1) - truth) <= CRITICAL * error).sum())
-    return Row(
-        kind=kind,
-        clusters=clusters,
-        size=size,
-        alike=alike,
-        rate=rate,
-        runs=runs,
-        covered=inside / runs,
-        ignoring=plain / runs,
-    )
-
-
-def _steps(values: Floats, clusters: int, size: int, *, binary: bool) -> Runs:
+def steps(values: Floats, clusters: int, size: int, *, binary: bool) -> Runs:
+    """The differences as runs: a step is a cluster, or an item where clusters have one."""
     if size == 1:
         return deviate.unclustered(values, binary=binary)
 
@@ -101,7 +72,7 @@ def _steps(values: Floats, clusters: int, size: int, *, binary: bool) -> Runs:
     )
 
 
-def _draw(kind, clusters, size, alike, rates, count, rng) -> Floats:  # noqa: PLR0913
+def drawn(kind, clusters, size, alike, rates, count, rng) -> Floats:  # noqa: PLR0913
     """Differences of two systems; a share `alike` of each latent variance lies in the cluster.
 
     Systems share half of the variance of clusters and half of that of items.
@@ -115,6 +86,36 @@ def _draw(kind, clusters, size, alike, rates, count, rng) -> Floats:  # noqa: PL
         latent = np.sqrt(alike) * between + np.sqrt(1.0 - alike) * within
         scores.append(_scores(kind, latent.reshape(count, -1), rate))
     return scores[0] - scores[1]
+
+
+# Private.
+
+
+def _cell(kind, clusters, size, alike, rate, runs, rng) -> Row:  # noqa: PLR0913
+    better = rate + 0.2 * rate * (1.0 - rate)
+    truth = better - rate
+    inside = plain = 0
+    for start in range(0, runs, _PART):
+        count = min(_PART, runs - start)
+        values = drawn(kind, clusters, size, alike, (better, rate), count, rng)
+        found = steps(values, clusters, size, binary=kind == "right/wrong")
+        if start == 0:
+            agreement.check_deviates(found, (truth, 0.0), sample=2)
+        last = deviate.prefixes(found, np.array([clusters]))
+        # One z is mapped from t, so that a single critical value serves.
+        inside += int((np.abs(deviate.z(last, truth)) <= CRITICAL).sum())
+        error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
+        plain += int((np.abs(values.mean(axis=1) - truth) <= CRITICAL * error).sum())
+    return Row(
+        kind=kind,
+        clusters=clusters,
+        size=size,
+        alike=alike,
+        rate=rate,
+        runs=runs,
+        covered=inside / runs,
+        ignoring=plain / runs,
+    )
 
 
 def _scores(kind: str, latent: Floats, rate: float) -> Floats:

@@ -38,7 +38,7 @@ JUDGE = Judge(
     wording=WORDING,
 )
 PANEL = Panel(name="better", judges=(JUDGE,))
-RUNS = 1000
+RUNS = 500
 ITEMS = 500
 
 

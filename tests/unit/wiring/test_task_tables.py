@@ -9,7 +9,8 @@ import pytest
 from escalera.domain.project import BaseModel
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.errors import ProjectError
-from escalera.settings import project_file
+from escalera.settings import panels, project_file
+from escalera.settings.tables import JudgeTable
 from escalera.wiring import task_tables
 
 MODEL = BaseModel(name="m", revision="r", trainable=False, price=None)
@@ -43,7 +44,7 @@ content = "{% for p in passages %}{{ p.text }}{% endfor %} {{ input }}"
 """
 
 
-def load(folder, project):
+def load(folder, project, judges=None):
     rows = [{"id": s, "split": s, "input": s, "target": "yes"} for s in ("search", "confirm")]
     (folder / "returns.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "terms.md").write_text("Lamps can be sent back.")
@@ -51,7 +52,9 @@ def load(folder, project):
     file = folder / "escalera.toml"
     file.write_text(project)
     tables = project_file.load(file, scorers=OPTIONS)
-    return task_tables.load(file, tables, "returns", judges={}, model=MODEL, embedder=None)
+    return task_tables.load(
+        file, tables, "returns", judges=judges or {}, model=MODEL, embedder=None
+    )
 
 
 def test_a_prompt_that_reads_gets_the_passages_of_the_documents(tmp_path):
@@ -69,3 +72,16 @@ def test_a_prompt_that_reads_needs_documents(tmp_path):
     """Without them it is a field that every item would have to bring."""
     with pytest.raises(ProjectError, match="needs the field 'passages'"):
         load(tmp_path, PROJECT)
+
+
+def test_people_vote_where_judges_do(tmp_path):
+    """A label counts from the same grade on; beside a mean it is a place on the scale."""
+    labels = [{"item": "confirm", "reply": reply, "labels": [1, 3]} for reply in ("yes", "no")]
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, labels)))
+    judged = (PROJECT + CONTEXT).replace('"exact"', '"judge:kind"\nlabels = "labels.jsonl"')
+    judged += '[judges.kind]\nmodel = "m"\nrubric = "Is kind."\nallow_self = true\n'
+    table = JudgeTable(model="m", rubric="Is kind.", combine="vote", passing=3)
+    for made, scores in ((table, (0.0, 1.0)), (JudgeTable(model="m", rubric="r"), (0.25, 0.75))):
+        panel = panels.panel("kind", made, {"m": MODEL})
+        task = load(tmp_path, judged, judges={"kind": panel})
+        assert [label.scores for label in task.labels] == [scores, scores]

@@ -127,16 +127,24 @@ def contenders(scores: Sequence[Values], *, keep: int) -> tuple[int, ...]:
     means = [math.fsum(column.tolist()) / column.size for column in columns]
     kept = survivors(means, keep=keep)
     leader = max(kept, key=lambda arm: (means[arm], -arm))
-    return tuple(arm for arm in kept if not _clearly_behind(columns[leader] - columns[arm]))
+    return tuple(arm for arm in kept if not behind(columns[leader], columns[arm]))
+
+
+def behind(leader: Values, arm: Values) -> bool:
+    """Return whether an arm is clearly behind the leader on common items, as `contenders` has it.
+
+    Never without an item. ValueError for scores that are not of the same number of items.
+    """
+    lead = np.subtract(np.asarray(leader, dtype=np.float64), np.asarray(arm, dtype=np.float64))
+    n = lead.size
+    if not n:
+        return False
+    mean = float(lead.mean())
+    variance = (_PRIOR + float(((lead - mean) ** 2).sum())) / n
+    return mean > BEHIND * math.sqrt(variance / n)
 
 
 # Private.
-
-
-def _clearly_behind(lead: np.ndarray) -> bool:
-    n, mean = lead.size, float(lead.mean())
-    variance = (_PRIOR + float(((lead - mean) ** 2).sum())) / n
-    return mean > BEHIND * math.sqrt(variance / n)
 
 
 def _require_counts(arms: int, calls: int, pool: int | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from escalera.core.evaluation import calibration
@@ -38,6 +40,21 @@ def answer(n, people, grades, order="alone", task="a"):
     known = [value for value in grades if value is not None]
     score = Grade(value=sum(known) / len(known)) if known else Grade(value=None, reason="unread")
     return Graded(task=task, cluster=str(n), people=tuple(people), given=given, score=score)
+
+
+def test_a_vote_is_right_wrong_or_a_tie_and_so_are_people():
+    """Whatever the scale of the grades, which only the judges' steadiness is told on."""
+    panel = replace(PANEL, combine="vote", passing=3)
+    rows = [
+        replace(answer(n, [float(n % 2)], [0.75, 0.5]), score=Grade(value=value))
+        for n, value in enumerate([0.0, 1.0, 0.5, 1.0] * 10)
+    ]
+    found = calibrate(panel, rows).overall
+    votes, people = [0, 2, 1, 2] * 10, [0, 2] * 20
+    wanted = agreement.cohen_kappa(votes, people, categories=range(3), weights="quadratic")
+    assert found.kappa == wanted
+    assert found.same.estimate == 0.75
+    assert found.steady is not None
 
 
 def test_figures_are_those_of_the_statistics():

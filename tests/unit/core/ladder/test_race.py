@@ -47,7 +47,7 @@ def by_revision(rates):
 def test_the_best_wins_and_the_runner_up_is_a_finalist():
     """Five run, three go on, then two, then one; all are seen on common items."""
     entry = Race(rung="prompt", task=TASK, entrants=entrants(5))
-    case, calls = run(entry, by_revision([0.2, 0.9, 0.3, 0.6, 0.1]))
+    case, calls = run(entry, by_revision([0.5, 0.7, 0.55, 0.65, 0.45]))
     rounds = case.evidence.raced[entry.id]
     assert [len(found.entrants) for found in rounds] == [5, 3, 2]
     assert [found.round for found in rounds] == [1, 2, 3]
@@ -56,6 +56,33 @@ def test_the_best_wins_and_the_runner_up_is_a_finalist():
     for asked in calls:
         items = {call.item.id for call in asked}
         assert len(asked) == len(items) * len({call.system for call in asked})
+
+
+def test_who_is_clearly_behind_leaves_before_its_turn():
+    """The rest is not bought; the best two are known all the same, as far as they were seen."""
+    entry = Race(rung="prompt", task=TASK, entrants=entrants(5))
+    case, calls = run(entry, by_revision([0.2, 0.95, 0.3, 0.55, 0.1]))
+    (only,) = case.evidence.raced[entry.id]
+    assert only.survivors == (entry.entrants[1].digest,)
+    assert sum(map(len, calls)) == 5 * entry.schedule()[0].new_items
+    assert race.winner(case, entry) == entry.entrants[1]
+    assert race.finalists(case, entry)[:2] == (entry.entrants[1], entry.entrants[3])
+    assert race.step(case, entry) is None
+
+
+def test_an_entrant_is_held_against_the_leader_on_what_both_have_scored():
+    """Items that lack a score of either tell nothing of their difference."""
+
+    def answers(system, item):
+        number = int(item.id.rpartition("/")[2])
+        if number < 1 and system.revision == "1":
+            return None
+        return float(system.revision == "0")
+
+    entry = Race(rung="prompt", task=TASK, entrants=entrants(4))
+    case, _ = run(entry, answers)
+    (only,) = case.evidence.raced[entry.id]
+    assert only.survivors == (entry.entrants[0].digest,)
 
 
 def test_rounds_use_further_items_and_cumulative_means():
