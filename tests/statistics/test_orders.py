@@ -269,4 +269,4 @@ def test_labels_correct_what_was_asked_in_one_order() -> None:
         found = ppi.mean(scores, given).interval
         missed += not found.lower <= truth <= found.upper
     print(f"\ncorrected: missed {missed / RUNS:.4f}")
-    assert missed / RUNS <= 0.06
+    assert missed / RUNS <= limit(0.06)
