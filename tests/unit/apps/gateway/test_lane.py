@@ -6,6 +6,7 @@ import itertools
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -186,6 +187,20 @@ def test_money_ends_alike():
     told, taken = compare(sent(*[post(POOR, max_tokens=5)] * 60), mocks())
     assert taken["answered"] >= 2
     assert b"insufficient_quota" in told["responses"]
+
+
+def test_many_at_once_pay_alike():
+    """More is leased before a busy key is short of it; what is paid in the end is the same."""
+
+    def story(twin):
+        with ThreadPoolExecutor(16) as threads:
+            asked = [post(max_tokens=9000)] * 6
+            calls = [threads.submit(talk, twin.port, *asked) for _ in range(16)]
+            return b"".join(call.result() for call in calls)
+
+    told, taken = compare(story, mocks(0.02))
+    assert len(told["records"]) == 16 * 6
+    assert taken["answered"] >= 16
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.45, 1.1])
