@@ -189,6 +189,29 @@ def test_money_ends_alike():
     assert b"insufficient_quota" in told["responses"]
 
 
+class Broken(list):
+    """Records that cannot be kept."""
+
+    def append(self, call):
+        raise RuntimeError("the log is broken")
+
+
+def test_a_fault_of_our_own_is_met_once():
+    """The answer is out by then: it is not asked for again, and the next one is answered."""
+
+    def story(twin):
+        heard = talk(twin.port, post(), post())
+        kept, twin.records = twin.records, Broken()
+        heard += talk(twin.port, post())
+        time.sleep(0.6)
+        twin.records = kept
+        return heard + talk(twin.port, post())
+
+    told, _ = compare(story, mocks())
+    assert told["responses"].count(b"200 OK") == 4
+    assert len(told["records"]) == 3
+
+
 def test_many_at_once_pay_alike():
     """More is leased before a busy key is short of it; what is paid in the end is the same."""
 
