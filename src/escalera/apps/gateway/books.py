@@ -10,7 +10,7 @@ from escalera.apps.gateway.asked import Opened
 from escalera.apps.gateway.fields import PATHS
 from escalera.apps.gateway.hot import Ended
 from escalera.apps.gateway.metrics import Cell, Histogram, Labels, Metrics
-from escalera.domain.traffic import Attempt, Fault, ServedCall
+from escalera.domain.traffic import Attempt, ServedCall
 
 Sink = Callable[[ServedCall], bool]
 """Takes a record without waiting; False where there is no room for it."""
@@ -123,27 +123,26 @@ def record(ended: Ended) -> ServedCall:
         attempts = (*asked.attempts, *asked.beside, _answering(ended, found))
     else:
         attempts = (_answering(ended, found),)
-    said = None if found is None else found.provenance
-    return ServedCall(
+    call = ServedCall(
         id=asked.id,
         started=asked.started,
         operation=asked.operation,
         model=asked.fields.model,
         key=ended.key,
-        system="" if said is None else said.system,
-        task="" if said is None or said.task is None else said.task,
-        decision="" if said is None else said.decision,
-        stream=asked.stream,
         status=ended.status,
-        error=ended.code,
         seconds=ended.seconds,
         overhead=max(0.0, ended.seconds - asked.waited - ended.relayed),
         attempts=attempts,
-        findings=tuple(asked.findings),
-        cached=asked.cached,
-        request=ended.request,
-        answer=ended.answer,
     )
+    # Set after: every argument of a call costs, and most of these are what they are by default.
+    call.stream, call.error, call.cached = asked.stream, ended.code, asked.cached
+    call.request, call.answer = ended.request, ended.answer
+    if asked.findings:
+        call.findings = tuple(asked.findings)
+    if found is not None:
+        said = found.provenance
+        call.system, call.task, call.decision = said.system, said.task or "", said.decision
+    return call
 
 
 # Below: private.
@@ -151,21 +150,21 @@ def record(ended: Ended) -> ServedCall:
 
 def _answering(ended: Ended, found: Opened) -> Attempt:
     """The attempt whose answer the caller got, or part of it."""
-    problem = ended.problem
     read, written, money = found.taken()
-    fault: Fault = "" if problem is None else problem.fault
-    if ended.code == "caller_left":
-        fault = "cancelled"
-    return Attempt(
+    attempt = Attempt(
         deployment=found.provenance.deployment,
         purpose=found.purpose,
         started=found.started,
         seconds=found.first_byte + ended.relayed,
         first_byte=found.first_byte,
         status=found.exchange.status,
-        fault=fault,
-        blame="nobody" if problem is None else problem.blame,
         prompt_tokens=read,
         completion_tokens=written,
         cost=money,
     )
+    problem = ended.problem
+    if problem is not None:
+        attempt.fault, attempt.blame = problem.fault, problem.blame
+    if ended.code == "caller_left":
+        attempt.fault = "cancelled"
+    return attempt

@@ -119,4 +119,5 @@ def _entered(asked: Asked, seen: Guarded) -> None:
 
 
 def _note(asked: Asked, findings: Sequence[Finding]) -> None:
-    asked.findings += [finding.kind for finding in findings]
+    if findings:
+        asked.findings += [finding.kind for finding in findings]

@@ -85,6 +85,7 @@ class Lane:
         found = opening.at_once(asked, sending, target.provenance, ride.began, now)
         if found is None or cycle.flow.write_paused or not _checked(ride, found):
             return False
+        ride.end()
         asked.waited = found.first_byte
         cycle.answer(found.headers, headers.written(asked, found, now=now), found.body)
         line.load.in_flight -= 1
@@ -176,12 +177,13 @@ class Ride:
 
     def heard(self) -> None:
         """The answer has come, or something else has."""
-        cycle = self.cycle
-        if cycle.ride is self and self._lane.answer(self):
-            cycle.ride = None
-            self._lane.watch.drop(self)
-        else:
+        if self.cycle.ride is self and not self._lane.answer(self):
             self.leave()
+
+    def end(self) -> None:
+        """It is answered, or goes on in the ordinary way."""
+        self.cycle.ride = None
+        self._lane.watch.drop(self)
 
     def late(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait in the ordinary way for an answer that takes its time."""
@@ -193,8 +195,7 @@ class Ride:
         cycle = self.cycle
         if cycle.ride is not self:
             return
-        cycle.ride = None
-        self._lane.watch.drop(self)
+        self.end()
         plan, line, target = self.way
         entered = Entered(regime=self.regime, asked=self.asked, plan=plan, admitted=self.admitted)
         if self.sending is not None:

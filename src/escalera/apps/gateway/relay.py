@@ -89,20 +89,28 @@ async def let_go(found: Opened, passage: Passage) -> None:
 
 
 class _Flow:
-    """Events that go on from where they come in; `left` is what could not be sent at once."""
+    """Events that go on from where they come in.
+
+    `left` is what could not be sent at once, and `failed` why what came cannot go on.
+    """
 
     def __init__(self, passage: Passage, checks: CheckedEvents | None, write: Write) -> None:
         self._passage = passage
         self._checks = checks
         self._write = write
         self.left = b""
+        self.failed: GuardError | None = None
 
     def take(self, piece: bytes) -> bool:
         """Send what came on; False where something is to be waited for, or nothing follows."""
         passage, checks = self._passage, self._checks
         events = passage.push(piece)
         if checks is not None and events:
-            events = checks.push(events)
+            try:
+                events = checks.push(events)
+            except GuardError as error:
+                self.failed = error
+                return False
         if events and not self._write(events):
             self.left = events
             return False
@@ -117,6 +125,8 @@ async def _flowed(send: Send, found: Opened, flow: _Flow | None) -> None:
         await found.exchange.pour(flow.take)
         left, flow.left = flow.left, b""
         await _more(send, left)
+        if flow.failed is not None:
+            raise flow.failed
 
 
 async def _relayed(

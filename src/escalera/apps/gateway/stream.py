@@ -70,7 +70,10 @@ class Passage:
         """
         if self.fault or self.ended:
             return b""
-        if _is_one(piece) and not self._rest:
+        # One whole event of one line of JSON, as most are.
+        last = len(piece) - 2
+        is_one = piece[:7] == b"data: {" and piece.find(b"\n") == last
+        if is_one and 0 < last < MAX_EVENT - 2 and not self._rest:
             dropped = self._is_unasked(piece[6:-2].strip())
             return b"" if dropped or self.fault else piece
         came = self._rest + piece if self._rest else piece
@@ -239,12 +242,6 @@ def _end(came: bytes) -> int:
         return 0
     begins = len(came[:at].rstrip(b"\n"))
     return begins + (at + 2 - begins) // 2 * 2
-
-
-def _is_one(piece: bytes) -> bool:
-    """Whether this is one whole event of one line of JSON, as most are."""
-    last = len(piece) - 2
-    return last < MAX_EVENT - 2 and piece[:7] == b"data: {" and piece.find(b"\n") == last > 0
 
 
 def _split(events: bytes) -> list[bytes]:

@@ -220,20 +220,10 @@ class Connection(asyncio.BufferedProtocol):
         if listener is not None:
             listener()
 
-    def _give(self, take: Callable[[bytes], bool]) -> None:
-        """Hand on what came."""
-        pieces = self._pieces
-        if len(pieces) == 1 and not self._paused:
-            self._unread = 0
-            piece = pieces.pop()
-        else:
-            piece = self._take()
-        if not take(piece):
-            self._wake()
-
     def _take(self) -> bytes:
-        taken = self.body()
-        self._pieces.clear()
+        pieces = self._pieces
+        taken = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
         self._unread = 0
         if self._paused:
             self._resume()
@@ -276,8 +266,10 @@ class Connection(asyncio.BufferedProtocol):
         except httptools.HttpParserError as error:
             self._broken(f"not HTTP: {error}")
         else:
-            if self._taker is not None and self._pieces:
-                self._give(self._taker)
+            take = self._taker
+            if take is not None and self._pieces and not take(self._take()):
+                self._taker = None  # more may come before whoever waits goes on
+                self._wake()
             if self._overhead > MAX_HEAD and self._busy:
                 self._broken(f"more than {MAX_HEAD} bytes of head, or between pieces of the body")
             if self._listener is not None and (
@@ -359,6 +351,8 @@ class Connection(asyncio.BufferedProtocol):
         self.body_begun = True
         self._overhead = 0
         self._pieces.append(body)
+        if self._taker is not None:
+            return  # it is given on once all that arrived is read
         self._unread += len(body)
         if self._limit is not None:
             if self._unread > self._limit:
@@ -367,7 +361,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._unread > HIGH_WATER and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        if self._waiter is not None and self._taker is None:
+        if self._waiter is not None:
             self._wake()
 
     def on_message_complete(self) -> None:

@@ -334,3 +334,26 @@ def test_a_store_that_does_not_answer_keeps_nobody_waiting(monkeypatch):
             assert isinstance(await ask(door, 0, 60), Admission)
 
     asyncio.run(story())
+
+
+def test_what_is_leased_ahead_is_waited_for_by_nobody():
+    """It is there for the next call; a key that nothing limits needs none, a store may be down."""
+    rich = replace(KEY, allowance=Allowance(micro_dollars=1_000_000))
+
+    async def story() -> None:
+        for key, money in ((rich, 1_000_000 // 16), (KEY, 0)):
+            async with opened(having(key), slice_=100_000) as door:
+                caller = door.known(TOKEN, door._now())
+                door.ahead(caller, 0, 0)
+                await asyncio.gather(*door._leasing.values())
+                assert caller.own.micro_dollars == money
+        store = having(rich)
+        async with opened(store) as door:
+            caller = door.known(TOKEN, door._now())
+            store.down = True
+            door.ahead(caller, 0, 10)
+            await until(door._leasing[rich.id].done)
+            store.down = False
+            assert caller.own.micro_dollars == 0
+
+    asyncio.run(story())

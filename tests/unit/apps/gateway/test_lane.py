@@ -6,6 +6,7 @@ import itertools
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -186,6 +187,43 @@ def test_money_ends_alike():
     told, taken = compare(sent(*[post(POOR, max_tokens=5)] * 60), mocks())
     assert taken["answered"] >= 2
     assert b"insufficient_quota" in told["responses"]
+
+
+class Broken(list):
+    """Records that cannot be kept."""
+
+    def append(self, call):
+        raise RuntimeError("the log is broken")
+
+
+def test_a_fault_of_our_own_is_met_once():
+    """The answer is out by then: it is not asked for again, and the next one is answered."""
+
+    def story(twin):
+        heard = talk(twin.port, post(), post())
+        kept, twin.records = twin.records, Broken()
+        heard += talk(twin.port, post())
+        time.sleep(0.6)
+        twin.records = kept
+        return heard + talk(twin.port, post())
+
+    told, _ = compare(story, mocks())
+    assert told["responses"].count(b"200 OK") == 4
+    assert len(told["records"]) == 3
+
+
+def test_many_at_once_pay_alike():
+    """More is leased before a busy key is short of it; what is paid in the end is the same."""
+
+    def story(twin):
+        with ThreadPoolExecutor(16) as threads:
+            asked = [post(max_tokens=9000)] * 6
+            calls = [threads.submit(talk, twin.port, *asked) for _ in range(16)]
+            return b"".join(call.result() for call in calls)
+
+    told, taken = compare(story, mocks(0.02))
+    assert len(told["records"]) == 16 * 6
+    assert taken["answered"] >= 16
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.45, 1.1])

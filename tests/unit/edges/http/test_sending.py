@@ -227,3 +227,26 @@ def test_nothing_is_taken_for_whoever_has_left() -> None:
         exchange.close()
 
     asyncio.run(after_one([EVENTS], work))
+
+
+def test_what_comes_before_whoever_waits_goes_on_is_kept() -> None:
+    """A transport may bring more than one piece at a time: a taker that said no gets no other."""
+
+    async def work(client: HTTPUpstream, server: Any) -> None:
+        del server
+        taken: list[bytes] = []
+
+        def take(piece: bytes) -> bool:
+            taken.append(piece)
+            return False
+
+        with closing(await client.send("/chat", b"{}")) as exchange:
+            pouring = asyncio.create_task(exchange.pour(take))
+            await asyncio.sleep(0)
+            for piece in (b"2\r\n0;\r\n", b"2\r\n1;\r\n", b"2\r\n2;\r\n"):
+                exchange._connection.feed(piece)
+            await pouring
+            assert taken == [b"0;"]
+            assert await exchange.read() == b"1;2;"
+
+    asyncio.run(after_one([[EVENTS[0], 5.0]], work))
