@@ -125,10 +125,13 @@ class Continuous:
             self._changed.notify()
 
     def close(self) -> None:
-        """End the thread after its step; whoever still waits is told."""
+        """End the thread after its step, and wait for that; whoever still waits is told."""
         with self._changed:
             self._closed = True
+            thread = self._thread
             self._changed.notify()
+        if thread is not None:
+            thread.join()
 
     # In the thread
 

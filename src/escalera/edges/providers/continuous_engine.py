@@ -21,7 +21,7 @@ import torch
 
 from escalera.domain.message import Reply, Request
 from escalera.domain.project import BaseModel
-from escalera.edges.providers import answers, exactness
+from escalera.edges.providers import answers, exactness, packed_linear
 from escalera.edges.providers.continuous import Continuous, Job, Room
 from escalera.edges.providers.decoding import Row
 from escalera.edges.providers.local_model import LocalModel
@@ -121,7 +121,7 @@ class ContinuousEngine:
         if isinstance(opened, TransformersEngine):
             await opened.close()
         elif opened is not None:
-            opened.turns.close()
+            await asyncio.to_thread(opened.turns.close)
 
     # Private
 
@@ -256,6 +256,7 @@ class ContinuousEngine:
             device=serving.device,
             dtype=serving.dtype,
         )
+        packed_linear.pack(model.network)
         problem = exactness.packed(model.network)
         if problem:
             self._tell(

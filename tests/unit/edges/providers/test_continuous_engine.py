@@ -16,6 +16,7 @@ from escalera.domain.message import Decoding, Message, Reply, Request  # noqa: E
 from escalera.domain.project import BaseModel  # noqa: E402
 from escalera.edges import schemas  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
+from escalera.edges.providers import packed_linear  # noqa: E402
 from escalera.edges.providers.continuous import Room  # noqa: E402
 from escalera.edges.providers.continuous_engine import ContinuousEngine, Serving  # noqa: E402
 from escalera.edges.providers.transformers_engine import Capacity, TransformersEngine  # noqa: E402
@@ -151,6 +152,22 @@ def test_biases_choose_among_tokens_of_this_model(folder: Path) -> None:
     assert len(set(said.text)) == 1
     assert isinstance(refused, RequestRejected)
     assert "the model's last is 260" in str(refused)
+
+
+def test_laid_out_weights_give_the_same_answers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a model that is large enough for it, with adapters and without."""
+    monkeypatch.setattr(packed_linear, "_LEAST", 1)
+    requests = [asked(number) for number in range(12)]
+
+    async def job(engine: ContinuousEngine) -> Any:
+        found = untimed(await engine.answer(requests))
+        return found, type(engine._opened.model.network.lm_head)
+
+    found, kind = using(folder, job)
+    assert kind is packed_linear.PackedLinear
+    assert found == untimed(static(folder, requests))
 
 
 def test_nothing_asked_is_nothing_answered(folder: Path) -> None:
