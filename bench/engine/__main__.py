@@ -67,10 +67,11 @@ def main() -> None:
             "systems": {},
         }
         measure(folder, size, given, found["systems"])
-        if given.adapters:
-            found["adapters"] = adapters(folder, size, given)
         figures["models"][size.title] = found
         save(figures, given)
+        if given.adapters:
+            found["adapters"] = adapters(folder, size, given)
+            save(figures, given)
     print(tables.page(figures))
 
 
