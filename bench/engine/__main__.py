@@ -15,7 +15,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -67,10 +67,11 @@ def main() -> None:
             "systems": {},
         }
         measure(folder, size, given, found["systems"])
-        if given.adapters:
-            found["adapters"] = adapters(folder, size, given)
         figures["models"][size.title] = found
         save(figures, given)
+        if given.adapters:
+            found["adapters"] = adapters(folder, size, given)
+            save(figures, given)
     print(tables.page(figures))
 
 
@@ -130,8 +131,7 @@ def asked(one: Served, clients: int, size: Size) -> dict[str, Any]:
     command += ["--model", one.model, "--clients", str(clients), "--tokens", str(size.tokens)]
     command += ["--requests", str(max(LEAST, size.each * clients))]
     used = one.seconds
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    figures: dict[str, Any] = json.loads(done.stdout)
+    figures = told(command, os.environ)
     spent = one.seconds - used
     return {**figures, "cpu": spent, "tokens_per_cpu_second": figures["tokens"] / max(spent, 0.01)}
 
@@ -145,7 +145,14 @@ def adapters(folder: Path, size: Size, given: argparse.Namespace) -> dict[str, A
     command += [str(folder), str(kept), "--rounds", str(given.rounds)]
     command += ["--tokens", str(size.tokens), "--threads", str(given.threads)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(given.threads)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return told(command, environment)
+
+
+def told(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The line of JSON that a process prints. Raises `RuntimeError` with what it said last."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise RuntimeError(f"{command[4]} ended with {done.returncode}: {done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

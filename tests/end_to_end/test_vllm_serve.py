@@ -43,7 +43,7 @@ stop_seconds = 5
 
 def ask(gateway: served.Gateway, text: str, **more: object) -> httpx2.Response:
     body = {"model": "v", "messages": [{"role": "user", "content": text}], **more}
-    return httpx2.post(gateway.url + "/chat/completions", json=body, trust_env=False, timeout=20)
+    return httpx2.post(gateway.url + "/chat/completions", json=body, trust_env=False, timeout=60)
 
 
 def log(folder: Path) -> str:
@@ -134,7 +134,7 @@ def test_a_stream_that_has_begun_is_given_whole_when_the_gateway_ends(tmp_path: 
         caller.start()
         until(lambda: log(folder).count("POST /v1/chat/completions") == 2)
         os.kill(main, signal.SIGTERM)
-        caller.join(20)
+        caller.join(60)
         assert '" seven"' in said[0].text
         assert said[0].text.rstrip().endswith("data: [DONE]")
         until(lambda: not lives(pid) and not lives(main))

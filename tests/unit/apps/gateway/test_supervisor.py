@@ -107,6 +107,38 @@ def test_one_that_is_killed_is_started_again(tmp_path: Path, listener: socket.so
     assert any("worker 1 ended with -9" in words for words in said)
 
 
+TOLD = """
+import sys, time
+from pathlib import Path
+from escalera.apps.gateway import supervisor
+place = sys.argv[-1].split(":")
+line = supervisor.told().decode() if place[2:] == ["told"] else "nothing"
+(Path(sys.argv[1]) / place[0]).write_text(line)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("told", "known"), [(b'{"a": 1}', '{"a": 1}'), (b"", "nothing")])
+def test_what_only_workers_may_know_is_told_over_the_pipe(
+    tmp_path: Path, listener: socket.socket, told: bytes, known: str
+) -> None:
+    """To each of them, also to one that is started again; the pipe ends with us as before."""
+    command = (sys.executable, "-c", TOLD, str(tmp_path))
+
+    async def watch() -> None:
+        crew = Crew(command=command, workers=2, told=told)
+        found = Supervisor(crew, listener, lambda _: None)
+        task = asyncio.create_task(found.run())
+        await asyncio.to_thread(_until, lambda: sorted(texts(tmp_path)) == [known] * 2)
+        (tmp_path / "1").unlink()
+        os.kill(found.pids()[1], signal.SIGKILL)
+        await asyncio.to_thread(_until, lambda: sorted(texts(tmp_path)) == [known] * 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await task
+
+    asyncio.run(watch())
+
+
 def test_one_that_does_not_end_is_killed(
     tmp_path: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
