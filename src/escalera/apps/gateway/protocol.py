@@ -127,7 +127,8 @@ class LeanProtocol(HttpToolsProtocol):
         if version != "1.1" and version != "1.0":
             raise _Refused(505, "Ask in HTTP/1.1.")
         where = _where_known(url) if len(url) <= MAX_KNOWN else _where(url)
-        if self.pipeline or len(self.headers) > MAX_FIELDS or self._piece > MAX_HEAD:
+        size = self._size + self._piece
+        if self.pipeline or len(self.headers) > MAX_FIELDS or size > MAX_HEAD:
             self._check()
         if parser.should_upgrade() and self._has_body():
             raise _Refused(400, "No other protocol is spoken here: leave out 'Upgrade'.")
