@@ -94,6 +94,8 @@ bench-routing: $(BIN)/.dev  ## the router on real messages and outcomes, in DATA
 bench-jobs: $(BIN)/.dev  ## finetuning jobs under twenty kills of gateway and trainer (a quarter of an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.jobs.kills --kills 20 --into build/bench/jobs \
 		--output bench/results/job_kills.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.jobs.kills --kills 20 --into build/bench/forked \
+		--forked --output bench/results/job_kills_forked.md
 
 bench-training: $(BIN)/.dev  ## the training engine beside TRL, and a hundred kills
 	for engine in own trl bare; do \

@@ -6,18 +6,18 @@ import pytest
 
 pytest.importorskip("torch")
 
-from bench.jobs import kills
-from bench.jobs.kills import Kill
+from bench.jobs import seen
+from bench.jobs.seen import Kill
 
 
 def test_the_table_counts_what_was_lost_and_begun_anew() -> None:
     """A job whose next state has fewer steps than were kept was begun anew."""
-    seen = [
+    kills = [
         Kill(aim="gateway", job="a", kept=5, later=7),
         Kill(aim="both", job="a", kept=9, later=1),
         Kill(aim="trainer", job="b", kept=0, later=1),
     ]
-    text = kills.table(seen, ["x", "y", "z"], ["x", "other", ""], [2, 3, 1], seconds=90)
+    text = seen.table(kills, ["x", "y", "z"], ["x", "other", ""], [2, 3, 1], seconds=90)
     for row in (
         "| jobs lost | 1 of 3 |",
         "byte by byte | 1 of 3 |",

@@ -17,6 +17,9 @@ pytest.importorskip("torch")
 from tests.end_to_end import tuned
 from tests.end_to_end.tuned import Server
 
+from escalera.apps import issued
+from escalera.domain.access import Account, Allowance
+
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(600)]
 
 LONG = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 50, "batch_size": 1}}}
@@ -167,3 +170,31 @@ def test_a_job_survives_the_end_of_the_server(tmp_path: Path, number: int) -> No
         assert done.escalera["starts"] == 2
         said = tuned.messages(client, job.id)
     assert len([one for one in said if one.startswith("Step 1/")]) <= 1
+
+
+def test_a_job_waits_for_money_and_is_its_owners_alone(tmp_path: Path) -> None:
+    """It is paused in words before anything is spent, and goes on when there is more."""
+    keys = issued.of(tuned.project(tmp_path / "p"))
+    keys.account(Account(name="team", allowance=Allowance(micro_dollars=2_000)))
+    _, mine = keys.create(issued.Wish(name="mine", account="team"))
+    _, colleague = keys.create(issued.Wish(name="colleague", account="team"))
+    _, stranger = keys.create(issued.Wish(name="stranger"))
+    with tuned.server(tmp_path / "p") as server:
+        client = server.client(mine)
+        job = client.fine_tuning.jobs.create(
+            model="small", training_file=tuned.upload(client, tuned.chats(12))
+        )
+        tuned.wait(lambda: any("is paused" in one for one in tuned.messages(client, job.id)))
+        said = tuned.messages(client, job.id)[-1]
+        assert "the account 'team' has $0.0020 of $0.0020 left, and the job needs $0.01" in said
+        assert not any(one.startswith("Step") for one in tuned.messages(client, job.id))
+        with pytest.raises(openai.NotFoundError):
+            server.client(stranger).fine_tuning.jobs.retrieve(job.id)
+        keys.account(Account(name="team", allowance=Allowance(micro_dollars=10_000_000)))
+        tuned.wait(lambda: client.fine_tuning.jobs.retrieve(job.id).status == "paused")
+        server.client(colleague).fine_tuning.jobs.resume(job.id)
+        done = tuned.ended(client, job.id)
+        assert done.status == "succeeded", done.error
+        (_, account) = keys.one("mine")[2]
+        cost = round(done.escalera["dollars"] * 1_000_000)
+        assert account.taken == account.spent == pytest.approx(cost, rel=0.5)

@@ -26,9 +26,9 @@ GateWord = Literal["none", "passed", "failed", "inconclusive", "overridden"]
 class JobWish:
     """A job as a caller asked for it.
 
-    `model` is a base model of the project file or one that was finetuned here before. The files are
-    ids. `gate` names tasks of the project on which the result is held against what serves them now.
-    `effort` and `trainable` are None where the project's own hold.
+    `model` is a base model of the project file. The files are ids. `gate` names tasks of the
+    project on which the result is held against what serves them now. `effort` and `trainable` are
+    None where the project's own hold.
     """
 
     model: str

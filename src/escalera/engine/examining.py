@@ -154,7 +154,7 @@ def _checked(shop: Workshop, job: Job, id_: str, *, least: int) -> tuple[Checked
         raise EvidenceMissing(f"the file {id_!r} is not there any more: upload it again")
 
     def sizes(pairs: Sequence[TrainingPair]) -> Sequence[int | str]:
-        return shop.trainer(job.id).sizes(job.wish.model, pairs) if pairs else []
+        return shop.trainer(job).sizes(job.wish.model, pairs) if pairs else []
 
     path: Path = shop.files.path(id_)
     with path.open("rb") as lines:

@@ -89,7 +89,7 @@ class Shift:
         self._pairs = self._material.taught.pairs
         held = self._material.held
         self._held = () if held is None else held.pairs
-        self._trainer = shop.trainer(self.job.id)
+        self._trainer = shop.trainer(self.job)
         self._find_rate()
         run, adapter = self._train()
         self._conclude(run, adapter)
@@ -291,6 +291,7 @@ class Shift:
         if now - self._looked >= LOOK:
             self._aside()
             self._looked = self._beaten = shop.seconds()
+            self._energy = shop.meter.joules()
 
     def _note(self) -> None:
         """Count what was used until now."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from escalera.domain.job import JobStatus
+from escalera.domain.job import ENDED, JobStatus
 from escalera.engine.examining import Examiner
 from escalera.engine.shift import Shift
 from escalera.engine.workshop import Workshop
@@ -33,9 +33,17 @@ class Foreman:
         shop = self._shop
         job = shop.queue.take(self._name, ["queued"], "running", now=shop.now(), silent=SILENT)
         if job is None:
+            self._tidy()
             return found
         Shift(shop, job, self._name, self._stopping, self.examine).work()
         return True
+
+    def _tidy(self) -> None:
+        """Forget what is kept of jobs that were cancelled while nobody worked on them."""
+        for id_ in self._shop.left():
+            job = self._shop.queue.get(id_)
+            if job is None or job.status in ENDED:
+                self._shop.forget(id_)
 
     def examine(self) -> bool:
         """Check the files of every job that is new; whether there was one."""

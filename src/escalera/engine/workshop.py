@@ -29,16 +29,18 @@ class Rules:
 class Workshop:
     """What jobs are worked with.
 
-    `trainer` is made for a job by its id, and `forget` removes what it keeps of one. `plan` makes a
-    recipe of a job, the digest of its file and the number of its examples, with words on why it is
-    so. `concluding` is made with whom to tell of its progress, and `words` says what came of a job.
+    `trainer` is made for a job; `left` are the ids of those of which it keeps something to go on
+    from, and `forget` removes that. `plan` makes a recipe of a job, the digest of its file and the
+    number of its examples, with words on why it is so. `concluding` is made with whom to tell of
+    its progress, and `words` says what came of a job.
     """
 
     queue: JobQueue
     files: FileStore
     artifacts: Artifacts
     shelf: Shelf
-    trainer: Callable[[str], JobTrainer]
+    trainer: Callable[[Job], JobTrainer]
+    left: Callable[[], Sequence[str]]
     forget: Callable[[str], None]
     plan: Callable[[Job, str, int], tuple[TrainingRecipe, Sequence[str]]]
     concluding: Callable[[Progress], Concluding]

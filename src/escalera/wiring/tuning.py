@@ -19,6 +19,7 @@ from escalera.edges.clock import SystemClock
 from escalera.edges.energy import MachineMeter
 from escalera.engine.job_budget import Budget
 from escalera.engine.workshop import Data, Rules, Workshop
+from escalera.errors import InputError
 from escalera.ports import Progress
 from escalera.ports.jobs import Concluding, JobTrainer
 from escalera.settings.jobs_table import JobsTable
@@ -48,7 +49,8 @@ def workshop(
         files=kept.files(),
         artifacts=made.artifacts(),
         shelf=kept.shelf(),
-        trainer=lambda id_: _trainer(made, folder / id_, table.checkpoint_seconds),
+        trainer=lambda job: _trainer(made, job, folder / job.id, table.checkpoint_seconds),
+        left=lambda: [one.name for one in folder.iterdir()] if folder.is_dir() else [],
         forget=lambda id_: shutil.rmtree(folder / id_, ignore_errors=True),
         plan=partial(_planned, made),
         concluding=concluding,
@@ -102,23 +104,28 @@ def _planned(
     )
 
 
-def _trainer(made: Installation, checkpoints: Path, every: float) -> JobTrainer:
+def _trainer(made: Installation, job: Job, checkpoints: Path, every: float) -> JobTrainer:
     models.require_local("finetuning")
     from escalera.edges.providers import chat_text
     from escalera.edges.training.local import LocalTrainer
     from escalera.edges.training.session import Memory
 
     memory = made.tables.training.memory
-    local = {n: t for n, t in made.tables.models.items() if t.local}
-    folders = {n: models.folder(made.file, table) for n, table in local.items()}
-    tiny = all(models.is_tiny(folder) for folder in folders.values())
-    threads = max((table.threads or models.cores() for table in local.values()), default=1)
+    name = job.wish.model
+    table = made.tables.models.get(name)
+    if table is None or not table.local:
+        raise InputError(
+            f"the model {name!r} is none of the project any more whose weights lie here: put it "
+            "back into the project file"
+        )
+    folder = models.folder(made.file, table)
+    threads = 1 if models.is_tiny(folder) else table.threads or models.cores()
     return LocalTrainer(
-        folders=folders,
+        folders={name: folder},
         checkpoints=checkpoints,
         clock=SystemClock(),
-        threads=1 if tiny else threads,
+        threads=threads,
         memory=Memory(pass_tokens=memory.pass_tokens, recompute=memory.recompute),
-        asked={n: partial(chat_text.asked, n, folder) for n, folder in folders.items()},
+        asked={name: partial(chat_text.asked, name, folder)},
         every=every,
     )

@@ -142,7 +142,9 @@ def test_what_is_wanted_is_done_at_the_next_step(tmp_path: Path, wanted: Any, st
     assert (job.status, made.steps.done) == (status, 5)
     assert (made.forgotten == []) == (wanted == "pause")
     assert (job.outcome is None) == (wanted == "pause")
+    made.forgotten.clear()
     assert not work(made)
+    assert made.forgotten == (["gone"] if wanted == "pause" else ["ftjob-a1", "gone"])
     if wanted == "pause":
         made.queue.move(job.id, ["paused"], "queued", now=1)
         work(made)

@@ -185,6 +185,7 @@ def world(folder: Path, *, rules: Rules | None = None, **budget: object) -> Worl
         artifacts=FolderArtifacts(folder / "artifacts"),
         shelf=shelf,
         trainer=lambda _: steps,
+        left=lambda: ["ftjob-a1", "gone"],
         forget=forgotten.append,
         plan=plan,
         concluding=lambda _: (
