@@ -206,6 +206,11 @@ def test_what_a_provider_told_is_shown(climbed: tuple[Path, Provider]) -> None:
         "micro_dollars": 3000,
     }
     assert training["curve"] == [[1, 3.0], [2, 1.5]]
+    page = folder / "report.html"
+    assert escalera("report", "-p", str(folder), "-o", str(page)).returncode == 0
+    assert f"<code>ft:{BASE}:org:codes:ftjob-0</code>, for $0.0030" in page.read_text()
+    curves = escalera("curves", "-p", str(folder))
+    assert "loss 1.5000, ended" in curves.stdout
     diagnosed = escalera("diagnose", "lora", "-p", str(folder))
     assert "was the job 'ftjob-0' at a provider" in diagnosed.stderr
     (trained,) = kinds(recorded(folder), Trained)

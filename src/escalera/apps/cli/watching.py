@@ -40,7 +40,7 @@ class Watcher:
             TimeRemainingColumn,
         )
 
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, emoji=False)
         self._progress = Progress(
             TextColumn("  {task.description}"),
             BarColumn(bar_width=24),

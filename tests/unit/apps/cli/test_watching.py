@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from escalera.apps.cli.watching import watching
 from escalera.domain.event import Decided, Priced, Raced, RouterFitted
+from escalera.domain.hosting import HostedJob
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.project import Policy
 from escalera.domain.sweep import Suggested
 from escalera.domain.verdict import Figure
-from escalera.testing import playbook
+from escalera.testing import playbook, records, training
 from escalera.testing.playbook import luck, simulate
 
 PROJECT = playbook.project(playbook.task("a"), playbook.task("b"), policy=Policy(looks=(0.5, 1.0)))
@@ -93,3 +94,25 @@ def test_what_a_router_refuses_is_told_where_it_is_promised(capsys):
     first, second = capsys.readouterr().err.strip().splitlines()
     assert first.endswith("of the messages")
     assert second.endswith("of the messages, refuses at most 0.022")
+
+
+def test_a_job_at_a_provider_is_told(capsys):
+    """Where it runs, what it can cost at the most, and what came of it at which price."""
+    job = HostedJob(
+        recipe="r", endpoint="https://p/v1", job="j1", state="begun", micro_dollars=900_000
+    )
+    trained = replace(
+        training.trained(records.record(lambda *_: 1.0).recipe, 0.0, 1.0),
+        job="j1",
+        made="ft:m:1",
+        micro_dollars=250_000,
+    )
+    with watching(quiet=False) as watcher:
+        watcher.appended(job)
+        watcher.appended(replace(job, state="cancelled", micro_dollars=None))
+        watcher.appended(trained)
+    assert capsys.readouterr().err.splitlines() == [
+        "   job j1 begun at https://p/v1, at most $0.9000",
+        "   job j1 cancelled at https://p/v1, price unknown",
+        "   job j1 made ft:m:1, $0.2500",
+    ]

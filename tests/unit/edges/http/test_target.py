@@ -26,6 +26,14 @@ def test_the_head_as_it_travels() -> None:
     assert asked.head("/chat/completions", 0, ()).endswith(b"k\r\nContent-Length: 0\r\n\r\n")
 
 
+def test_what_is_only_read() -> None:
+    """Another method on the same path has another head, and leaves that of the first alone."""
+    asked = target()
+    for _ in range(2):
+        assert asked.head("/jobs?limit=1", 0, (), method="GET").startswith(b"GET /v1/jobs?limit=1 ")
+        assert asked.head("/jobs?limit=1", 0, ()).startswith(b"POST /v1/jobs?limit=1 HTTP/1.1\r\n")
+
+
 @pytest.mark.parametrize(
     "header",
     [

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.unit.edges.merging.folders import adapter, save
 
+from escalera.domain.hosting import HOSTED_FILE
 from escalera.edges.merging import adapter_folders
 from escalera.errors import MergeError
 
@@ -63,3 +64,10 @@ def test_what_is_no_adapter_is_said(tmp_path):
     with pytest.raises(MergeError, match="holds no JSON object"):
         adapter_folders.read(odd)
     assert not adapter_folders.is_adapter(tmp_path)
+
+
+def test_a_model_of_a_provider_cannot_be_merged(tmp_path):
+    """Its weights are not here; what can be done with it is said."""
+    (tmp_path / HOSTED_FILE).write_text("{}")
+    with pytest.raises(MergeError, match="a model that a provider finetuned: its weights are not"):
+        adapter_folders.read(tmp_path)

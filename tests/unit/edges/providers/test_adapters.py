@@ -13,6 +13,7 @@ from safetensors.torch import save_file  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
 from escalera.core.prompts import chat_form  # noqa: E402
+from escalera.domain.hosting import HOSTED_FILE  # noqa: E402
 from escalera.edges.providers import adapters  # noqa: E402
 from escalera.edges.providers.adapters import Adapters  # noqa: E402
 from escalera.errors import InputError  # noqa: E402
@@ -67,9 +68,14 @@ def test_weights_are_replaced_and_put_back(model, tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused_and_the_model_answers_as_before(
     model, tmp_path: Path
 ) -> None:
-    """A weight of another model; an adapter that was taught with another chat form."""
+    """A weight of another model; an adapter that was taught with another chat form; a model that a
+    provider has."""
     before = output(model)
     found = Adapters(model, told)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / HOSTED_FILE).write_text("{}")
+    with pytest.raises(InputError, match="a provider finetuned, which answers there"):
+        found.use("there", lambda: tmp_path / "there")
     with pytest.raises(InputError, match=r"'model\.other' of shape"):
         found.use("bad", lambda: tuned(tmp_path / "bad", 1.0, "model.other"))
     fits = tuned(tmp_path / "fits", 0.1)
