@@ -25,7 +25,7 @@ medians; a bar is reached where both are above it.
 
 MODEL = """## {title}: {parameters:,} parameters
 
-Rounds: {rounds}. Threads: {threads}. Requests of every client in a round: {each}, 4 in all at least.
+Rounds: {rounds}. Threads: {threads}. Requests of a client in a round: {each}; 4 in all at least.
 Tokens of every answer: {tokens}.
 
 {machine}.
