@@ -25,8 +25,10 @@ medians; a bar is reached where both are above it.
 
 MODEL = """## {title}: {parameters:,} parameters
 
-{rounds} rounds, {threads} thread(s); every client asks {each} times in a round (4 requests at
-least), and every answer has {tokens} tokens. {machine}.
+Rounds: {rounds}. Threads: {threads}. Requests of a client in a round: {each}; 4 in all at least.
+Tokens of every answer: {tokens}.
+
+{machine}.
 """
 
 
