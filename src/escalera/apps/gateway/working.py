@@ -192,15 +192,11 @@ class Work:
             async with means.turnstile.through():
                 if self._ends.is_set():
                     return
-                said = await means.inside.ask(
-                    self.batch.wish.endpoint, line.body, key=self.batch.key
-                )
-            if said.fault:
-                means.tell(f"batch {self.batch.id}, line {line.number}: {said.fault}")
-            act = batching.follows(_answer(said), tried)
-            if act.kind == "count":
-                await self._count(line, said)
-                return
+                said = await self._asked(line)
+                act = batching.follows(_answer(said), tried)
+                if act.kind == "count":  # it is in flight until it is on disk
+                    await self._count(line, said)
+                    return
             if act.kind == "stop":
                 await self._stop(said)
                 return
@@ -215,6 +211,13 @@ class Work:
                 )
             self.waits = _message(said)
             await self._pause(act.seconds)
+
+    async def _asked(self, line: Line) -> Said:
+        means, batch = self._means, self.batch
+        said = await means.inside.ask(batch.wish.endpoint, line.body, key=batch.key)
+        if said.fault:
+            means.tell(f"batch {batch.id}, line {line.number}: {said.fault}")
+        return said
 
     async def _count(self, line: Line, said: Said) -> None:
         """Put an answer on disk."""

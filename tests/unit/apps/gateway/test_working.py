@@ -226,6 +226,17 @@ def test_a_line_that_its_model_always_fails_at_is_given_up(tmp_path, quick):
         assert quick[:7] == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0][: len(quick)]
 
 
+def test_a_fault_of_ours_is_told_to_the_operator(tmp_path, quick):
+    """With the line that met it; the line is asked again."""
+    said = [replace(error(500, "internal_error"), fault="ZeroDivisionError()")]
+
+    with world(tmp_path, lambda _: said.pop() if said else GOOD) as made:
+        made.opened(1)
+        asyncio.run(made.take().do())
+        assert made.done().completed == 1
+        assert made.told == [f"batch {ID}, line 1: ZeroDivisionError()"]
+
+
 def test_a_key_that_is_good_for_nothing_ends_the_batch(tmp_path):
     """What was answered stays, and every other line says why it was not."""
 
