@@ -1,0 +1,70 @@
+"""Working off jobs in this process: one after the other, until none is left."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from tests.end_to_end import tuned
+
+from escalera.apps import working
+from escalera.domain.job import Hyperparameters, Job, JobWish
+from escalera.domain.stored_file import Incoming
+from escalera.wiring import stores, tuning
+
+pytestmark = pytest.mark.local
+
+
+@pytest.fixture(autouse=True)
+def _no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handlers of this process stay as they are."""
+    monkeypatch.setattr(working.signal, "signal", lambda *_: None)
+
+
+def asked(folder: Path, id_: str, lines: bytes, model: str = "small") -> None:
+    """Ask for a job over a file."""
+    kept = stores.of(folder)
+    file = folder / f"{id_}.jsonl"
+    file.write_bytes(lines)
+    about = Incoming(name=file.name, purpose="fine-tune", created=1.0)
+    wish = JobWish(
+        model=model,
+        training_file=kept.files().keep(file, about).id,
+        hyperparameters=Hyperparameters(n_epochs=1, batch_size=6),
+    )
+    kept.jobs().add(Job(id=id_, wish=wish, created=1.0))
+
+
+def test_every_job_is_worked_off(tmp_path: Path) -> None:
+    """One that cannot be done does not keep the next one waiting; nothing stays behind."""
+    file = tuned.project(tmp_path)
+    asked(tmp_path, "ftjob-1", b"{}")
+    asked(tmp_path, "ftjob-2", tuned.chats(12))
+    asked(tmp_path, "ftjob-3", tuned.chats(12), model="gone")
+    working.work(file, once=True)
+    kept = stores.of(tmp_path)
+    found = [kept.jobs().get(f"ftjob-{n}") for n in (1, 2, 3)]
+    assert [job and job.status for job in found] == ["failed", "succeeded", "failed"]
+    assert found[2] is not None
+    assert found[2].error is not None
+    assert "'gone' is none of the project" in found[2].error[1]
+    assert [model.name for model in kept.shelf().all()][-1] == "ft:small::2"
+    assert list((kept.folder / tuning.FOLDER).iterdir()) == []
+
+
+def test_two_never_work_at_a_time(tmp_path: Path) -> None:
+    """The second waits for the first to end, or for its own end."""
+    file = tuned.project(tmp_path)
+    kept = stores.of(tmp_path)
+    done = threading.Thread(target=working.work, args=(file,), kwargs={"once": True}, daemon=True)
+    with tuning.alone(kept, lambda: False) as mine:
+        assert mine
+        done.start()
+        done.join(1.0)
+        assert done.is_alive()
+    done.join(60)
+    assert not done.is_alive()
