@@ -92,6 +92,10 @@ class ByName:
         """As for whoever shows the key."""
         return await self._entrance.admit(caller, asked, plan)
 
+    def short(self, caller: Caller, asked: Asked, plan: Plan) -> None:
+        """As for whoever shows the key."""
+        self._entrance.short(caller, asked, plan)
+
     async def open(self) -> None:
         """The entrance for those outside is opened by itself."""
 
