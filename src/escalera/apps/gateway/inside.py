@@ -88,10 +88,6 @@ class ByName:
         """As for whoever shows the key."""
         return self._entrance.admitted(caller, asked, plan)
 
-    def short(self, caller: Caller, asked: Asked, plan: Plan) -> None:
-        """As for whoever shows the key."""
-        self._entrance.short(caller, asked, plan)
-
     async def admit(self, caller: Caller, asked: Asked, plan: Plan) -> Admitted:
         """As for whoever shows the key."""
         return await self._entrance.admit(caller, asked, plan)
