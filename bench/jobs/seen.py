@@ -14,7 +14,7 @@ from tests.end_to_end import tuned
 from escalera.wiring import stores
 
 JOBS = 4
-NUMBERS = {"n_epochs": 12, "batch_size": 2}
+NUMBERS = {"n_epochs": 40, "batch_size": 2}
 EXAMPLES = 60
 AIMS = ("gateway", "trainer", "both")
 LONGEST = 4.0
