@@ -73,7 +73,7 @@ class Deposits:
 
     def _means(self, gateway: Gateway, entrance: Entrance) -> Means:
         def most() -> int:
-            live = gateway.regime.requests - turnstile.inside
+            live = gateway.regime.requests - gateway.inside.asking
             return at_once(self._table().batches.concurrency, live)
 
         turnstile = Turnstile(most)

@@ -32,10 +32,14 @@ class Said:
 
 
 class Inside:
-    """Asks *hot*, whose callers an entrance `ByName` lets in."""
+    """Asks *hot*, whose callers an entrance `ByName` lets in.
+
+    `asking` is how many of the gateway's requests are those from within.
+    """
 
     def __init__(self, hot: Hot) -> None:
         self.hot = hot
+        self.asking = 0
 
     async def ask(self, path: str, body: bytes, *, key: str) -> Said:
         """The answer to *body*, which is no stream, for the key with the id *key*."""
@@ -47,12 +51,14 @@ class Inside:
         }
         said = _Hearing(body)
         asking = asyncio.ensure_future(self.hot(scope, said.receive, said.send))
+        self.asking += 1
         try:
             await asyncio.wait([asking])
         finally:
             if not asking.done():
                 asking.cancel()
                 await asyncio.wait([asking])
+            self.asking -= 1
         error = asking.exception()
         if error is not None and not said.status:
             raise error

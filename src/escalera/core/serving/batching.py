@@ -73,7 +73,7 @@ def follows(answer: LineAnswer, tried: Tried) -> NextAct:
 
 def at_once(concurrency: int, live: int) -> int:
     """How many lines are asked at a time while *live* callers wait for their answers."""
-    return max(1, concurrency - live)
+    return max(1, concurrency - max(0, live))
 
 
 # Below: private.

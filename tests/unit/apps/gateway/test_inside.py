@@ -137,7 +137,7 @@ def test_whoever_stops_waiting_ends_the_work():
 
     run(made, None, give_up)
     assert parrot.cancelled
-    assert made.regime.requests == 0
+    assert made.regime.requests == made.inside.asking == 0
 
 
 def test_the_one_key_is_everybodys():

@@ -72,4 +72,4 @@ def test_a_line_that_always_fails_is_given_up():
 
 def test_callers_who_wait_come_first():
     """But a batch goes on."""
-    assert [batching.at_once(4, live) for live in (0, 1, 3, 4, 100)] == [4, 3, 1, 1, 1]
+    assert [batching.at_once(4, live) for live in (-1, 0, 1, 3, 4, 100)] == [4, 4, 3, 1, 1, 1]
