@@ -1,7 +1,8 @@
 """What licences say of finetuning on data, serving what comes of it, and passing its weights on.
 
 Each clause is in our words, with the place in the licence's text where it stands; the text decides.
-Only what bears on these uses is here, and only licences whose text was read for it.
+Only what bears on these uses is here. `docs/how-to/publish-and-export-a-model.md` says which of the
+texts were read whole for it, which in part, and which were not at hand.
 """
 
 from __future__ import annotations
