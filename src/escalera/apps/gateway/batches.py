@@ -82,7 +82,7 @@ class Batches:
             wish=wish,
             created=now,
             expires=now + WINDOWS[wish.window],
-            owner=caller.owner,
+            owner=caller.key.owner,
             key=caller.key.id,
             reached={"validating": now},
         )
@@ -98,7 +98,7 @@ class Batches:
         if after:
             await self._one(after, caller, status=400, param="after")
         found = await asyncio.to_thread(
-            self._office.book.all, owner=caller.owner, after=after, limit=limit + 1
+            self._office.book.all, owner=caller.key.owner, after=after, limit=limit + 1
         )
         return rooms.page(found, limit, shown)
 
@@ -139,7 +139,7 @@ class Batches:
         self, id_: str, caller: Caller, *, status: int = 404, param: str = "batch_id"
     ) -> Batch:
         found = await asyncio.to_thread(self._office.book.get, id_)
-        if found is None or found.owner != caller.owner:
+        if found is None or found.owner != caller.key.owner:
             raise rooms.missing("batch", id_, status=status, param=param)
         return found
 

@@ -100,11 +100,6 @@ class Caller:
         self.short_until = 0.0
         self.become(key, account)
 
-    @property
-    def owner(self) -> str:
-        """Whose files, batches and jobs are this caller's: the account's, or the key's own."""
-        return self.key.account or self.key.id
-
     def become(self, key: Key, account: Account | None) -> Slice:
         """Take on a changed key; the slice that was held until now."""
         self.key, self.account = key, account

@@ -50,7 +50,7 @@ class Files:
         caller = await rooms.let_in(self.entrance, request)
         table, form = self.table(), Form(request.headers.get("content-type", ""))
         space = Space(
-            owner=caller.owner,
+            owner=caller.key.owner,
             file=table.megabytes * MEGABYTE,
             total=table.total_megabytes * MEGABYTE,
         )
@@ -58,7 +58,7 @@ class Files:
         try:
             async with asyncio.timeout(self.longest):
                 found = await self.store.add(
-                    form.file(body), lambda: self._about(form, caller.owner), space=space
+                    form.file(body), lambda: self._about(form, caller.key.owner), space=space
                 )
         except TimeoutError as error:
             told = f"An upload takes at most {self.longest:g} seconds."
@@ -73,10 +73,10 @@ class Files:
         wanted = rooms.choice(request, "purpose", PURPOSES, usual="")
         after = request.query_params.get("after", "")
         if after:
-            await self._one(after, caller.owner, status=400, param="after")
+            await self._one(after, caller.key.owner, status=400, param="after")
         found = await asyncio.to_thread(
             self.store.all,
-            owner=caller.owner,
+            owner=caller.key.owner,
             purpose=cast("Purpose", wanted) if wanted else None,
             after=after,
             limit=limit + 1,
@@ -110,7 +110,7 @@ class Files:
 
     async def _asked(self, request: Request) -> StoredFile:
         caller = await rooms.let_in(self.entrance, request)
-        return await self._one(request.path_params["file"], caller.owner)
+        return await self._one(request.path_params["file"], caller.key.owner)
 
     async def _one(
         self, id_: str, owner: str, *, status: int = 404, param: str = "file_id"

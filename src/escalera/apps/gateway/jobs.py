@@ -115,7 +115,7 @@ class _Desk:
         return _answer(made)
 
     def _created(self, body: bytes, caller: Caller) -> Job:
-        office, owner = self._office, caller.owner
+        office, owner = self._office, caller.key.owner
         wish = job_wishes.read(body, seed=office.draw())
         self._require(wish, caller)
         for param, id_ in _files(wish):
@@ -187,7 +187,7 @@ class _Desk:
         after, limit = job_wishes.page(request.query_params, usual=20)
         wanted = job_wishes.metadata(request.query_params)
         found = await asyncio.to_thread(
-            self._queue.all, owner=caller.owner, after=after, limit=limit + 1, metadata=wanted
+            self._queue.all, owner=caller.key.owner, after=after, limit=limit + 1, metadata=wanted
         )
         return rooms.page(found, limit, job_wire.job)
 
@@ -293,7 +293,7 @@ class _Desk:
         caller = await self._caller(request)
         id_ = request.path_params["id"]
         found = await asyncio.to_thread(self._queue.get, id_)
-        if found is None or found.owner != caller.owner:
+        if found is None or found.owner != caller.key.owner:
             raise rooms.missing("fine-tuning job", id_, param="fine_tuning_job_id")
         return found
 
