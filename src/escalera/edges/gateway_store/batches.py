@@ -11,8 +11,7 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,7 @@ import msgspec
 
 from escalera.domain.batch import BATCH_OVER, Batch, BatchAnswer
 from escalera.edges import sql_files
-from escalera.edges.gateway_store.opening import Store
-from escalera.errors import StoreUnavailable
+from escalera.edges.gateway_store.opening import Store, folder_told
 
 VERSION = 1
 AT_ONCE = 1000
@@ -42,7 +40,7 @@ class SQLiteBatches:
         """Add it."""
         target = self.input(batch.id)
         row = {"id": batch.id, "owner": batch.owner, "record": _ENCODE(batch)}
-        with self._store.writing() as connection, self._told("cannot be written"):
+        with self._store.writing() as connection, folder_told(self._folder, "cannot be written"):
             try:
                 os.link(source, target)
             except OSError:  # not on this file system
@@ -157,7 +155,7 @@ class SQLiteBatches:
             with self._store.writing() as connection:
                 gone = connection.execute(_QUERIES["forget"], some).rowcount
         self._store.vacuum()
-        with self._told("cannot be written"):
+        with folder_told(self._folder, "cannot be written"):
             self.input(id_).unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -171,22 +169,11 @@ class SQLiteBatches:
 
         Batches are added under the same lock, so none is missed.
         """
-        with self._store.writing() as connection, self._told("cannot be swept"):
+        with self._store.writing() as connection, folder_told(self._folder, "cannot be swept"):
             for path in tuple(self._folder.glob("*.jsonl")):
                 known = connection.execute(_QUERIES["known"], {"id": path.stem}).fetchone()
                 if known is None and _ID.fullmatch(path.stem):
                     path.unlink(missing_ok=True)
-
-    @contextmanager
-    def _told(self, failed: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreUnavailable(
-                store=str(self._folder),
-                problem=f"{failed} ({error.strerror})",
-                remedy="Look whether the disk is full, and the folder readable and writable",
-            ) from error
 
 
 # Below: private.

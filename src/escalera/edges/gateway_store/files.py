@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -19,9 +18,9 @@ from typing import Any
 from escalera.domain.stored_file import Incoming, Purpose, Space, StoredFile
 from escalera.edges import sql_files
 from escalera.edges.gateway_store import spooling
-from escalera.edges.gateway_store.opening import Store
+from escalera.edges.gateway_store.opening import Store, folder_told
 from escalera.edges.gateway_store.spooling import Spool
-from escalera.errors import EvidenceMissing, FileTooLarge, StoreUnavailable
+from escalera.errors import EvidenceMissing, FileTooLarge
 
 VERSION = 1
 TOGETHER = 1_000_000
@@ -70,7 +69,7 @@ class SQLiteFiles:
         """Store a copy."""
         spool = self._spool()
         try:
-            with self._told("cannot be written"), file.open("rb") as read:
+            with folder_told(self._folder, "cannot be written"), file.open("rb") as read:
                 while data := read.read(TOGETHER):
                     spool.write(data)
             return self._end(spool, b"", about, None)
@@ -111,7 +110,7 @@ class SQLiteFiles:
             return False
         with self._store.writing() as connection:
             found = connection.execute(_QUERIES["remove"], {"id": id_}).rowcount
-        with self._told("cannot be written"):
+        with folder_told(self._folder, "cannot be written"):
             (self._folder / id_).unlink(missing_ok=True)
         return found > 0
 
@@ -120,7 +119,7 @@ class SQLiteFiles:
         with self._store.reading() as connection:
             rows = connection.execute(_QUERIES["expired"], {"now": self._now()}).fetchall()
         gone = sum(self.remove(id_) for (id_,) in rows)
-        with self._told("cannot be swept"):
+        with folder_told(self._folder, "cannot be swept"):
             for path in tuple(self._folder.iterdir()):
                 if _ID.fullmatch(path.name.removesuffix(spooling.PART)):
                     spooling.swept(path, partial(self._knows, path.name))
@@ -133,16 +132,16 @@ class SQLiteFiles:
     # Private
 
     def _spool(self) -> Spool:
-        with self._told("cannot be written"):
+        with folder_told(self._folder, "cannot be written"):
             return Spool(self._folder / self._name())
 
     def _write(self, spool: Spool, data: bytes) -> None:
-        with self._told("cannot be written"):
+        with folder_told(self._folder, "cannot be written"):
             spool.write(data)
 
     def _end(self, spool: Spool, data: bytes, about: Incoming, space: Space | None) -> StoredFile:
         """Put a row to bytes that are all there."""
-        with self._told("cannot be written"):
+        with folder_told(self._folder, "cannot be written"):
             spool.write(data)
             found = StoredFile(
                 id=spool.target.name, size=spool.size, digest=spool.digest, **asdict(about)
@@ -169,17 +168,6 @@ class SQLiteFiles:
     def _knows(self, id_: str) -> bool:
         with self._store.reading() as connection:
             return connection.execute(_QUERIES["known"], {"id": id_}).fetchone() is not None
-
-    @contextmanager
-    def _told(self, failed: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreUnavailable(
-                store=str(self._folder),
-                problem=f"{failed} ({error.strerror})",
-                remedy="Look whether the disk is full, and the folder readable and writable",
-            ) from error
 
 
 # Below: private.

@@ -111,6 +111,19 @@ class Store:
             ) from error
 
 
+@contextmanager
+def folder_told(folder: Path, failed: str) -> Iterator[None]:
+    """What the system says of the files of a store, as `StoreUnavailable`."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(
+            store=str(folder),
+            problem=f"{failed} ({error.strerror})",
+            remedy="Look whether the disk is full, and the folder readable and writable",
+        ) from error
+
+
 # Below: private.
 
 
