@@ -3,7 +3,7 @@
     python -m bench.jobs.kills --kills 20 --into build/bench/jobs --output FILE
     python -m bench.jobs.kills --kills 20 --into build/bench/jobs --output FILE --forked
 
-Four jobs of one wish but for their seeds are done undisturbed. Then they are asked for anew; at
+Eight jobs of one wish but for their seeds are done undisturbed. Then they are asked for anew; at
 random moments while they run, SIGKILL goes to the gateway, to the process of the jobs, or to both,
 and what was killed is started again. Compared are the artifacts: their digests are those of every
 byte. How far a job was kept when it was killed, and the first that is kept of it then, is read from

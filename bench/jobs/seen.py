@@ -13,7 +13,7 @@ from tests.end_to_end import tuned
 
 from escalera.wiring import stores
 
-JOBS = 4
+JOBS = 8
 NUMBERS = {"n_epochs": 40, "batch_size": 2}
 EXAMPLES = 60
 AIMS = ("gateway", "trainer", "both")

@@ -47,7 +47,7 @@ def test_a_caller_needs_the_key():
     """In the header, with every method."""
     door = OneKey("secret")
     caller = asyncio.run(rooms.let_in(door, request(authorization="Bearer secret")))
-    assert caller.owner == ""
+    assert caller.key.owner == ""
     assert refused(rooms.let_in(door, request(authorization="Bearer wrong"))).status == 401
     assert refused(rooms.let_in(door, request(method="GET"))).status == 401
 
@@ -64,9 +64,9 @@ def test_a_page_of_another_origin_may_change_nothing_where_no_key_is_asked_for()
 
 def test_files_and_jobs_are_an_accounts_or_a_keys():
     """Keys of one account share them."""
-    assert Caller(Key(id="key_1", name="a", digest=b"", created=0.0), None).owner == "key_1"
+    assert Caller(Key(id="key_1", name="a", digest=b"", created=0.0), None).key.owner == "key_1"
     shared = Key(id="key_1", name="a", digest=b"", created=0.0, account="team")
-    assert Caller(shared, None).owner == "team"
+    assert Caller(shared, None).key.owner == "team"
 
 
 def test_a_body_is_read_as_what_it_is_to_be():

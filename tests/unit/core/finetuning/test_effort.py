@@ -12,10 +12,11 @@ from escalera.domain.levers import Levers, Trainable
 
 @pytest.mark.parametrize("dial", ["pilot", "normal", "thorough"])
 def test_every_lever_has_a_value_and_a_reason(dial: str) -> None:
-    """All but the seed, each once; the values make a recipe."""
+    """All but the seed, and examples in the place of tokens, each once; the values make a recipe."""
     found = effort.settings(dial, {})
     names = [one.lever for one in found]
-    wanted = {field.name for kind in (Trainable, Levers) for field in fields(kind)} - {"seed"}
+    every = {field.name for kind in (Trainable, Levers) for field in fields(kind)}
+    wanted = every - {"seed", "batch_examples"}
     assert len(names) == len(set(names))
     assert set(names) == wanted
     assert all(one.reason for one in found)
