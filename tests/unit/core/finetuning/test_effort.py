@@ -12,7 +12,7 @@ from escalera.domain.levers import Levers, Trainable
 
 @pytest.mark.parametrize("dial", ["pilot", "normal", "thorough"])
 def test_every_lever_has_a_value_and_a_reason(dial: str) -> None:
-    """All but the seed, and examples in the place of tokens, each once; the values make a recipe."""
+    """All but the seed and what stands in for another, each once; the values make a recipe."""
     found = effort.settings(dial, {})
     names = [one.lever for one in found]
     every = {field.name for kind in (Trainable, Levers) for field in fields(kind)}
