@@ -1,4 +1,7 @@
-"""Rules for every test: no network beyond the loopback address, and none at all in unit tests."""
+"""Rules for every test: no network beyond the loopback address, and none at all in unit tests.
+
+No property is held to a time: the machine is shared.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", parent=settings.default, deadline=None)
+settings.load_profile("untimed")
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
