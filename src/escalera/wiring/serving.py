@@ -20,6 +20,12 @@ from escalera.wiring import Installation, models, upstreams
 
 if TYPE_CHECKING:
     from escalera.core.routing.router import Choice, Router
+    from escalera.edges.providers.stretch import Stretch
+
+_LEAST_CPU, _LEAST_GPU = 128, 2048
+"""Tokens of prompts that a step runs in any case: fewer take hardly less time."""
+_PAUSE = 0.05
+"""Seconds for which prompts may hold up everybody's next token: hardly seen in a stream."""
 
 
 def served(
@@ -113,7 +119,7 @@ def _provider(made: Installation, name: str, tell: Callable[[str], None]) -> Pro
         serving=Serving(
             threads=1 if models.is_tiny(folder) else table.threads or models.cores(),
             queue=found.queue,
-            room=Room(rows=found.rows, tokens=found.cache_tokens, stretch=found.stretch),
+            room=Room(rows=found.rows, tokens=found.cache_tokens, stretch=_stretch(found)),
             adapter_bytes=found.adapter_megabytes * 1_000_000,
             max_context=found.context,
             device=found.device,
@@ -122,6 +128,15 @@ def _provider(made: Installation, name: str, tell: Callable[[str], None]) -> Pro
         tell=tell,
     )
     return Repairing(asked, wiring.invalid)
+
+
+def _stretch(table: ServingTable) -> Stretch:
+    """How much of prompts a step runs: what is given, or what the machine does in a short time."""
+    from escalera.edges.providers.stretch import Stretch
+
+    if table.prompt_tokens is not None:
+        return Stretch(least=table.prompt_tokens)
+    return Stretch(least=_LEAST_CPU if table.device == "cpu" else _LEAST_GPU, pause=_PAUSE)
 
 
 def _branches(route: Route) -> tuple[Branch, ...]:

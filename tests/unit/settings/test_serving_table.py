@@ -35,10 +35,3 @@ def test_what_is_no_value_is_refused(written: dict) -> None:
     """By its type, before anything is loaded."""
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(written, ServingTable)
-
-
-def test_a_step_is_short_on_every_device() -> None:
-    """Prompts are run in stretches of a length that suits the device, unless one is given."""
-    assert ServingTable().stretch == 128
-    assert ServingTable(device="cuda:1").stretch == 2048
-    assert ServingTable(device="cuda", prompt_tokens=7).stretch == 7

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ from escalera.edges.providers.local_model import LocalModel
 from escalera.edges.providers.served_adapters import BASE, Lane
 from escalera.edges.providers.slot_pass import Pass, Piece
 from escalera.edges.providers.slot_store import Place, Shelves
+from escalera.edges.providers.stretch import Stretch
 from escalera.errors import CallFailed, ProviderError
 
 _SHARED_FROM = 32
@@ -36,12 +38,12 @@ _SHARED_FROM = 32
 class Room:
     """What rows may take: `rows` at a time, `tokens` of memory for their keys and values.
 
-    `stretch` is how many tokens of prompts one step runs beside the answers.
+    `stretch` says how many tokens of prompts one step runs beside the answers.
     """
 
     rows: int = 32
     tokens: int = 65536
-    stretch: int = 128
+    stretch: Stretch = field(default_factory=Stretch)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -90,6 +92,7 @@ class Continuous:
         self._name = name
         self._room = room
         self._threads = threads
+        self._stretch = room.stretch
         self._shelves = Shelves(room.tokens)
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
@@ -189,7 +192,8 @@ class Continuous:
             _inherit(job)
             groups.setdefault(job.kind, []).append(job)
         told: list[Job] = []
-        left = self._room.stretch
+        most = left = self._stretch.tokens
+        began = time.perf_counter()
         try:
             for group in groups.values():
                 turns, left = _turns(group, left)
@@ -200,6 +204,7 @@ class Continuous:
             self._forget()
             self._fail(failed, f"failed: {error}")
             return
+        self._stretch = self._stretch.after(most - left, time.perf_counter() - began)
         for job in told:
             job.told = len(job.row.tokens) - job.row.stopped
             job.ended = job.row.finished

@@ -15,7 +15,7 @@ from torch import nn
 
 MOST_BYTES = 8_000_000_000
 """Weights of larger models are not kept twice."""
-_LEAST = 1 << 18
+_LEAST = 1 << 16
 """Numbers of a weight for which laying it out is worth a call."""
 _ROWS = 32
 """Rows that the layout is best for."""

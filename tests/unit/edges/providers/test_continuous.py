@@ -14,12 +14,13 @@ from escalera.edges.providers.continuous import Continuous, Job, Room  # noqa: E
 from escalera.edges.providers.decoding import Row  # noqa: E402
 from escalera.edges.providers.local_model import LocalModel  # noqa: E402
 from escalera.edges.providers.slot_store import Shelf  # noqa: E402
+from escalera.edges.providers.stretch import Stretch  # noqa: E402
 from escalera.errors import CallFailed  # noqa: E402
 from escalera.testing.tiny import tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
 
-ROOM = Room(rows=4, tokens=2048, stretch=16)
+ROOM = Room(rows=4, tokens=2048, stretch=Stretch(least=16))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_a_long_prompt_is_run_in_stretches_beside_the_answers(model: LocalModel)
     The rows that have come first are through after one step, and do not wait for the long one.
     """
     passes, _ = run(model, [(5, 30), (5, 30), (160, 4)], every=True)
-    assert max(passes) <= ROOM.stretch + 2
+    assert max(passes) <= ROOM.stretch.least + 2
     assert len(passes) <= 34
     assert sum(passes) == 5 + 29 + 5 + 29 + 160 + 3
 

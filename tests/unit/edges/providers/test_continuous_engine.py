@@ -19,6 +19,7 @@ from escalera.edges.clock import SystemClock  # noqa: E402
 from escalera.edges.providers import packed_linear  # noqa: E402
 from escalera.edges.providers.continuous import Room  # noqa: E402
 from escalera.edges.providers.continuous_engine import ContinuousEngine, Serving  # noqa: E402
+from escalera.edges.providers.stretch import Stretch  # noqa: E402
 from escalera.edges.providers.transformers_engine import Capacity, TransformersEngine  # noqa: E402
 from escalera.errors import AdapterUnusable, Overloaded, RequestRejected  # noqa: E402
 from escalera.testing.tiny import tiny_adapter, tiny_architecture, tiny_model  # noqa: E402
@@ -26,7 +27,7 @@ from escalera.testing.tiny import tiny_adapter, tiny_architecture, tiny_model  #
 pytestmark = pytest.mark.local
 
 CHOICE = OutputContract(schema='{"enum":["shipping","cost"]}', mode="constrained")
-SMALL = Serving(room=Room(rows=4, tokens=2048, stretch=16))
+SMALL = Serving(room=Room(rows=4, tokens=2048, stretch=Stretch(least=16)))
 Job = Callable[[ContinuousEngine], Awaitable[Any]]
 
 
