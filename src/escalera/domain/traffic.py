@@ -71,7 +71,8 @@ class ServedCall:
     on, empty for a base model. `status` is what the caller got and `error` the code of an error,
     also one within a stream. `seconds` is the whole time and `overhead` what of it was not spent
     waiting for an upstream. `findings` are the kinds that guards found. `request` and `answer` are
-    the bodies, empty unless bodies are logged; they are redacted before they come here.
+    the bodies, empty unless bodies are logged; they are redacted before they come here. `trace` is
+    the `traceparent` that the caller sent (W3C Trace Context), empty unless spans are sent.
     """
 
     id: str
@@ -92,6 +93,7 @@ class ServedCall:
     cached: bool = False
     request: str = ""
     answer: str = ""
+    trace: str = ""
 
     @property
     def cost(self) -> int:

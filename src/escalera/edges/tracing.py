@@ -1,9 +1,10 @@
 """Served calls as OpenTelemetry spans, by the conventions for generative AI.
 
 Spans are made from the records of the request log, in the thread that writes it: the way of a
-request pays nothing for them. A trace's id follows from the id of its request, so that a call in
-the log is found among the traces. The conventions are still in development; the names are those of
-the package that is installed.
+request pays nothing for them. Where the caller sent a `traceparent`, the call is part of that
+trace; else the trace's id follows from the id of the request, so that a call in the log is found
+among the traces. The conventions are still in development; the names are those of the package that
+is installed.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ Value = str | int | float
 
 class TracedCalls:
     """A `CallLog` that also sends spans of *share* of the calls, and of every one that failed.
+
+    Of calls within a caller's trace those are sent of which the caller keeps the trace.
 
     A collector that is away costs spans, never records: what it does not take is counted and told.
     *seconds* is a clock, *tell* says troubles in words.
@@ -89,6 +92,8 @@ class TracedCalls:
     def _is_sampled(self, call: ServedCall) -> bool:
         if call.error or call.status >= 400:
             return True
+        if call.trace:
+            return _parent(call.trace).trace_flags.sampled
         return int.from_bytes(_digest(call.id, 8)) < self._share * 2**64
 
     def _send(self, spans: Sequence[ReadableSpan]) -> None:
@@ -102,11 +107,13 @@ class TracedCalls:
 
     def _spans(self, call: ServedCall) -> Iterator[ReadableSpan]:
         """The call, and below it each of its attempts."""
-        root = _context(call.id, "")
+        parent = _parent(call.trace) if call.trace else None
+        trace = parent.trace_id if parent else int.from_bytes(_digest(call.id, 16)) or 1
+        root = _context(trace, call.id, "")
         yield self._span(
             f"{OPERATIONS[call.operation]} {call.model}".strip(),
             root,
-            None,
+            parent,
             SpanKind.SERVER,
             (call.started, call.seconds),
             _of_call(call),
@@ -114,7 +121,7 @@ class TracedCalls:
         for place, attempt in enumerate(call.attempts):
             yield self._span(
                 f"{OPERATIONS[call.operation]} {attempt.deployment}",
-                _context(call.id, str(place)),
+                _context(trace, call.id, str(place)),
                 root,
                 SpanKind.CLIENT,
                 (attempt.started, attempt.seconds),
@@ -189,10 +196,21 @@ def _of_attempt(call: ServedCall, attempt: Attempt) -> dict[str, Value]:
     return found
 
 
-def _context(call: str, place: str) -> SpanContext:
+def _parent(trace: str) -> SpanContext:
+    """The caller's span, by its `traceparent`."""
+    _, known, span, flags = trace.split("-")
+    return SpanContext(
+        trace_id=int(known, 16),
+        span_id=int(span, 16),
+        is_remote=True,
+        trace_flags=TraceFlags(int(flags, 16)),
+    )
+
+
+def _context(trace: int, call: str, place: str) -> SpanContext:
     """Ids that follow from the request's; never 0, which would be no id."""
     return SpanContext(
-        trace_id=int.from_bytes(_digest(call, 16)) or 1,
+        trace_id=trace,
         span_id=int.from_bytes(_digest(f"{call}/{place}", 8)) or 1,
         is_remote=False,
         trace_flags=TraceFlags(TraceFlags.SAMPLED),

@@ -119,6 +119,21 @@ def test_a_trace_is_found_by_the_id_of_its_request() -> None:
     assert ids[0] == ids[2] != ids[1]
 
 
+def test_a_call_is_part_of_its_caller_s_trace() -> None:
+    """Below the caller's span, as long as the caller keeps the trace, whatever share is wanted."""
+    exporter = InMemorySpanExporter()
+    made, log, _ = traced(exporter, share=0.0)
+    kept = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    made.write([call(1, trace=kept), call(2, trace=f"{kept[:-2]}00", attempts=(ANSWERED,))])
+    root, *attempts = exporter.get_finished_spans()
+    assert root.parent is not None
+    assert root.parent.is_remote
+    assert root.parent.span_id == int("cd" * 8, 16)
+    assert {one.context.trace_id for one in (root, *attempts)} == {int("ab" * 16, 16)}
+    assert [one.parent for one in attempts] == [root.context] * 2
+    assert log.tally(CallQuery()).calls == 2
+
+
 def test_a_share_is_sent_and_every_failure() -> None:
     """By the id of the request, so that the same ones are sent everywhere."""
     exporter = InMemorySpanExporter()

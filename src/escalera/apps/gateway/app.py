@@ -209,6 +209,7 @@ def regime_of(
             tokens=table.max_tokens,
             bodies=table.log.bodies,
             sync=table.log.sync,
+            traced=table.traces is not None,
         ),
         checkpoint=_checkpoint(table, Path(file)),
         hide=hiding.of(served.secret for served in desk.models().values()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,6 +45,19 @@ def read(headers: Sequence[tuple[bytes, bytes]], *, most: int, is_open: bool) ->
     return shown
 
 
+def trace(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """The caller's `traceparent` (W3C Trace Context, section 3.2); empty where there is none.
+
+    Of a later version what the first one has is read; what is no trace is as if it were not there.
+    """
+    found = [value for name, value in headers if name == b"traceparent"]
+    if len(found) != 1:
+        return ""
+    known, more = found[0][:_KNOWN], found[0][_KNOWN:]
+    is_read = not more or (more[:1] == b"-" and known[:2] != b"00")
+    return known.decode() if is_read and _PARENT.fullmatch(known) else ""
+
+
 def check(scope: MutableMapping[str, Any], *, is_open: bool) -> None:
     """The same for bodies of any type."""
     for name, value in scope["headers"]:
@@ -60,6 +74,9 @@ def too_long(most: int) -> Refusal:
 
 # Below: private.
 
+_PARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_KNOWN = 55
+"""Bytes of what version 00 has."""
 _HEEDED = frozenset(
     {b"authorization", b"content-encoding", b"content-length", b"content-type", b"origin"}
 )

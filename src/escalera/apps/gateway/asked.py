@@ -40,7 +40,8 @@ class Asked(msgspec.Struct, kw_only=True):
     made for the answer and are not it, and `watch` is of the trial that has chosen this call.
     `key` is the id of the caller's key, and `cached` says that the answer was remembered.
     `findings` are the kinds that guards found, and `vault` holds what they took out of what the
-    caller sent. `extend` reserves the money of one more attempt, and says whether there is any.
+    caller sent. `trace` is the caller's, where it is kept. `extend` reserves the money of one more
+    attempt, and says whether there is any.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Asked(msgspec.Struct, kw_only=True):
     cached: bool = False
     findings: list[str] = []
     vault: Vault | None = None
+    trace: str = ""
     extend: Callable[[], Awaitable[bool]] = _always
 
     @property

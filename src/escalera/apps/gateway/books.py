@@ -136,7 +136,7 @@ def record(ended: Ended) -> ServedCall:
     )
     # Set after: every argument of a call costs, and most of these are what they are by default.
     call.stream, call.error, call.cached = asked.stream, ended.code, asked.cached
-    call.request, call.answer = ended.request, ended.answer
+    call.request, call.answer, call.trace = ended.request, ended.answer, asked.trace
     if asked.findings:
         call.findings = tuple(asked.findings)
     if found is not None:

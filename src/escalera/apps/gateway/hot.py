@@ -213,6 +213,8 @@ class Hot:
             deadline=began + bounds.seconds,
             capped=None if read.limit(operation) is not None else bounds.tokens,
         )
+        if bounds.traced:
+            asked.trace = arrival.trace(scope["headers"])
         plan = plan_of(names, caller, read.model) or await self._looked_up(regime, caller, read)
         if regime.checkpoint is not None:
             await regime.checkpoint.enter(asked)

@@ -136,6 +136,8 @@ class Lane:
         if admitted is None:
             return None
         asked.id, asked.extend, asked.key = self._name(), admitted.extend, admitted.key
+        if bounds.traced:
+            asked.trace = arrival.trace(cycle.headers)
         return asked, way, admitted
 
 

@@ -18,7 +18,8 @@ class Bounds:
     """Bytes of a request, seconds that the whole of its answer may take, and its tokens.
 
     `tokens` is the limit of an answer where the caller sets none, None where there is none. With
-    `bodies` what was asked and answered is kept, with `sync` an answer ends when its record is.
+    `bodies` what was asked and answered is kept, with `sync` an answer ends when its record is, and
+    with `traced` the caller's trace is kept.
     """
 
     body: int = 10 * 1024 * 1024
@@ -26,6 +27,7 @@ class Bounds:
     tokens: int | None = None
     bodies: bool = False
     sync: bool = False
+    traced: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

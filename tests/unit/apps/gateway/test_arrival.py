@@ -117,3 +117,29 @@ def test_nothing_is_unpacked():
     with pytest.raises(Refusal, match="no content encoding") as caught:
         arrival.check({"headers": [(b"content-encoding", b"gzip")]}, is_open=False)
     assert caught.value.status == 415
+
+
+PARENT = b"00-" + b"ab" * 16 + b"-" + b"cd" * 8 + b"-01"
+
+
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [
+        ([PARENT], PARENT),
+        ([b"01" + PARENT[2:] + b"-more"], b"01" + PARENT[2:]),
+        ([PARENT + b"-more"], b""),
+        ([PARENT + b"0"], b""),
+        ([PARENT.upper()], b""),
+        ([b"ff" + PARENT[2:]], b""),
+        ([b"00-" + b"0" * 32 + PARENT[35:]], b""),
+        ([PARENT[:36] + b"0" * 16 + b"-01"], b""),
+        ([PARENT[:-1]], b""),
+        ([b"00-" + b"\xff" * 52], b""),
+        ([PARENT, PARENT], b""),
+        ([], b""),
+    ],
+)
+def test_a_trace_is_that_of_the_specification(sent, known):
+    """What is no trace is ignored, and never refuses a request."""
+    headers = [(b"host", b"x"), *((b"traceparent", value) for value in sent)]
+    assert arrival.trace(headers) == known.decode()

@@ -17,6 +17,7 @@ from tests.unit.apps.gateway.sockets import said
 from tests.unit.apps.gateway.twins import POOR, RICH, compare, talk
 from tests.unit.apps.gateway.upstreams import ANSWER
 
+from escalera.settings.gateway_table import TracesTable
 from escalera.settings.guard_table import GuardTable
 from escalera.testing.upstream import FAULTS, Mock, Pace, serving
 
@@ -99,6 +100,18 @@ def test_every_operation_takes_it(path, body):
     """And each is read as what it is."""
     _, taken = compare(sent(*[post(path=path, **body)] * 3), mocks())
     assert taken["answered"] == 2
+
+
+def test_the_trace_of_a_caller_is_kept_where_spans_are_sent():
+    """On both ways: the first request waits for its lease, the others take the lane."""
+    parent = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    traced = post().replace(b"Host: x", b"Host: x\r\ntraceparent: " + parent.encode())
+    traces = TracesTable(endpoint="http://127.0.0.1:9/v1/traces")
+    told, taken = compare(sent(traced, traced, post()), mocks(), traces=traces)
+    assert sorted(call.trace for call in told["records"]) == ["", parent, parent]
+    assert taken["answered"] == 2
+    told, _ = compare(sent(traced), mocks())
+    assert [call.trace for call in told["records"]] == [""]
 
 
 @pytest.mark.parametrize("fault", sorted(n for n, one in FAULTS.items() if "whole" in one.forms))
