@@ -174,6 +174,10 @@ class LeanCycle(RequestResponseCycle):
         body, self.body = bytes(self.body), b""
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
+    def end(self) -> None:
+        """Nobody answers it any more: its scope, which leads back to it, goes at once."""
+        self.__dict__.pop("scope", None)
+
     async def _wait(self) -> None:
         self._waiter = self._protocol.loop.create_future()
         try:

@@ -64,6 +64,7 @@ class Turns:
         del first
         while turn is not None:
             await turn[0].run_asgi(turn[1])
+            turn[0].end()
             if self._is_over or self._idle is not None or task.cancelling():
                 return
             self._tasks.discard(task)

@@ -279,6 +279,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
+        del self._parser  # it leads back here: closed connections would wait for the collector
         if not self._busy:
             return
         self._busy = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import socket
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.apps.gateway.sockets import Quick, asked, post, responses, said, served
 
-from escalera.apps.gateway import protocol
+from escalera.apps.gateway import cycle, protocol
 
 pytestmark = pytest.mark.network
 
@@ -385,3 +386,24 @@ def test_whatever_comes_ends(port, noise):
     """No bytes keep a connection open, and every answer to them is HTTP."""
     for found in asked(port, b"POST / HTTP/1.1\r\nHost: x\r\n" + noise):
         assert found.status in {200, 400, 408, 431}
+
+
+def test_a_closed_connection_is_gone_at_once(port):
+    """With its requests: nothing of them waits for the collector of garbage, which comes late."""
+
+    def there():
+        found = [type(one) for one in gc.get_objects()]
+        return found.count(Quick), found.count(cycle.LeanCycle)
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = there()
+        for _ in range(20):
+            said(port, post(b"x"))
+        until = time.monotonic() + 5
+        while there() != before and time.monotonic() < until:
+            time.sleep(0.01)
+        assert there() == before
+    finally:
+        gc.enable()

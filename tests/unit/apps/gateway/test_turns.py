@@ -22,6 +22,9 @@ class Asked:
     async def run_asgi(self, app: App) -> None:
         await app(self._name)
 
+    def end(self) -> None:
+        self.ended = True
+
 
 def asked(name: str) -> LeanCycle:
     return cast("LeanCycle", Asked(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -289,3 +290,24 @@ def test_the_mark_lies_below_what_a_stalled_reader_may_cost() -> None:
     """With what is read at a time, and a copy that is on its way: below half a megabyte."""
     assert 2 * (HIGH_WATER + RECEIVED) < 1 << 19
     assert MAX_HEAD <= HIGH_WATER
+
+
+def test_a_closed_connection_is_gone_at_once() -> None:
+    """Its memory does not wait for the collector of garbage, which comes late in a server."""
+
+    def there() -> int:
+        return sum(type(one) is Connection for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = there()
+        connection, wire = asked()
+        connection.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        connection.connection_lost(None)
+        assert connection.fault == "cut"
+        assert wire.written
+        del connection
+        assert there() == before
+    finally:
+        gc.enable()
