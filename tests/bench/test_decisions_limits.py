@@ -10,11 +10,15 @@ pytest.importorskip("scipy")
 
 import scipy.stats
 from bench.decisions import (
+    best_of_k,
+    best_of_limits,
     coverage,
     coverage_limits,
     coverage_rules,
     deviate,
     melded,
+    pilot_prices,
+    top_two,
 )
 
 
@@ -101,3 +105,91 @@ def test_the_normal_at_the_floor_is_never_wider_than_ours() -> None:
         )
         assert (ours | ~floor).all()
         assert (floor != ours).any() == (size > 1)
+
+
+def test_who_is_told_the_best_arms_chooses_among_them() -> None:
+    """By the patterns' chances, which is the higher mean of two; calls are those of all arms."""
+    rng = np.random.default_rng(5)
+    scores = (rng.random((6, 4_000)) < np.array([[0.8], [0.7], [0.2], [0.2], [0.1], [0.1]])) * 1.0
+    for weigh in (True, False):
+        winners = []
+        for seed in range(40):
+            winner, seen = best_of_limits.told(
+                scores, 20, np.random.default_rng(seed), best=2, weigh=weigh
+            )
+            assert seen.size == 60
+            winners.append(winner)
+        assert set(winners) <= {0, 1}
+        assert winners.count(0) > winners.count(1)
+    either = [
+        best_of_limits.told(scores, 20, np.random.default_rng(seed), best=2, weigh=weigh)[0]
+        for seed in range(40)
+        for weigh in (True, False)
+    ]
+    assert either[::2] == either[1::2]
+
+
+def test_weighing_all_orders_is_adding_up_their_chances() -> None:
+    """Three arms: the sum over orders, written out."""
+    rng = np.random.default_rng(6)
+    whole = (rng.random((3, 500)) < np.array([[0.6], [0.55], [0.4]])) * 1.0
+    seen = whole[:, rng.permutation(500)[:25]]
+    best = int(whole.mean(axis=1).argmax())
+    chances: dict[tuple[float, ...], float] = {}
+    for pattern in whole.T:
+        chances[tuple(pattern)] = chances.get(tuple(pattern), 0.0) + 1 / 500
+    weight = np.zeros(3)
+    for order in itertools.permutations(range(3)):  # label k is arm order[k]
+        likely = 1.0
+        for pattern in seen.T:
+            true = tuple(pattern[order.index(arm)] for arm in range(3))
+            likely *= chances.get(true, 1e-12)
+        weight[order.index(best)] += likely
+    assert best_of_limits._weighed(whole, seen) == int(weight.argmax())
+
+
+def test_top_two_stay_within_their_calls_and_find_a_sure_winner() -> None:
+    """What it knows of the arms is the normal posterior of their means."""
+    rng = np.random.default_rng(7)
+    sure = np.vstack([np.zeros((7, 200)), np.ones((1, 200))])
+    winner, seen = top_two.choose(sure, 20, rng)
+    assert winner == 7
+    assert top_two.FIRST <= seen.size <= 8 * 20
+    scores = rng.random((3, 30))
+    known = top_two._Known(scores)
+    known.ask(1, 3)
+    asked = np.zeros((3, 30), dtype=bool)
+    asked[:, : top_two.FIRST] = True
+    asked[1, : top_two.FIRST + 3] = True
+    arm, item = np.nonzero(asked)
+    noise = top_two.NOISE * np.eye(len(arm)) + top_two.EASE * (item[:, None] == item[None])
+    design = np.eye(3)[arm]
+    centred = scores[arm, item] - scores[:, : top_two.FIRST].mean()
+    precision = design.T @ np.linalg.solve(noise, design) + np.eye(3) / top_two.SPREAD
+    mean, spread = known.posterior()
+    assert spread == pytest.approx(np.linalg.inv(precision))
+    assert mean == pytest.approx(spread @ design.T @ np.linalg.solve(noise, centred))
+
+
+def test_the_same_arms_are_chosen_among_by_all() -> None:
+    """Every way has a share for each field."""
+    scores = (np.random.default_rng(8).random((12, 300)) < np.linspace(0.2, 0.8, 12)[:, None]) * 1.0
+    found = best_of_limits.near(scores, best_of_k.close, 9, 3, (1, 2))
+    assert set(found) == set(best_of_limits._ways(binary=True))
+    assert all(0.0 <= share <= 1.0 for share in found.values())
+
+
+def test_prices_with_all_prompts_are_nearer_and_never_beyond_the_bound() -> None:
+    """Answers as long as their prompts: known; of their own: as near as the bound lets them be."""
+    rng = np.random.default_rng(9)
+    read = rng.lognormal(6.0, 0.8, 5_000).round()
+    assert pilot_prices.bound((read, read / 4), 10) > 0.99
+    free = rng.lognormal(5.0, 0.9, 5_000).round()
+    lengths = (np.full(5_000, 50.0), free)
+    errors = []
+    for _ in range(300):
+        drawn = rng.choice(5_000, size=pilot_prices.RUN)
+        told = pilot_prices.told(lengths[0][drawn], free[drawn], range(10), level=True)
+        errors.append(told.micro_dollars / (50.0 + 4.0 * free[drawn].mean()) - 1.0)
+    limit = pilot_prices.bound(lengths, 10)
+    assert 0.2 < np.mean(np.abs(errors) <= 0.15) < limit + 0.1
