@@ -17,11 +17,12 @@ import numpy as np
 from bench.decisions.data import Board
 from bench.decisions.deviate import Floats
 
-from escalera.core.stats import best_of, halving
+from escalera.core.stats import best_of, halving, rejects
 
 CLOSE = 0.01
 EARLY = "halving, clear losers leave early"
 PLAIN = "sequential halving"
+REJECTS = "continuous rejects, clear losers leave"
 Choose = Callable[[Floats, int, np.random.Generator], tuple[int, Floats]]
 """From scores, calls per arm and a generator: the winner and its scores in the selection."""
 
@@ -49,7 +50,7 @@ class Row:
 def run(board: Board, *, races: int, seed: int, arms: int = 32, fresh: int = 200) -> list[Row]:
     """Return a row per field of arms and way to choose."""
     rows = []
-    for field, (make, count) in _fields(board, arms).items():
+    for field, (make, count) in fields(board, arms).items():
         for rule, (choose, calls) in _ways().items():
             rng = np.random.default_rng([seed, 72, board.items, len(rows)])
             rows.append(_race(board, field, rule, make, choose, count, calls, races, fresh, rng))
@@ -68,10 +69,8 @@ def close(scores: Floats, count: int, rng: np.random.Generator) -> Floats:
     return _blended(best, count, rng)
 
 
-# Private.
-
-
-def _fields(board: Board, arms: int) -> dict[str, tuple[Callable[..., Floats], int]]:
+def fields(board: Board, arms: int) -> dict[str, tuple[Callable[..., Floats], int]]:
+    """Ways to draw arms, and how many."""
     systems = len(board.systems)
     return {
         "all systems": (_systems, systems),
@@ -81,14 +80,42 @@ def _fields(board: Board, arms: int) -> dict[str, tuple[Callable[..., Floats], i
     }
 
 
+def early(scores: Floats, calls: int, rng: np.random.Generator) -> tuple[int, Floats]:
+    """Halving whose arms leave early when they are clearly behind (`halving.contenders`)."""
+    arms, pool = len(scores), scores.shape[1]
+    order = rng.permutation(pool)
+    alive, seen, left = list(range(arms)), 0, calls * arms
+    while one := halving.following(arms=len(alive), calls=left, pool=pool - seen):
+        seen, left = seen + one.new_items, left - one.calls
+        found = scores[np.ix_(alive, order[:seen])]
+        alive = [alive[i] for i in halving.contenders(list(found), keep=one.survivors)]
+    return alive[0], scores[alive[0], order[:seen]]
+
+
+def by_rejects(scores: Floats, calls: int, rng: np.random.Generator) -> tuple[int, Floats]:
+    """Arms leave a few at a time (`rejects`), or when they are clearly behind."""
+    arms, pool = len(scores), scores.shape[1]
+    order = rng.permutation(pool)
+    alive, seen, left = list(range(arms)), 0, calls * arms
+    while one := rejects.following(arms=len(alive), seen=seen, calls=left, pool=pool - seen):
+        seen, left = seen + one.new_items, left - one.calls
+        found = scores[np.ix_(alive, order[:seen])]
+        alive = [alive[i] for i in halving.contenders(list(found), keep=one.survivors)]
+    return alive[0], scores[alive[0], order[:seen]]
+
+
+# Private.
+
+
 def _ways() -> dict[str, tuple[Choose, int]]:
     return {
-        EARLY: (_early, 20),
+        EARLY: (early, 20),
         PLAIN: (_halving, 20),
+        REJECTS: (by_rejects, 20),
         "uniform, common items": (_common, 20),
         "uniform, unpaired": (_unpaired, 20),
         "uniform, unpaired, five times the calls": (_unpaired, 100),
-        f"{EARLY}, twice the calls": (_early, 40),
+        f"{EARLY}, twice the calls": (early, 40),
     }
 
 
@@ -151,18 +178,6 @@ def _halving(scores: Floats, calls: int, rng: np.random.Generator) -> tuple[int,
         seen += one.new_items
         means = scores[np.ix_(alive, order[:seen])].mean(axis=1)
         alive = [alive[i] for i in halving.survivors(means.tolist(), keep=one.survivors)]
-    return alive[0], scores[alive[0], order[:seen]]
-
-
-def _early(scores: Floats, calls: int, rng: np.random.Generator) -> tuple[int, Floats]:
-    """Halving whose arms leave early when they are clearly behind (`halving.contenders`)."""
-    arms, pool = len(scores), scores.shape[1]
-    order = rng.permutation(pool)
-    alive, seen, left = list(range(arms)), 0, calls * arms
-    while one := halving.following(arms=len(alive), calls=left, pool=pool - seen):
-        seen, left = seen + one.new_items, left - one.calls
-        found = scores[np.ix_(alive, order[:seen])]
-        alive = [alive[i] for i in halving.contenders(list(found), keep=one.survivors)]
     return alive[0], scores[alive[0], order[:seen]]
 
 

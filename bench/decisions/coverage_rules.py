@@ -8,6 +8,7 @@ t                cluster-robust t(G - 1) everywhere. With equal clusters and onl
                  McCaffrey's CR2 with Satterthwaite's degrees of freedom is the same interval
 free effect      as ours, with a design effect that may be below 1
 normal           as ours, with the normal instead of t where the design effect is estimated
+floor            as normal, but only where the estimated effect lies below 1 and is held there
 wild             wild cluster bootstrap of t, null imposed, Rademacher signs (Cameron, Gelbach and
                  Miller 2008): with symmetric signs, the sign-flip test
 added            cluster t after two clusters were added that differ fully, one each way (Bonett and
@@ -19,7 +20,8 @@ a fall of exactly the margin, of mostly losses, is said to be smaller, at 2.5 %.
 cluster t from five discordant clusters on, and ours below.
 
 Unclustered right/wrong cells also have, exactly: McNemar's mid-p and exact unconditional tests at
-the truth (the nuisance at its estimate under the null, Lloyd 2008; or at its worst).
+the truth (the nuisance at its estimate under the null, Lloyd 2008; or at its worst), and Fay and
+Lumbard's (`melded`). What any rule could cover there: `coverage_limits`.
 """
 
 # ruff: noqa: ARG001  every rule is given what any rule needs
@@ -28,13 +30,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
 import scipy.stats
-from bench.decisions import coverage, deviate
+from bench.decisions import coverage, coverage_limits, deviate, melded
 from bench.decisions.deviate import Floats, Prefixes, Runs
 from bench.decisions.tables import percent, table
 from numpy.typing import NDArray
@@ -57,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.decisions.coverage_rules")
     parser.add_argument("--runs", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(RULES))
     given = parser.parse_args()
     cells = []
     grid = itertools.product(
@@ -67,9 +70,9 @@ def main() -> None:
         if clusters * size < 50 or (size == 1 and alike > 0):
             continue
         rng = np.random.default_rng([given.seed, 73, len(cells)])
-        cells.append(_cell(name, given.runs, rng))
+        cells.append(_cell(name, given.runs, given.rules, rng))
         print(name, {rule: f"{c:.3f}" for rule, c in cells[-1].covered.items()}, flush=True)
-    print(_summary(cells))
+    print(_summary(cells, given.rules))
     print(_sides(10 * given.runs))
     print(_unclustered())
 
@@ -77,18 +80,23 @@ def main() -> None:
 # Private.
 
 
-def _cell(name: tuple[str, int, int, float, float], runs: int, rng: np.random.Generator) -> Cell:
+def _cell(
+    name: tuple[str, int, int, float, float],
+    runs: int,
+    rules: Sequence[str],
+    rng: np.random.Generator,
+) -> Cell:
     kind, clusters, size, alike, rate = name
     better = rate + 0.2 * rate * (1.0 - rate)
     truth, binary = better - rate, kind == "right/wrong"
-    found: dict[str, list[Covers]] = {rule: [] for rule in RULES}
+    found: dict[str, list[Covers]] = {rule: [] for rule in rules}
     for start in range(0, runs, 500):
         count = min(500, runs - start)
         values = coverage.drawn(kind, clusters, size, alike, (better, rate), count, rng)
         steps = coverage.steps(values, clusters, size, binary=binary)
         last = deviate.prefixes(steps, np.array([clusters]))
-        for rule, covers in RULES.items():
-            found[rule].append(covers(steps, last, truth, rng))
+        for rule in rules:
+            found[rule].append(RULES[rule](steps, last, truth, rng))
     return Cell(name=name, covered={r: float(np.concatenate(c).mean()) for r, c in found.items()})
 
 
@@ -110,23 +118,36 @@ def _effect(last: Prefixes, least: float) -> tuple[Floats, NDArray[np.bool_]]:
     return np.where(last.steps == last.n, 1.0, effect), ~nothing & (last.steps < last.n)
 
 
-def _tango(last: Prefixes, truth: float, *, least: float, t: bool) -> Covers:
+def _tango(last: Prefixes, null: float, *, least: float, t: bool, held: bool = False) -> Floats:
+    """z of Tango's form in critical values: t's, the normal's, or *held*: t's above the floor."""
     effect, estimated = _effect(last, least)
-    z = deviate.tango(last.gains / effect, last.losses / effect, last.n / effect, truth)
-    limit = np.where(estimated & t, scipy.stats.t.isf(0.025, last.steps - 1.0), coverage.CRITICAL)
-    return (np.abs(z) <= limit)[:, 0]
+    z = deviate.tango(last.gains / effect, last.losses / effect, last.n / effect, null)
+    with_t = estimated & t & ((effect > least) | (not held))
+    critical = np.where(with_t, scipy.stats.t.isf(0.025, last.steps - 1.0), coverage.CRITICAL)
+    found: Floats = z / critical
+    return found
+
+
+def _within(deviates: Floats) -> Covers:
+    return (np.abs(deviates) <= 1.0)[:, 0]
 
 
 def _free(runs: Runs, last: Prefixes, truth: float, rng: np.random.Generator) -> Covers:
     if not last.binary:
         return _ours(runs, last, truth, rng)
-    return _tango(last, truth, least=1e-3, t=True)
+    return _within(_tango(last, truth, least=1e-3, t=True))
 
 
 def _normal(runs: Runs, last: Prefixes, truth: float, rng: np.random.Generator) -> Covers:
     if not last.binary:
         return _ours(runs, last, truth, rng)
-    return _tango(last, truth, least=1.0, t=False)
+    return _within(_tango(last, truth, least=1.0, t=False))
+
+
+def _floor(runs: Runs, last: Prefixes, truth: float, rng: np.random.Generator) -> Covers:
+    if not last.binary:
+        return _ours(runs, last, truth, rng)
+    return _within(_tango(last, truth, least=1.0, t=True, held=True))
 
 
 def _switch(runs: Runs, last: Prefixes, truth: float, rng: np.random.Generator) -> Covers:
@@ -166,22 +187,23 @@ RULES: dict[str, Callable[[Runs, Prefixes, float, np.random.Generator], Covers]]
     "t": _t,
     "free effect": _free,
     "normal": _normal,
+    "floor": _floor,
     "switch": _switch,
     "wild": _wild,
     "added": _added,
 }
 
 
-def _summary(cells: list[Cell]) -> str:
+def _summary(cells: list[Cell], rules: Sequence[str]) -> str:
     rows = []
-    for rule in RULES:
+    for rule in rules:
         shares = [cell.covered[rule] for cell in cells]
         below, above = sum(s < LOW for s in shares), sum(s > HIGH for s in shares)
         inside = len(cells) - below - above
         rows.append((rule, inside, below, above, percent(min(shares)), percent(max(shares))))
-    outside = [cell for cell in cells if not LOW <= cell.covered["ours"] <= HIGH]
-    head = ("scores", "clusters", "items each", "ICC", "base rate", *RULES)
-    bad = [(*cell.name, *(percent(cell.covered[rule]) for rule in RULES)) for cell in outside]
+    outside = [cell for cell in cells if not LOW <= cell.covered[rules[0]] <= HIGH]
+    head = ("scores", "clusters", "items each", "ICC", "base rate", *rules)
+    bad = [(*cell.name, *(percent(cell.covered[rule]) for rule in rules)) for cell in outside]
     return "\n\n".join(
         [table(("rule", "in the band", "below", "above", "least", "most"), rows), table(head, bad)]
     )
@@ -209,23 +231,23 @@ def _sides(runs: int) -> str:
     return table(head, rows)
 
 
-_DEVIATES = ("ours", "free effect", "normal", "five")
+_DEVIATES = ("ours", "free effect", "normal", "floor", "five")
 
 
 def _deviates(steps: Runs, last: Prefixes, null: float) -> dict[str, Floats]:
     """How far the mean lies above the null, in critical values of each rule."""
     critical = scipy.stats.t.isf(0.025, last.steps - 1.0)
-
-    def tango(least: float, *, t: bool) -> Floats:
-        effect, estimated = _effect(last, least)
-        z = deviate.tango(last.gains / effect, last.losses / effect, last.n / effect, null)
-        return z / np.where(estimated & t, critical, coverage.CRITICAL)
-
     ours = deviate.z(last, null) / coverage.CRITICAL
     with np.errstate(divide="ignore", invalid="ignore"):
         plain = (last.mean - null) / last.error / critical
     enough = (np.abs(steps.sums) > deviate.TIED).sum(axis=1)[:, None] >= 5
-    found = (ours, tango(1e-3, t=True), tango(1.0, t=False), np.where(enough, plain, ours))
+    found = (
+        ours,
+        _tango(last, null, least=1e-3, t=True),
+        _tango(last, null, least=1.0, t=False),
+        _tango(last, null, least=1.0, t=True, held=True),
+        np.where(enough, plain, ours),
+    )
     return dict(zip(_DEVIATES, found, strict=True))
 
 
@@ -233,13 +255,9 @@ def _unclustered() -> str:
     """Exact coverage of tests at the truth, for independent right/wrong pairs."""
     rows = []
     for n, rate in itertools.product((50, 200), (0.02, 0.1, 0.5)):
-        better = rate + 0.2 * rate * (1.0 - rate)
-        normal = scipy.stats.multivariate_normal(cov=[[1.0, 0.5], [0.5, 1.0]])
-        both = float(normal.cdf([scipy.stats.norm.ppf(better), scipy.stats.norm.ppf(rate)]))
-        up, down = better - both, rate - both
-        gains, losses = (grid.ravel() for grid in np.mgrid[0 : n + 1, 0 : n + 1])
-        keep = gains + losses <= n
-        gains, losses = gains[keep].astype(float), losses[keep].astype(float)
+        up, down = coverage_limits.shares(rate)
+        found = coverage_limits.outcomes(n)
+        gains, losses = found.gains.astype(float), found.losses.astype(float)
         chance = _multinomial(gains, losses, n, up, down)
         likely = chance > 1e-9
         size = np.full(gains.shape, float(n))
@@ -251,9 +269,15 @@ def _unclustered() -> str:
             _at_estimate(z, gains, losses, n, up - down, likely, mid=True) > 0.05
         )
         covered["at its worst"] = _at_worst(z, gains, losses, n, up - down) > 0.05
+        covered["Fay and Lumbard"] = np.array(
+            [
+                near and melded.covers(int(g), int(x), n, up - down)
+                for g, x, near in zip(gains, losses, likely, strict=True)
+            ]
+        )
         shares = (percent(float(chance[c & likely].sum()), 2) for c in covered.values())
         rows.append((n, rate, f"{n * (up + down):.1f}", *shares))
-    head = ("items", "base rate", "discordant", "Tango", "estimate", "estimate, mid-p", "worst")
+    head = ("items", "base rate", "discordant", *covered)
     return table(head, rows)
 
 

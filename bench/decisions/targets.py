@@ -58,7 +58,7 @@ def of_pairs(rows: Sequence[pairs.Row]) -> list[Target]:
 def of_best(rows: Sequence[best_of_k.Row]) -> list[Target]:
     """The best of K at 20 calls per arm, and the figure that is reported."""
     found = []
-    for rule in (best_of_k.EARLY, best_of_k.PLAIN):
+    for rule in (best_of_k.REJECTS, best_of_k.EARLY, best_of_k.PLAIN):
         found += [
             Target(
                 asked=f"best of K at 20 calls per arm, within 0.01 in 94 %: {rule}, {row.board}, "

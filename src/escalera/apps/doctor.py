@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from escalera.apps import estimates, judges
 from escalera.apps.estimates import Estimate, Probe
 from escalera.apps.judges import Finding
+from escalera.core.economics import pilot
 from escalera.core.finetuning.effort import Setting
 from escalera.core.ladder import rungs
 from escalera.core.prompts import fewshot, operators, overlap, rendering
 from escalera.core.stats import power
-from escalera.domain.dataset import SPLITS, Split
+from escalera.domain.dataset import SPLITS, Split, rank
 from escalera.domain.message import Decoding, Reply, Request
 from escalera.domain.project import PROMPTING, Project
 from escalera.domain.task import Task
@@ -23,6 +24,8 @@ from escalera.wiring import Installation, hosting, optimisers
 from escalera.wiring.models import require_local
 
 PROBE_ITEMS = 10
+PROBE_SEED = 0
+"""Of the order in which items of like length are taken for the probe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,21 +210,19 @@ def _hosting(installation: Installation) -> list[Finding]:
 
 
 def _reach(installation: Installation) -> tuple[Probe | None, Finding]:
-    """Ask the first items of the first task: is the model reachable, and what does a call take?"""
+    """Ask a few of the items that a climb asks: is the model reachable, and what does a call take?
+
+    They are spread over all lengths of prompts (`pilot.spread`), each under its task's longest.
+    """
     project = installation.project
-    task = project.tasks[0]
-    prompt = operators.everything(task.parts)
-    asked = [
-        Request(
-            messages=rendering.conversation(prompt, item.query),
-            decoding=Decoding(max_tokens=task.max_tokens),
-        )
-        for item in task.examples[:PROBE_ITEMS]
-    ]
+    requests, ranks = _requests(project)
     try:
-        answers, together, concurrency = asyncio.run(
-            _ask(installation.provider(project.model.name), asked)
-        )
+        provider = installation.provider(project.model.name)
+        unit = min(provider.unit, PROBE_ITEMS)
+        lengths = [pilot.characters(request) for request in requests]
+        chosen = pilot.spread(lengths, ranks, count=PROBE_ITEMS // unit * unit)
+        asked = [requests[at] for at in chosen]
+        answers = asyncio.run(_ask(provider, asked))
     except EscaleraError as error:
         return None, Finding(passed=False, words=str(error))
     failed = [answer for answer in answers if not isinstance(answer, Reply)]
@@ -229,18 +230,43 @@ def _reach(installation: Installation) -> tuple[Probe | None, Finding]:
         return None, Finding(passed=False, words=str(failed[0]))
     replies = [answer for answer in answers if isinstance(answer, Reply)]
     probe = estimates.measured(
-        asked[:together], replies, together=together, concurrency=concurrency
+        asked,
+        replies,
+        together=min(unit, len(asked)),
+        concurrency=provider.concurrency,
+        mean_characters=sum(lengths) / len(lengths),
+        price=project.model.price,
     )
     said = f"model {project.model.name}: answers (revision {replies[0].revision[:12]})"
     return probe, Finding(passed=True, words=said)
 
 
-async def _ask(
-    provider: Provider, requests: list[Request]
-) -> tuple[list[Reply | ProviderError], int, int]:
-    """The answers to at most one unit of requests, its size, and how many units run at once."""
+def _requests(project: Project) -> tuple[list[Request], list[bytes]]:
+    """What a climb asks, under each task's longest prompt, and the places in the keyed order."""
+    requests, ranks = [], []
+    for task in project.tasks:
+        prompt = operators.everything(task.parts)
+        for item in (*task.items("search"), *task.items("confirm")) or task.examples:
+            requests.append(
+                Request(
+                    messages=rendering.conversation(prompt, item.query),
+                    decoding=Decoding(max_tokens=task.max_tokens),
+                )
+            )
+            ranks.append(rank(item.id, seed=PROBE_SEED))
+    return requests, ranks
+
+
+async def _ask(provider: Provider, requests: list[Request]) -> list[Reply | ProviderError]:
+    """The answers, in units, as many of them at once as the provider takes."""
+    size, at_once = provider.unit, max(provider.concurrency, 1)
+    units = [requests[start : start + size] for start in range(0, len(requests), size)]
+    answers: list[Reply | ProviderError] = []
     try:
-        unit = requests[: provider.unit]
-        return list(await provider.answer(unit)), len(unit), provider.concurrency
+        for start in range(0, len(units), at_once):
+            some = units[start : start + at_once]
+            for part in await asyncio.gather(*map(provider.answer, some)):
+                answers.extend(part)
     finally:
         await provider.close()
+    return answers

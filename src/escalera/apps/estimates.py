@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from escalera.core.economics import pilot
 from escalera.core.evaluation import judge
 from escalera.core.finetuning import rates
 from escalera.core.ladder import (
@@ -23,7 +24,7 @@ from escalera.core.ladder import (
 from escalera.core.prompts import contracts, operators
 from escalera.core.stats import clustering
 from escalera.domain.message import Reply, Request
-from escalera.domain.project import Project, RungName
+from escalera.domain.project import ModelPrice, Project, RungName
 from escalera.domain.task import Task
 
 
@@ -31,8 +32,8 @@ from escalera.domain.task import Task
 class Probe:
     """What a few calls took when the model was tried.
 
-    `micro_dollars` (None: unknown) and `seconds` are of one call among many in flight, and
-    `micro_dollars_range` is the 95 % interval of the mean price;
+    `micro_dollars` (None: unknown) and `seconds` are of one call among many in flight, with a
+    prompt of mean length, and `micro_dollars_range` is the 95 % interval of the mean price;
     `tokens_per_character` is of prompts, and `seconds_per_token` is to read one, alone.
     """
 
@@ -63,21 +64,32 @@ class Estimate:
 
 
 def measured(
-    asked: Sequence[Request], replies: Sequence[Reply], *, together: int, concurrency: int
+    asked: Sequence[Request],
+    replies: Sequence[Reply],
+    *,
+    together: int,
+    concurrency: int,
+    mean_characters: float | None = None,
+    price: ModelPrice | None = None,
 ) -> Probe:
-    """What the calls took that were answered *together*, where so many units run at once."""
+    """What the calls took that were answered *together*, where so many units run at once.
+
+    With the *mean_characters* of all prompts and the model's *price*, what a call costs is that of
+    a prompt of mean length: only the answers are then a sample (`pilot.levelled`).
+    """
     count = len(replies)
-    costs = [reply.micro_dollars for reply in replies]
-    known = [cost for cost in costs if cost is not None]
+    costs: Sequence[float] = [r.micro_dollars for r in replies if r.micro_dollars is not None]
+    priced = len(costs) == count
+    if priced and mean_characters is not None and price is not None:
+        costs = pilot.levelled(asked, replies, mean_characters=mean_characters, price=price)
     seconds = sum(reply.seconds for reply in replies) / together
     read = sum(reply.usage.prompt_tokens for reply in replies)
     written = sum(reply.usage.completion_tokens for reply in replies)
-    characters = sum(len(message.content) for request in asked for message in request.messages)
     return Probe(
-        micro_dollars=sum(known) / count if len(known) == count else None,
-        micro_dollars_range=_range(known) if len(known) == count else None,
+        micro_dollars=sum(costs) / count if priced else None,
+        micro_dollars_range=_range(costs) if priced else None,
         seconds=seconds / count / concurrency,
-        tokens_per_character=read / max(characters, 1),
+        tokens_per_character=read / max(sum(map(pilot.characters, asked)), 1),
         seconds_per_token=seconds / max(read + pricing.DECODE * written, 1),
     )
 
@@ -90,7 +102,7 @@ def estimates(project: Project, probe: Probe | None) -> tuple[Estimate, ...]:
 # Below: private.
 
 
-def _range(costs: Sequence[int]) -> tuple[float, float]:
+def _range(costs: Sequence[float]) -> tuple[float, float]:
     """The 95 % interval of a mean price, which is not negative; of one call that call."""
     if len(costs) < 2:
         return float(costs[0]), float(costs[0])

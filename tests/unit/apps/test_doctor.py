@@ -172,3 +172,44 @@ def test_an_unknown_price_is_not_zero(write):
     assert diagnosis.healthy
     assert {estimate.micro_dollars for estimate in diagnosis.estimates} == {None}
     assert all(estimate.calls > 0 for estimate in diagnosis.estimates)
+
+
+@pytest.mark.parametrize(("unit", "concurrency"), [(1, 1), (1, 4), (4, 2), (48, 1)])
+def test_ten_items_of_all_lengths_are_asked_at_the_most(write, unit, concurrency):
+    """In whole units; short prompts and long ones, of every task, and each once."""
+    folder = write()
+    rewrite(
+        folder / "b.jsonl",
+        lambda row: {"input": row["input"] + " please" * (10 * int(row["id"].split("/")[1]))},
+    )
+    given = ScriptedProvider(
+        lambda _: "x",
+        price=ModelPrice(prompt=10**6, completion=10**6),
+        unit=unit,
+        concurrency=concurrency,
+    )
+    diagnosis = doctor.examine(install(folder, given))
+    asked = [request.messages[-1].content for request in given.requests]
+    assert len(asked) == len(set(asked)) == (8 if unit == 4 else 10)
+    words = sorted(text.count("please") for text in asked)
+    assert words[:4] == [0] * 4
+    assert words[-1] > 800
+    assert given.closed == 1
+    low, high = diagnosis.estimates[0].micro_dollars_range
+    assert low <= diagnosis.estimates[0].micro_dollars <= high
+
+
+def test_answers_of_one_length_cost_what_all_prompts_do(write):
+    """Prompts are known before they are sent: their lengths leave the price no interval."""
+    folder = write()
+    rewrite(
+        folder / "b.jsonl",
+        lambda row: {"input": row["input"] + " please" * (10 * int(row["id"].split("/")[1]))},
+    )
+    installation = install(folder)
+    project = installation.project
+    priced = replace(project.model, price=ModelPrice(prompt=10**6, completion=10**6))
+    diagnosis = doctor.examine(replace(installation, project=replace(project, model=priced)))
+    first = diagnosis.estimates[0]
+    low, high = first.micro_dollars_range
+    assert high - low < 0.02 * first.micro_dollars

@@ -16,7 +16,7 @@ from escalera.core.ladder import optimising, pricing, steps
 from escalera.domain.likeness import Likeness
 from escalera.domain.message import Message, Reply, Request, Usage
 from escalera.domain.optimiser import Optimiser
-from escalera.domain.project import RUNGS, BaseModel, Teacher
+from escalera.domain.project import RUNGS, BaseModel, ModelPrice, Teacher
 from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
 
@@ -52,6 +52,18 @@ def test_what_calls_took_is_measured():
     mixed = measured([ASKED], [reply(1.0, cost) for cost in costs], together=1, concurrency=1)
     assert mixed.micro_dollars_range == pytest.approx(
         stats.t.interval(0.95, 3, loc=7.0, scale=stats.sem(costs))
+    )
+    level = measured(
+        [ASKED] * 4,
+        [reply(1.0, cost) for cost in costs],
+        together=1,
+        concurrency=1,
+        mean_characters=600.0,
+        price=ModelPrice(prompt=40_000, completion=0),
+    )  # prompts of 150 instead of 100 tokens cost two micro-dollars more
+    assert level.micro_dollars == pytest.approx(9.0)
+    assert level.micro_dollars_range == pytest.approx(
+        tuple(end + 2.0 for end in mixed.micro_dollars_range)
     )
     unpriced = measured([ASKED], [reply(1.0, None)], together=1, concurrency=1)
     assert unpriced.micro_dollars is None
