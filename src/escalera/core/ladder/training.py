@@ -14,8 +14,8 @@ from escalera.core.ladder import (
     materials,
     pricing,
     rating,
-    rungs,
     supervising,
+    titles,
     words,
 )
 from escalera.core.ladder.case import Case
@@ -122,7 +122,7 @@ def train(
         calls = racing + _confirming(case)
         first = sum(compare.cutoffs(task, policy)[0] for task in case.project.tasks)
         priced = pricing.price(case, rung, calls=calls, fewest=racing + first, recipes=new)
-        return Price(event=priced)
+        return Price(event=priced, title=titles.title(rung, case.project))
     told = distilling.step(case, rung, taught(case, recipes))
     if told is not None:
         return told
@@ -150,7 +150,7 @@ def judge(case: Case, rung: RungName, route: Route) -> Step:
         route,
         tasks=case.project.tasks,
         say=words.standing,
-        conclude=lambda outcome, found: _summary(rung, outcome, found),
+        conclude=lambda outcome, found: _summary(titles.title(rung, case.project), outcome, found),
     )
 
 
@@ -165,8 +165,7 @@ def _confirming(case: Case) -> int:
     return len(items) + len(again)
 
 
-def _summary(rung: RungName, outcome: str, found: Sequence[confirm.Standing]) -> str:
-    title = rungs.rung(rung).title
+def _summary(title: str, outcome: str, found: Sequence[confirm.Standing]) -> str:
     if outcome == "adequate":
         return f"{title}: every bar is met and nothing falls by more than its margin"
     blamed = [s.task.title for s in found if s.outcome == outcome]
