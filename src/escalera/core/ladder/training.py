@@ -22,7 +22,7 @@ from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Price, Step
 from escalera.domain.identity import digest_of
 from escalera.domain.levers import Trainable
-from escalera.domain.project import RungName
+from escalera.domain.project import Project, RungName
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import Prompt, Route
 from escalera.domain.task import Task
@@ -70,7 +70,15 @@ def of_ingredients(
         engine=project.engine,
         softened=project.softened,
     )
-    return rating.settled(case.evidence, made)
+    return rewound(project, rating.settled(case.evidence, made))
+
+
+def rewound(project: Project, made: TrainingRecipe) -> TrainingRecipe:
+    """The recipe, gone back where the project says so of it."""
+    back = project.rewind
+    if back is None or not made.digest.startswith(back.recipe):
+        return made
+    return replace(made, rewound=replace(back, recipe=made.digest))
 
 
 def ingredient(case: Case, task: Task, wanted: int, prompt: Prompt) -> Ingredient:

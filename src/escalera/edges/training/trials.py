@@ -59,7 +59,7 @@ class Trials:
             levers=shortened(levers, planned, steps),
             pass_tokens=session.memory.pass_tokens,
         )
-        loop.plan = loop.plan[:steps]
+        loop.plan, loop.total = loop.plan[:steps], steps
         session.model.train()
         try:
             while not loop.finished:
