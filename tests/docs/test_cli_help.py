@@ -99,6 +99,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[training.full]": training_table.FullTable,
     "[training.memory]": training_table.MemoryTable,
     "[training.sweep]": training_table.SweepTable,
+    "[training.rewind]": training_table.RewindTable,
     "[tasks.NAME]": tables.TaskTable,
     "[judges.NAME]": tables.JudgeTable,
     "[tasks.NAME.data]": tables.DataTable,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from escalera.core.evidence import Evidence
-from escalera.core.ladder import rungs
+from escalera.core.ladder import titles
 from escalera.domain.event import Outcome
-from escalera.domain.project import RungName
+from escalera.domain.project import Project, RungName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +65,12 @@ class Decision:
 class Reached:
     """How a rung ended in a climb that was to go no further.
 
-    `outcome` is None where the climb stopped before it came to the rung; `words` then say why.
+    `title` is what the project calls the rung. `outcome` is None where the climb stopped before it
+    came to the rung; `words` then say why.
     """
 
     rung: RungName
+    title: str
     outcome: Outcome | None
     words: tuple[str, ...]
 
@@ -82,8 +84,7 @@ class Reached:
     @property
     def sentence(self) -> str:
         """The outcome and what it rests on, as plain text."""
-        title = rungs.rung(self.rung).title
-        head = f"{title}: {self.outcome or 'not reached'}"
+        head = f"{self.title}: {self.outcome or 'not reached'}"
         return "\n".join([head, *(f"  - {said}" for said in self.words)])
 
     @property
@@ -92,12 +93,13 @@ class Reached:
         return {"rung": self.rung, "outcome": self.outcome, "words": list(self.words)}
 
 
-def reached(rung: RungName, evidence: Evidence) -> Reached:
+def reached(rung: RungName, project: Project, evidence: Evidence) -> Reached:
     """How far the climb came towards *rung*."""
-    decided = evidence.decision(rung, "")
+    decided, title = evidence.decision(rung, ""), titles.title(rung, project)
     if decided is None:
         ended = evidence.stopped[-1]
-        return Reached(rung=rung, outcome=None, words=(ended.words, *ended.reasons))
+        return Reached(rung=rung, title=title, outcome=None, words=(ended.words, *ended.reasons))
     of_tasks = (entry for entry in evidence.decided if entry.rung == rung and entry.task)
     words = tuple(entry.words for entry in of_tasks)
-    return Reached(rung=rung, outcome=decided.outcome, words=words or (decided.words,))
+    said = words or (decided.words,)
+    return Reached(rung=rung, title=title, outcome=decided.outcome, words=said)

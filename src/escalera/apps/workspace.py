@@ -73,7 +73,7 @@ class Workspace:
             raise InputError(
                 f"the rung {rung!r} is not climbed here: the project allows {', '.join(allowed)}"
             )
-        return reached(rung, self._climbed(observer, until=rung)[0])
+        return reached(rung, self.project, self._climbed(observer, until=rung)[0])
 
     def data_need(
         self, task: str, wish: NeedWish | None = None, *, observer: Observer | None = None

@@ -11,6 +11,7 @@ from escalera.domain.judge import Panel
 from escalera.domain.levers import Engine, Hyperparameters, Levers, Objective, Softened, Trainable
 from escalera.domain.likeness import Likeness
 from escalera.domain.optimiser import Optimiser
+from escalera.domain.recipe import Rewind
 from escalera.domain.service import Service
 from escalera.domain.task import Task
 
@@ -133,7 +134,7 @@ class Project:
     the items' own targets; `softened` the model whose distribution is learned. `bases` are other
     models that may be asked besides `model`, as pilots do. `strangers` are messages that are known
     to be of no task, which the router is taught. `hosting` is there where the model's provider does
-    the trainings.
+    the trainings; `rewind` where a training goes back to a step, and on without some examples.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Project:
     bases: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
     strangers: tuple[str, ...] = field(default=(), metadata=LATER)
     hosting: Hosting | None = field(default=None, metadata=LATER)
+    rewind: Rewind | None = field(default=None, metadata=LATER)
 
     def panel(self, scorer: str) -> Panel | None:
         """The judges behind a scorer, or None where it is no judge."""

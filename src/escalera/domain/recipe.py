@@ -38,6 +38,19 @@ class Ingredient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rewind:
+    """A training goes back to where `after` steps were done, and on without the examples `items`.
+
+    `recipe` is the digest of that training, or how it begins. Steps until there are as they were;
+    those behind have the same batches without these examples, at the same learning rates.
+    """
+
+    recipe: str
+    after: int
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRecipe:
     """What learns, from what, towards what, with which levers.
 
@@ -46,7 +59,8 @@ class TrainingRecipe:
     right one and holds to the model before training with the strength `beta`; `distillation`
     learns what another model would say at every token of an answer, `softened`. `engine` is what
     does the steps. `hosted` is what a provider's job is asked for: then the provider trains, and of
-    the levers the epochs and the seed alone count.
+    the levers the epochs and the seed alone count. `rewound` says which training this one is from a
+    step on, and what it leaves out behind it.
     """
 
     model: str
@@ -59,6 +73,7 @@ class TrainingRecipe:
     engine: Engine = field(default="own", metadata=LATER)
     softened: Softened | None = field(default=None, metadata=LATER)
     hosted: Hyperparameters | None = field(default=None, metadata=LATER)
+    rewound: Rewind | None = field(default=None, metadata=LATER)
 
     @property
     def digest(self) -> str:

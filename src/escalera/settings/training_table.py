@@ -22,6 +22,7 @@ from escalera.domain.levers import (
     Schedule,
 )
 from escalera.domain.project import PROMPTING, TRAINING, RungName
+from escalera.domain.recipe import Rewind
 from escalera.domain.sweep import LeverRange, Sweep
 from escalera.domain.task import Task
 from escalera.errors import ProjectError
@@ -108,6 +109,14 @@ RANGES = ("learning_rate", "warm_up", "weight_decay", "clip", "dropout")
 CHOICES = ("method", "rank", "epochs", "batch_tokens", "optimizer", "schedule")
 
 
+class RewindTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[training.rewind]`: a training goes back to a step, and on without some examples."""
+
+    recipe: str
+    after: int
+    without: list[str]
+
+
 class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[training]`: how the weights learn, and how often what they learned is measured."""
 
@@ -131,6 +140,7 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     teacher: TeacherTable | None = None
     softened: SoftenedTable | None = None
     sweep: SweepTable = SweepTable()
+    rewind: RewindTable | None = None
 
     def settings(self) -> tuple[Setting, ...]:
         """Every lever with its value and the reason for it."""
@@ -207,16 +217,24 @@ def problems(table: TrainingTable, models: Mapping[str, bool]) -> list[tuple[str
 
 def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[str, ...]:
     """The `train` items that are not taught. Raises `ProjectError` for ids that no task has."""
-    known = {item.id for task in tasks for item in task.items("train")}
-    unknown = [item for item in table.without if item not in known]
-    if unknown:
+    return _known(file, "training.without", table.without, tasks)
+
+
+def rewind(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> Rewind | None:
+    """Where a training goes back to. Raises `ProjectError` for what is none, and unknown ids."""
+    asked = table.rewind
+    if asked is None:
+        return None
+    if len(asked.recipe) < _SHORT or asked.after < 0:
         raise ProjectError(
             file=str(file),
-            key="training.without",
-            problem=f"names {unknown[:3]!r}, and no task has such a `train` item",
-            remedy="Name them as `escalera diagnose` shows them: 'TASK/ID', the id as in the row",
+            key="training.rewind",
+            problem=f"has recipe = {asked.recipe!r} and after = {asked.after}; it must name a "
+            f"recipe by {_SHORT} characters or more, and a step from 0 on",
+            remedy="Copy the line that `escalera diagnose` shows for the training",
         )
-    return tuple(sorted(set(table.without)))
+    items = _known(file, "training.rewind.without", asked.without, tasks)
+    return Rewind(recipe=asked.recipe, after=asked.after, items=items)
 
 
 def require_pairs(
@@ -238,6 +256,22 @@ def require_pairs(
 
 
 # Below: private.
+
+_SHORT = 8
+"""Characters of a digest that are enough to name a training."""
+
+
+def _known(file: Path, key: str, items: Sequence[str], tasks: Sequence[Task]) -> tuple[str, ...]:
+    known = {item.id for task in tasks for item in task.items("train")}
+    unknown = [item for item in items if item not in known]
+    if unknown:
+        raise ProjectError(
+            file=str(file),
+            key=key,
+            problem=f"names {unknown[:3]!r}, and no task has such a `train` item",
+            remedy="Name them as `escalera diagnose` shows them: 'TASK/ID', the id as in the row",
+        )
+    return tuple(sorted(set(items)))
 
 
 def _there(softened: SoftenedTable | None) -> str:

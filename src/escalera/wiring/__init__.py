@@ -252,6 +252,7 @@ def install(file: Path, *, text: str | None = None) -> Installation:
         objective=tables.training.objective,
         engine=tables.training.engine,
         without=training_table.left_out(file, tables.training, tasks),
+        rewind=training_table.rewind(file, tables.training, tasks),
         teacher=teacher,
         softened=models.softened(file, tables),
         judges=tuple(judges.values()),

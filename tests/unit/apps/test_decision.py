@@ -15,9 +15,11 @@ POLICY = replace(DECLARED, rungs=("prompt", "examples"))
 A = playbook.task("a")
 
 
-def climbed(rate, **more):
+def prompted(rate, **more):
+    """How the first rung of a climb ended."""
     project = playbook.project(A, policy=POLICY, **more)
-    return simulate(project, lambda _, item: float(luck(item) < rate)).evidence
+    climbed = simulate(project, lambda _, item: float(luck(item) < rate))
+    return reached("prompt", project, climbed.evidence)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,7 @@ def climbed(rate, **more):
 )
 def test_a_decided_rung_has_its_outcome_and_the_words_of_its_tasks(rate, outcome, code):
     """Inadequate is an answer too: the climb may go on."""
-    found = reached("prompt", climbed(rate))
+    found = prompted(rate)
     assert (found.outcome, found.exit_code) == (outcome, code)
     assert found.sentence.splitlines()[0] == f"Prompt wording: {outcome}"
     assert "bar 0.70" in found.words[0]
@@ -34,12 +36,12 @@ def test_a_decided_rung_has_its_outcome_and_the_words_of_its_tasks(rate, outcome
 
 def test_a_rung_that_lacks_evidence_says_so_to_a_pipeline():
     """Near the bar a hundred items are not enough."""
-    found = reached("prompt", climbed(0.72))
+    found = prompted(0.72)
     assert (found.outcome, found.exit_code) == ("undecided", 3)
 
 
 def test_where_the_climb_stopped_before_the_rung_its_end_is_told():
     """The budget ended: there is no outcome to make up."""
-    found = reached("prompt", climbed(0.9, budget=Budget(calls=30)))
+    found = prompted(0.9, budget=Budget(calls=30))
     assert (found.outcome, found.exit_code) == (None, 3)
     assert "budget" in found.words[0]

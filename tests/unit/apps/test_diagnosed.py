@@ -12,6 +12,7 @@ import pytest
 from escalera import wiring
 from escalera.apps import workspace
 from escalera.apps.cli.main import run
+from escalera.core.ladder import training
 from escalera.domain.training import Trained
 from escalera.errors import EvidenceMissing, InputError
 from escalera.testing import records
@@ -86,8 +87,11 @@ def test_the_command_tells_figures_remedy_and_setting(trained, capsys) -> None:
     assert run(["diagnose", "lora", "-p", str(trained)]) == 4
     said = capsys.readouterr().out
     assert "spikes: the loss jumps" in said
-    named = bad(workspace.load(trained))
-    assert f'in the project file: training.without = ["{named}"]' in said
+    opened = workspace.load(trained)
+    (found,) = opened.diagnose("lora")
+    back = f'training.rewind = {{ recipe = "{found.recipe.digest[:12]}", after = '
+    assert f"in the project file: {back}" in said
+    assert f'without = ["{bad(opened)}"] }}' in said
     assert "then: escalera climb" in said
 
 
@@ -107,7 +111,12 @@ def test_what_the_command_says_makes_another_training(trained) -> None:
         file.read_text() + "\n[training]\n" + found.findings[0].setting.partition(".")[2]
     )
     opened = workspace.load(trained)
-    assert opened.project.without == (bad(opened),)
+    back = opened.project.rewind
+    assert back is not None
+    assert back.items == (bad(opened),)
+    again = training.rewound(opened.project, found.recipe)
+    assert again.rewound == replace(back, recipe=found.recipe.digest)
+    assert again.digest != found.recipe.digest
 
 
 def test_the_report_has_the_findings_of_every_training(trained) -> None:

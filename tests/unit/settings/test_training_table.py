@@ -10,6 +10,7 @@ import pytest
 
 from escalera.core.finetuning import effort
 from escalera.domain.dataset import Examples
+from escalera.domain.recipe import Rewind
 from escalera.errors import ProjectError
 from escalera.settings import training_table
 from escalera.settings.training_table import SoftenedTable, TeacherTable, TrainingTable
@@ -135,3 +136,23 @@ def test_a_sweep_that_makes_no_sense_is_told_by_its_key(key: str, value: object)
     table = msgspec.convert({"sweep": {key: value}}, TrainingTable)
     wrong = [name for right, name, *_ in training_table.ranges(table) if not right]
     assert wrong == [f"training.sweep.{key}"]
+
+
+def test_where_a_training_goes_back_to() -> None:
+    """As the diagnosis says it; a name that is too short, a step below 0 and unknown items are
+    refused with their keys."""
+    task = playbook.task("a", items={"train": 3, "search": 2, "confirm": 2})
+    item = task.items("train")[1].id
+
+    def read(recipe: str = "3f1c2a90b7de", after: int = 30, without: str = item):
+        back = {"recipe": recipe, "after": after, "without": [without]}
+        table = msgspec.convert({"rewind": back}, TrainingTable)
+        return training_table.rewind(Path("e.toml"), table, [task])
+
+    assert read() == Rewind(recipe="3f1c2a90b7de", after=30, items=(item,))
+    assert training_table.rewind(Path("e.toml"), TrainingTable(), [task]) is None
+    for wrong in ({"recipe": "3f1"}, {"after": -1}):
+        with pytest.raises(ProjectError, match=r"training\.rewind"):
+            read(**wrong)
+    with pytest.raises(ProjectError, match=r"training\.rewind\.without"):
+        read(without="absent")

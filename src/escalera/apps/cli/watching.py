@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 
 from escalera.apps.cli import gauges
-from escalera.core.ladder import merge_race, rungs, steps
+from escalera.core.ladder import merge_race, steps
 from escalera.core.ladder.caps import Left
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Decided, Duelled, Event, Priced, Raced, RouterFitted
@@ -70,6 +70,8 @@ class Watcher:
     def began(self, step: steps.Step) -> None:
         """Name what is being done."""
         said = _doing(step)
+        if isinstance(step, steps.Price):
+            self._print(f"next rung {step.title}: {_price(step.event)}")
         self._gauges.began(step)
         self._progress.update(
             self._task, description=said, completed=0, visible=bool(said), said=""
@@ -86,11 +88,14 @@ class Watcher:
         self._gauges.appended(event)
         said = _concluded(event)
         if said:
-            self._console.print(said, markup=False, soft_wrap=True)
+            self._print(said)
 
     def afforded(self, left: Left) -> None:
         """Say what the caps leave."""
         self._progress.update(self._task, left=gauges.left(left))
+
+    def _print(self, said: str) -> None:
+        self._console.print(said, markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -151,8 +156,6 @@ def _training(step: steps.Train | steps.TryRate | steps.Distil | steps.Suggest) 
 
 def _concluded(event: Event) -> str:
     match event:
-        case Priced():
-            return _price(event)
         case Screened() | Duelled() | Rewritten():
             return f"   {event.task.replace('_', ' ')}{_searched(event)}"
         case RouterFitted():
@@ -226,7 +229,8 @@ def _trained(event: Trained) -> str:
     if event.job:
         return f"job {event.job} made {event.made}{_dollars(event)}"
     paused = "" if event.steps == event.planned else f", {event.steps} of {event.planned}"
-    return f"adapter {event.adapter[:12]} trained in {event.seconds:.0f} s{paused}"
+    what = "adapter" if event.recipe.trainable.factors else "weights"
+    return f"{what} {event.adapter[:12]} trained in {event.seconds:.0f} s{paused}"
 
 
 def _dollars(event: HostedJob | Trained) -> str:
@@ -245,5 +249,4 @@ def _price(event: Priced) -> str:
         low, high = event.micro_dollars_range
         money = f", ${event.micro_dollars / 1e6:.4f} ({low / 1e6:.4f} to {high / 1e6:.4f})"
     trained = f", {event.training_tokens} training tokens" if event.training_tokens else ""
-    title = rungs.rung(event.rung).title
-    return f"next rung {title}: up to {event.calls} calls{trained}{money}{minutes}"
+    return f"up to {event.calls} calls{trained}{money}{minutes}"

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from escalera.core.ladder import rungs
+from escalera.core.ladder import titles
 from escalera.core.ladder.case import Case
+from escalera.core.ladder.rungs import Rung
 from escalera.domain.project import PROMPTING, RungName
 
 
 def build(case: Case) -> list[dict[str, Any]]:
-    """Every rung of the table, bottom first."""
-    return [_rung(case, row) for row in rungs.RUNGS]
+    """Every rung that there is for the project, bottom first."""
+    return [_rung(case, row) for row in titles.rows(case.project)]
 
 
 # Below: private.
 
 
-def _rung(case: Case, row: rungs.Rung) -> dict[str, Any]:
+def _rung(case: Case, row: Rung) -> dict[str, Any]:
     decided = case.evidence.decision(row.name, "")
     state: str = decided.outcome if decided is not None else "not reached"
     if row.name not in case.project.policy.rungs:

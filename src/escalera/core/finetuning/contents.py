@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from escalera.core.finetuning.finding import Finding, beyond, measured
 from escalera.core.finetuning.record import RunRecord, Taught, Wanted
+from escalera.domain.recipe import TrainingRecipe
 
 _COPIES = 0.1
 """Share of the examples that repeat others from which it is worth a word."""
@@ -100,6 +101,20 @@ def imbalance(record: RunRecord) -> Finding | None:
 def without(items: Sequence[str]) -> str:
     """The line of the project file by which examples are left out."""
     return f"training.without = {json.dumps(list(items), ensure_ascii=False)}"
+
+
+def rewind(recipe: TrainingRecipe, after: int, items: Sequence[str]) -> str:
+    """The line by which a training goes back to a step, and on without examples.
+
+    One that went back already goes back from the same training, to the earlier step, and leaves out
+    what it left out besides.
+    """
+    back, name = recipe.rewound, recipe.digest
+    if back is not None:
+        name, after = back.recipe, min(after, back.after)
+        items = list(dict.fromkeys([*items, *back.items]))
+    said = json.dumps(list(items), ensure_ascii=False)
+    return f'training.rewind = {{ recipe = "{name[:12]}", after = {after}, without = {said} }}'
 
 
 # Below: private.

@@ -6,6 +6,7 @@ running median. Ranked over the whole training, those come first that put in the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,9 @@ _FEW = (0.85, 0.95)
 
 _WIDTH = 9
 """Steps over which what is usual is taken."""
+
+SEEN = _WIDTH + 1
+"""Losses that tell, while a training runs, whether the last of them jumped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,16 @@ def jumps(seen: Progress) -> tuple[Jump, ...]:
     )
 
 
+def jumped(losses: Sequence[float], *, start: float) -> bool:
+    """Whether the last of `SEEN` losses stands out from the others, in a training that began at
+    *start* and goes on; never of fewer."""
+    if len(losses) < SEEN:
+        return False
+    before = np.asarray(losses[:-1])
+    usual = float(np.median(before))
+    return losses[-1] - usual > max(_FAR * curves.spread(before), _JUMP * start)
+
+
 def suspects(seen: Progress) -> tuple[Suspect, ...]:
     """Every example that put something into its steps beyond the usual, the most first."""
     order = np.argsort(-seen.excess, kind="stable")
@@ -82,6 +96,7 @@ def spikes(seen: Progress) -> Finding | None:
         return None
     worst = max(found, key=lambda jump: jump.excess)
     bad = tuple(one.item for one in ranked if one.excess >= 0.05 * ranked[0].excess)[:SHOWN]
+    last = min(jump.step for jump in found) - 1
     return Finding(
         cause="spikes",
         strength=min(strength, beyond(worst.excess / seen.start, _JUMP, 2 * _JUMP)),
@@ -93,9 +108,9 @@ def spikes(seen: Progress) -> Finding | None:
             norm_there_to_the_usual=worst.norm,
             share_of_the_excess_that_few_put_in=seen.few,
         ),
-        remedy="Go back and skip them: look through the examples, the worst first, and train "
-        "without those that are bad.",
+        remedy="Go back and skip them: look through the examples, the worst first, and go on from "
+        f"step {last} without those that are bad.",
         items=tuple(one.item for one in ranked[:SHOWN]),
-        setting=contents.without(bad),
+        setting=contents.rewind(seen.record.recipe, last, bad),
         command="escalera climb",
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from escalera.core.evaluation import orders
-from escalera.core.ladder import choosing, hosting, materials, rungs, words
+from escalera.core.ladder import choosing, hosting, materials, titles, words
 from escalera.core.ladder.caps import MILLION, NOTHING, PER_TURN, Caps, Cost, charge
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import (
@@ -74,8 +74,8 @@ def stop(case: Case, step: Step) -> Stop:
     if choosing.choose(choosing.candidates(case)) is None:
         return Stop(event=_undecided(case, step))
     stopped = choosing.stop(case)
-    untried = [row.title for row in _untried(case)]
-    said = f"Not tried, because the budget ended ({_used(case)} are used): {words.joined(untried)}"
+    untried = words.joined(_untried(case))
+    said = f"Not tried, because the budget ended ({_used(case)} are used): {untried}"
     return Stop(
         event=replace(
             stopped, reasons=(*stopped.reasons, said), reversal=(*stopped.reversal, _REMEDY)
@@ -121,7 +121,7 @@ def _of_rewrite(project: Project, step: Rewrite) -> Cost:
 
 def _undecided(case: Case, step: Step) -> Stopped:
     rung = step.rung if isinstance(step, (Evaluate, Train, TryRate)) else "search"
-    title = rungs.rung(rung).title
+    title = titles.title(rung, case.project)
     return Stopped(
         reason="budget",
         rung=rung,
@@ -143,6 +143,7 @@ def _used(case: Case) -> str:
     return used
 
 
-def _untried(case: Case) -> list[rungs.Rung]:
-    allowed = rungs.allowed(case.project.policy.rungs)
-    return [row for row in allowed if case.evidence.decision(row.name, "") is None]
+def _untried(case: Case) -> list[str]:
+    """The titles of the allowed rungs that are not decided."""
+    allowed = [r for r in titles.rows(case.project) if r.name in case.project.policy.rungs]
+    return [row.title for row in allowed if case.evidence.decision(row.name, "") is None]

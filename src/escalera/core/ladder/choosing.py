@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from escalera.core.economics import keeping
 from escalera.core.economics.keeping import Running
-from escalera.core.ladder import confirm, rungs, terms, weighing, words
+from escalera.core.ladder import confirm, rungs, terms, titles, weighing, words
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.confirm import Standing
 from escalera.domain.event import Outcome, Stopped, StopReason
@@ -25,10 +25,12 @@ from escalera.domain.system import Route
 class Candidate:
     """A confirmed route with what it costs to run and to keep.
 
-    `running` is weighed by the terms of the service, None where there are none.
+    `title` is what the project calls the rung; `running` is weighed by the terms of the service,
+    None where there are none.
     """
 
     rung: RungName
+    title: str
     route: Route
     standings: tuple[Standing, ...]
     micro_dollars_per_call: float | None
@@ -98,6 +100,7 @@ def _candidate(case: Case, rung: RungName, route: Route, found: tuple[Standing, 
     weighed = case.project.service is not None
     return Candidate(
         rung=rung,
+        title=titles.title(rung, case.project),
         route=route,
         standings=found,
         micro_dollars_per_call=money,
@@ -149,11 +152,7 @@ def _cost(candidate: Candidate, *, priced: bool) -> tuple[float, int, int, float
 
 def _verdict(chosen: Candidate) -> str:
     scores = [f"{s.task.title} {words.figure(s.adequacy.figure)}" for s in chosen.standings]
-    return f"{_name(chosen)} meets every bar: {words.joined(scores)}"
-
-
-def _name(candidate: Candidate) -> str:
-    return rungs.rung(candidate.rung).title
+    return f"{chosen.title} meets every bar: {words.joined(scores)}"
 
 
 def _reasons(case: Case, found: Sequence[Candidate], chosen: Candidate) -> tuple[str, ...]:
@@ -165,10 +164,10 @@ def _reasons(case: Case, found: Sequence[Candidate], chosen: Candidate) -> tuple
             continue
         if other.outcome == "adequate":
             why = terms.lesser(other, chosen, service) or _dearer(other, chosen)
-            said.append(f"{_name(other)}: would do too, but {why}")
+            said.append(f"{other.title}: would do too, but {why}")
             continue
         blamed = [words.standing(s) for s in other.standings if s.outcome != "adequate"]
-        said.append(f"{_name(other)}: not enough; {'; '.join(blamed)}")
+        said.append(f"{other.title}: not enough; {'; '.join(blamed)}")
     return tuple(said)
 
 
@@ -176,7 +175,7 @@ def _dearer(other: Candidate, chosen: Candidate) -> str:
     if other.served != chosen.served:
         return f"it serves {other.served} models instead of {chosen.served}"
     if other.kept != chosen.kept:
-        return f"it keeps {other.kept} adapters alive instead of {chosen.kept}"
+        return f"it keeps {other.kept} trained models or adapters alive instead of {chosen.kept}"
     if other.micro_dollars_per_call != chosen.micro_dollars_per_call:
         return "its calls cost more"
     return f"its score over the traffic is {other.score:.3f} instead of {chosen.score:.3f}"
@@ -195,18 +194,18 @@ def _reversal(case: Case, found: Sequence[Candidate], chosen: Candidate) -> tupl
         wider = _margin_that_admits(other)
         if wider and _cost(other, priced=False) < _cost(chosen, priced=False):
             said.append(
-                f"{_name(other)}, which is cheaper to keep, would be chosen if you accept that "
+                f"{other.title}, which is cheaper to keep, would be chosen if you accept that "
                 f"{words.joined(wider)}"
             )
     service = case.project.service
     for other in found:
         if other is not chosen and other.outcome == "adequate":
-            said += [f"{_name(other)} {turn}" for turn in terms.turns(other, chosen, service)]
+            said += [f"{other.title} {turn}" for turn in terms.turns(other, chosen, service)]
     failing = [task.title for task in case.failing()]
     if failing and chosen.rung not in PROMPTING:
         said.append(
             f"a base model that meets the bar for {words.joined(failing)} by prompting would make "
-            "the adapter unnecessary"
+            "the training unnecessary"
         )
     return tuple(said)
 
@@ -226,7 +225,7 @@ def _margin_that_admits(candidate: Candidate) -> list[str]:
 def _too_slow(case: Case, adequate: Sequence[Candidate]) -> Stopped:
     """Candidates meet every bar, and none answers in time."""
     best = min(adequate, key=lambda candidate: candidate.seconds or 0.0)
-    said = f"{_name(best)} meets every bar, but {terms.late(best, case.project.service)}"
+    said = f"{best.title} meets every bar, but {terms.late(best, case.project.service)}"
     return Stopped(
         reason="inadequate",
         rung=best.rung,
@@ -253,7 +252,7 @@ def _nothing(case: Case, found: Sequence[Candidate]) -> Stopped:
         route=None,
         words=_missing(blamed, reason),
         reasons=tuple(
-            f"{_name(c)}: {words.standing(s)}"
+            f"{c.title}: {words.standing(s)}"
             for c in found
             for s in c.standings
             if s.outcome != "adequate"
@@ -266,9 +265,9 @@ def _missing(blamed: Candidate, reason: StopReason) -> str:
     tasks = words.joined([s.task.title for s in blamed.standings if s.outcome == reason])
     match reason:
         case "undecided":
-            return f"Not enough evidence: {_name(blamed)} is open for {tasks}"
+            return f"Not enough evidence: {blamed.title} is open for {tasks}"
         case "regressed":
-            return f"Nothing is promoted: {_name(blamed)} meets the bars but harms {tasks}"
+            return f"Nothing is promoted: {blamed.title} meets the bars but harms {tasks}"
         case _:
             return f"No allowed rung meets the bar for {tasks}"
 
@@ -279,7 +278,8 @@ def _ways_on(case: Case, blamed: Candidate) -> tuple[str, ...]:
         for s in blamed.standings
         if s.outcome == "undecided" and s.adequacy.verdict == "undecided"
     ]
-    missing = [row.title for row in rungs.RUNGS if row.name not in case.project.policy.rungs]
+    rows = titles.rows(case.project)
+    missing = [row.title for row in rows if row.name not in case.project.policy.rungs]
     if missing:
         said.append(f"rungs that the project does not allow yet: {words.joined(missing)}")
     return tuple(said)

@@ -161,9 +161,8 @@ def _price(case: Case, rung: RungName, tasks: Sequence[Task]) -> Step | None:
     tested = tasks if case.router is None else case.project.tasks
     confirming = sum(len(task.items("confirm")) for task in tested)
     first = sum(compare.cutoffs(task, case.project.policy)[0] for task in tested)
-    return Price(
-        event=pricing.price(case, rung, calls=choosing + confirming, fewest=choosing + first)
-    )
+    priced = pricing.price(case, rung, calls=choosing + confirming, fewest=choosing + first)
+    return Price(event=priced, title=rungs.rung(rung).title)
 
 
 def _pilot(case: Case, rung: RungName, tasks: Sequence[Task]) -> tuple[Call, ...]:

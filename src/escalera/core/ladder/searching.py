@@ -152,9 +152,8 @@ def _price(case: Case, tasks: Sequence[Task]) -> Step | None:
     confirming = 2 * sum(len(task.items("confirm")) for task in tested)
     first = 2 * sum(compare.cutoffs(task, case.project.policy)[0] for task in tested)
     most = sum(most_calls(task, case.project.optimiser) for task in tasks)
-    return Price(
-        event=pricing.price(case, "search", calls=most + confirming, fewest=most // ROUNDS + first)
-    )
+    priced = pricing.price(case, "search", calls=most + confirming, fewest=most // ROUNDS + first)
+    return Price(event=priced, title=rungs.rung("search").title)
 
 
 def _round(case: Case, task: Task, number: int, edited: Edited) -> Step | Duelled | None:

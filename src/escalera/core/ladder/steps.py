@@ -114,9 +114,10 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """Say what a rung will cost, before it is climbed."""
+    """Say what a rung will cost, before it is climbed; `title` is what the project calls it."""
 
     event: Priced
+    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,8 +49,9 @@ def step(case: Case, rung: RungName, recipe: TrainingRecipe) -> Step | None:
     """Train on to the next checkpoint, or measure the last one; None when the training ended."""
     parts = case.evidence.trained.get(recipe.digest, [])
     many = case.project.policy.checkpoints
+    following = Train(rung=rung, recipe=recipe, until=_until(case, recipe, len(parts)))
     if not parts:
-        return Train(rung=rung, recipe=recipe, until=1 / many)
+        return following
     routes = [_before(case), _after(case, parts[-1])]
     for route in routes if many > 1 else ():
         for task in case.project.tasks:
@@ -59,7 +60,7 @@ def step(case: Case, rung: RungName, recipe: TrainingRecipe) -> Step | None:
                 return Evaluate(rung=rung, purpose="checkpoint", task=task.name, calls=calls)
     if ended(case, recipe):
         return None
-    return Train(rung=rung, recipe=recipe, until=min(1.0, (len(parts) + 1) / many))
+    return following
 
 
 def ended(case: Case, recipe: TrainingRecipe) -> bool:
@@ -120,6 +121,18 @@ def items(task: Task) -> Sequence[Example]:
 
 
 # Below: private.
+
+
+def _until(case: Case, recipe: TrainingRecipe, done: int) -> float:
+    """The share of the steps to the next pause. Pauses before the step that a training was rewound
+    to are left out: they would be those of the training before."""
+    many, passed = case.project.policy.checkpoints, 0
+    before = () if recipe.rewound is None else case.evidence.trained.get(recipe.rewound.recipe, ())
+    if recipe.rewound is not None and before:
+        planned, after = before[-1].planned, recipe.rewound.after
+        passed = sum(round(number / many * planned) <= after for number in range(1, many))
+    return min(1.0, (passed + done + 1) / many)
+
 
 _Pair = tuple[list[float], list[float], list[str]]
 

@@ -14,15 +14,15 @@ from escalera.core.ladder import (
     materials,
     pricing,
     rating,
-    rungs,
     supervising,
+    titles,
     words,
 )
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import Price, Step
 from escalera.domain.identity import digest_of
 from escalera.domain.levers import Trainable
-from escalera.domain.project import RungName
+from escalera.domain.project import Project, RungName
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import Prompt, Route
 from escalera.domain.task import Task
@@ -70,7 +70,15 @@ def of_ingredients(
         engine=project.engine,
         softened=project.softened,
     )
-    return rating.settled(case.evidence, made)
+    return rewound(project, rating.settled(case.evidence, made))
+
+
+def rewound(project: Project, made: TrainingRecipe) -> TrainingRecipe:
+    """The recipe, gone back where the project says so of it."""
+    back = project.rewind
+    if back is None or not made.digest.startswith(back.recipe):
+        return made
+    return replace(made, rewound=replace(back, recipe=made.digest))
 
 
 def ingredient(case: Case, task: Task, wanted: int, prompt: Prompt) -> Ingredient:
@@ -122,7 +130,7 @@ def train(
         calls = racing + _confirming(case)
         first = sum(compare.cutoffs(task, policy)[0] for task in case.project.tasks)
         priced = pricing.price(case, rung, calls=calls, fewest=racing + first, recipes=new)
-        return Price(event=priced)
+        return Price(event=priced, title=titles.title(rung, case.project))
     told = distilling.step(case, rung, taught(case, recipes))
     if told is not None:
         return told
@@ -150,7 +158,7 @@ def judge(case: Case, rung: RungName, route: Route) -> Step:
         route,
         tasks=case.project.tasks,
         say=words.standing,
-        conclude=lambda outcome, found: _summary(rung, outcome, found),
+        conclude=lambda outcome, found: _summary(titles.title(rung, case.project), outcome, found),
     )
 
 
@@ -165,8 +173,7 @@ def _confirming(case: Case) -> int:
     return len(items) + len(again)
 
 
-def _summary(rung: RungName, outcome: str, found: Sequence[confirm.Standing]) -> str:
-    title = rungs.rung(rung).title
+def _summary(title: str, outcome: str, found: Sequence[confirm.Standing]) -> str:
     if outcome == "adequate":
         return f"{title}: every bar is met and nothing falls by more than its margin"
     blamed = [s.task.title for s in found if s.outcome == outcome]

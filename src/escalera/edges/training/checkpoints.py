@@ -3,7 +3,8 @@
 Weights that learn, the optimizers' moments and the state of the random numbers (dropout) are in one
 safetensors file, replaced as a whole; what every step told is in a log beside it, cut to the steps
 of that file when it is read. The order of the batches is a function of the seed. So a training
-that was killed and continued gives the same adapter, bit for bit.
+that was killed and continued gives the same adapter, bit for bit. A state that is marked stays when
+the training has ended: another one may go back to it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from escalera.errors import TrainingError
 SECONDS = 10.0
 """Between two checkpoints, at least."""
 
+MARKS = 3
+"""States of one training that are kept to go back to."""
+
 _SIGNALS = msgspec.json.Decoder(StepSignal)
 
 
@@ -39,6 +43,7 @@ class Checkpoint:
         self._file = folder / "state.safetensors"
         self._log = folder / LOG
         self._logged = 0
+        self._before = folder / "before"
 
     def save(
         self, weights: Learning, optimizers: Optimizers, signals: Sequence[StepSignal]
@@ -72,22 +77,51 @@ class Checkpoint:
 
         A file that cannot be read is as good as none: the training starts from the beginning.
         """
-        if not self._file.exists():
+        found = _state(self._file, self._log, weights)
+        if found is None:
             return []
-        try:
-            with safe_open(self._file, framework="pt") as kept:
-                steps = int(kept.metadata()["steps"])
-                tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
-            signals = self._read(steps)
-            _check(tensors, weights)
-        except (SafetensorError, ValueError, KeyError, TypeError, OSError, msgspec.MsgspecError):
-            return []
+        tensors, signals = found
+        os.truncate(self._log, sum(len(line) for line in _lines(self._log, len(signals))))
+        self._logged = len(signals)
         _put_back(tensors, weights, optimizers)
         return signals
 
+    def mark(self) -> None:
+        """Keep what is kept now for good, as a place to go back to; nothing where nothing is.
+
+        No more than `MARKS` are kept of a training.
+        """
+        steps = self._logged
+        marked = self._before / f"{steps}.safetensors"
+        if not self._file.exists() or marked.exists() or len(self._marks()) >= MARKS:
+            return
+        self._before.mkdir(exist_ok=True)
+        (self._before / f"{steps}.jsonl").write_bytes(b"".join(_lines(self._log, steps)))
+        try:
+            os.link(self._file, marked)  # costs nothing: the next checkpoint is another file
+        except OSError:
+            shutil.copyfile(self._file, marked)
+
+    def go_back(self, weights: Learning, optimizers: Optimizers, most: int) -> list[StepSignal]:
+        """Put back the last marked state with *most* steps or fewer; empty where there is none."""
+        for steps in sorted((one for one in self._marks() if one <= most), reverse=True):
+            log = self._before / f"{steps}.jsonl"
+            found = _state(self._before / f"{steps}.safetensors", log, weights)
+            if found is not None:
+                _put_back(found[0], weights, optimizers)
+                return found[1]
+        return []
+
     def drop(self) -> None:
-        """Forget it: the adapter is there."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Forget it, but for what is marked: the adapter is there."""
+        if not self._marks():
+            shutil.rmtree(self._folder, ignore_errors=True)
+            return
+        for file in (self._file, self._log):
+            file.unlink(missing_ok=True)
+
+    def _marks(self) -> list[int]:
+        return [int(found.stem) for found in self._before.glob("*.safetensors")]
 
     # The log
 
@@ -99,18 +133,30 @@ class Checkpoint:
             os.fsync(log.fileno())
         self._logged = len(signals)
 
-    def _read(self, steps: int) -> list[StepSignal]:
-        """The first *steps* lines; what a killed process wrote behind them is cut off."""
-        lines = self._log.read_bytes().split(b"\n")[:steps]
-        signals = [_SIGNALS.decode(line) for line in lines]
-        if [signal.step for signal in signals] != list(range(1, steps + 1)):
-            raise ValueError("the log does not hold the steps of the checkpoint")
-        os.truncate(self._log, sum(len(line) + 1 for line in lines))
-        self._logged = steps
-        return signals
-
 
 # Below: private.
+
+
+def _lines(log: Path, steps: int) -> list[bytes]:
+    """The first *steps* lines; a killed process may have written more."""
+    return log.read_bytes().splitlines(keepends=True)[:steps]
+
+
+def _state(
+    file: Path, log: Path, weights: Learning
+) -> tuple[dict[str, torch.Tensor], list[StepSignal]] | None:
+    """What a file holds, and what the steps until then told; None where it cannot be used."""
+    if not file.exists():
+        return None
+    try:
+        with safe_open(file, framework="pt") as kept:
+            steps = int(kept.metadata()["steps"])
+            tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
+        signals = [_SIGNALS.decode(line) for line in _lines(log, steps)]
+        _check(tensors, weights, signals, steps)
+    except (SafetensorError, ValueError, KeyError, TypeError, OSError, msgspec.MsgspecError):
+        return None
+    return tensors, signals
 
 
 def _moments(optimizers: Optimizers, weight: torch.nn.Parameter) -> dict[str, torch.Tensor]:
@@ -122,7 +168,11 @@ def _moments(optimizers: Optimizers, weight: torch.nn.Parameter) -> dict[str, to
     return {}
 
 
-def _check(tensors: dict[str, torch.Tensor], weights: Learning) -> None:
+def _check(
+    tensors: dict[str, torch.Tensor], weights: Learning, signals: Sequence[StepSignal], steps: int
+) -> None:
+    if [signal.step for signal in signals] != list(range(1, steps + 1)):
+        raise ValueError("the log does not hold the steps of the checkpoint")
     for number, weight in enumerate(weights.values()):
         if tensors[f"{number}.weight"].shape != weight.shape:
             raise ValueError("the checkpoint is of another model")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from escalera.core.finetuning import spikes
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.training import StepSignal, TrainingRun, TrialRun
 from escalera.edges.training import checkpoints, loading, parity, randomness
@@ -37,10 +38,11 @@ class LocalTrainer:
     """Trains adapters for the model folders that it was given by name.
 
     A training that was killed continues from its last checkpoint under *checkpoints*, kept by the
-    recipe's digest: equal recipes are one training. One that was asked to pause stays in memory
-    until another takes its place. *asked* gives, by the name of a model, the tokens with which it
-    is asked when it serves: what would be taught with others is refused before it costs anything.
-    Between two checkpoints are *every* seconds, and more where keeping one takes long.
+    recipe's digest: equal recipes are one training. The checkpoint before a jump of the loss stays,
+    so that a recipe that is rewound goes on from there. A training that was asked to pause stays in
+    memory until another takes its place. *asked* gives, by the name of a model, the tokens with
+    which it is asked when it serves: what would be taught with others is refused before it costs
+    anything. Between two checkpoints are *every* seconds, and more where keeping one takes long.
     """
 
     def __init__(  # noqa: PLR0913  a keyword for each thing a training needs
@@ -154,9 +156,14 @@ class LocalTrainer:
             folder=self._folder(recipe.model),
             memory=self._memory,
             checkpoint=Checkpoint(self._checkpoints / recipe.digest),
+            before=self._before(recipe),
             teacher=self._taught_by(recipe),
             held=held,
         )
+
+    def _before(self, recipe: TrainingRecipe) -> Checkpoint | None:
+        back = recipe.rewound
+        return None if back is None else Checkpoint(self._checkpoints / back.recipe)
 
     def _taught_by(self, recipe: TrainingRecipe) -> Path | None:
         return None if recipe.softened is None else self._folder(recipe.softened.model)
@@ -191,6 +198,9 @@ class LocalTrainer:
             read += signal.tokens
             now = self._clock.seconds()
             speed = f", {read / (now - began):,.0f} tokens/s" if now > began else ""
+            losses = [one.loss for one in session.loop.signals[-spikes.SEEN :]]
+            if spikes.jumped(losses, start=session.loop.signals[0].loss):
+                session.mark()
             progress(f"training, loss {signal.loss:.3f}{speed}", signal.step, planned)
             if now - saved >= wait:
                 session.keep()

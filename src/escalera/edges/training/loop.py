@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 
@@ -16,9 +16,16 @@ from escalera.edges.training.optimizers import Optimizers
 from escalera.edges.training.weights import Learning
 from escalera.errors import TrainingError
 
+Plan = list[tuple[Lesson, ...]]
+"""The batches in order."""
+
 
 class Loop:
-    """Steps through a plan: the batches of every epoch, which are a function of the seed."""
+    """Steps through a plan: the batches of every epoch, which are a function of the seed.
+
+    `total` is over how many steps the learning rate falls: those of the whole plan, also where some
+    of it is left out later.
+    """
 
     def __init__(
         self,
@@ -34,6 +41,7 @@ class Loop:
         self.weights = weights
         self.optimizers: Optimizers = optimizers.build(weights, levers)
         self.plan = plan(lessons, levers)
+        self.total = len(self.plan)
         self.signals: list[StepSignal] = []
         self._rate = levers.learning_rate
         self._levers = levers
@@ -49,7 +57,7 @@ class Loop:
         """Do the next step. Raises `TrainingError` before a loss that is no number does harm."""
         batch = self.plan[len(self.signals)]
         number = len(self.signals) + 1
-        rate = self._rate * optimizers.share_of_rate(number, len(self.plan), self._levers)
+        rate = self._rate * optimizers.share_of_rate(number, self.total, self._levers)
         optimizers.set_rate(self.optimizers, rate)
         loss, tokens, samples = self._backward(batch)
         norm = float(torch.nn.utils.clip_grad_norm_(self.weights.values(), self._levers.clip))
@@ -86,7 +94,16 @@ class Loop:
         )
 
 
-def plan(lessons: Sequence[Lesson], levers: Levers) -> list[tuple[Lesson, ...]]:
+def skipping(batches: Plan, places: Collection[int], *, after: int) -> Plan:
+    """A plan that leaves out the lessons with these places behind a step.
+
+    A batch of which nothing is left is no step.
+    """
+    left = [tuple(one for one in batch if one.place not in places) for batch in batches[after:]]
+    return [*batches[:after], *filter(None, left)]
+
+
+def plan(lessons: Sequence[Lesson], levers: Levers) -> Plan:
     """Every batch of every epoch, in order: a function of the seed."""
     return [
         batch

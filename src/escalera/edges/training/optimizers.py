@@ -13,6 +13,9 @@ from escalera.edges.training.weights import Learning
 
 Optimizers = tuple[torch.optim.Optimizer, ...]
 
+_MOMENTUM = 0.9
+"""Of SGD."""
+
 _WARM_UP = 10
 
 
@@ -38,7 +41,7 @@ def build(weights: Learning, levers: Levers) -> Optimizers:
     if levers.optimizer == "adafactor":
         return (torch.optim.Adafactor(_groups(every, levers), lr=1.0),)
     if levers.optimizer == "sgd":
-        return (torch.optim.SGD(_groups(every, levers), lr=1.0, momentum=0.9),)
+        return (torch.optim.SGD(_groups(every, levers), lr=1.0, momentum=_MOMENTUM),)
     return (_adamw(every, levers),)
 
 
@@ -58,6 +61,20 @@ def share_of_rate(step: int, steps: int, levers: Levers) -> float:
         "constant": 1.0,
     }[levers.schedule]
     return min(1.0, step / rising(steps, levers)) * falling
+
+
+def gathered(steps: int, levers: Levers) -> float:
+    """How far so many steps go along a gradient that stays as it is, per step and rate.
+
+    Momentum (SGD) gathers over some ten steps, so that each of a few goes less far than each of
+    many does. How far a step of the other optimizers goes does not depend on those before it: 1.
+    """
+    if levers.optimizer != "sgd":
+        return 1.0
+    each = (
+        share_of_rate(step, steps, levers) * (1 - _MOMENTUM**step) for step in range(1, steps + 1)
+    )
+    return sum(each) / steps / (1 - _MOMENTUM)
 
 
 def rising(steps: int, levers: Levers) -> int:

@@ -12,13 +12,13 @@ import torch
 
 from escalera.core.prompts import chat_form
 from escalera.domain.levers import Softened, Trainable
-from escalera.domain.recipe import TrainingPair, TrainingRecipe
-from escalera.domain.training import Validation
+from escalera.domain.recipe import Rewind, TrainingPair, TrainingRecipe
+from escalera.domain.training import StepSignal, Validation
 from escalera.edges.training import loading, randomness, saving, telling, weights
 from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.holding_out import HeldOut
 from escalera.edges.training.lessons import Lesson, prompt_tokens
-from escalera.edges.training.loop import Loop
+from escalera.edges.training.loop import Loop, Plan, skipping
 from escalera.edges.training.losses import AnswerLosses
 from escalera.edges.training.objectives import Distillation, Objective, Preference, Supervised
 from escalera.errors import TrainingError
@@ -40,7 +40,10 @@ class Memory:
 
 
 class Session:
-    """A model in the middle of learning. Continues from *checkpoint* where one is kept."""
+    """A model in the middle of learning. Continues from *checkpoint* where one is kept.
+
+    *before* is that of the training to which the recipe goes back.
+    """
 
     def __init__(  # noqa: PLR0913  a keyword for each thing a training is made of
         self,
@@ -52,6 +55,7 @@ class Session:
         checkpoint: Checkpoint | None = None,
         teacher: Path | None = None,
         held: Sequence[TrainingPair] = (),
+        before: Checkpoint | None = None,
     ) -> None:
         self.recipe = recipe
         self.memory = memory
@@ -60,9 +64,7 @@ class Session:
         with randomness.apart(recipe.levers.seed), remedied(memory):
             self._set_up(recipe, pairs, folder, memory)
             self._held = self._held_out(held)
-            if self._checkpoint is not None:
-                kept = self._checkpoint.restore(self.loop.weights, self.loop.optimizers)
-                self.loop.signals += kept
+            self.loop.signals += self._restored(before)
             self._random = randomness.state()
 
     def _set_up(
@@ -99,6 +101,18 @@ class Session:
             levers=levers,
             pass_tokens=memory.pass_tokens,
         )
+        if recipe.rewound is not None:
+            self.loop.plan = _without(self.loop.plan, recipe.rewound, pairs)
+
+    def _restored(self, before: Checkpoint | None) -> list[StepSignal]:
+        """What the steps of its checkpoint told, or of that of the training it goes back to."""
+        weights, optimizers, back = self.loop.weights, self.loop.optimizers, self.recipe.rewound
+        found: list[StepSignal] = []
+        if self._checkpoint is not None:
+            found = self._checkpoint.restore(weights, optimizers)
+        if not found and before is not None and back is not None:
+            found = before.go_back(weights, optimizers, back.after)
+        return found
 
     def _held_out(self, held: Sequence[TrainingPair]) -> HeldOut | None:
         """What is held out, against the model as it is before the training."""
@@ -172,6 +186,11 @@ class Session:
         if self._checkpoint is not None:
             self._checkpoint.save(self.loop.weights, self.loop.optimizers, self.loop.signals)
 
+    def mark(self) -> None:
+        """Keep the checkpoint before this step, as a place to go back to."""
+        if self._checkpoint is not None:
+            self._checkpoint.mark()
+
     def write(self, into: Path) -> None:
         """Write what was learned so far into an empty folder."""
         recipe = self.recipe
@@ -204,6 +223,19 @@ def remedied(memory: Memory) -> Iterator[None]:
 
 
 # Below: private.
+
+
+def _without(plan: Plan, back: Rewind, pairs: Sequence[TrainingPair]) -> Plan:
+    """The plan of a training that goes back. Raises `TrainingError` where it was not as is said."""
+    places = {place for place, pair in enumerate(pairs) if pair.item in back.items}
+    absent = sorted(set(back.items) - {pairs[place].item for place in places})
+    if absent or back.after >= len(plan):
+        raise TrainingError(
+            f"the training {back.recipe[:12]!r} has {len(plan)} steps and was not taught "
+            f"{absent[:3]!r}: it cannot go back to step {back.after} and on without "
+            f"{list(back.items)[:3]!r}. Copy training.rewind from `escalera diagnose`."
+        )
+    return skipping(plan, places, after=back.after)
 
 
 def _sampled(objective: Objective, lessons: Sequence[Lesson], tokens: int) -> None:

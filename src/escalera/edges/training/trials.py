@@ -46,20 +46,22 @@ class Trials:
         *watch* is called behind each step, with how many there are; what it raises ends the trial.
         """
         session = self._session
-        levers = replace(session.recipe.levers, learning_rate=rate)
         with torch.no_grad():
             for name, weight in session.loop.weights.items():
                 weight.copy_(self._begin[name])
         planned = len(session.loop.plan)
         steps = rates.steps(share, planned)
+        levers = shortened(
+            replace(session.recipe.levers, learning_rate=rate), planned=planned, steps=steps
+        )
         loop = Loop(
             lessons=self._taught,
             weights=session.loop.weights,
             objective=session.objective,
-            levers=shortened(levers, planned, steps),
+            levers=levers,
             pass_tokens=session.memory.pass_tokens,
         )
-        loop.plan = loop.plan[:steps]
+        loop.plan, loop.total = loop.plan[:steps], steps
         session.model.train()
         try:
             while not loop.finished:
@@ -81,13 +83,18 @@ class Trials:
         return total if math.isfinite(total) else math.inf
 
 
-def shortened(levers: Levers, planned: int, steps: int) -> Levers:
-    """The levers of a training of *planned* steps for one of *steps*: the rate rises as early.
+def shortened(levers: Levers, *, planned: int, steps: int) -> Levers:
+    """The levers of a training of *planned* steps for one of *steps*: as early up, steps as far.
 
-    A warm-up of as many steps as before would keep a short trial far below its rate.
+    A warm-up of as many steps as before would keep a short trial far below its rate, and so would a
+    momentum that has hardly gathered when it ends: there the rate is raised by as much.
     """
     rising = max(1, round(optimizers.rising(planned, levers) * steps / planned))
-    return replace(levers, warm_up=rising / steps)
+    short = replace(levers, warm_up=rising / steps)
+    if levers.learning_rate is None:
+        raise AssertionError("a trial is one of a rate")
+    raised = optimizers.gathered(planned, levers) / optimizers.gathered(steps, short)
+    return replace(short, learning_rate=levers.learning_rate * raised)
 
 
 def without_rate(recipe: TrainingRecipe) -> TrainingRecipe:

@@ -31,7 +31,7 @@ def steps(session: Session, last: int, told: Callable[[StepSignal], None]) -> No
     """
     _require_doable(session)
     loop = session.loop
-    first, planned, levers = len(loop.signals), len(loop.plan), session.recipe.levers
+    first, planned, levers = len(loop.signals), loop.total, session.recipe.levers
     rate = levers.learning_rate or 0.0
     optimizer = loop.optimizers[0]
     optimizers.set_rate(loop.optimizers, rate)

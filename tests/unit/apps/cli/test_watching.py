@@ -7,6 +7,7 @@ from dataclasses import replace
 from escalera.apps.cli.watching import watching
 from escalera.domain.event import Decided, Priced, Raced, RouterFitted
 from escalera.domain.hosting import HostedJob
+from escalera.domain.levers import Trainable
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.project import Policy
 from escalera.domain.sweep import Suggested
@@ -22,8 +23,8 @@ def answers(system, item):
     return float(luck(item) < (0.97 if good else 0.3))
 
 
-def watch(*, quiet):
-    climbed = simulate(PROJECT, answers)
+def watch(*, quiet, project=PROJECT):
+    climbed = simulate(project, answers)
     with watching(quiet=quiet) as watcher:
         for step in climbed.steps:
             watcher.began(step)
@@ -43,6 +44,7 @@ def test_every_conclusion_is_a_line(capsys):
             assert event.words in shown.err
         if isinstance(event, Priced):
             assert f"up to {event.calls} calls" in shown.err
+    assert "next rung LoRA on the failing types: up to" in shown.err
     assert len(climbed.evidence.trained) == 3
     assert shown.err.count(" trained in 2 s") == sum(
         len(parts) for parts in climbed.evidence.trained.values()
@@ -55,6 +57,17 @@ def test_every_conclusion_is_a_line(capsys):
     assert shown.err.count(" merges raced on ") == len(races) > 1
     assert f"10 merges raced on {races[0].items} items of each type, 5 go on" in shown.err
     assert "router learned: right on 1.000" in shown.err
+
+
+def test_weights_are_not_called_an_adapter(capsys):
+    """Where some of the model's own learn, titles and trainings say so."""
+    policy = Policy(looks=(0.5, 1.0), rungs=("prompt", "lora", "route"), checkpoints=1)
+    project = replace(PROJECT, policy=policy, trainable=Trainable(method="partial"))
+    watch(quiet=False, project=project)
+    shown = capsys.readouterr().err
+    assert "next rung Partial finetuning on the failing types: up to" in shown
+    assert "   weights adapter(a" in shown
+    assert "LoRA" not in shown
 
 
 def test_how_merge_weights_are_found_is_told(capsys):

@@ -7,14 +7,18 @@ from dataclasses import replace
 from escalera.apps.report import ladder
 from escalera.core.ladder import rungs
 from escalera.core.ladder.case import Case
+from escalera.domain.levers import Trainable
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate
 
 A, B = playbook.task("a"), playbook.task("b")
 
+LORA = Trainable()
 
-def build(allowed, rate):
-    project = playbook.project(A, B, policy=replace(DECLARED, rungs=allowed))
+
+def build(allowed, rate, trainable=LORA):
+    policy = replace(DECLARED, rungs=allowed)
+    project = replace(playbook.project(A, B, policy=policy), trainable=trainable)
     climbed = simulate(project, lambda system, item: float(luck(item) < rate(system)))
     return ladder.build(Case(project=project, evidence=climbed.evidence))
 
@@ -51,3 +55,14 @@ def test_a_climbed_rung_has_words_and_a_price():
     assert set(found["lora"]["price"]["clocks"]) == {"minutes", "minutes_range"}
     assert found["mixture"]["price"] is None
     assert found["mixture"]["words"] == []
+
+
+def test_a_rung_is_called_by_what_is_trained_on_it():
+    """In its title, and in what was recorded when it was decided."""
+    dora = Trainable(method="dora")
+    found = {
+        entry["rung"]: entry
+        for entry in build(("prompt", "lora"), lambda s: 0.3 if s.adapter is None else 0.97, dora)
+    }
+    assert found["lora"]["title"] == "DoRA on the failing types"
+    assert found["lora"]["words"][0].startswith("DoRA on the failing types: every bar is met")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 
 from escalera.core.finetuning import contents
 from escalera.core.finetuning.record import RunRecord, Wanted
+from escalera.domain.recipe import Rewind
 from escalera.testing import records
 
 SOUND = records.record(lambda step, _: 1 / step)
@@ -88,3 +90,11 @@ def test_answers_that_are_all_different_are_no_classes() -> None:
     """Numbers, names and sentences."""
     ours = [f"{n} is a sentence of its own kind" for n in range(40)]
     assert contents.imbalance(answered(ours, ours[:30])) is None
+
+
+def test_a_training_that_went_back_goes_back_from_the_same_one() -> None:
+    """To the earlier step, without what it left out and without the new ones."""
+    recipe = records.record(lambda *_: 1.0).recipe
+    back = replace(recipe, rewound=Rewind(recipe="r" * 64, after=30, items=("i1", "i2")))
+    found = tomllib.loads(contents.rewind(back, 44, ["i7", "i1"]))["training"]["rewind"]
+    assert found == {"recipe": "r" * 12, "after": 30, "without": ["i7", "i1", "i2"]}

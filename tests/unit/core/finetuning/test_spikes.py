@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import tomllib
 from dataclasses import replace
 
 from escalera.core.finetuning import curves, learning, spikes
@@ -33,10 +33,25 @@ def test_the_steps_of_bad_examples_jump() -> None:
 
 def test_bad_examples_head_the_list_and_are_to_be_left_out() -> None:
     """Ten are shown; those that put in next to nothing are not left out."""
-    found = spikes.spikes(seen())
+    shown = seen()
+    found = spikes.spikes(shown)
     assert found.strength == 1.0
     assert set(found.items[:2]) == {"i7", "i22"}
-    assert set(json.loads(found.setting.removeprefix("training.without = "))) == {"i7", "i22"}
+    back = tomllib.loads(found.setting)["training"]["rewind"]
+    assert set(back.pop("without")) == {"i7", "i22"}
+    first = spikes.jumps(shown)[0].step
+    assert back == {"recipe": shown.record.recipe.digest[:12], "after": first - 1}
+    assert f"go on from step {first - 1} without" in found.remedy
+
+
+def test_a_jump_is_noticed_while_the_training_runs() -> None:
+    """The last loss is far above those before it, by their spread and by what the start was."""
+    calm = [1.0, 1.1, 0.9, 1.0, 1.05, 0.95, 1.0, 1.1, 0.9]
+    assert spikes.jumped([*calm, 2.5], start=3.0)
+    assert not spikes.jumped([*calm, 1.6], start=3.0)
+    assert not spikes.jumped([*calm, 2.5], start=9.0)
+    assert not spikes.jumped([1.0, 5.0, 0.2, 3.0, 0.1, 4.0, 1.0, 2.0, 0.1, 6.0], start=3.0)
+    assert not spikes.jumped([1.0, 9.0], start=3.0)
 
 
 def test_a_smooth_training_has_no_suspect_that_matters() -> None:

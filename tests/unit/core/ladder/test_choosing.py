@@ -20,6 +20,7 @@ A, B = playbook.task("a"), playbook.task("b")
 def candidate(rung, *, served=1, kept=1, money=None, score=0.9, standings=()):
     return Candidate(
         rung=rung,
+        title=rung,
         route=Route(branches=(), router=rung),
         standings=standings,
         micro_dollars_per_call=money,

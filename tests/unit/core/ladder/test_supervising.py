@@ -8,6 +8,7 @@ import pytest
 
 from escalera.core.ladder import steps, supervising
 from escalera.core.ladder.case import Case
+from escalera.domain.recipe import Rewind
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck
 
@@ -135,3 +136,18 @@ def test_the_price_holds_all_that_is_asked() -> None:
     )
     assert asked <= found.evidence.priced["lora"].calls
     assert supervising.calls(A, case.project.policy, 1) == 32 * 4
+
+
+def test_a_training_that_goes_back_is_not_paused_before() -> None:
+    """Up to the step it is the one before: what that measured there is known."""
+    _, case = climb(3, {"a": 0.5, "b": 0.96}, {"a": 0.6, "b": 0.96}, {"a": 0.9, "b": 0.96})
+    recipe = recipe_of(case)
+    (parts,) = case.evidence.trained.values()
+    planned = parts[-1].planned
+    untils = []
+    for after in (0, round(planned / 3) - 1, round(planned / 3), planned - 1):
+        back = replace(recipe, rewound=Rewind(recipe=recipe.digest, after=after, items=("a/1",)))
+        step = supervising.step(case, "lora", back)
+        assert isinstance(step, steps.Train)
+        untils.append(step.until)
+    assert untils == pytest.approx([1 / 3, 1 / 3, 2 / 3, 1.0])

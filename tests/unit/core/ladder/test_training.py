@@ -6,6 +6,7 @@ from escalera.core.ladder import materials, training
 from escalera.core.ladder.case import Case
 from escalera.domain.dataset import Examples
 from escalera.domain.identity import digest_of
+from escalera.domain.recipe import Rewind
 from escalera.testing import playbook
 
 TASK = playbook.task("a", items={"train": 6, "search": 40, "confirm": 40})
@@ -51,3 +52,17 @@ def test_preferences_are_learned_from_the_items_that_have_pairs() -> None:
     assert (ingredient.examples, ingredient.paired) == (2, True)
     assert {item.id for item in taken} == compared
     assert ingredient.data == digest_of([item.digest for item in taken])
+
+
+def test_the_training_that_the_project_names_goes_back() -> None:
+    """By how its digest begins; any other stays what it is."""
+    project = playbook.project(TASK)
+    found = playbook.simulate(project, lambda _, item: float(playbook.luck(item) < 0.5))
+    case = Case(project=project, evidence=found.evidence)
+    whole = training.recipe(case, [training.whole(TASK)])
+    back = Rewind(recipe=whole.digest[:12], after=7, items=(TASK.items("train")[0].id,))
+    again = Case(project=replace(project, rewind=back), evidence=found.evidence)
+    rewound = training.recipe(again, [training.whole(TASK)])
+    assert rewound == replace(whole, rewound=replace(back, recipe=whole.digest))
+    assert rewound.digest != whole.digest
+    assert training.recipe(again, [(TASK, 3)]).rewound is None

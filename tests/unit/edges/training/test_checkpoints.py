@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 
 from escalera.domain.levers import Levers  # noqa: E402
 from escalera.domain.training import SampleLoss, StepSignal  # noqa: E402
-from escalera.edges.training import optimizers  # noqa: E402
-from escalera.edges.training.checkpoints import Checkpoint  # noqa: E402
+from escalera.edges.training import optimizers, underway  # noqa: E402
+from escalera.edges.training.checkpoints import MARKS, Checkpoint  # noqa: E402
 from escalera.errors import TrainingError  # noqa: E402
 
 pytestmark = pytest.mark.local
@@ -106,3 +106,39 @@ def test_a_full_disk_keeps_the_checkpoint_before(
         kept.save(weights, made, more)
     again, other = start()
     assert Checkpoint(tmp_path / "recipe").restore(again, other) == signals
+
+
+def test_marked_states_stay_when_the_training_has_ended(tmp_path: Path) -> None:
+    """The last one in time is put back, with what was told until then, and changes no bit; no more
+    than a few are kept, and what runs looks ended."""
+    torch.manual_seed(3)
+    weights, made = start()
+    kept, signals, states = Checkpoint(tmp_path / "recipe"), [], {}
+    kept.mark()
+    for number in range(1, 12):
+        signals.append(step(weights, made, number))
+        if number % 2 == 0:
+            kept.save(weights, made, signals)
+            states[number] = weights["matrix"].detach().clone()
+            kept.mark()
+            kept.mark()
+    kept.drop()
+    assert underway.signals(tmp_path) == {}
+    assert not (tmp_path / "recipe" / "state.safetensors").exists()
+    for most, found in ((1, 0), (2, 2), (5, 4), (6, 6), (11, 2 * MARKS)):
+        again, other = start()
+        assert Checkpoint(tmp_path / "recipe").go_back(again, other, most) == signals[:found]
+        assert torch.equal(again["matrix"], states[found] if found else start()[0]["matrix"])
+    assert Checkpoint(tmp_path / "recipe").restore(weights, made) == []
+
+
+def test_a_marked_state_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    """The one before is taken."""
+    weights, made = start()
+    kept = Checkpoint(tmp_path / "recipe")
+    signals = [step(weights, made, number) for number in range(1, 4)]
+    for count in (2, 3):
+        kept.save(weights, made, signals[:count])
+        kept.mark()
+    (tmp_path / "recipe" / "before" / "3.safetensors").write_bytes(b"torn")
+    assert kept.go_back(weights, made, 3) == signals[:2]

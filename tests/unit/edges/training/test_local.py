@@ -14,7 +14,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from escalera.domain.levers import Levers, Softened, Trainable  # noqa: E402
 from escalera.domain.message import Message  # noqa: E402
-from escalera.domain.recipe import TrainingPair, TrainingRecipe  # noqa: E402
+from escalera.domain.recipe import Rewind, TrainingPair, TrainingRecipe  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
 from escalera.edges.training import checkpoints, local  # noqa: E402
 from escalera.edges.training.loop import Loop  # noqa: E402
@@ -205,6 +205,68 @@ def test_a_killed_training_goes_on_and_gives_the_same_bytes(
     for file in again.iterdir():
         assert file.read_bytes() == (tmp_path / "whole" / file.name).read_bytes()
     assert not list((tmp_path / "kept").iterdir())
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_going_back_and_on_without_examples_is_a_training_that_left_them_out_there(
+    folder: Path, tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss jumps at step 6: what the checkpoint before holds goes on without the bad examples,
+    and gives what a training gives that comes there from its first step, bit for bit."""
+    pairs = [replace(pair, item=f"i{place}") for place, pair in enumerate(PAIRS)]
+    base = replace(METHODS[method], levers=replace(METHODS[method].levers, batch_tokens=128))
+    back = replace(base, rewound=Rewind(recipe=base.digest, after=5, items=("i3", "i8")))
+
+    def train(into: str, kept: str, recipe: TrainingRecipe, last: int = 0):
+        """Train; with *last*, die there. Also the numbers of the steps that were done."""
+        seen: list[int] = []
+
+        def progress(_: str, number: int, __: int) -> None:
+            seen.append(number)
+            if number == last:
+                raise KeyboardInterrupt
+
+        (tmp_path / into).mkdir()
+        trainer = local.LocalTrainer(
+            folders={"tiny": folder}, checkpoints=tmp_path / kept, clock=Slow(), every=0.0
+        )  # a clock that stands: all is kept behind every step
+        if last:
+            with pytest.raises(KeyboardInterrupt):
+                trainer.train(recipe, pairs, into=tmp_path / into, progress=progress)
+            return None, seen
+        return trainer.train(recipe, pairs, into=tmp_path / into, progress=progress), seen
+
+    monkeypatch.setattr(local.spikes, "SEEN", 6)
+    monkeypatch.setattr(local.spikes, "jumped", lambda losses, start: len(losses) == 6 and start)
+    jumped, _ = train("base", "kept", base)
+    monkeypatch.undo()
+    whole, every = train("whole", "none", back)
+    _, seen = train("killed", "kept", back, last=8)
+    again, rest = train("again", "kept", back)
+    assert (every[0], seen, rest[0]) == (1, [6, 7, 8], 8)
+    assert again.signals == whole.signals
+    for file in (tmp_path / "whole").iterdir():
+        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()
+    before, after = whole.signals[:5], whole.signals[5:]
+    assert before == jumped.signals[:5]
+    taught = [{sample.place for sample in signal.samples} for signal in after]
+    assert [signal.rate for signal in after] == [s.rate for s in jumped.signals[5 : 5 + len(after)]]
+    assert not any(places & {3, 8} for places in taught)
+    assert set().union(*taught) == set(range(20)) - {3, 8}
+
+
+def test_a_training_that_never_was_so_is_no_place_to_go_back_to(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Fewer steps than that, or without the example."""
+    pairs = [replace(pair, item=f"i{place}") for place, pair in enumerate(PAIRS)]
+    for after, item in ((10**6, "i1"), (0, "absent")):
+        recipe = replace(RECIPE, rewound=Rewind(recipe="r" * 64, after=after, items=(item,)))
+        trainer = local.LocalTrainer(
+            folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock()
+        )
+        with pytest.raises(TrainingError, match=f"back to step {after} and on without .'{item}'"):
+            trainer.train(recipe, pairs, into=tmp_path, progress=lambda *_: None)
 
 
 @pytest.mark.parametrize("again", [False, True])

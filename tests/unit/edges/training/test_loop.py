@@ -62,6 +62,17 @@ def test_every_epoch_teaches_every_lesson_once_in_another_order() -> None:
     assert loop.plan(LESSONS, replace(LEVERS, seed=1)) != plan
 
 
+def test_a_plan_leaves_lessons_out_behind_a_step() -> None:
+    """Batches before are as they were, the others lose these lessons; an empty one is no step."""
+    plan = loop.plan(LESSONS, LEVERS)
+    (first, *_), last = plan[4], {one.place for one in plan[7]}
+    found = loop.skipping(plan, {first.place, *last}, after=4)
+    assert found[:4] == plan[:4]
+    assert len(found) == 7
+    taught = [one.place for batch in found[4:] for one in batch]
+    assert sorted(taught) == sorted(set(range(10)) - {first.place, *last})
+
+
 def test_a_step_adds_its_parts_and_tells_what_it_was_made_of() -> None:
     """Loss and gradient are those of the whole step; the norm is the one before clipping."""
     found = made()

@@ -69,3 +69,12 @@ def test_the_rate_rises_and_falls_to_nothing() -> None:
     assert share(51, 100, cosine) == pytest.approx(0.5)
     assert share(100, 100, cosine) < 0.001
     assert share(100, 100, Levers(schedule="constant")) == 1.0
+
+
+def test_momentum_takes_some_steps_to_gather() -> None:
+    """By the closed form at a constant rate; the others have it from the first step on."""
+    flat = Levers(optimizer="sgd", schedule="constant", warm_up=0.01)
+    mean = 1 - 0.9 * (1 - 0.9**100) / (0.1 * 100)
+    assert optimizers.gathered(100, flat) == pytest.approx(10 * mean)
+    assert optimizers.gathered(10, flat) < optimizers.gathered(100, flat) / 2
+    assert optimizers.gathered(10, Levers()) == 1.0

@@ -93,11 +93,32 @@ def test_a_share_is_at_least_some_steps(trainer: LocalTrainer) -> None:
 def test_a_trial_is_the_whole_schedule_made_shorter() -> None:
     """At the same share of its steps it has the same share of the rate, however short it is."""
     for levers in (Levers(), Levers(warm_up=0.2, schedule="cosine")):
-        short = shortened(levers, 100, 20)
+        short = shortened(levers, planned=100, steps=20)
         for step in (5, 10, 50, 100):
             whole = optimizers.share_of_rate(step, 100, levers)
             assert optimizers.share_of_rate(step // 5, 20, short) == pytest.approx(whole, abs=0.07)
-    assert optimizers.share_of_rate(1, 4, shortened(Levers(), 100, 4)) == 1.0
+    assert optimizers.share_of_rate(1, 4, shortened(Levers(), planned=100, steps=4)) == 1.0
+
+
+def test_a_short_trial_with_momentum_goes_as_far_with_each_step() -> None:
+    """Along a gradient that stays as it is; without momentum the rate is what is asked."""
+    asked = Levers(optimizer="sgd", learning_rate=0.1)
+    far = {}
+    for steps in (8, 20, 100):
+        levers = shortened(asked, planned=100, steps=steps)
+        weight = torch.nn.Parameter(torch.zeros(1))
+        made = optimizers.build({"w": weight}, levers)
+        for step in range(1, steps + 1):
+            share = optimizers.share_of_rate(step, steps, levers)
+            optimizers.set_rate(made, levers.learning_rate * share)
+            weight.grad = torch.ones(1)
+            made[0].step()
+        far[steps] = -weight.item() / steps
+    assert far[8] == pytest.approx(far[100], rel=1e-4)
+    assert far[20] == pytest.approx(far[100], rel=1e-4)
+    for name in ("adamw", "muon", "adafactor"):
+        other = replace(asked, optimizer=name)
+        assert shortened(other, planned=100, steps=8).learning_rate == pytest.approx(0.1)
 
 
 def test_a_training_after_trials_is_untouched_by_them(
