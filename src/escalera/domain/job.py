@@ -93,8 +93,9 @@ class Job:
     held of the key's allowance of time for it, and `held` of its money, beside what is `paid` in
     micro-dollars; `began` is when the first part began. `joules` is None where no machine told.
     `wanted` is what the worker is to do next, `worker` who has the job and `beat` when it last said
-    so; `starts` is how often it was begun or taken up. `error` is why it failed, by code, sentence
-    and parameter. `made` is the name of the model that came of it.
+    so; `starts` is how often it was begun or taken up, `fruitless` how often in a row nothing new
+    was kept then, and `reached` how many steps were kept when it was begun last. `error` is why it
+    failed, by code, sentence and parameter. `made` is the name of the model that came of it.
     """
 
     id: str
@@ -106,6 +107,8 @@ class Job:
     worker: str = ""
     beat: float | None = None
     starts: int = 0
+    fruitless: int = 0
+    reached: int = 0
     key: str = ""
     recipe: TrainingRecipe | None = None
     tried: tuple[RateTried, ...] = ()

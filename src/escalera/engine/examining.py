@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from escalera.core.finetuning import job_lines
+from escalera.core.finetuning import job_lines, takings
 from escalera.core.finetuning.job_lines import Checked, LineFinding
 from escalera.domain.job import Job, JobEvent
 from escalera.domain.recipe import TrainingPair
@@ -38,7 +38,12 @@ class Examiner:
 
     def work(self) -> None:
         """Check them, and put the job into the queue, or end it. Raises `StoreUnavailable`."""
-        shop, job = self._shop, self._job
+        shop, job = self._shop, takings.begun(self._job, steps=0)
+        if said := takings.hopeless(job, most=shop.rules.attempts):
+            self._fail(takings.CODE, said, "")
+            return
+        if not shop.queue.keep(job, worker=self._name):
+            return
         say = "Validating training file: " + job.wish.training_file
         shop.queue.tell([shop.event(job, "validating", say)])
         try:
@@ -81,7 +86,11 @@ class Examiner:
             )
         shop.queue.tell([shop.event(job, f"plan-{n}", one) for n, one in enumerate(told)])
         queued = replace(
-            job, status="queued", recipe=recipe, examples=taught.examples, tokens=taught.tokens
+            takings.kept(job),
+            status="queued",
+            recipe=recipe,
+            examples=taught.examples,
+            tokens=taught.tokens,
         )
         shop.queue.keep(queued, worker=self._name)
 

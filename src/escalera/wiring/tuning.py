@@ -17,6 +17,7 @@ from escalera.domain.recipe import TrainingRecipe
 from escalera.edges import machine_lock
 from escalera.edges.clock import SystemClock
 from escalera.edges.energy import MachineMeter
+from escalera.edges.training import underway
 from escalera.engine.job_budget import Budget
 from escalera.engine.workshop import Data, Rules, Workshop
 from escalera.errors import InputError
@@ -51,6 +52,7 @@ def workshop(
         shelf=kept.shelf(),
         trainer=lambda job: _trainer(made, job, folder / job.id, table.checkpoint_seconds),
         left=lambda: [one.name for one in folder.iterdir()] if folder.is_dir() else [],
+        steps=lambda id_: underway.steps(folder / id_),
         forget=lambda id_: shutil.rmtree(folder / id_, ignore_errors=True),
         plan=partial(_planned, made),
         concluding=concluding,
@@ -63,6 +65,7 @@ def workshop(
             tokens=table.tokens,
             minutes=table.minutes,
             checkpoints=table.checkpoints,
+            attempts=table.attempts,
         ),
         seconds=clock.seconds,
         now=clock.now,

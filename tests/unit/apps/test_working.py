@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +18,7 @@ from tests.end_to_end import tuned
 from escalera.apps import working
 from escalera.domain.job import Hyperparameters, Job, JobWish
 from escalera.domain.stored_file import Incoming
-from escalera.wiring import stores, tuning
+from escalera.wiring import Installation, stores, tuning
 
 pytestmark = pytest.mark.local
 
@@ -68,3 +72,32 @@ def test_two_never_work_at_a_time(tmp_path: Path) -> None:
         assert done.is_alive()
     done.join(60)
     assert not done.is_alive()
+
+
+def test_a_job_that_kills_its_process_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the system kills one that takes too much memory; then the next job is worked on."""
+    file, trainer = tuned.project(tmp_path), tuning._trainer
+
+    def dying(made: Installation, job: Job, *rest: Any) -> Any:
+        if job.id == "ftjob-1":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trainer(made, job, *rest)
+
+    monkeypatch.setattr(tuning, "_trainer", dying)
+    asked(tmp_path, "ftjob-1", tuned.chats(12))
+    asked(tmp_path, "ftjob-2", tuned.chats(12))
+    forked = multiprocessing.get_context("fork")
+    codes = []
+    for _ in range(4):
+        process = forked.Process(target=working.work, args=(file,), kwargs={"once": True})
+        process.start()
+        process.join(120)
+        codes.append(process.exitcode)
+    assert codes == [-signal.SIGKILL] * 3 + [0]
+    found = [stores.of(tmp_path).jobs().get(f"ftjob-{n}") for n in (1, 2)]
+    assert [job and job.status for job in found] == ["failed", "succeeded"]
+    assert found[0] is not None
+    assert found[0].error is not None
+    assert found[0].error[0] == "worker_died"

@@ -186,6 +186,7 @@ def world(folder: Path, *, rules: Rules | None = None, **budget: object) -> Worl
         shelf=shelf,
         trainer=lambda _: steps,
         left=lambda: ["ftjob-a1", "gone"],
+        steps=lambda _: steps.done,
         forget=forgotten.append,
         plan=plan,
         concluding=lambda _: (
