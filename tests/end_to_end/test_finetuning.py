@@ -75,10 +75,29 @@ def test_a_job_from_upload_to_answer(server: Server) -> None:
         )
         assert answer.choices[0].finish_reason in ("stop", "length")
     assert job.id in [one.id for one in client.fine_tuning.jobs.list(metadata={"team": "a"})]
+    goes_on_without_its_parent(server, made[-1].fine_tuned_model_checkpoint)
+
+
+def goes_on_without_its_parent(server: Server, parent: str) -> None:
+    """A finetuned model is finetuned further; what comes of that does not need it any more."""
+    client = server.client()
+    job = client.fine_tuning.jobs.create(
+        model=parent,
+        training_file=tuned.upload(client, tuned.chats(12)),
+        method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1}}},
+    )
+    assert client.models.delete(parent).deleted
+    done = tuned.ended(client, job.id)
+    assert (done.status, done.model) == ("succeeded", parent), done.error
+    assert any(f"goes on from {parent}" in one for one in tuned.messages(client, job.id))
+    answer = client.chat.completions.create(
+        model=done.fine_tuned_model, messages=[{"role": "user", "content": "3"}], max_tokens=4
+    )
+    assert answer.choices[0].finish_reason in ("stop", "length")
 
 
 def test_preferences_are_taught(server: Server) -> None:
-    """With the strength that is asked for."""
+    """With the strength that is asked for, to weights of the model itself."""
     client = server.client()
     rows = [
         {
@@ -92,10 +111,16 @@ def test_preferences_are_taught(server: Server) -> None:
         model="small",
         training_file=tuned.upload(client, "\n".join(map(json.dumps, rows)).encode()),
         method={"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 1, "beta": 0.3}}},
+        extra_body={"escalera": {"trainable": {"method": "full"}}},
     )
     done = tuned.ended(client, job.id)
     assert done.status == "succeeded", done.error
     assert done.method.dpo.hyperparameters.beta == 0.3
+    assert done.escalera["trainable"] == "full"
+    asked = client.chat.completions.create(
+        model=done.fine_tuned_model, messages=[{"role": "user", "content": "3"}], max_tokens=4
+    )
+    assert asked.choices[0].finish_reason in ("stop", "length")
 
 
 def test_bad_lines_are_told_before_anything_is_trained(server: Server) -> None:

@@ -23,10 +23,24 @@ GateWord = Literal["none", "passed", "failed", "inconclusive", "overridden"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The finetuned model that a job goes on from: its base and the weights that this had then, the
+    digest of what was learned, and the id of the job that made it. It stands for itself: the name
+    may be withdrawn.
+    """
+
+    base: str
+    revision: str
+    adapter: str
+    job: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobWish:
     """A job as a caller asked for it.
 
-    `model` is a base model of the project file. The files are ids. `gate` names tasks of the
+    `model` is a base model of the project file, or a finetuned one, whose `origin` is known then.
+    The files are ids. `gate` names tasks of the
     project on which the result is held against what serves them now. `effort` and `trainable` are
     None where the project's own hold.
     """
@@ -42,6 +56,12 @@ class JobWish:
     gate: tuple[str, ...] = ()
     effort: Effort | None = None
     trainable: Trainable | None = None
+    origin: Origin | None = None
+
+    @property
+    def base(self) -> str:
+        """The base model of the project file."""
+        return self.model if self.origin is None else self.origin.base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,8 @@ class TrainingRecipe:
     right one and holds to the model before training with the strength `beta`; `distillation`
     learns what another model would say at every token of an answer, `softened`. `engine` is what
     does the steps. `hosted` is what a provider's job is asked for: then the provider trains, and of
-    the levers the epochs and the seed alone count.
+    the levers the epochs and the seed alone count. Where `origin` names an artifact, the training
+    begins with what is in it, and not with the base as it is.
     """
 
     model: str
@@ -59,6 +60,7 @@ class TrainingRecipe:
     engine: Engine = field(default="own", metadata=LATER)
     softened: Softened | None = field(default=None, metadata=LATER)
     hosted: Hyperparameters | None = field(default=None, metadata=LATER)
+    origin: str = field(default="", metadata=LATER)
 
     @property
     def digest(self) -> str:

@@ -65,7 +65,11 @@ class Examiner:
 
     def _accept(self, found: Material) -> None:
         shop, job, taught = self._shop, self._job, found.taught
-        recipe, notes = shop.plan(job, found.digest, taught.examples)
+        try:
+            recipe, notes = shop.plan(job, found.digest, taught.examples)
+        except InputError as error:
+            self._fail("cannot_be_trained", str(error), "")
+            return
         tokens = taught.tokens * recipe.levers.epochs
         if tokens > shop.rules.tokens:
             said = (
@@ -163,7 +167,7 @@ def _checked(shop: Workshop, job: Job, id_: str, *, least: int) -> tuple[Checked
         raise EvidenceMissing(f"the file {id_!r} is not there any more: upload it again")
 
     def sizes(pairs: Sequence[TrainingPair]) -> Sequence[int | str]:
-        return shop.trainer(job).sizes(job.wish.model, pairs) if pairs else []
+        return shop.trainer(job).sizes(job.wish.base, pairs) if pairs else []
 
     path: Path = shop.files.path(id_)
     with path.open("rb") as lines:

@@ -20,8 +20,11 @@ from escalera.apps.gateway.app import Room
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.wire import Refusal
+from escalera.core.finetuning import origins
+from escalera.core.serving import finetuned
 from escalera.domain.job import ENDED, Job, JobEvent, JobStatus, JobWish
-from escalera.ports.jobs import FileStore, JobQueue
+from escalera.errors import InputError
+from escalera.ports.jobs import FileStore, JobQueue, Shelf
 from escalera.settings.jobs_table import JobsTable
 from escalera.wiring import stores
 from escalera.wiring.stores import Stores
@@ -37,12 +40,14 @@ EVERY = 0.25
 class Office:
     """What jobs are asked of: the queue, the files, and what there is to be named.
 
-    `models` can be finetuned, `tasks` can be a gate. `most` is how many jobs of one owner may wait.
-    `name` makes ids, `draw` seeds, and `now` is wall time.
+    `models` can be finetuned, and what came of them and is on the `shelf`; `tasks` can be a gate.
+    `most` is how many jobs of one owner may wait. `name` makes ids, `draw` seeds, and `now` is wall
+    time.
     """
 
     queue: JobQueue
     files: FileStore
+    shelf: Shelf
     models: Callable[[], Sequence[str]]
     tasks: Callable[[], Sequence[str]]
     most: Callable[[], int]
@@ -67,6 +72,7 @@ def opened(
         Office(
             queue=kept.jobs(),
             files=kept.files(),
+            shelf=kept.shelf(),
             models=lambda: table().models or models(),
             tasks=tasks,
             most=lambda: table().waiting,
@@ -116,7 +122,7 @@ class _Desk:
 
     def _created(self, body: bytes, caller: Caller) -> Job:
         office, owner = self._office, caller.key.owner
-        wish = job_wishes.read(body, seed=office.draw())
+        wish = self._begun(job_wishes.read(body, seed=office.draw()), caller)
         self._require(wish, caller)
         for param, id_ in _files(wish):
             self._require_file(param, id_, owner)
@@ -137,13 +143,25 @@ class _Desk:
         )
         return made
 
+    def _begun(self, wish: JobWish, caller: Caller) -> JobWish:
+        """The wish, with what it goes on from where its model is a finetuned one."""
+        found = next((one for one in self._office.shelf.all() if one.name == wish.model), None)
+        if found is None or not finetuned.may_ask(caller.key, found.name, found.owner):
+            return wish
+        job = self._queue.get(found.job)
+        learned = None if job is None or job.recipe is None else job.recipe.trainable
+        try:
+            return origins.resolved(wish, found, learned)
+        except InputError as error:
+            raise Refusal(f"{error}.", param="escalera.trainable", code="invalid_model") from error
+
     def _require(self, wish: JobWish, caller: Caller) -> None:
         """What is named is there, and may be asked by this caller."""
         offered, tasks = self._office.models(), self._office.tasks()
-        if wish.model not in offered:
+        if wish.base not in offered:
             raise Refusal(
                 f"The model {wish.model!r} cannot be finetuned here; those that can are "
-                f"{', '.join(map(repr, offered)) or 'none'}.",
+                f"{', '.join(map(repr, offered)) or 'none'}, and what was finetuned from them.",
                 status=404,
                 code="model_not_found",
                 param="model",

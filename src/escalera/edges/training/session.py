@@ -14,7 +14,7 @@ from escalera.core.prompts import chat_form
 from escalera.domain.levers import Softened, Trainable
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.training import Validation
-from escalera.edges.training import loading, randomness, saving, telling, weights
+from escalera.edges.training import loading, origins, randomness, saving, telling, weights
 from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.holding_out import HeldOut
 from escalera.edges.training.lessons import Lesson, prompt_tokens
@@ -51,11 +51,12 @@ class Session:
         memory: Memory,
         checkpoint: Checkpoint | None = None,
         teacher: Path | None = None,
+        origin: Path | None = None,
         held: Sequence[TrainingPair] = (),
     ) -> None:
         self.recipe = recipe
         self.memory = memory
-        self._teacher = teacher
+        self._teacher, self._origin = teacher, origin
         self._checkpoint = checkpoint
         with randomness.apart(recipe.levers.seed), remedied(memory):
             self._set_up(recipe, pairs, folder, memory)
@@ -79,6 +80,8 @@ class Session:
         self.clusters = tuple(pair.cluster or str(n) for n, pair in enumerate(pairs))
         self.facts = telling.facts(self._told, self.lessons, pairs)
         self.model = weights.prepare(loaded, self.tokenizer, trainable)
+        origin = self._origin
+        self._others = frozenset() if origin is None else origins.begin(self.model, origin)
         computed = self.losses = AnswerLosses(self.model, precision=levers.precision)
         computed.settle(self.lessons)
         self.layout = computed.layout
@@ -174,8 +177,13 @@ class Session:
 
     def write(self, into: Path) -> None:
         """Write what was learned so far into an empty folder."""
-        recipe = self.recipe
-        saving.save(self.model, self.loop.weights, recipe.trainable, base=recipe.model, into=into)
+        recipe, learned = self.recipe, self.loop.weights
+        left = {
+            name: weight
+            for name, weight in self.model.named_parameters()
+            if name in learned or name in self._others
+        }
+        saving.save(self.model, left, recipe.trainable, base=recipe.model, into=into)
         told = [prompt_tokens(self.tokenizer, probe) for probe in chat_form.PROBES]
         saving.save_probes(told, into)
 
