@@ -19,6 +19,7 @@ from escalera.errors import EvidenceMissing, InputError, TrainingError
 MOST_TOLD = 100
 """Findings that are told as events; all that are kept are in the result file."""
 RESULT = "findings.jsonl"
+UNBOUNDED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +133,17 @@ class Examiner:
 
 
 def material(shop: Workshop, job: Job) -> Material:
-    """The files of a job, checked. Raises `EvidenceMissing` for one that is gone."""
-    wish = job.wish
-    taught, digest = _checked(shop, job, wish.training_file, least=shop.rules.least_examples)
+    """The files of a job, checked. Raises `EvidenceMissing` for one that is gone.
+
+    What was accepted is not held to other bounds later: nothing of it would be left out silently.
+    """
+    wish, new = job.wish, job.recipe is None
+    least = shop.rules.least_examples if new else 1
+    most = shop.rules.examples if new else UNBOUNDED
+    taught, digest = _checked(shop, job, wish.training_file, least=least, most=most)
     held = None
     if wish.validation_file:
-        held, _ = _checked(shop, job, wish.validation_file, least=1)
+        held, _ = _checked(shop, job, wish.validation_file, least=1, most=most)
     return Material(taught=taught, held=held, digest=digest)
 
 
@@ -161,7 +167,7 @@ def stored(shop: Workshop, job: Job, name: str, text: str) -> str:
 # Below: private.
 
 
-def _checked(shop: Workshop, job: Job, id_: str, *, least: int) -> tuple[Checked, str]:
+def _checked(shop: Workshop, job: Job, id_: str, *, least: int, most: int) -> tuple[Checked, str]:
     file = shop.files.get(id_)
     if file is None or file.owner != job.owner:
         raise EvidenceMissing(f"the file {id_!r} is not there any more: upload it again")
@@ -171,10 +177,7 @@ def _checked(shop: Workshop, job: Job, id_: str, *, least: int) -> tuple[Checked
 
     path: Path = shop.files.path(id_)
     with path.open("rb") as lines:
-        rules = shop.rules
-        checked = job_lines.check(
-            lines, job.wish.objective, sizes, least=least, most=rules.examples
-        )
+        checked = job_lines.check(lines, job.wish.objective, sizes, least=least, most=most)
     return checked, file.digest
 
 

@@ -404,3 +404,21 @@ def test_files_on_which_workers_die_are_given_up(tmp_path: Path):
     job = made.now()
     assert (job.status, job.error and job.error[0], job.starts) == ("failed", "worker_died", 0)
     assert "3 times in a row at once" in made.said()[-1]
+
+
+def test_bounds_that_come_later_leave_nothing_out(tmp_path: Path):
+    """A job that was accepted is taught all of its examples, or it would be another one."""
+    made = ready(tmp_path)
+    work(made, stop=lambda: made.steps.done >= 4)
+    object.__setattr__(made.shop, "rules", Rules(least_examples=9, examples=2))
+    taught: list[int] = []
+    train = made.steps.train
+
+    def counted(recipe: Any, pairs: Any, **more: Any) -> Any:
+        taught.append(len(pairs))
+        return train(recipe, pairs, **more)
+
+    object.__setattr__(made.steps, "train", counted)
+    work(made, "here/2")
+    assert made.now().status == "succeeded"
+    assert set(taught) == {5}
