@@ -21,6 +21,7 @@ from escalera.domain.job import Hyperparameters, Job, JobWish
 from escalera.domain.levers import Trainable
 from escalera.domain.stored_file import Incoming
 from escalera.edges.training import underway
+from escalera.engine.tuning import Foreman
 from escalera.wiring import Installation, stores, tuning
 
 pytestmark = pytest.mark.local
@@ -154,3 +155,34 @@ def test_what_vllm_cannot_load_is_not_trained_for_it(tmp_path: Path) -> None:
     assert job.error is not None
     assert job.error[0] == "cannot_be_trained"
     assert "'full' leaves what vLLM cannot load. Choose" in job.error[1]
+
+
+def test_the_next_job_goes_by_the_configuration_in_use_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that cannot be used changes nothing, and is told of once."""
+    file = tuned.project(tmp_path)
+    kept = stores.of(tmp_path)
+    before = file.read_text()
+    kept.configurations().add(before)
+    for number in (1, 2, 3):
+        asked(tmp_path, f"ftjob-{number}", tuned.chats(12))
+    fewer = before.replace("checkpoint_seconds", "examples = 4\ncheckpoint_seconds")
+    texts, numbers = iter([fewer, "[x"]), iter((4, 5))
+    round_ = Foreman.round
+
+    def worked(foreman: Foreman) -> bool:
+        found = round_(foreman)
+        if (text := next(texts, None)) is not None:
+            kept.configurations().add(text)
+            asked(tmp_path, f"ftjob-{next(numbers)}", tuned.chats(12))
+        return found
+
+    monkeypatch.setattr(Foreman, "round", worked)
+    working.work(file, once=True)
+    jobs = kept.jobs().all(owner=None)
+    status = {job.id: job.status for job in jobs}
+    assert [status[f"ftjob-{n}"] for n in (1, 2, 3)] == ["succeeded"] * 3  # checked before
+    late = [job for job in jobs if job.status == "failed"]
+    assert [job.error and job.error[0] for job in late] == ["invalid_training_file"] * 2
+    assert capsys.readouterr().err.count("go on by the configuration before") == 1

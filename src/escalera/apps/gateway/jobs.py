@@ -58,7 +58,7 @@ class Office:
 
 def opened(
     kept: Stores,
-    table: Callable[[], JobsTable],
+    table: Callable[[], JobsTable | None],
     *,
     models: Callable[[], Sequence[str]],
     tasks: Callable[[], Sequence[str]],
@@ -66,25 +66,36 @@ def opened(
 ) -> Room:
     """The routes over the stores of a gateway; *models* are those that *table* may choose from.
 
-    Raises `StoreUnavailable`.
+    While there is no table, nothing is offered; the stores are opened once there is one. Raises
+    `StoreUnavailable`.
     """
-    return room(
-        Office(
-            queue=kept.jobs(),
-            files=kept.files(),
-            shelf=kept.shelf(),
-            models=lambda: table().models or models(),
-            tasks=tasks,
-            most=lambda: table().waiting,
-            name=stores.new_job,
-            draw=stores.new_seed,
-            now=now,
-        )
-    )
+    made: list[Office] = []
+
+    def office() -> Office | None:
+        if table() is None:
+            return None
+        if not made:
+            made.append(
+                Office(
+                    queue=kept.jobs(),
+                    files=kept.files(),
+                    shelf=kept.shelf(),
+                    models=lambda: (table() or JobsTable()).models or models(),
+                    tasks=tasks,
+                    most=lambda: (table() or JobsTable()).waiting,
+                    name=stores.new_job,
+                    draw=stores.new_seed,
+                    now=now,
+                )
+            )
+        return made[0]
+
+    office()  # what is wrong with the stores is told before anything is served
+    return room(office)
 
 
-def room(office: Office) -> Room:
-    """The routes of an office."""
+def room(office: Callable[[], Office | None]) -> Room:
+    """The routes of an office, as long as there is one."""
 
     def routes(entrance: Entrance) -> Sequence[Route]:
         desk = _Desk(office, entrance)
@@ -109,8 +120,23 @@ _WAITS: tuple[JobStatus, ...] = ("validating_files", "queued")
 
 
 class _Desk:
-    def __init__(self, office: Office, entrance: Entrance) -> None:
-        self._office, self._queue, self._entrance = office, office.queue, entrance
+    def __init__(self, office: Callable[[], Office | None], entrance: Entrance) -> None:
+        self._opened, self._entrance = office, entrance
+
+    @property
+    def _office(self) -> Office:
+        found = self._opened()
+        if found is None:
+            raise Refusal(
+                "Finetuning jobs are not offered here: the project file has no [gateway.jobs].",
+                status=404,
+                code="not_offered",
+            )
+        return found
+
+    @property
+    def _queue(self) -> JobQueue:
+        return self._office.queue
 
     # Asked for
 
@@ -233,9 +259,10 @@ class _Desk:
 
     async def _followed(self, id_: str, after: str) -> AsyncIterator[bytes]:
         """Events as they come, until the job has ended and all of them are told."""
+        queue = self._queue
         while True:
-            job = await asyncio.to_thread(self._queue.get, id_)
-            found = await asyncio.to_thread(self._queue.later, id_, after=after)
+            job = await asyncio.to_thread(queue.get, id_)
+            found = await asyncio.to_thread(queue.later, id_, after=after)
             for one in found:
                 after = one.id
                 yield b"data: " + msgspec.json.encode(job_wire.event(one)) + b"\n\n"

@@ -73,7 +73,9 @@ class Calls:
             now=lambda: 1000.5,
         )
         desk = Desk(label="x", route=None, models={}, infer=None)
-        setup = Setup(entrance=Keys(None), rooms=[jobs.room(office)])
+        self.offered = True
+        room = jobs.room(lambda: office if self.offered else None)
+        setup = Setup(entrance=Keys(None), rooms=[room])
         self.app = application(desk, api_key=None, now=lambda: 1.0, setup=setup)
 
     def __call__(
@@ -281,3 +283,16 @@ def test_other_sites_cannot_ask_an_open_gateway(calls: Calls):
     """A browser would ask in the name of whoever looks at the page."""
     reply = calls("POST", json=WISH, headers={"origin": "https://elsewhere.example"})
     assert reply.status_code == 403
+
+
+def test_jobs_are_offered_as_long_as_the_project_says_so(calls: Calls):
+    """Another configuration may begin with them, or end them; what there is stays."""
+    calls.offered = False
+    assert error(calls.make()) == (404, "not_offered", None)
+    assert error(calls("GET"))[1] == "not_offered"
+    calls.offered = True
+    assert calls.make().status_code == 200
+    calls.offered = False
+    assert error(calls("GET", "/ftjob-1"))[1] == "not_offered"
+    calls.offered = True
+    assert calls.status("ftjob-1") == "validating_files"
