@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from escalera.domain.batch import Batch, BatchAnswer, BatchError, BatchWish
+from escalera.domain.batch import NOTHING, Batch, BatchAnswer, BatchError, BatchUsage, BatchWish
 from escalera.edges.gateway_store.batches import AT_ONCE, SQLiteBatches
 from escalera.errors import StoreUnavailable
 
@@ -32,8 +32,9 @@ def batch(number: int = 1, **more) -> Batch:
     return Batch(**{"id": id_, "wish": WISH, "created": NOW, "expires": NOW + 86_400, **more})
 
 
-def answer(line: int, *, is_error: bool = False) -> BatchAnswer:
-    return BatchAnswer(line=line, is_error=is_error, record=b'{"line":%d}' % line)
+def answer(line: int, *, is_error: bool = False, usage: BatchUsage = NOTHING) -> BatchAnswer:
+    record = b'{"line":%d}' % line
+    return BatchAnswer(line=line, is_error=is_error, record=record, usage=usage)
 
 
 @pytest.fixture
@@ -133,6 +134,28 @@ def test_answers_count_once_and_from_the_worker_alone_who_has_it(book, source):
     assert book.answers(id_, errors=True) == [answer(4, is_error=True)]
     assert book.answers(id_, errors=False, after=1, limit=1) == [answer(7)]
     assert book.answers(id_, errors=False, after=7) == []
+
+
+def test_tokens_count_once(book, source):
+    """As answers do; of a batch whose first answers nobody counted nothing is made up."""
+    for number, usage in ((1, NOTHING), (2, None)):
+        book.open(batch(number, usage=usage), source)
+        id_ = book.take("one", now=NOW, silent=10).id
+        some = BatchUsage(input=3, cached=1, output=2, reasoning=1)
+        book.keep(id_, "one", [answer(1, usage=some), answer(2, usage=BatchUsage(untold=1))])
+        book.keep(id_, "one", [answer(1, usage=some), answer(3, usage=some)])
+        found = book.get(id_).usage
+        whole = BatchUsage(input=6, cached=2, output=4, reasoning=2, untold=1)
+        assert found == (None if usage is None else whole)
+
+
+def test_how_many_are_not_over_is_told(book, source):
+    """By their status."""
+    for number, status in enumerate(("validating", "in_progress", "in_progress")):
+        book.open(batch(number, status=status), source)
+    assert book.standing() == {"validating": 1, "in_progress": 2}
+    book.change(batch(1).id, lambda found: replace(found, status="cancelled"))
+    assert book.standing() == {"validating": 1, "in_progress": 1}
 
 
 def test_a_change_is_made_of_what_is_there_now(book, source):

@@ -100,6 +100,15 @@ def test_pages_are_newest_first_and_of_one_owner(queue: JobQueue) -> None:
     assert queue.waiting("b") == 2
 
 
+def test_how_many_there_are_is_told(queue: JobQueue) -> None:
+    """By their status, the ended ones too."""
+    assert queue.standing() == {}
+    for number in range(3):
+        queue.add(job(number))
+    queue.move("ftjob-1", ["queued"], "cancelled", now=NOW)
+    assert queue.standing() == {"queued": 2, "cancelled": 1}
+
+
 def test_jobs_are_found_by_their_metadata(queue: JobQueue) -> None:
     """All that is asked for, to the letter; nothing stands for jobs without any."""
     queue.add(job(1))

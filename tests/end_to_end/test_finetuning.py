@@ -18,6 +18,7 @@ from tests.end_to_end import tuned
 from tests.end_to_end.tuned import Server
 
 from escalera.apps import issued
+from escalera.apps.gateway.running import Running
 from escalera.domain.access import Account, Allowance
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(600)]
@@ -75,10 +76,29 @@ def test_a_job_from_upload_to_answer(server: Server) -> None:
         )
         assert answer.choices[0].finish_reason in ("stop", "length")
     assert job.id in [one.id for one in client.fine_tuning.jobs.list(metadata={"team": "a"})]
+    goes_on_without_its_parent(server, made[-1].fine_tuned_model_checkpoint)
+
+
+def goes_on_without_its_parent(server: Server, parent: str) -> None:
+    """A finetuned model is finetuned further; what comes of that does not need it any more."""
+    client = server.client()
+    job = client.fine_tuning.jobs.create(
+        model=parent,
+        training_file=tuned.upload(client, tuned.chats(12)),
+        method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1}}},
+    )
+    assert client.models.delete(parent).deleted
+    done = tuned.ended(client, job.id)
+    assert (done.status, done.model) == ("succeeded", parent), done.error
+    assert any(f"goes on from {parent}" in one for one in tuned.messages(client, job.id))
+    answer = client.chat.completions.create(
+        model=done.fine_tuned_model, messages=[{"role": "user", "content": "3"}], max_tokens=4
+    )
+    assert answer.choices[0].finish_reason in ("stop", "length")
 
 
 def test_preferences_are_taught(server: Server) -> None:
-    """With the strength that is asked for."""
+    """With the strength that is asked for, to weights of the model itself."""
     client = server.client()
     rows = [
         {
@@ -92,10 +112,16 @@ def test_preferences_are_taught(server: Server) -> None:
         model="small",
         training_file=tuned.upload(client, "\n".join(map(json.dumps, rows)).encode()),
         method={"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 1, "beta": 0.3}}},
+        extra_body={"escalera": {"trainable": {"method": "full"}}},
     )
     done = tuned.ended(client, job.id)
     assert done.status == "succeeded", done.error
     assert done.method.dpo.hyperparameters.beta == 0.3
+    assert done.escalera["trainable"] == "full"
+    asked = client.chat.completions.create(
+        model=done.fine_tuned_model, messages=[{"role": "user", "content": "3"}], max_tokens=4
+    )
+    assert asked.choices[0].finish_reason in ("stop", "length")
 
 
 def test_bad_lines_are_told_before_anything_is_trained(server: Server) -> None:
@@ -172,6 +198,22 @@ def test_a_job_survives_the_end_of_the_server(tmp_path: Path, number: int) -> No
     assert len([one for one in said if one.startswith("Step 1/")]) <= 1
 
 
+def ends_and_begins_with_the_project_file(server: Server, client: openai.OpenAI) -> None:
+    """A configuration without jobs offers none and ends their process, another one has it again."""
+    file = server.folder / "escalera.toml"
+    running, whole = Running(file), file.read_text()
+    tuned.wait(server.trainers)
+    file.write_text(whole.partition("[gateway.jobs]")[0])
+    assert running.reload().whole
+    with pytest.raises(openai.NotFoundError, match="not offered here"):
+        client.fine_tuning.jobs.list()
+    tuned.wait(lambda: not server.trainers())
+    file.write_text(whole)
+    assert running.reload().whole
+    assert list(client.fine_tuning.jobs.list()) == []
+    tuned.wait(lambda: 'escalera_jobs{status="running"} 0' in running.metrics())
+
+
 def test_a_job_waits_for_money_and_is_its_owners_alone(tmp_path: Path) -> None:
     """It is paused in words before anything is spent, and goes on when there is more."""
     keys = issued.of(tuned.project(tmp_path / "p"))
@@ -181,6 +223,7 @@ def test_a_job_waits_for_money_and_is_its_owners_alone(tmp_path: Path) -> None:
     _, stranger = keys.create(issued.Wish(name="stranger"))
     with tuned.server(tmp_path / "p") as server:
         client = server.client(mine)
+        ends_and_begins_with_the_project_file(server, client)
         job = client.fine_tuning.jobs.create(
             model="small", training_file=tuned.upload(client, tuned.chats(12))
         )
@@ -198,3 +241,5 @@ def test_a_job_waits_for_money_and_is_its_owners_alone(tmp_path: Path) -> None:
         (_, account) = keys.one("mine")[2]
         cost = round(done.escalera["dollars"] * 1_000_000)
         assert account.taken == account.spent == pytest.approx(cost, rel=0.5)
+        told = 'escalera_jobs_total{outcome="succeeded"} 1'
+        tuned.wait(lambda: told in Running(server.folder).metrics())

@@ -19,7 +19,8 @@ CODES = {"passed": 0, "inconclusive": 3, "failed": 4}
 
 
 def test_a_job_is_gated_promoted_past_its_gate_and_exported(tmp_path: Path) -> None:
-    """The gate of the job is that of the command, which asks no item twice."""
+    """The gate of the job is that of the command, which asks no item twice. All weights learn: what
+    came of them is exported whole."""
     folder = tmp_path / "shop"
     with tuned.server(folder) as server, server.client() as client:
         job = client.fine_tuning.jobs.create(
@@ -27,7 +28,7 @@ def test_a_job_is_gated_promoted_past_its_gate_and_exported(tmp_path: Path) -> N
             training_file=tuned.upload(client, tuned.chats(24)),
             method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2}}},
             metadata={"licence": "own"},
-            extra_body={"escalera": {"gate": ["echo"]}},
+            extra_body={"escalera": {"gate": ["echo"], "trainable": {"method": "full"}}},
         )
         done = tuned.ended(client, job.id)
         said = tuned.messages(client, job.id)
@@ -54,12 +55,17 @@ def test_a_job_is_gated_promoted_past_its_gate_and_exported(tmp_path: Path) -> N
         assert told == ("passed" if passed else "overridden")
 
         into = tmp_path / "out"
-        written = escalera("model", "export", name, "--into", str(into), "-p", str(folder))
+        where = ("--into", str(into), "-p", str(folder))
+        refused = escalera("model", "export", name, *where)
+        assert refused.returncode == 2, refused.stderr
+        assert "merged" in refused.stderr
+        assert not into.exists()
+        written = escalera("model", "export", name, "--as", "merged", *where)
         assert written.returncode == 0, written.stderr
         lineage = json.loads((into / "lineage.json").read_text())
         assert lineage["job"]["outcome"]["gate"] == outcome["gate"]
         assert [one["name"] for one in lineage["promoted"]] == [name]
-        assert (into / "adapter_model.safetensors").is_file()
+        assert (into / "model.safetensors").is_file()
 
         assert escalera("model", "withdraw", name, "-p", str(folder)).returncode == 0
         with pytest.raises(openai.NotFoundError):

@@ -69,6 +69,15 @@ def results(client: openai.OpenAI, id_: str | None) -> dict[str, Any]:
     return found
 
 
+def adds_up(usage: Any, said: dict[str, Any]) -> None:
+    """The tokens of a batch are those of its answers."""
+    told = [one["response"]["body"]["usage"] for one in said.values()]
+    assert usage.input_tokens == sum(one["prompt_tokens"] for one in told) > 0
+    assert usage.output_tokens == sum(one["completion_tokens"] for one in told) > 0
+    assert usage.total_tokens == usage.input_tokens + usage.output_tokens
+    assert usage.output_tokens_details.reasoning_tokens == 0
+
+
 def test_a_batch_from_file_to_results(tmp_path: Path) -> None:
     """Every field that the client knows, answers in the official form, and errors by themselves."""
     with served.gateway(tmp_path) as gateway, gateway.client() as client:
@@ -99,6 +108,7 @@ def test_a_batch_from_file_to_results(tmp_path: Path) -> None:
             assert at is not None
             assert made.created_at <= at <= time.time() + 1
         said = results(client, found.output_file_id)
+        adds_up(found.usage, said)
         assert set(said) == {f"r{number}" for number in range(30)}
         one = said["r3"]
         assert set(one) == {"id", "custom_id", "response", "error"}

@@ -39,6 +39,9 @@ max_tokens = 8
 [training]
 learning_rate = 0.01
 
+[training.full]
+learning_rate = 0.001
+
 [gateway.jobs]
 checkpoint_seconds = 0.2
 price_per_hour = 3.6

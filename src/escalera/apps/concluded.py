@@ -181,6 +181,7 @@ def _made(job: Job, run: TrainingRun, adapter: str) -> Finetuned:
         steps=run.steps,
         examples=run.examples,
         owner=job.owner,
+        origin="" if wish.origin is None else wish.model,
     )
 
 

@@ -215,6 +215,7 @@ def _describe(  # noqa: PLR0913
         made=_merged_by(found),
         outcome=None if found.job is None else found.job.outcome,
         checked=checked[0].upper() + checked[1:] + ".",
+        origin="" if found.job is None else found.job.origin,
     )
     (work / CARD).write_text(cards.card(facts), encoding="utf-8")
     for file in work.iterdir():

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from escalera.apps import concluded
 from escalera.apps.gateway import supervisor
 from escalera.apps.workspace import Workspace
 from escalera.engine.tuning import Foreman
+from escalera.errors import InputError
 from escalera.wiring import stores, tuning, vllm
+from escalera.wiring.stores import Stores
+from escalera.wiring.vllm import Running
 
 IDLE = 0.5
 """Seconds between two looks into the queue while nothing is there."""
@@ -39,12 +43,63 @@ def work(file: Path, *, once: bool = False, watched: bool = False, told: bool = 
     with tuning.alone(kept, ending.is_set) as mine:
         if not mine:
             return
-        configuration = kept.configurations().current()
-        made = wiring.install(file, text=None if configuration is None else configuration.text)
-        made = replace(made, running=running)
+        office = _Office(file, kept, running, ending.is_set)
+        while not ending.is_set():
+            if not office.foreman().round():
+                if once:
+                    return
+                ending.wait(IDLE)
+
+
+# Below: private.
+
+
+class _Office:
+    """Has a foreman who goes by the configuration that the gateway uses.
+
+    A job that is begun goes on by what it began with; the next one goes by what is in use then.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        kept: Stores,
+        running: Mapping[str, Running],
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._file, self._kept, self._running, self._stopping = file, kept, running, stopping
+        self._name = tuning.name()
+        self._used = self._text()
+        self._foreman = self._made(self._used)
+
+    def foreman(self) -> Foreman:
+        """Who works now. A configuration that cannot be used changes nothing, and is told of once.
+
+        Raises `StoreUnavailable`.
+        """
+        found = self._text()
+        if found != self._used:
+            self._used = found
+            try:
+                self._foreman = self._made(found)
+            except InputError as error:
+                said = f"finetuning jobs go on by the configuration before: {error}"
+                print(said, file=sys.stderr, flush=True)  # noqa: T201  a process's own log
+        return self._foreman
+
+    # Private
+
+    def _text(self) -> str | None:
+        """The project file that the gateway goes by; None where there never was one."""
+        found = self._kept.configurations().current()
+        return None if found is None else found.text
+
+    def _made(self, text: str | None) -> Foreman:
+        made = wiring.install(self._file, text=text)
+        made = replace(made, running=self._running)
         shop = tuning.workshop(
             made,
-            kept,
+            self._kept,
             concluding=lambda progress: concluded.Conclusions(
                 opened=Workspace(made),
                 rate=tuning.rate(made),
@@ -53,15 +108,7 @@ def work(file: Path, *, once: bool = False, watched: bool = False, told: bool = 
             ),
             words=concluded.told,
         )
-        foreman = Foreman(shop, tuning.name(), ending.is_set)
-        while not ending.is_set():
-            if not foreman.round():
-                if once:
-                    return
-                ending.wait(IDLE)
-
-
-# Below: private.
+        return Foreman(shop, self._name, self._stopping)
 
 
 def _end_with_parent(ending: threading.Event) -> None:

@@ -45,12 +45,38 @@ class BatchWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchUsage:
+    """Tokens that answers say they took: `cached` are among those of the `input`, `reasoning` among
+    those of the `output`. `untold` answers say nothing of it, and are in none of the sums.
+    """
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    reasoning: int = 0
+    untold: int = 0
+
+    def __add__(self, other: BatchUsage) -> BatchUsage:
+        return BatchUsage(
+            input=self.input + other.input,
+            cached=self.cached + other.cached,
+            output=self.output + other.output,
+            reasoning=self.reasoning + other.reasoning,
+            untold=self.untold + other.untold,
+        )
+
+
+NOTHING = BatchUsage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """A batch. Times are seconds since the epoch; `reached` is when it came to each status.
 
     `owner` is as for a file, and `key` the id of the key that pays. Of `total` lines `completed`
     were answered, and `failed` with an error. `model` is what all of them ask, empty where they ask
-    several. `waits` is why nothing is asked now, and `starts` how often it was taken up.
+    several. `usage` is that of the lines that were answered, None for a batch of a time when nobody
+    counted it. `waits` is why nothing is asked now, and `starts` how often it was taken up.
     """
 
     id: str
@@ -70,12 +96,16 @@ class Batch:
     error_file: str = ""
     waits: str = ""
     starts: int = 0
+    usage: BatchUsage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchAnswer:
-    """What came of a line: its `record` in the form of the file that it will stand in."""
+    """What came of a line: its `record` in the form of the file that it will stand in, and the
+    tokens that it took.
+    """
 
     line: int
     is_error: bool
     record: bytes
+    usage: BatchUsage = NOTHING

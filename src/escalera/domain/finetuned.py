@@ -18,6 +18,8 @@ class Finetuned:
     the job named none. `files` are the ids of the training and the validation file; what was in the
     first is in the recipe, by its digest. `candidate` and `incumbent` are the digests of the routes
     that the gate compared, empty where it did not. `at` is when, in seconds since the epoch.
+    `origin` is the name of the finetuned model that the job went on from, whose artifact the recipe
+    names; empty where it began with the base.
     """
 
     job: str
@@ -33,3 +35,4 @@ class Finetuned:
     incumbent: str = ""
     outcome: JobOutcome | None = None
     at: float | None = field(default=None, metadata=LATER)
+    origin: str = field(default="", metadata=LATER)

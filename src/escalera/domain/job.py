@@ -23,10 +23,24 @@ GateWord = Literal["none", "passed", "failed", "inconclusive", "overridden"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The finetuned model that a job goes on from: its base and the weights that this had then, the
+    digest of what was learned, and the id of the job that made it. It stands for itself: the name
+    may be withdrawn.
+    """
+
+    base: str
+    revision: str
+    adapter: str
+    job: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobWish:
     """A job as a caller asked for it.
 
-    `model` is a base model of the project file. The files are ids. `gate` names tasks of the
+    `model` is a base model of the project file, or a finetuned one, whose `origin` is known then.
+    The files are ids. `gate` names tasks of the
     project on which the result is held against what serves them now. `effort` and `trainable` are
     None where the project's own hold.
     """
@@ -42,6 +56,12 @@ class JobWish:
     gate: tuple[str, ...] = ()
     effort: Effort | None = None
     trainable: Trainable | None = None
+    origin: Origin | None = None
+
+    @property
+    def base(self) -> str:
+        """The base model of the project file."""
+        return self.model if self.origin is None else self.origin.base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +113,9 @@ class Job:
     held of the key's allowance of time for it, and `held` of its money, beside what is `paid` in
     micro-dollars; `began` is when the first part began. `joules` is None where no machine told.
     `wanted` is what the worker is to do next, `worker` who has the job and `beat` when it last said
-    so; `starts` is how often it was begun or taken up. `error` is why it failed, by code, sentence
-    and parameter. `made` is the name of the model that came of it.
+    so; `starts` is how often it was begun or taken up, `fruitless` how often in a row nothing new
+    was kept then, and `reached` how many steps were kept when it was begun last. `error` is why it
+    failed, by code, sentence and parameter. `made` is the name of the model that came of it.
     """
 
     id: str
@@ -106,6 +127,8 @@ class Job:
     worker: str = ""
     beat: float | None = None
     starts: int = 0
+    fruitless: int = 0
+    reached: int = 0
     key: str = ""
     recipe: TrainingRecipe | None = None
     tried: tuple[RateTried, ...] = ()

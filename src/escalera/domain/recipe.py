@@ -60,7 +60,8 @@ class TrainingRecipe:
     learns what another model would say at every token of an answer, `softened`. `engine` is what
     does the steps. `hosted` is what a provider's job is asked for: then the provider trains, and of
     the levers the epochs and the seed alone count. `rewound` says which training this one is from a
-    step on, and what it leaves out behind it.
+    step on, and what it leaves out behind it. Where `origin` names an artifact, the training begins
+    with what is in it, and not with the base as it is.
     """
 
     model: str
@@ -74,6 +75,7 @@ class TrainingRecipe:
     softened: Softened | None = field(default=None, metadata=LATER)
     hosted: Hyperparameters | None = field(default=None, metadata=LATER)
     rewound: Rewind | None = field(default=None, metadata=LATER)
+    origin: str = field(default="", metadata=LATER)
 
     @property
     def digest(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from escalera.core.finetuning import job_lines
+from escalera.core.finetuning import job_lines, takings
 from escalera.core.finetuning.job_lines import Checked, LineFinding
 from escalera.domain.job import Job, JobEvent
 from escalera.domain.recipe import TrainingPair
@@ -19,6 +19,7 @@ from escalera.errors import EvidenceMissing, InputError, TrainingError
 MOST_TOLD = 100
 """Findings that are told as events; all that are kept are in the result file."""
 RESULT = "findings.jsonl"
+UNBOUNDED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,12 @@ class Examiner:
 
     def work(self) -> None:
         """Check them, and put the job into the queue, or end it. Raises `StoreUnavailable`."""
-        shop, job = self._shop, self._job
+        shop, job = self._shop, takings.begun(self._job, steps=0)
+        if said := takings.hopeless(job, most=shop.rules.attempts):
+            self._fail(takings.CODE, said, "")
+            return
+        if not shop.queue.keep(job, worker=self._name):
+            return
         say = "Validating training file: " + job.wish.training_file
         shop.queue.tell([shop.event(job, "validating", say)])
         try:
@@ -60,7 +66,11 @@ class Examiner:
 
     def _accept(self, found: Material) -> None:
         shop, job, taught = self._shop, self._job, found.taught
-        recipe, notes = shop.plan(job, found.digest, taught.examples)
+        try:
+            recipe, notes = shop.plan(job, found.digest, taught.examples)
+        except InputError as error:
+            self._fail("cannot_be_trained", str(error), "")
+            return
         tokens = taught.tokens * recipe.levers.epochs
         if tokens > shop.rules.tokens:
             said = (
@@ -81,7 +91,11 @@ class Examiner:
             )
         shop.queue.tell([shop.event(job, f"plan-{n}", one) for n, one in enumerate(told)])
         queued = replace(
-            job, status="queued", recipe=recipe, examples=taught.examples, tokens=taught.tokens
+            takings.kept(job),
+            status="queued",
+            recipe=recipe,
+            examples=taught.examples,
+            tokens=taught.tokens,
         )
         shop.queue.keep(queued, worker=self._name)
 
@@ -119,12 +133,17 @@ class Examiner:
 
 
 def material(shop: Workshop, job: Job) -> Material:
-    """The files of a job, checked. Raises `EvidenceMissing` for one that is gone."""
-    wish = job.wish
-    taught, digest = _checked(shop, job, wish.training_file, least=shop.rules.least_examples)
+    """The files of a job, checked. Raises `EvidenceMissing` for one that is gone.
+
+    What was accepted is not held to other bounds later: nothing of it would be left out silently.
+    """
+    wish, new = job.wish, job.recipe is None
+    least = shop.rules.least_examples if new else 1
+    most = shop.rules.examples if new else UNBOUNDED
+    taught, digest = _checked(shop, job, wish.training_file, least=least, most=most)
     held = None
     if wish.validation_file:
-        held, _ = _checked(shop, job, wish.validation_file, least=1)
+        held, _ = _checked(shop, job, wish.validation_file, least=1, most=most)
     return Material(taught=taught, held=held, digest=digest)
 
 
@@ -148,20 +167,17 @@ def stored(shop: Workshop, job: Job, name: str, text: str) -> str:
 # Below: private.
 
 
-def _checked(shop: Workshop, job: Job, id_: str, *, least: int) -> tuple[Checked, str]:
+def _checked(shop: Workshop, job: Job, id_: str, *, least: int, most: int) -> tuple[Checked, str]:
     file = shop.files.get(id_)
     if file is None or file.owner != job.owner:
         raise EvidenceMissing(f"the file {id_!r} is not there any more: upload it again")
 
     def sizes(pairs: Sequence[TrainingPair]) -> Sequence[int | str]:
-        return shop.trainer(job).sizes(job.wish.model, pairs) if pairs else []
+        return shop.trainer(job).sizes(job.wish.base, pairs) if pairs else []
 
     path: Path = shop.files.path(id_)
     with path.open("rb") as lines:
-        rules = shop.rules
-        checked = job_lines.check(
-            lines, job.wish.objective, sizes, least=least, most=rules.examples
-        )
+        checked = job_lines.check(lines, job.wish.objective, sizes, least=least, most=most)
     return checked, file.digest
 
 

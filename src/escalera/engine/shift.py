@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
-from escalera.core.finetuning import job_plan
+from escalera.core.finetuning import job_plan, takings
 from escalera.core.ladder import rating
 from escalera.core.serving import finetuned
 from escalera.domain.job import ENDED, Job, JobCheckpoint, JobOutcome, JobStatus, Level, Published
@@ -80,6 +80,7 @@ class Shift:
     def _work(self) -> None:
         shop = self._shop
         self._check(force=True)
+        self._count()
         began = self.job.began is None
         self._keep(replace(self.job, began=self.job.began or shop.now()))
         self._reserve(self.job.seconds + FIRST)
@@ -93,6 +94,13 @@ class Shift:
         self._find_rate()
         run, adapter = self._train()
         self._conclude(run, adapter)
+
+    def _count(self) -> None:
+        """Count that the job is begun once more. Raises `Halt` where that came to nothing."""
+        begun = takings.begun(self.job, steps=self._shop.steps(self.job.id))
+        if said := takings.hopeless(begun, most=self._shop.rules.attempts):
+            raise Halt("failed", said, "error", takings.CODE)
+        self._keep(begun)
 
     def _find_rate(self) -> None:
         """Short trainings that find the learning rate where nobody said it; each is kept."""
@@ -117,7 +125,7 @@ class Shift:
                 tokens=found.tokens,
                 seconds=shop.seconds() - began,
             )
-            self._keep(replace(self.job, tried=(*self.job.tried, event)))
+            self._keep(replace(takings.kept(self.job), tried=(*self.job.tried, event)))
             came = "it diverged" if event.loss is None else f"held-out loss {event.loss:.4f}"
             said = f"Learning rate {trial.rate:g} tried for {trial.share:.0%} of the steps: {came}"
             slug = f"rate-{len(self.job.tried)}"
@@ -203,7 +211,7 @@ class Shift:
         """Say what came of it, publish it, and end the job."""
         shop, name = self._shop, finetuned.of_job(self.job)
         self._note()
-        conclude = shop.concluding(lambda *_: self._check())
+        conclude = shop.concluding(lambda *_: self._answered())
         try:
             outcome = conclude(self.job, run, pairs=self._pairs, adapter=adapter)
         except StoreUnavailable:
@@ -293,6 +301,12 @@ class Shift:
             self._looked = self._beaten = shop.seconds()
             self._energy = shop.meter.joules()
 
+    def _answered(self) -> None:
+        """Something of the gate was answered, and is kept."""
+        if self.job.fruitless:
+            self._keep(takings.kept(self.job))
+        self._check()
+
     def _note(self) -> None:
         """Count what was used until now."""
         shop, now = self._shop, self._shop.seconds()
@@ -334,7 +348,7 @@ class Shift:
         slug = f"{halt.to}-{self.job.starts}"
         shop.queue.tell([shop.event(self.job, slug, halt.words, level=halt.level)])
         job, returned = shop.budget.settled(self.job)
-        job = replace(job, status=halt.to, estimated_finish=None)
+        job = replace(takings.left(job), status=halt.to, estimated_finish=None)
         if halt.to in ENDED:
             price = shop.budget.price
             outcome = JobOutcome(

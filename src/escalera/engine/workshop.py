@@ -16,13 +16,17 @@ Data = Mapping[str, float | int | str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What a job may take, and how many states of its model are published."""
+    """What a job may take, and how many states of its model are published.
+
+    `attempts` is how often in a row a job may be begun and come to nothing.
+    """
 
     least_examples: int = 10
     examples: int = 100_000
     tokens: int = 100_000_000
     minutes: float | None = None
     checkpoints: int = 3
+    attempts: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +34,9 @@ class Workshop:
     """What jobs are worked with.
 
     `trainer` is made for a job; `left` are the ids of those of which it keeps something to go on
-    from, and `forget` removes that. `plan` makes a recipe of a job, the digest of its file and the
-    number of its examples, with words on why it is so. `concluding` is made with whom to tell of
-    its progress, and `words` says what came of a job.
+    from, `steps` says how many steps that are, and `forget` removes it. `plan` makes a recipe of a
+    job, the digest of its file and the number of its examples, with words on why it is so.
+    `concluding` is made with whom to tell of its progress, and `words` says what came of a job.
     """
 
     queue: JobQueue
@@ -41,6 +45,7 @@ class Workshop:
     shelf: Shelf
     trainer: Callable[[Job], JobTrainer]
     left: Callable[[], Sequence[str]]
+    steps: Callable[[str], int]
     forget: Callable[[str], None]
     plan: Callable[[Job, str, int], tuple[TrainingRecipe, Sequence[str]]]
     concluding: Callable[[Progress], Concluding]

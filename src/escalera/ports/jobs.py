@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from escalera.domain.batch import Batch, BatchAnswer
+from escalera.domain.batch import Batch, BatchAnswer, BatchStatus
 from escalera.domain.job import (
     Job,
     JobCheckpoint,
@@ -108,6 +108,9 @@ class BatchBook(Protocol):
     def keep(self, id_: str, worker: str, answers: Sequence[BatchAnswer]) -> Batch | None:
         """Add answers and count them; one to a line that has one is not added."""
 
+    def standing(self) -> Mapping[BatchStatus, int]:
+        """How many batches are in each status, of those that are not over."""
+
     def answered(self, id_: str) -> frozenset[int]:
         """The lines that have answers."""
 
@@ -151,6 +154,9 @@ class JobQueue(Protocol):
 
     def waiting(self, owner: str) -> int:
         """How many jobs of *owner* have not ended."""
+
+    def standing(self) -> Mapping[JobStatus, int]:
+        """How many jobs are in each status, the ended ones too."""
 
     def spent(self, holders: Sequence[str], *, since: float) -> Mapping[str, float]:
         """Seconds that jobs took or hold, of those begun from a time on, by their key or owner."""

@@ -16,7 +16,8 @@ class JobsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     An owner may have `waiting` jobs that have not ended. A file has from `least_examples` to
     `examples` lines, and a job teaches at most `tokens` tokens, in at most `minutes` of work.
     `price_per_hour` is what an hour of it costs in US dollars. What a training needs to go on is
-    kept every `checkpoint_seconds`, and `checkpoints` states of a job's model can be asked.
+    kept every `checkpoint_seconds`, and `checkpoints` states of a job's model can be asked. A job
+    on which the process of the jobs died `attempts` times in a row, and kept nothing new, fails.
     """
 
     models: list[str] = msgspec.field(default_factory=list)
@@ -28,3 +29,4 @@ class JobsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     price_per_hour: _Above | None = None
     checkpoint_seconds: _Above = 10.0
     checkpoints: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3

@@ -55,6 +55,11 @@ class FullTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     learning_rate: float | Literal["auto"] = "auto"
     weight_decay: float = 0.01
 
+    def given(self) -> dict[str, float | None]:
+        """The levers by name, None where one is to be found."""
+        rate = None if self.learning_rate == "auto" else self.learning_rate
+        return {"learning_rate": rate, "weight_decay": self.weight_decay}
+
 
 class TeacherTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[training.teacher]`: whose answers are taught instead of the targets."""
@@ -155,8 +160,10 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def whole(self, levers: Levers) -> Levers:
         """*levers* for a training of all weights: their rate is another one."""
-        rate = None if self.full.learning_rate == "auto" else self.full.learning_rate
-        return replace(levers, learning_rate=rate, weight_decay=self.full.weight_decay)
+        given = self.full.given()
+        return replace(
+            levers, learning_rate=given["learning_rate"], weight_decay=self.full.weight_decay
+        )
 
 
 Check = tuple[bool, str, object, str]

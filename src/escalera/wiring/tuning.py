@@ -17,12 +17,15 @@ from escalera.domain.recipe import TrainingRecipe
 from escalera.edges import machine_lock
 from escalera.edges.clock import SystemClock
 from escalera.edges.energy import MachineMeter
+from escalera.edges.training import underway
 from escalera.engine.job_budget import Budget
 from escalera.engine.workshop import Data, Rules, Workshop
 from escalera.errors import InputError
 from escalera.ports import Progress
 from escalera.ports.jobs import Concluding, JobTrainer
+from escalera.settings import vllm_table
 from escalera.settings.jobs_table import JobsTable
+from escalera.settings.vllm_table import VLLMTable
 from escalera.wiring import Installation, models
 from escalera.wiring.stores import Stores
 
@@ -51,6 +54,7 @@ def workshop(
         shelf=kept.shelf(),
         trainer=lambda job: _trainer(made, job, folder / job.id, table.checkpoint_seconds),
         left=lambda: [one.name for one in folder.iterdir()] if folder.is_dir() else [],
+        steps=lambda id_: underway.steps(folder / id_),
         forget=lambda id_: shutil.rmtree(folder / id_, ignore_errors=True),
         plan=partial(_planned, made),
         concluding=concluding,
@@ -63,6 +67,7 @@ def workshop(
             tokens=table.tokens,
             minutes=table.minutes,
             checkpoints=table.checkpoints,
+            attempts=table.attempts,
         ),
         seconds=clock.seconds,
         now=clock.now,
@@ -93,15 +98,37 @@ def name() -> str:
 def _planned(
     made: Installation, job: Job, file: str, examples: int
 ) -> tuple[TrainingRecipe, Sequence[str]]:
-    training, base = made.tables.training, made.base_model(job.wish.model)
-    return job_plan.recipe(
+    training, base = made.tables.training, made.base_model(job.wish.base)
+    origin = job.wish.origin
+    if origin is not None and origin.revision not in ("", base.revision):
+        raise InputError(
+            f"the base {base.name!r} has other weights now than those that {job.wish.model!r} was "
+            "finetuned from: bring those back, or finetune anew"
+        )
+    recipe, notes = job_plan.recipe(
         job.wish,
-        training.given(),
-        training.effort,
+        job_plan.Usual(levers=training.given(), full=training.full.given(), effort=training.effort),
         revision=base.revision,
         file=file,
         examples=examples,
     )
+    _require_engine(made, recipe)
+    return recipe, notes
+
+
+def _require_engine(made: Installation, recipe: TrainingRecipe) -> None:
+    """What is to be learned can be served by the engine of its base. Raises `InputError`."""
+    table = made.tables.models[recipe.model]
+    if table.engine != "vllm":
+        return
+    key = f"models.{recipe.model}.vllm"
+    for where, problem, remedy in vllm_table.untrainable(
+        key, table.vllm or VLLMTable(), recipe.trainable
+    ):
+        raise InputError(
+            f"{recipe.model!r} is served by vLLM, which could not load what is learned: {where} "
+            f"{problem}. {remedy}"
+        )
 
 
 def _trainer(made: Installation, job: Job, checkpoints: Path, every: float) -> JobTrainer:
@@ -111,7 +138,7 @@ def _trainer(made: Installation, job: Job, checkpoints: Path, every: float) -> J
     from escalera.edges.training.session import Memory
 
     memory = made.tables.training.memory
-    name = job.wish.model
+    name = job.wish.base
     table = made.tables.models.get(name)
     if table is None or not table.local:
         raise InputError(
@@ -128,4 +155,5 @@ def _trainer(made: Installation, job: Job, checkpoints: Path, every: float) -> J
         memory=Memory(pass_tokens=memory.pass_tokens, recompute=memory.recompute),
         asked={name: partial(chat_text.asked, name, folder)},
         every=every,
+        origins=made.artifacts().path,
     )

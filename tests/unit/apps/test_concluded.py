@@ -12,7 +12,7 @@ from escalera.apps import concluded, promoted, workspace
 from escalera.apps.concluded import Conclusions
 from escalera.core.evidence import Evidence
 from escalera.domain.finetuned import Finetuned
-from escalera.domain.job import Job, JobWish, Published
+from escalera.domain.job import Job, JobWish, Origin, Published
 from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Message, Request
 from escalera.domain.recipe import Ingredient, TrainingPair, TrainingRecipe
@@ -106,6 +106,34 @@ def test_licences_are_what_base_and_job_declare(project) -> None:
     found = Conclusions(opened=opened)(asked, RUN, pairs=PAIRS, adapter=GOOD).licence
     assert "serving it: OK-with-duties" in found
     assert "base 'base', MIT, second paragraph" in found
+
+
+def test_a_job_answers_for_what_was_taught_before(project) -> None:
+    """The data of the models that it goes on from are its own as well; the journal names them."""
+    file = project / "escalera.toml"
+    file.write_text(file.read_text().replace('path = "model"', 'path = "model"\nlicence = "MIT"'))
+    opened = workspace.load(project)
+    queue = stores.at(opened.installation.state).jobs()
+
+    def further(id_: str, before: str, licence: str) -> Job:
+        origin = Origin(base="base", revision="r", adapter=GOOD, job=before)
+        made = job(project, id_=id_)
+        wish = replace(
+            made.wish, model=f"ft:{before}", origin=origin, metadata={"licence": licence}
+        )
+        return replace(made, wish=wish)
+
+    def licence(asked: Job) -> str:
+        return Conclusions(opened=opened)(asked, RUN, pairs=PAIRS, adapter=BAD).licence
+
+    first = replace(job(project), wish=replace(job(project).wish, metadata={"licence": "own"}))
+    queue.add(first)
+    queue.add(further("ftjob-2", "ftjob-1", "CC-BY-NC-4.0"))
+    assert "serving it: OK-with-duties" in licence(further("ftjob-3", "ftjob-1", "own"))
+    assert "serving it: NOT-OK" in licence(further("ftjob-4", "ftjob-2", "own"))
+    assert "serving it: ASK-COUNSEL" in licence(further("ftjob-5", "ftjob-9", "own"))
+    assert events(project)[-1].origin == "ft:ftjob-9"
+    assert evidence(project).finetuned[BAD].origin == "ft:ftjob-9"
 
 
 def test_a_gate_that_is_passed_says_so_for_every_task(project) -> None:

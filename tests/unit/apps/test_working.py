@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import threading
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +18,11 @@ from tests.end_to_end import tuned
 
 from escalera.apps import working
 from escalera.domain.job import Hyperparameters, Job, JobWish
+from escalera.domain.levers import Trainable
 from escalera.domain.stored_file import Incoming
-from escalera.wiring import stores, tuning
+from escalera.edges.training import underway
+from escalera.engine.tuning import Foreman
+from escalera.wiring import Installation, stores, tuning
 
 pytestmark = pytest.mark.local
 
@@ -25,16 +33,18 @@ def _no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(working.signal, "signal", lambda *_: None)
 
 
-def asked(folder: Path, id_: str, lines: bytes, model: str = "small") -> None:
+def asked(folder: Path, id_: str, lines: bytes, model: str = "small", **more: Any) -> None:
     """Ask for a job over a file."""
     kept = stores.of(folder)
     file = folder / f"{id_}.jsonl"
     file.write_bytes(lines)
     about = Incoming(name=file.name, purpose="fine-tune", created=1.0)
+    numbers = more.pop("hyperparameters", Hyperparameters(n_epochs=1, batch_size=6))
     wish = JobWish(
         model=model,
         training_file=kept.files().keep(file, about).id,
-        hyperparameters=Hyperparameters(n_epochs=1, batch_size=6),
+        hyperparameters=numbers,
+        **more,
     )
     kept.jobs().add(Job(id=id_, wish=wish, created=1.0))
 
@@ -68,3 +78,111 @@ def test_two_never_work_at_a_time(tmp_path: Path) -> None:
         assert done.is_alive()
     done.join(60)
     assert not done.is_alive()
+
+
+def test_a_job_that_kills_its_process_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the system kills one that takes too much memory; then the next job is worked on."""
+    file, trainer = tuned.project(tmp_path), tuning._trainer
+
+    def dying(made: Installation, job: Job, *rest: Any) -> Any:
+        if job.id == "ftjob-1":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trainer(made, job, *rest)
+
+    monkeypatch.setattr(tuning, "_trainer", dying)
+    asked(tmp_path, "ftjob-1", tuned.chats(12))
+    asked(tmp_path, "ftjob-2", tuned.chats(12))
+    forked = multiprocessing.get_context("fork")
+    codes = []
+    for _ in range(4):
+        process = forked.Process(target=working.work, args=(file,), kwargs={"once": True})
+        process.start()
+        process.join(120)
+        codes.append(process.exitcode)
+    assert codes == [-signal.SIGKILL] * 3 + [0]
+    found = [stores.of(tmp_path).jobs().get(f"ftjob-{n}") for n in (1, 2)]
+    assert [job and job.status for job in found] == ["failed", "succeeded"]
+    assert found[0] is not None
+    assert found[0].error is not None
+    assert found[0].error[0] == "worker_died"
+
+
+@pytest.mark.parametrize("weights", ['method = "full"', 'method = "partial"\nshare = 0.3'])
+def test_weights_of_the_model_itself_survive_a_kill(tmp_path: Path, weights: str) -> None:
+    """What is published after a kill is what an undisturbed job leaves, byte for byte."""
+    left = []
+    numbers = Hyperparameters(n_epochs=3, batch_size=1, learning_rate_multiplier=0.1)
+    for kills in (1, 0):
+        file = tuned.project(tmp_path / str(kills), f"[training.weights]\n{weights}\n")
+        asked(file.parent, "ftjob-1", tuned.chats(40), hyperparameters=numbers)
+        kept = stores.of(file.parent)
+        if kills:
+            forked = multiprocessing.get_context("fork")
+            process = forked.Process(target=working.work, args=(file,), kwargs={"once": True})
+            process.start()
+            state = kept.folder / tuning.FOLDER / "ftjob-1"
+            tuned.wait(partial(_further, state, 1))
+            process.kill()
+            process.join()
+            assert underway.steps(state) < 120
+        working.work(file, once=True)
+        job = kept.jobs().get("ftjob-1")
+        assert job is not None
+        assert (job.status, job.starts) == ("succeeded", 1 + kills)
+        left.append([(model.name, model.adapter) for model in kept.shelf().all()])
+    assert left[0] == left[1]
+    assert len(left[0]) == 3
+
+
+def _further(state: Path, steps: int) -> bool:
+    """Whether more steps than those are kept."""
+    return underway.steps(state) > steps
+
+
+def test_what_vllm_cannot_load_is_not_trained_for_it(tmp_path: Path) -> None:
+    """The job fails in words before anything is trained."""
+    file = tuned.project(tmp_path)
+    text = file.read_text().replace(
+        'path = "model"\nthreads', 'path = "model"\nengine = "vllm"\nthreads'
+    )
+    file.write_text(text)
+    asked(tmp_path, "ftjob-1", tuned.chats(12), trainable=Trainable(method="full"))
+    working.work(file, once=True)
+    job = stores.of(tmp_path).jobs().get("ftjob-1")
+    assert job is not None
+    assert job.error is not None
+    assert job.error[0] == "cannot_be_trained"
+    assert "'full' leaves what vLLM cannot load. Choose" in job.error[1]
+
+
+def test_the_next_job_goes_by_the_configuration_in_use_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that cannot be used changes nothing, and is told of once."""
+    file = tuned.project(tmp_path)
+    kept = stores.of(tmp_path)
+    before = file.read_text()
+    kept.configurations().add(before)
+    for number in (1, 2, 3):
+        asked(tmp_path, f"ftjob-{number}", tuned.chats(12))
+    fewer = before.replace("checkpoint_seconds", "examples = 4\ncheckpoint_seconds")
+    texts, numbers = iter([fewer, "[x"]), iter((4, 5))
+    round_ = Foreman.round
+
+    def worked(foreman: Foreman) -> bool:
+        found = round_(foreman)
+        if (text := next(texts, None)) is not None:
+            kept.configurations().add(text)
+            asked(tmp_path, f"ftjob-{next(numbers)}", tuned.chats(12))
+        return found
+
+    monkeypatch.setattr(Foreman, "round", worked)
+    working.work(file, once=True)
+    jobs = kept.jobs().all(owner=None)
+    status = {job.id: job.status for job in jobs}
+    assert [status[f"ftjob-{n}"] for n in (1, 2, 3)] == ["succeeded"] * 3  # checked before
+    late = [job for job in jobs if job.status == "failed"]
+    assert [job.error and job.error[0] for job in late] == ["invalid_training_file"] * 2
+    assert capsys.readouterr().err.count("go on by the configuration before") == 1

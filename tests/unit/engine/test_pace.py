@@ -24,7 +24,9 @@ def signal(step: int) -> StepSignal:
 def pace(tmp_path: Path) -> Pace:
     """Of a job of two epochs, at three dollars and sixty cents an hour."""
     made = world(tmp_path, price=3_600_000)
-    recipe, _ = job_plan.recipe(WISH, {"epochs": 2}, "normal", revision="r", file="d", examples=4)
+    recipe, _ = job_plan.recipe(
+        WISH, job_plan.Usual(levers={"epochs": 2}), revision="r", file="d", examples=4
+    )
     clock = Clock()
     shop = replace(made.shop, seconds=clock.seconds, now=lambda: 1000.0)
     return Pace(shop, Job(id="ftjob-a1", wish=WISH, created=1.0, recipe=recipe))

@@ -312,3 +312,113 @@ def test_a_job_that_is_cancelled_at_the_very_end_is_cancelled(tmp_path: Path):
     work(made)
     assert made.now().status == "cancelled"
     assert "ft:small::a1" not in made.shelf.models
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing is said, and nothing is kept of what was not kept before."""
+
+
+def test_a_job_on_which_workers_die_is_given_up(tmp_path: Path):
+    """It fails in words, and the next job is worked on; what was counted outlives the workers."""
+    made = ready(tmp_path)
+
+    def die(step: int) -> None:
+        if step == 5:
+            made.steps.done -= 1
+            raise Killed
+
+    made.steps.behind = die
+    for worker in range(4):  # four steps are kept of the first
+        with pytest.raises(Killed):
+            work(made, f"here/{worker}")
+        assert made.now().status == "running"
+    assert work(made, "here/4")
+    job = made.now()
+    assert (job.status, job.starts, made.steps.done) == ("failed", 5, 4)
+    assert job.error is not None
+    assert job.error[0] == "worker_died"
+    assert "died 3 times in a row behind step 4" in job.error[1]
+    assert made.said()[-1] == job.error[1]
+    assert made.forgotten == [job.id]
+
+
+def test_a_job_that_gets_on_is_taken_up_without_end(tmp_path: Path):
+    """A worker that dies behind every step still comes to the end."""
+    made = world(tmp_path, rules=Rules(least_examples=2, attempts=1))
+    made.job(made.file(tmp_path, LINES))
+
+    def die(_: int) -> None:
+        raise Killed
+
+    made.steps.behind = die
+    deaths = 0
+    while made.now().status != "succeeded":
+        try:
+            work(made, f"here/{deaths}")
+        except Killed:
+            deaths += 1
+    assert deaths == PLANNED
+    assert made.steps.taught == list(range(1, PLANNED + 1))
+
+
+def test_answers_of_a_gate_are_something_that_is_kept(tmp_path: Path):
+    """A gate that takes long is not given up while it gets on."""
+    made = world(tmp_path, rules=Rules(least_examples=2, attempts=2))
+    made.job(made.file(tmp_path, LINES))
+    answered = 0
+
+    def concluding(progress: Any) -> Any:
+        def conclude(*_: Any, **__: Any) -> JobOutcome:
+            nonlocal answered
+            if answered < 6:
+                answered += 1
+                if answered % 2:
+                    progress("asked", 1, 2)
+                raise Killed
+            return JobOutcome()
+
+        return conclude
+
+    object.__setattr__(made.shop, "concluding", concluding)
+    for worker in range(6):
+        with pytest.raises(Killed):
+            work(made, f"here/{worker}")
+    work(made)
+    assert made.now().status == "succeeded"
+
+
+def test_files_on_which_workers_die_are_given_up(tmp_path: Path):
+    """Before anything is trained."""
+    made = ready(tmp_path)
+    sizes = made.steps.sizes
+
+    def die(*_: Any) -> Any:
+        raise Killed
+
+    object.__setattr__(made.steps, "sizes", die)
+    for worker in range(3):
+        with pytest.raises(Killed):
+            work(made, f"here/{worker}")
+    object.__setattr__(made.steps, "sizes", sizes)
+    work(made)
+    job = made.now()
+    assert (job.status, job.error and job.error[0], job.starts) == ("failed", "worker_died", 0)
+    assert "3 times in a row at once" in made.said()[-1]
+
+
+def test_bounds_that_come_later_leave_nothing_out(tmp_path: Path):
+    """A job that was accepted is taught all of its examples, or it would be another one."""
+    made = ready(tmp_path)
+    work(made, stop=lambda: made.steps.done >= 4)
+    object.__setattr__(made.shop, "rules", Rules(least_examples=9, examples=2))
+    taught: list[int] = []
+    train = made.steps.train
+
+    def counted(recipe: Any, pairs: Any, **more: Any) -> Any:
+        taught.append(len(pairs))
+        return train(recipe, pairs, **more)
+
+    object.__setattr__(made.steps, "train", counted)
+    work(made, "here/2")
+    assert made.now().status == "succeeded"
+    assert set(taught) == {5}

@@ -176,7 +176,7 @@ def world(folder: Path, *, rules: Rules | None = None, **budget: object) -> Worl
     def plan(job: Job, file: str, examples: int) -> tuple[TrainingRecipe, Sequence[str]]:
         given = {"learning_rate": 0.01} if job.wish.effort is None else {}
         return job_plan.recipe(
-            job.wish, given, "normal", revision="r", file=file, examples=examples
+            job.wish, job_plan.Usual(levers=given), revision="r", file=file, examples=examples
         )
 
     shop = Workshop(
@@ -186,6 +186,7 @@ def world(folder: Path, *, rules: Rules | None = None, **budget: object) -> Worl
         shelf=shelf,
         trainer=lambda _: steps,
         left=lambda: ["ftjob-a1", "gone"],
+        steps=lambda _: steps.done,
         forget=forgotten.append,
         plan=plan,
         concluding=lambda _: (

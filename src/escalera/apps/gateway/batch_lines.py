@@ -14,7 +14,7 @@ import msgspec
 from escalera.apps.gateway import fields, wire
 from escalera.apps.gateway.inside import Said
 from escalera.apps.gateway.wire import Refusal
-from escalera.domain.batch import BatchError
+from escalera.domain.batch import NOTHING, BatchError, BatchUsage
 
 AROUND = 64 * 1024
 """Bytes that a line may have around its body."""
@@ -134,6 +134,26 @@ def record(batch: str, line: Line, said: Said) -> bytes:
     return _record(batch, line, response, None)
 
 
+def usage(said: Said) -> BatchUsage:
+    """The tokens that an answer says it took, whatever its endpoint calls them."""
+    if said.status != 200:
+        return NOTHING
+    try:
+        found = msgspec.json.decode(said.body, type=_Answer).usage
+    except wire.UNREADABLE:
+        found = None
+    if found is None:
+        return BatchUsage(untold=1)
+    read = found.input_tokens_details or found.prompt_tokens_details
+    wrote = found.output_tokens_details or found.completion_tokens_details
+    return BatchUsage(
+        input=found.input_tokens or found.prompt_tokens or 0,
+        cached=(read and read.cached_tokens) or 0,
+        output=found.output_tokens or found.completion_tokens or 0,
+        reasoning=(wrote and wrote.reasoning_tokens) or 0,
+    )
+
+
 def unasked(batch: str, line: Line, code: str, message: str) -> bytes:
     """A line that was not answered, and why not."""
     return _record(batch, line, None, {"code": code, "message": message})
@@ -153,6 +173,28 @@ class Unusable(Exception):
 
 
 # Below: private.
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    """As chat, completions and embeddings name it, and as responses do."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
+
+
+class _Answer(msgspec.Struct):
+    usage: _Usage | None = None
 
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -17,7 +17,7 @@ from escalera.apps.gateway.app import Room
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.wire import Refusal
-from escalera.domain.batch import BATCH_OVER, Batch, BatchStatus, BatchWish
+from escalera.domain.batch import BATCH_OVER, NOTHING, Batch, BatchStatus, BatchUsage, BatchWish
 from escalera.errors import EvidenceMissing
 from escalera.ports.jobs import BatchBook, FileStore
 
@@ -85,6 +85,7 @@ class Batches:
             owner=caller.key.owner,
             key=caller.key.id,
             reached={"validating": now},
+            usage=NOTHING,
         )
         await asyncio.to_thread(self._open, batch)
         self._office.poke()
@@ -181,8 +182,13 @@ def shown(batch: Batch) -> dict[str, Any]:
             "completed": batch.completed,
             "failed": batch.failed,
         },
+        "usage": None if batch.usage is None else _usage(batch.usage),
         "metadata": dict(wish.metadata),
-        "escalera": {"waits": batch.waits, "starts": batch.starts},
+        "escalera": {
+            "waits": batch.waits,
+            "starts": batch.starts,
+            "lines_without_usage": None if batch.usage is None else batch.usage.untold,
+        },
     }
 
 
@@ -203,6 +209,16 @@ def room(office: Office) -> Room:
 
 
 # Below: private.
+
+
+def _usage(found: BatchUsage) -> dict[str, Any]:
+    return {
+        "input_tokens": found.input,
+        "input_tokens_details": {"cached_tokens": found.cached},
+        "output_tokens": found.output,
+        "output_tokens_details": {"reasoning_tokens": found.reasoning},
+        "total_tokens": found.input + found.output,
+    }
 
 
 def _wish(asked: NewBatch) -> BatchWish:

@@ -11,10 +11,12 @@ from escalera.apps.gateway.app import Gateway, Room
 from escalera.apps.gateway.batches import Office
 from escalera.apps.gateway.batching import Batching
 from escalera.apps.gateway.hot import Entrance
+from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.working import Means
 from escalera.apps.gateway.yielding import Turnstile
 from escalera.core.serving.batching import at_once
 from escalera.errors import StoreUnavailable
+from escalera.ports.jobs import BatchBook
 from escalera.settings.gateway_table import GatewayTable
 from escalera.wiring import stores
 from escalera.wiring.stores import Stores
@@ -36,10 +38,17 @@ class Deposits:
         table: Callable[[], GatewayTable],
         now: Callable[[], float],
         tell: Callable[[str], None],
+        metrics: Metrics,
     ) -> None:
         self._files, self._batches = found.files(), found.batches()
+        self._metrics = metrics
         self._table, self._now, self._tell = table, now, tell
         self._batching: Batching | None = None
+
+    @property
+    def book(self) -> BatchBook:
+        """The batches."""
+        return self._batches
 
     def rooms(self) -> list[Room]:
         """What is served."""
@@ -88,6 +97,7 @@ class Deposits:
             table=self._table,
             now=self._now,
             tell=self._tell,
+            metrics=self._metrics,
         )
 
     def _poke(self) -> None:

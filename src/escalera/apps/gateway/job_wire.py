@@ -114,6 +114,7 @@ def _own(found: Job) -> dict[str, Any]:
         "minutes": found.seconds / 60,
         "starts": found.starts,
         "examples": found.examples or None,
+        "trainable": None if recipe is None else recipe.trainable.method,
         "learning_rate": None if recipe is None else recipe.levers.learning_rate,
     }
     return told | ({} if found.outcome is None else _outcome(found.outcome))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -12,7 +13,14 @@ from starlette.datastructures import QueryParams
 from escalera.apps.gateway import wire
 from escalera.apps.gateway.wire import Refusal
 from escalera.domain.job import JobWish
-from escalera.domain.levers import Effort, Hyperparameters, Method, Objective, Trainable
+from escalera.domain.levers import (
+    ADAPTERS,
+    Effort,
+    Hyperparameters,
+    Method,
+    Objective,
+    Trainable,
+)
 
 METHODS: Mapping[str, Objective] = {"supervised": "supervised", "dpo": "preference"}
 """The methods of the API that are offered, by the objective that each is here."""
@@ -61,11 +69,13 @@ class _Method(_Strict):
 
 
 class _Weights(_Strict):
-    method: Literal["lora", "rslora", "dora"] = "lora"
-    rank: _Rank = 16
+    method: Method = "lora"
+    rank: _Rank | None = None
     alpha: _Rank | None = None
-    dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] | None = None
     targets: Annotated[list[_Name], msgspec.Meta(min_length=1, max_length=32)] | None = None
+    layers: Annotated[list[_Name], msgspec.Meta(min_length=1, max_length=32)] | None = None
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
 
 
 class _Own(_Strict):
@@ -160,6 +170,11 @@ def flag(query: QueryParams, name: str) -> bool:
 # Below: private.
 
 _SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LAYERS = re.compile(r"[A-Za-z0-9_.|^$\[\]-]+")
+_ADAPTED = ("rank", "alpha", "dropout", "targets")
+_OWN: Mapping[Method, Sequence[str]] = {"partial": ("layers", "share"), "full": ()}
+"""What a method takes besides; of those that train matrices beside the model's own weights, and of
+the others."""
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
 Value = TypeVar("Value")
 
@@ -217,13 +232,45 @@ def _suffix(said: str | None) -> str:
 
 
 def _trainable(asked: _Weights) -> Trainable:
-    method: Method = asked.method
-    return Trainable(
-        method=method,
-        rank=asked.rank,
-        alpha=2 * asked.rank if asked.alpha is None else asked.alpha,
-        dropout=asked.dropout,
+    """Which weights learn; an argument that another method has is none of this one's."""
+    known = _ADAPTED if asked.method in ADAPTERS else _OWN.get(asked.method, ())
+    for name in (*_ADAPTED, *_OWN["partial"]):
+        if name not in known and getattr(asked, name) is not None:
+            raise Refusal(
+                f"{name} says nothing of the method {asked.method!r}; leave it out. "
+                f"{asked.method!r} takes {', '.join(known) or 'nothing besides'}.",
+                param=f"escalera.trainable.{name}",
+            )
+    if asked.layers is not None and asked.share is not None:
+        raise Refusal(
+            "layers names the weights that learn, so share chooses none. Give one of them.",
+            param="escalera.trainable.share",
+        )
+    rank = 16 if asked.rank is None else asked.rank
+    usual = Trainable(method=asked.method)
+    return replace(
+        usual,
+        rank=rank,
+        alpha=2 * rank if asked.alpha is None else asked.alpha,
+        dropout=asked.dropout or 0.0,
         targets=tuple(asked.targets or ()),
+        layers=tuple(map(_pattern, asked.layers or ())),
+        share=usual.share if asked.share is None else asked.share,
+    )
+
+
+def _pattern(said: str) -> str:
+    """A regular expression that is matched in as many steps as it and a name have letters."""
+    try:
+        if _LAYERS.fullmatch(said):
+            re.compile(said)
+            return said
+    except re.error:
+        pass
+    raise Refusal(
+        f"layers cannot be {said!r}: give parts of the names of weights such as 'layers.3.', as "
+        "regular expressions of letters, digits, '_', '-', '.', '|', '^', '$' and ranges in [ ].",
+        param="escalera.trainable.layers",
     )
 
 

@@ -20,8 +20,11 @@ from escalera.apps.gateway.app import Room
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.wire import Refusal
+from escalera.core.finetuning import origins
+from escalera.core.serving import finetuned
 from escalera.domain.job import ENDED, Job, JobEvent, JobStatus, JobWish
-from escalera.ports.jobs import FileStore, JobQueue
+from escalera.errors import InputError
+from escalera.ports.jobs import FileStore, JobQueue, Shelf
 from escalera.settings.jobs_table import JobsTable
 from escalera.wiring import stores
 from escalera.wiring.stores import Stores
@@ -37,12 +40,14 @@ EVERY = 0.25
 class Office:
     """What jobs are asked of: the queue, the files, and what there is to be named.
 
-    `models` can be finetuned, `tasks` can be a gate. `most` is how many jobs of one owner may wait.
-    `name` makes ids, `draw` seeds, and `now` is wall time.
+    `models` can be finetuned, and what came of them and is on the `shelf`; `tasks` can be a gate.
+    `most` is how many jobs of one owner may wait. `name` makes ids, `draw` seeds, and `now` is wall
+    time.
     """
 
     queue: JobQueue
     files: FileStore
+    shelf: Shelf
     models: Callable[[], Sequence[str]]
     tasks: Callable[[], Sequence[str]]
     most: Callable[[], int]
@@ -53,7 +58,7 @@ class Office:
 
 def opened(
     kept: Stores,
-    table: Callable[[], JobsTable],
+    table: Callable[[], JobsTable | None],
     *,
     models: Callable[[], Sequence[str]],
     tasks: Callable[[], Sequence[str]],
@@ -61,24 +66,36 @@ def opened(
 ) -> Room:
     """The routes over the stores of a gateway; *models* are those that *table* may choose from.
 
-    Raises `StoreUnavailable`.
+    While there is no table, nothing is offered; the stores are opened once there is one. Raises
+    `StoreUnavailable`.
     """
-    return room(
-        Office(
-            queue=kept.jobs(),
-            files=kept.files(),
-            models=lambda: table().models or models(),
-            tasks=tasks,
-            most=lambda: table().waiting,
-            name=stores.new_job,
-            draw=stores.new_seed,
-            now=now,
-        )
-    )
+    made: list[Office] = []
+
+    def office() -> Office | None:
+        if table() is None:
+            return None
+        if not made:
+            made.append(
+                Office(
+                    queue=kept.jobs(),
+                    files=kept.files(),
+                    shelf=kept.shelf(),
+                    models=lambda: (table() or JobsTable()).models or models(),
+                    tasks=tasks,
+                    most=lambda: (table() or JobsTable()).waiting,
+                    name=stores.new_job,
+                    draw=stores.new_seed,
+                    now=now,
+                )
+            )
+        return made[0]
+
+    office()  # what is wrong with the stores is told before anything is served
+    return room(office)
 
 
-def room(office: Office) -> Room:
-    """The routes of an office."""
+def room(office: Callable[[], Office | None]) -> Room:
+    """The routes of an office, as long as there is one."""
 
     def routes(entrance: Entrance) -> Sequence[Route]:
         desk = _Desk(office, entrance)
@@ -103,8 +120,23 @@ _WAITS: tuple[JobStatus, ...] = ("validating_files", "queued")
 
 
 class _Desk:
-    def __init__(self, office: Office, entrance: Entrance) -> None:
-        self._office, self._queue, self._entrance = office, office.queue, entrance
+    def __init__(self, office: Callable[[], Office | None], entrance: Entrance) -> None:
+        self._opened, self._entrance = office, entrance
+
+    @property
+    def _office(self) -> Office:
+        found = self._opened()
+        if found is None:
+            raise Refusal(
+                "Finetuning jobs are not offered here: the project file has no [gateway.jobs].",
+                status=404,
+                code="not_offered",
+            )
+        return found
+
+    @property
+    def _queue(self) -> JobQueue:
+        return self._office.queue
 
     # Asked for
 
@@ -116,7 +148,7 @@ class _Desk:
 
     def _created(self, body: bytes, caller: Caller) -> Job:
         office, owner = self._office, caller.key.owner
-        wish = job_wishes.read(body, seed=office.draw())
+        wish = self._begun(job_wishes.read(body, seed=office.draw()), caller)
         self._require(wish, caller)
         for param, id_ in _files(wish):
             self._require_file(param, id_, owner)
@@ -137,13 +169,25 @@ class _Desk:
         )
         return made
 
+    def _begun(self, wish: JobWish, caller: Caller) -> JobWish:
+        """The wish, with what it goes on from where its model is a finetuned one."""
+        found = next((one for one in self._office.shelf.all() if one.name == wish.model), None)
+        if found is None or not finetuned.may_ask(caller.key, found.name, found.owner):
+            return wish
+        job = self._queue.get(found.job)
+        learned = None if job is None or job.recipe is None else job.recipe.trainable
+        try:
+            return origins.resolved(wish, found, learned)
+        except InputError as error:
+            raise Refusal(f"{error}.", param="escalera.trainable", code="invalid_model") from error
+
     def _require(self, wish: JobWish, caller: Caller) -> None:
         """What is named is there, and may be asked by this caller."""
         offered, tasks = self._office.models(), self._office.tasks()
-        if wish.model not in offered:
+        if wish.base not in offered:
             raise Refusal(
                 f"The model {wish.model!r} cannot be finetuned here; those that can are "
-                f"{', '.join(map(repr, offered)) or 'none'}.",
+                f"{', '.join(map(repr, offered)) or 'none'}, and what was finetuned from them.",
                 status=404,
                 code="model_not_found",
                 param="model",
@@ -215,9 +259,10 @@ class _Desk:
 
     async def _followed(self, id_: str, after: str) -> AsyncIterator[bytes]:
         """Events as they come, until the job has ended and all of them are told."""
+        queue = self._queue
         while True:
-            job = await asyncio.to_thread(self._queue.get, id_)
-            found = await asyncio.to_thread(self._queue.later, id_, after=after)
+            job = await asyncio.to_thread(queue.get, id_)
+            found = await asyncio.to_thread(queue.later, id_, after=after)
             for one in found:
                 after = one.id
                 yield b"data: " + msgspec.json.encode(job_wire.event(one)) + b"\n\n"

@@ -29,6 +29,11 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "messages_judged_total": ("Messages that were judged for drift.", ("name",)),
     "drifted": ("Workers to which messages are shown to have drifted.", ("name",)),
     "records_dropped_total": ("Records that the request log had no room for.", ()),
+    "batches": ("Batches that are not over.", ("status",)),
+    "batches_total": ("Batches that ended.", ("outcome",)),
+    "batch_lines_total": ("Lines of batches that were answered.", ("outcome",)),
+    "jobs": ("Finetuning jobs that have not ended.", ("status",)),
+    "jobs_total": ("Finetuning jobs that ended.", ("outcome",)),
     "overhead_seconds": ("Time of the gateway itself.", ("operation",)),
     "first_byte_seconds": ("Time to the first byte of an answer.", ("deployment",)),
     "request_seconds": ("Time of whole requests.", ("operation", "name")),
@@ -37,7 +42,9 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "configuration_version": ("Which configuration is in use.", ()),
 }
 """What each metric means, and the names of its labels."""
-GAUGES = frozenset({"drifted", "in_flight", "breaker_open", "configuration_version"})
+GAUGES = frozenset(
+    {"batches", "jobs", "drifted", "in_flight", "breaker_open", "configuration_version"}
+)
 
 
 class Cell(msgspec.Struct):

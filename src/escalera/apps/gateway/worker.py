@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from escalera.apps import issued, workspace
 from escalera.apps.gateway import app, desks, jobs, supervisor, training_process
 from escalera.apps.gateway.admitting import ManyKeys, OneKey
 from escalera.apps.gateway.app import Gateway, Room, Setup
+from escalera.apps.gateway.census import Census
 from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.deposits import Deposits
 from escalera.apps.gateway.door import Door
@@ -43,7 +44,6 @@ from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
 from escalera.ports.serving import CallLog
 from escalera.settings.gateway_table import GatewayTable
-from escalera.settings.jobs_table import JobsTable
 from escalera.wiring import stores, vllm
 from escalera.wiring.vllm import Running
 
@@ -101,6 +101,9 @@ class Worker:
         self._bases: tuple[str, ...] = ()
         self._tasks: tuple[str, ...] = ()
         self._reloading: asyncio.Task[None] | None = None
+        self._training: asyncio.Task[None] | None = None
+        self._beside_us: list[asyncio.Task[None]] = []
+        self._census: Census | None = None
 
     def gateway(self) -> Gateway:
         """The application. Raises `InputError` kin for what is wrong with the configuration."""
@@ -111,8 +114,13 @@ class Worker:
         self._table, recorder = table, self._recorder(table)
         entrance = self._entrance(table)
         deposits = Deposits(
-            self._stores, table=lambda: self._table, now=self._wall, tell=self._tell
+            self._stores,
+            table=lambda: self._table,
+            now=self._wall,
+            tell=self._tell,
+            metrics=self._metrics,
         )
+        self._census = Census(deposits.book, self._stores.jobs)
         made = app.application(
             desk,
             api_key=None,
@@ -128,7 +136,7 @@ class Worker:
                 beside=lambda gateway: self._beside(
                     gateway, recorder, deposits.running(gateway, entrance)
                 ),
-                rooms=[*deposits.rooms(), *self._jobs(table)],
+                rooms=[*deposits.rooms(), self._jobs()],
                 shelving=self._shelving(),
             ),
         )
@@ -154,18 +162,15 @@ class Worker:
         )
         return desk, made.tables.gateway
 
-    def _jobs(self, table: GatewayTable) -> Sequence[Room]:
-        """Where finetuning jobs are asked for; nowhere where the table does not say so."""
-        if table.jobs is None:
-            return ()
-        room = jobs.opened(
+    def _jobs(self) -> Room:
+        """Where finetuning jobs are asked for, as long as the table says so."""
+        return jobs.opened(
             self._stores,
-            lambda: self._table.jobs or JobsTable(),
+            lambda: self._table.jobs,
             models=lambda: self._bases,
             tasks=lambda: self._tasks,
             now=self._wall,
         )
-        return (room,)
 
     def _shelving(self) -> Shelving:
         """The finetuned models, read once. Raises `StoreUnavailable`."""
@@ -209,22 +214,32 @@ class Worker:
             loop.add_signal_handler(signal.SIGHUP, self._reload, gateway)
         if self._watched:
             supervisor.end_with_parent(lambda: os.kill(self._pid, signal.SIGTERM))
-        beside = [asyncio.create_task(self._stand(gateway))]
-        if self._table.jobs is not None and self._start.slot == 0:
-            # What a job is held against is asked of the processes that run already.
-            told = vllm.encoded(self._start.running) if self._start.running else b""
-            command = training_process.command(self._start.file, told=bool(told))
-            process = TrainingProcess(command, self._tell, told=told)
-            beside.append(asyncio.create_task(process.run()))
+        self._beside_us = [asyncio.create_task(self._stand(gateway))]
+        self._attend()
         try:
             async with deposits:
                 yield
         finally:
-            for task in beside:
+            for task in self._beside_us:
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await asyncio.gather(*self._beside_us, return_exceptions=True)
             await asyncio.to_thread(recorder.close)
             self._say(gateway)
+
+    def _attend(self) -> None:
+        """Have the process of the jobs run where there are jobs, beside one of the workers."""
+        if self._start.slot:
+            return
+        if self._table.jobs is None and self._training is not None:
+            self._training.cancel()  # it keeps what it has
+            self._training = None
+        elif self._table.jobs is not None and self._training is None:
+            # What a job is held against is asked of the processes that run already.
+            told = vllm.encoded(self._start.running) if self._start.running else b""
+            command = training_process.command(self._start.file, told=bool(told))
+            process = TrainingProcess(command, self._tell, told=told)
+            self._training = asyncio.create_task(process.run())
+            self._beside_us.append(self._training)
 
     async def _stand(self, gateway: Gateway) -> None:
         while True:
@@ -234,6 +249,8 @@ class Worker:
     def _say(self, gateway: Gateway) -> None:
         self._metrics.set("configuration_version", (), self._version)
         self._metrics.set("in_flight", (), gateway.regime.requests)
+        if self._census is not None and self._start.slot == 0:
+            self._census.tell(self._metrics, jobs=self._table.jobs is not None)
         if isinstance(gateway.desk, Counter) and (alarm := gateway.desk.tell(self._metrics)):
             self._tell(alarm)
         said = Standing(
@@ -280,6 +297,7 @@ class Worker:
         else:
             gateway.adopt(desk, regime)
             self._table = table
+            self._attend()
             self._version, self._refused = configuration.number, ""
         await asyncio.to_thread(self._say, gateway)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -18,6 +18,7 @@ from escalera.apps.gateway.board import unknown
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.hot import plan_of
 from escalera.apps.gateway.inside import Inside, Said
+from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.wire import UNREADABLE, Refusal
 from escalera.apps.gateway.yielding import Turnstile
 from escalera.core.serving import batching
@@ -44,7 +45,8 @@ UNASKED = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What a worker works with. `named` gives the caller whose key has an id, and `look` knows
-    models that were published a moment ago."""
+    models that were published a moment ago. Lines, and batches that end, are counted in `metrics`.
+    """
 
     worker: str
     book: BatchBook
@@ -56,6 +58,7 @@ class Means:
     table: Callable[[], GatewayTable]
     now: Callable[[], float]
     tell: Callable[[str], None]
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 class Work:
@@ -223,7 +226,9 @@ class Work:
         """Put an answer on disk."""
         record = batch_lines.record(self.batch.id, line, said)
         is_error = said.status != 200
-        await self._recorder.add([BatchAnswer(line=line.number, is_error=is_error, record=record)])
+        used = batch_lines.usage(said)
+        answer = BatchAnswer(line=line.number, is_error=is_error, record=record, usage=used)
+        await self._recorder.add([answer])
         self._counted += 1
         self.waits = ""
 
@@ -231,6 +236,8 @@ class Work:
         means = self._means
         found = await asyncio.to_thread(means.book.keep, self.batch.id, means.worker, answers)
         self.seen(found)
+        for one in answers if found is not None else ():
+            means.metrics.count("batch_lines_total", ("failed" if one.is_error else "completed",))
 
     async def _stop(self, said: Said) -> None:
         """Ask nothing more: the key is good for nothing any more."""
@@ -318,7 +325,9 @@ class Work:
     async def _change(self, edit: Callable[[Batch], Batch]) -> None:
         means = self._means
         found = await asyncio.to_thread(means.book.change, self.batch.id, edit, worker=means.worker)
-        self.batch = found or self.batch
+        before, self.batch = self.batch, found or self.batch
+        if self.batch.status in BATCH_OVER and before.status not in BATCH_OVER:
+            means.metrics.count("batches_total", (self.batch.status,))
         self.seen(found)
 
 

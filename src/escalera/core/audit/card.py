@@ -19,7 +19,8 @@ Form = Literal["peft", "merged", "gguf"]
 class Facts:
     """What a card says. `licence` is what is declared of the base, `checked` how the export was.
 
-    `made` says how it came about where there is no recipe: by a merge.
+    `made` says how it came about where there is no recipe: by a merge. `origin` is the finetuned
+    model that it goes on from, by name, empty where it began with the base.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Facts:
     made: str
     outcome: JobOutcome | None
     checked: str
+    origin: str = ""
 
 
 def card(facts: Facts) -> str:
@@ -75,9 +77,11 @@ def _metadata(facts: Facts) -> str:
 
 
 def _made_of(facts: Facts) -> str:
+    before = facts.recipe.origin if facts.recipe is not None else ""
+    further = f", further from `{facts.origin}`, the artifact `{before}`" if before else ""
     return (
-        f"Finetuned from `{facts.base}`, weights `{facts.revision}`. What was learned is the "
-        f"artifact `{facts.artifact}`."
+        f"Finetuned from `{facts.base}`, weights `{facts.revision}`{further}. What was learned is "
+        f"the artifact `{facts.artifact}`."
     )
 
 

@@ -4,50 +4,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from escalera.core.finetuning import effort, rates
 from escalera.core.finetuning.rates import RateTrial, TriedRate
 from escalera.domain.job import JobWish
-from escalera.domain.levers import ADAPTERS, Effort
+from escalera.domain.levers import ADAPTERS, Effort, Method, Trainable
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import Prompt
 from escalera.domain.training import RateTried
 
 BETA = 0.1
 """How strongly a preference holds to the model before, unless it is said: what the paper took."""
+OWN_WEIGHTS = (
+    "What learns are weights of the model itself: every state that is published takes the disk of "
+    "those weights, and while it answers their memory."
+)
 MOST_EVENTS = 500
 """Steps of a job that are told one by one; of more, evenly spread ones."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What the project says of trainings: levers by name, those that differ where all weights
+    learn, and its effort. None is what it does not say.
+    """
+
+    levers: Mapping[str, Any]
+    full: Mapping[str, Any] = field(default_factory=dict)
+    effort: Effort = "normal"
+
+
 def recipe(
-    wish: JobWish,
-    given: Mapping[str, Any],
-    dial: Effort,
-    *,
-    revision: str,
-    file: str,
-    examples: int,
+    wish: JobWish, usual: Usual, *, revision: str, file: str, examples: int
 ) -> tuple[TrainingRecipe, tuple[str, ...]]:
     """The recipe of a wish, and in words why it is as it is.
 
-    *given* are the levers that the project says, by name, and *dial* its effort; what the wish says
-    goes before. *file* is the digest of the training file, which has so many *examples*. A learning
-    rate that nobody says is None: it is to be found.
+    What the wish says goes before what is *usual*. *file* is the digest of the training file, which
+    has so many *examples*. A learning rate that nobody says is None: it is to be found.
     """
     asked = wish.hyperparameters
-    said = {name: value for name, value in given.items() if value is not None}
     notes = []
-    if said.get("method", "lora") not in ADAPTERS:
-        notes.append(
-            f"The method is 'lora' and not {said['method']!r}, as the project says: what a job "
-            "learns is kept beside the weights, so that it can be served with others."
-        )
-        said["method"] = "lora"
+    said = _levers_said(usual, wish.trainable)
     if asked.n_epochs is not None:
         said["epochs"] = asked.n_epochs
-    found = effort.settings(wish.effort or dial, said)
+    found = effort.settings(wish.effort or usual.effort, said)
     levers = effort.levers(found, seed=wish.seed)
     reasons = {one.lever: one.reason for one in found}
     if asked.n_epochs is None:
@@ -59,21 +61,27 @@ def recipe(
         )
     if wish.objective == "preference" and asked.beta is None:
         notes.append(f"beta is {BETA:g}, which Rafailov et al. 2023 took.")
-    if wish.trainable is None:
+    trainable = wish.trainable or effort.trainable(found)
+    if wish.origin is not None:
+        notes.append(f"The job goes on from {wish.model}: {_kind(trainable)}.")
+    if not trainable.factors:
+        notes.append(OWN_WEIGHTS)
+    elif wish.trainable is None:
         notes.append(f"The adapter has the rank {_value(found, 'rank')}: {reasons['rank']}.")
     multiplier = asked.learning_rate_multiplier or 1.0
     rate = None if levers.learning_rate is None else levers.learning_rate * multiplier
     notes.append(_of_rate(rate, multiplier, reasons["learning_rate"]))
     made = TrainingRecipe(
-        model=wish.model,
+        model=wish.base,
         revision=revision,
         ingredients=(
             Ingredient(task="", prompt=Prompt(), examples=examples, data=file, file=file),
         ),
-        trainable=wish.trainable or effort.trainable(found),
+        trainable=trainable,
         levers=replace(levers, learning_rate=rate, batch_examples=asked.batch_size),
         objective=wish.objective,
         beta=asked.beta or BETA,
+        origin="" if wish.origin is None else wish.origin.adapter,
     )
     return made, tuple(notes)
 
@@ -115,6 +123,25 @@ def is_told(step: int, planned: int) -> bool:
 
 
 # Below: private.
+
+
+def _levers_said(usual: Usual, wanted: Trainable | None) -> dict[str, Any]:
+    """The levers that the project says. A rate that it says holds for weights of the same kind."""
+    said = {name: value for name, value in usual.levers.items() if value is not None}
+    theirs: Method = said.get("method", "lora")
+    method = theirs if wanted is None else wanted.method
+    if method != theirs and not (method in ADAPTERS and theirs in ADAPTERS):
+        for name in ("learning_rate", "weight_decay"):
+            said.pop(name, None)
+        if method == "full":
+            said |= {name: value for name, value in usual.full.items() if value is not None}
+    return said | {"method": method}
+
+
+def _kind(trainable: Trainable) -> str:
+    if trainable.factors:
+        return f"its adapter by {trainable.method!r}, of rank {trainable.rank}, learns on"
+    return f"its weights take the place of the base's, and {trainable.method!r} says which learn"
 
 
 def _value(found: Sequence[effort.Setting], lever: str) -> Any:

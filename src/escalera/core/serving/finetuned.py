@@ -19,7 +19,7 @@ def name(base: str, suffix: str, id_: str) -> str:
 
 def of_job(job: Job) -> str:
     """The name of what *job* makes of its base: the same whenever it is asked for."""
-    base = job.wish.model if job.recipe is None else job.recipe.model
+    base = job.wish.base if job.recipe is None else job.recipe.model
     return job.made or name(base, job.wish.suffix, job.id.rpartition("-")[2])
 
 

@@ -11,14 +11,14 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from escalera.domain.batch import BATCH_OVER, Batch, BatchAnswer
+from escalera.domain.batch import BATCH_OVER, Batch, BatchAnswer, BatchStatus
 from escalera.edges import sql_files
 from escalera.edges.gateway_store.opening import Store, folder_told
 
@@ -111,7 +111,7 @@ class SQLiteBatches:
             found = _one(connection, "held", {"id": id_, "worker": worker})
             if found is None:
                 return None
-            completed, failed = found.completed, found.failed
+            completed, failed, usage = found.completed, found.failed, found.usage
             for one in answers:
                 row = {
                     "batch": id_,
@@ -121,9 +121,15 @@ class SQLiteBatches:
                 }
                 if connection.execute(_QUERIES["answer"], row).rowcount:
                     completed, failed = completed + (not one.is_error), failed + one.is_error
-            found = replace(found, completed=completed, failed=failed)
+                    usage = None if usage is None else usage + one.usage
+            found = replace(found, completed=completed, failed=failed, usage=usage)
             _put(connection, found)
             return found
+
+    def standing(self) -> Mapping[BatchStatus, int]:
+        """How many there are, of those that are not over."""
+        with self._store.reading() as connection:
+            return dict(connection.execute(_QUERIES["standing"]).fetchall())
 
     def answered(self, id_: str) -> frozenset[int]:
         """Lines with answers."""

@@ -40,6 +40,10 @@ select line, is_error, record from answer
 where batch = :batch and is_error = :is_error and line > :after
 order by line limit :limit;
 
+-- standing: how many batches are in each status, of those that are not over
+select json_extract(cast(record as text), '$.status') as status, count(*)
+from batch where not is_over group by status;
+
 -- forget: some of the answers
 delete from answer where rowid in (select rowid from answer where batch = :batch limit :limit);
 

@@ -68,6 +68,11 @@ class SQLiteJobs:
             (found,) = connection.execute(_QUERIES["waiting"], asked).fetchone()
         return int(found)
 
+    def standing(self) -> Mapping[JobStatus, int]:
+        """How many are in each status."""
+        with self._store.reading() as connection:
+            return dict(connection.execute(_QUERIES["standing"]).fetchall())
+
     def spent(self, holders: Sequence[str], *, since: float) -> Mapping[str, float]:
         """Seconds that jobs took or hold."""
         found = {}

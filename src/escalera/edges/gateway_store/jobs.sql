@@ -27,6 +27,9 @@ limit :limit;
 select count(*) from jobs
 where owner = :owner and status not in (select value from json_each(:ended));
 
+-- standing: how many jobs are in each status
+select status, count(*) from jobs group by status;
+
 -- spent: seconds that jobs of a key, or of an owner that is none, took or hold
 select coalesce(sum(max(seconds, reserved)), 0) from jobs
 where began >= :since and (key = :key or (owner = :account and key != :account));

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from escalera.domain.training import StepSignal
 from escalera.edges.training import randomness
 from escalera.edges.training.optimizers import Optimizers
-from escalera.edges.training.underway import LOG
+from escalera.edges.training.underway import LOG, STATE
 from escalera.edges.training.weights import Learning
 from escalera.errors import TrainingError
 
@@ -40,7 +40,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file = folder / "state.safetensors"
+        self._file = folder / STATE
         self._log = folder / LOG
         self._logged = 0
         self._before = folder / "before"

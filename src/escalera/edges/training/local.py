@@ -43,6 +43,7 @@ class LocalTrainer:
     memory until another takes its place. *asked* gives, by the name of a model, the tokens with
     which it is asked when it serves: what would be taught with others is refused before it costs
     anything. Between two checkpoints are *every* seconds, and more where keeping one takes long.
+    *origins* says where artifacts lie that a training goes on from.
     """
 
     def __init__(  # noqa: PLR0913  a keyword for each thing a training needs
@@ -56,6 +57,7 @@ class LocalTrainer:
         engines: Mapping[str, Steps] | None = None,
         asked: Mapping[str, Asked] | None = None,
         every: float = checkpoints.SECONDS,
+        origins: Callable[[str], Path] | None = None,
     ) -> None:
         self._folders = folders
         self._checkpoints = checkpoints
@@ -65,6 +67,7 @@ class LocalTrainer:
         self._engines: Mapping[str, Steps] = {"own": own, **(engines or {})}
         self._asked: Mapping[str, Asked] = asked or {}
         self._every = every
+        self._origins = origins
         self._paused: tuple[str, Session] | None = None
         self._trials: tuple[str, Trials] | None = None
 
@@ -131,6 +134,7 @@ class LocalTrainer:
                 folder=self._folder(recipe.model),
                 memory=self._memory,
                 teacher=self._taught_by(recipe),
+                origin=self._begun_with(recipe),
             )
             self._trials = (shared.digest, Trials(session))
         with randomness.apart(recipe.levers.seed), remedied(self._memory):
@@ -158,6 +162,7 @@ class LocalTrainer:
             checkpoint=Checkpoint(self._checkpoints / recipe.digest),
             before=self._before(recipe),
             teacher=self._taught_by(recipe),
+            origin=self._begun_with(recipe),
             held=held,
         )
 
@@ -167,6 +172,16 @@ class LocalTrainer:
 
     def _taught_by(self, recipe: TrainingRecipe) -> Path | None:
         return None if recipe.softened is None else self._folder(recipe.softened.model)
+
+    def _begun_with(self, recipe: TrainingRecipe) -> Path | None:
+        if not recipe.origin:
+            return None
+        if self._origins is None:
+            raise TrainingError(
+                f"the training is to go on from the artifact {recipe.origin!r}, and this trainer "
+                "knows no artifacts. Leave `origin` out of the recipe."
+            )
+        return self._origins(recipe.origin)
 
     def _require_parity(self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair]) -> None:
         if recipe.model in self._asked:

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from escalera.domain.levers import Trainable
 from escalera.edges.training.weights import Learning
 
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 TUNED_WEIGHTS = "tuned_weights.safetensors"
 TUNED_CONFIG = "tuned_config.json"
 PROMPT_TOKENS = "prompt_tokens.json"
@@ -45,7 +46,7 @@ def save(model: Any, weights: Learning, trainable: Trainable, *, base: str, into
 def _save_adapter(model: Any, base: str, into: Path) -> None:
     weights = get_peft_model_state_dict(model, save_embedding_layers=False)
     contiguous = {key: weights[key].contiguous() for key in sorted(weights)}
-    save_file(contiguous, into / "adapter_model.safetensors", metadata={"format": "pt"})
+    save_file(contiguous, into / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     config = model.peft_config["default"].to_dict()
     config |= {"base_model_name_or_path": base, "inference_mode": True}
     config["target_modules"] = sorted(config["target_modules"])

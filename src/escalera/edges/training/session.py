@@ -14,7 +14,7 @@ from escalera.core.prompts import chat_form
 from escalera.domain.levers import Softened, Trainable
 from escalera.domain.recipe import Rewind, TrainingPair, TrainingRecipe
 from escalera.domain.training import StepSignal, Validation
-from escalera.edges.training import loading, randomness, saving, telling, weights
+from escalera.edges.training import loading, origins, randomness, saving, telling, weights
 from escalera.edges.training.checkpoints import Checkpoint
 from escalera.edges.training.holding_out import HeldOut
 from escalera.edges.training.lessons import Lesson, prompt_tokens
@@ -54,12 +54,13 @@ class Session:
         memory: Memory,
         checkpoint: Checkpoint | None = None,
         teacher: Path | None = None,
+        origin: Path | None = None,
         held: Sequence[TrainingPair] = (),
         before: Checkpoint | None = None,
     ) -> None:
         self.recipe = recipe
         self.memory = memory
-        self._teacher = teacher
+        self._teacher, self._origin = teacher, origin
         self._checkpoint = checkpoint
         with randomness.apart(recipe.levers.seed), remedied(memory):
             self._set_up(recipe, pairs, folder, memory)
@@ -81,6 +82,8 @@ class Session:
         self.clusters = tuple(pair.cluster or str(n) for n, pair in enumerate(pairs))
         self.facts = telling.facts(self._told, self.lessons, pairs)
         self.model = weights.prepare(loaded, self.tokenizer, trainable)
+        origin = self._origin
+        self._others = frozenset() if origin is None else origins.begin(self.model, origin)
         computed = self.losses = AnswerLosses(self.model, precision=levers.precision)
         computed.settle(self.lessons)
         self.layout = computed.layout
@@ -193,8 +196,13 @@ class Session:
 
     def write(self, into: Path) -> None:
         """Write what was learned so far into an empty folder."""
-        recipe = self.recipe
-        saving.save(self.model, self.loop.weights, recipe.trainable, base=recipe.model, into=into)
+        recipe, learned = self.recipe, self.loop.weights
+        left = {
+            name: weight
+            for name, weight in self.model.named_parameters()
+            if name in learned or name in self._others
+        }
+        saving.save(self.model, left, recipe.trainable, base=recipe.model, into=into)
         told = [prompt_tokens(self.tokenizer, probe) for probe in chat_form.PROBES]
         saving.save_probes(told, into)
 

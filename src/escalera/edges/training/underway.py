@@ -5,13 +5,14 @@ Another process may be writing them: a line that is not whole yet is left for th
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
 
 from escalera.domain.training import StepSignal
 
-LOG = "log.jsonl"
+LOG, STATE = "log.jsonl", "state.safetensors"
 
 _SIGNAL = msgspec.json.Decoder(StepSignal)
 
@@ -28,3 +29,25 @@ def signals(checkpoints: Path) -> dict[str, tuple[StepSignal, ...]]:
         if steps:
             found[log.parent.name] = steps
     return found
+
+
+def steps(checkpoints: Path) -> int:
+    """How many steps the checkpoints under the folder hold, of all trainings together.
+
+    A log may have more, of which a process that is killed keeps nothing. What cannot be read holds
+    none. The first eight bytes of a state say how long its header is, which is JSON: see
+    https://huggingface.co/docs/safetensors (Format).
+    """
+    return sum(map(_steps, checkpoints.glob(f"*/{STATE}")))
+
+
+# Below: private.
+
+
+def _steps(state: Path) -> int:
+    try:
+        with state.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return int(header["__metadata__"]["steps"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
+        return 0

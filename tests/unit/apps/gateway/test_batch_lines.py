@@ -10,7 +10,7 @@ import pytest
 from escalera.apps.gateway import batch_lines
 from escalera.apps.gateway.batch_lines import Checked, Line, Rules, Unusable
 from escalera.apps.gateway.inside import Said
-from escalera.domain.batch import BatchError
+from escalera.domain.batch import BatchError, BatchUsage
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "m", "messages": []}
@@ -135,3 +135,43 @@ def test_a_wrong_line_says_what_it_says_in_a_file():
     assert told == BatchError(
         code="code", message="Line 7: it is wrong.", param="custom_id", line=7
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "usage"),
+    [
+        (
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 4,
+                "total_tokens": 13,
+                "prompt_tokens_details": {"cached_tokens": 5},
+                "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": 0},
+            },
+            BatchUsage(input=9, cached=5, output=4, reasoning=2),
+        ),
+        ({"prompt_tokens": 3, "total_tokens": 3}, BatchUsage(input=3)),
+        (
+            {
+                "input_tokens": 7,
+                "input_tokens_details": {"cached_tokens": 1},
+                "output_tokens": 2,
+                "output_tokens_details": {"reasoning_tokens": 1},
+            },
+            BatchUsage(input=7, cached=1, output=2, reasoning=1),
+        ),
+        ({"prompt_tokens": 3, "prompt_tokens_details": None}, BatchUsage(input=3)),
+        (None, BatchUsage(untold=1)),
+        ({"prompt_tokens": "many"}, BatchUsage(untold=1)),
+    ],
+)
+def test_tokens_are_read_whatever_an_endpoint_calls_them(body, usage):
+    """Chat, embeddings, responses; what says nothing is counted as that, and not as nothing."""
+    said = Said(status=200, headers={}, body=json.dumps({"usage": body}).encode())
+    assert batch_lines.usage(said) == usage
+
+
+def test_a_line_that_failed_has_no_tokens():
+    """And no answer without JSON is taken for one that told."""
+    assert batch_lines.usage(Said(status=500, headers={}, body=b"{}")) == BatchUsage()
+    assert batch_lines.usage(Said(status=200, headers={}, body=b"x")) == BatchUsage(untold=1)

@@ -64,6 +64,40 @@ def test_everything_that_is_offered_is_read():
     assert read(hyperparameters={"n_epochs": 3}).hyperparameters == Hyperparameters(n_epochs=3)
 
 
+def test_weights_of_the_model_itself_may_learn():
+    """All of them, some by a share, or some by name."""
+
+    def wanted(**trainable: Any) -> Any:
+        return read(escalera={"trainable": trainable}).trainable
+
+    assert wanted(method="full") == Trainable(method="full", targets=())
+    assert wanted(method="partial", share=0.5).share == 0.5
+    assert wanted(method="partial").share == Trainable().share
+    named = wanted(method="partial", layers=["layers.[0-3].", "norm$", r"mlp|lm_head"])
+    assert named.layers == ("layers.[0-3].", "norm$", "mlp|lm_head")
+
+
+@pytest.mark.parametrize(
+    ("trainable", "name", "said"),
+    [
+        ({"method": "full", "rank": 4}, "rank", "'full' takes nothing besides"),
+        ({"method": "full", "share": 0.5}, "share", "'full' takes nothing besides"),
+        ({"method": "partial", "targets": ["q_proj"]}, "targets", "takes layers, share"),
+        ({"method": "dora", "layers": ["mlp"]}, "layers", "takes rank, alpha, dropout, targets"),
+        ({"method": "partial", "layers": ["mlp"], "share": 0.5}, "share", "chooses none"),
+        ({"method": "partial", "layers": ["(a+)+$"]}, "layers", "regular expressions of letters"),
+        ({"method": "partial", "layers": ["[z-a]"]}, "layers", "'[z-a]'"),
+        ({"method": "partial", "share": 0}, "share", "> 0"),
+        ({"method": "prompt"}, "method", "'prompt'"),
+    ],
+)
+def test_what_a_method_does_not_have_is_refused(trainable: dict[str, Any], name: str, said: str):
+    """It would be ignored; and an expression is one that never takes long."""
+    error = refused(escalera={"trainable": trainable})
+    assert (error.status, error.param) == (400, f"escalera.trainable.{name}")
+    assert said in error.message
+
+
 @pytest.mark.parametrize(
     ("more", "param", "said"),
     [

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.unit.engine.workshops import Shelves
 
 from escalera.apps.gateway import jobs
 from escalera.apps.gateway.admitting import OneKey
@@ -19,7 +20,9 @@ from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.jobs import Office
 from escalera.domain.access import Key
-from escalera.domain.job import JobCheckpoint, JobEvent
+from escalera.domain.job import Job, JobCheckpoint, JobEvent, JobWish, Origin, Published
+from escalera.domain.levers import Levers, Trainable
+from escalera.domain.recipe import TrainingRecipe
 from escalera.domain.stored_file import Purpose, StoredFile
 from escalera.edges.gateway_store.jobs import SQLiteJobs
 from escalera.engine.serve import Desk
@@ -57,10 +60,11 @@ class Calls:
 
     def __init__(self, queue: SQLiteJobs) -> None:
         count = itertools.count(1)
-        self.queue = queue
+        self.queue, self.shelf = queue, Shelves()
         office = Office(
             queue=queue,
             files=Files(),
+            shelf=self.shelf,
             models=lambda: ("small", "large"),
             tasks=lambda: ("orders",),
             most=lambda: 2,
@@ -69,7 +73,9 @@ class Calls:
             now=lambda: 1000.5,
         )
         desk = Desk(label="x", route=None, models={}, infer=None)
-        setup = Setup(entrance=Keys(None), rooms=[jobs.room(office)])
+        self.offered = True
+        room = jobs.room(lambda: office if self.offered else None)
+        setup = Setup(entrance=Keys(None), rooms=[room])
         self.app = application(desk, api_key=None, now=lambda: 1.0, setup=setup)
 
     def __call__(
@@ -131,6 +137,60 @@ def test_what_cannot_be_done_is_not_queued(calls: Calls, more: Any, expected: An
     """A model, a file or a task that is not there, or too much of anything."""
     assert error(calls.make(**more)) == expected
     assert calls.queue.all(owner=None) == []
+
+
+def taught(calls: Calls, name: str, base: str, trainable: Trainable) -> str:
+    """A finetuned model on the shelf, by a job of its own."""
+    recipe = TrainingRecipe(
+        model=base, revision="r", ingredients=(), trainable=trainable, levers=Levers()
+    )
+    wish = JobWish(model=base, training_file="file-train")
+    calls.queue.add(Job(id=f"ftjob-of-{name}", wish=wish, created=1, recipe=recipe))
+    model = f"ft:{base}::{name}"
+    calls.shelf.publish(
+        Published(
+            name=model,
+            base=base,
+            revision="r",
+            adapter="a" * 64,
+            job=f"ftjob-of-{name}",
+            created=1,
+            owner="team",
+        )
+    )
+    return model
+
+
+def test_a_finetuned_model_is_finetuned_further(calls: Calls):
+    """What it is made of is settled at once: its name may be withdrawn then."""
+    model = taught(calls, "1", "small", Trainable(rank=4, alpha=8))
+    made = calls.make(model=model)
+    assert (made.status_code, made.json()["model"]) == (200, model)
+    calls.shelf.withdraw(model)
+    job = calls.queue.get("ftjob-1")
+    assert job is not None
+    assert job.wish.trainable == Trainable(rank=4, alpha=8)
+    assert job.wish.origin == Origin(base="small", revision="r", adapter="a" * 64, job="ftjob-of-1")
+    assert error(calls.make(model=model)) == (404, "model_not_found", "model")
+
+
+@pytest.mark.parametrize(
+    ("base", "trainable", "key", "expected"),
+    [
+        ("small", {"method": "full"}, "shop", (400, "invalid_model", "escalera.trainable")),
+        ("small", {"rank": 2}, "shop", (400, "invalid_model", "escalera.trainable")),
+        ("huge", None, "shop", (404, "model_not_found", "model")),
+        ("small", None, "stranger", (404, "model_not_found", "model")),
+        ("small", None, "narrow", (403, "model_not_allowed", "model")),
+    ],
+)
+def test_what_cannot_be_gone_on_from_is_refused(
+    calls: Calls, base: str, trainable: Any, key: str, expected: Any
+):
+    """Another kind of weights, a base that is not offered any more, or somebody else's model."""
+    model = taught(calls, "1", base, Trainable())
+    more = {} if trainable is None else {"escalera": {"trainable": trainable}}
+    assert error(calls("POST", key=key, json={**WISH, "model": model, **more})) == expected
 
 
 def test_a_key_may_finetune_only_what_it_may_ask(calls: Calls):
@@ -223,3 +283,16 @@ def test_other_sites_cannot_ask_an_open_gateway(calls: Calls):
     """A browser would ask in the name of whoever looks at the page."""
     reply = calls("POST", json=WISH, headers={"origin": "https://elsewhere.example"})
     assert reply.status_code == 403
+
+
+def test_jobs_are_offered_as_long_as_the_project_says_so(calls: Calls):
+    """Another configuration may begin with them, or end them; what there is stays."""
+    calls.offered = False
+    assert error(calls.make()) == (404, "not_offered", None)
+    assert error(calls("GET"))[1] == "not_offered"
+    calls.offered = True
+    assert calls.make().status_code == 200
+    calls.offered = False
+    assert error(calls("GET", "/ftjob-1"))[1] == "not_offered"
+    calls.offered = True
+    assert calls.status("ftjob-1") == "validating_files"

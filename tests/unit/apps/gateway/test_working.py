@@ -19,6 +19,7 @@ from escalera.apps.gateway.batching import Batching
 from escalera.apps.gateway.board import Board
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.inside import Said
+from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.regime import Bounds
 from escalera.apps.gateway.working import Means, Work
 from escalera.apps.gateway.yielding import Turnstile
@@ -51,6 +52,7 @@ class World:
         self.answer = answer
         self.asked: list[str] = []
         self.told: list[str] = []
+        self.metrics = Metrics()
         self.most = 0
         self.hold: asyncio.Event | None = None
         names = (f"file-{number:032x}" for number in itertools.count(1))
@@ -93,6 +95,7 @@ class World:
             table=lambda: self.table,
             now=lambda: self.now,
             tell=self.told.append,
+            metrics=self.metrics,
         )
 
     def opened(self, many: int, **more: Any) -> Batch:
@@ -172,6 +175,13 @@ def test_every_line_is_asked_and_stands_in_a_file(tmp_path):
         output = made.files.get(found.output_file)
         assert output is not None
         assert (output.owner, output.expires) == ("team", NOW + 3600)
+        counted = made.metrics.text()
+        for series in (
+            'batch_lines_total{outcome="completed"} 199',
+            'batch_lines_total{outcome="failed"} 1',
+            'batches_total{outcome="completed"} 1',
+        ):
+            assert f"escalera_{series}\n" in counted
         assert made.book.answered(ID) == frozenset()
         assert not made.book.input(ID).exists()
 

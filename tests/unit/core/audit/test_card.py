@@ -89,3 +89,12 @@ def test_what_is_not_known_is_said_to_be_unknown():
     assert "Unknown: ask counsel." in text
     unmetered = replace(FACTS, outcome=replace(FACTS.outcome, joules=None, micro_dollars=None))
     assert "2.0 minutes, 900 tokens, energy unknown" in card(unmetered)
+
+
+def test_what_a_model_goes_on_from_is_named():
+    """By the name that it was asked by and by the artifact, which no withdrawal changes."""
+    assert FACTS.recipe is not None
+    recipe = replace(FACTS.recipe, origin="e" * 64)
+    text = card(replace(FACTS, recipe=recipe, origin="ft:base::0"))
+    assert f"further from `ft:base::0`, the artifact `{'e' * 64}`. What" in text
+    assert "further" not in card(FACTS)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from escalera.core.finetuning import job_plan, rates
-from escalera.domain.job import Hyperparameters, JobWish
-from escalera.domain.levers import Trainable
+from escalera.domain.job import Hyperparameters, JobWish, Origin
+from escalera.domain.levers import Method, Trainable
 from escalera.domain.recipe import TrainingRecipe
 from escalera.domain.training import RateTried
 
@@ -19,7 +19,10 @@ WISH = JobWish(model="small", training_file="file-1", seed=9)
 def made(
     wish: JobWish = WISH, given: dict[str, Any] | None = None, file: str = "d"
 ) -> tuple[TrainingRecipe, tuple[str, ...]]:
-    return job_plan.recipe(wish, given or {}, "normal", revision="r", file=file, examples=12)
+    full = {"learning_rate": 1e-4, "weight_decay": 0.02}
+    return job_plan.recipe(
+        wish, job_plan.Usual(levers=given or {}, full=full), revision="r", file=file, examples=12
+    )
 
 
 def test_what_is_left_open_is_told_with_its_reason():
@@ -55,12 +58,46 @@ def test_an_effort_is_the_jobs_own():
     assert made(replace(WISH, effort="pilot"))[0].levers.epochs == 1
 
 
-def test_a_job_learns_an_adapter():
-    """Whatever the project does with all weights, and says so."""
-    recipe, notes = made(given={"method": "full"})
-    assert recipe.trainable.method == "lora"
-    assert "not 'full'" in notes[0]
+def test_which_weights_learn_is_the_jobs_own_or_the_projects():
+    """A job that says nothing of it learns what the project does."""
+    assert made()[0].trainable.method == "lora"
     assert made(given={"method": "dora"})[0].trainable.method == "dora"
+    recipe, notes = made(given={"method": "partial", "layers": ("mlp",)})
+    assert (recipe.trainable.method, recipe.trainable.layers) == ("partial", ("mlp",))
+    assert job_plan.OWN_WEIGHTS in notes
+    assert job_plan.OWN_WEIGHTS not in made()[1]
+
+
+@pytest.mark.parametrize("trainable", [Trainable(rank=4), Trainable(method="full")])
+def test_a_job_goes_on_from_what_was_learned(trainable: Trainable):
+    """The recipe names the base and the artifact, and an event says what learns."""
+    origin = Origin(base="small", revision="r", adapter="a" * 64, job="ftjob-1")
+    wish = replace(WISH, model="ft:small::1", origin=origin, trainable=trainable)
+    recipe, notes = made(wish)
+    assert (recipe.model, recipe.origin, recipe.trainable) == ("small", "a" * 64, trainable)
+    assert any(one.startswith("The job goes on from ft:small::1: its ") for one in notes)
+    assert made()[0].origin == ""
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "rate", "decay"),
+    [
+        ("lora", "dora", 0.5, 0.3),
+        ("lora", "full", 1e-4, 0.02),
+        ("lora", "partial", None, 0.01),
+        ("partial", "full", 1e-4, 0.02),
+        ("partial", "partial", 0.5, 0.3),
+        ("full", "full", 0.5, 0.3),
+        ("full", "lora", None, 0.0),
+    ],
+)
+def test_a_rate_holds_for_weights_of_its_kind(
+    theirs: Method, mine: Method, rate: float | None, decay: float
+):
+    """What the project found for an adapter would ruin the model's own weights."""
+    given = {"method": theirs, "learning_rate": 0.5, "weight_decay": 0.3}
+    levers = made(replace(WISH, trainable=Trainable(method=mine)), given)[0].levers
+    assert (levers.learning_rate, levers.weight_decay) == (rate, decay)
 
 
 def test_preferences_have_a_strength():
