@@ -55,13 +55,48 @@ class Decoding:
 class Request:
     """One call: the conversation, the decoding and, for local models, the adapter's digest.
 
-    `output` is the contract that the answer is held to, or None where any text will do.
+    `output` is the contract that the answer is held to, or None where any text will do. `choice`
+    counts several answers to one prompt from 0: each is drawn anew. `logprobs` is how many of the
+    likeliest tokens are told at each place of the answer, beside the one that was said; None tells
+    none. `verbatim`: the text of the one message goes to the model without a chat template.
     """
 
     messages: tuple[Message, ...]
     decoding: Decoding = Decoding()
     adapter: str | None = None
     output: OutputContract | None = field(default=None, metadata=LATER)
+    choice: int = field(default=0, metadata=LATER)
+    logprobs: int | None = field(default=None, metadata=LATER)
+    verbatim: bool = field(default=False, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likely:
+    """A token as it reads, and the natural logarithm of how probable it was.
+
+    `written` are the bytes of UTF-8 that it writes: a part of a character reads as its bytes. It is
+    None for a mark that writes nothing, such as the end of an answer.
+    """
+
+    text: str
+    logprob: float
+    written: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidToken:
+    """A token of an answer, and the likeliest tokens at its place, the likeliest first."""
+
+    said: Likely
+    likeliest: tuple[Likely, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """The next text of an answer with the tokens that end in it."""
+
+    text: str
+    tokens: tuple[SaidToken, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +115,8 @@ class Reply:
     `micro_dollars` is None where the price is unknown (unknown is never 0); `seconds` is a clock
     reading; `revision` is what the endpoint says of the model that answered; `attempts` how often
     it was asked until it did. `repairs` is how often an answer was sent back because it broke its
-    contract: usage, price and seconds are then those of the whole dialogue.
+    contract: usage, price and seconds are then those of the whole dialogue. `logprobs` are the
+    tokens of the text where the request asks for them, else None.
     """
 
     text: str
@@ -91,6 +127,7 @@ class Reply:
     revision: str
     attempts: int = 1
     repairs: int = 0
+    logprobs: tuple[SaidToken, ...] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

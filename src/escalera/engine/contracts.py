@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Generator, Sequence
 from dataclasses import replace
 
 from escalera.core.evaluation import repair
-from escalera.domain.message import Reply, Request
+from escalera.domain.message import Piece, Reply, Request
 from escalera.errors import ProviderError, RequestRejected
 from escalera.ports import Invalid, Provider
 
@@ -47,7 +47,7 @@ class Repairing:
                 talk.hear(reply, share=len(requests) / len(open_) if self.unit > 1 else 1.0)
         return [talks[n].found if n in talks else reply for n, reply in enumerate(found)]
 
-    async def stream(self, request: Request) -> AsyncIterator[str | Reply]:
+    async def stream(self, request: Request) -> AsyncIterator[str | Piece | Reply]:
         """The answer piece by piece; in one piece where it may have to be sent back."""
         if not _repairs(request):
             async for piece in self._asked.stream(request):

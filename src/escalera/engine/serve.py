@@ -6,13 +6,13 @@ digest is computed anew when the caller overrides the decoding.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Protocol
 
 from escalera.core.prompts import rendering
 from escalera.domain.contract import OutputContract
-from escalera.domain.message import Decoding, Message, Query, Reply, Request
+from escalera.domain.message import Decoding, Message, Piece, Query, Reply, Request
 from escalera.domain.project import ModelPrice
 from escalera.domain.system import Material, Prompt, Route, System
 from escalera.errors import InputError
@@ -65,7 +65,9 @@ class Served:
 class Overrides:
     """What a caller asks of the decoding; None leaves it as it was measured.
 
-    `schema` is a JSON Schema, as text, that the answer has to keep to.
+    `schema` is a JSON Schema, as text, that the answer has to keep to. `logprobs` asks how likely
+    its tokens were, beside so many of the likeliest, and `verbatim` for no chat template; neither
+    changes the system that answers.
     """
 
     max_tokens: int | None = None
@@ -77,6 +79,8 @@ class Overrides:
     frequency_penalty: float | None = None
     logit_bias: tuple[tuple[int, float], ...] | None = None
     schema: str | None = None
+    logprobs: int | None = None
+    verbatim: bool = False
 
     def on(self, decoding: Decoding) -> Decoding:
         """*decoding* with what is overridden."""
@@ -123,7 +127,13 @@ class Answering:
         """The part of a whole reply that answers."""
         return rendering.answer(self.prompt, reply)
 
-    async def stream(self) -> AsyncIterator[str | Reply]:
+    def nth(self, choice: int) -> Answering:
+        """The same for one of several answers, counted from 0."""
+        if choice == self.request.choice:
+            return self
+        return replace(self, request=replace(self.request, choice=choice))
+
+    async def stream(self) -> AsyncGenerator[str | Piece | Reply]:
         """The answer piece by piece, then the whole reply.
 
         Where the model thinks aloud first, nothing is known to be the answer before the end: then
@@ -275,6 +285,13 @@ class Desk:
                 f"{bases}."
             )
 
+    def _check_told(self, prompt: Prompt, overrides: Overrides) -> None:
+        if overrides.logprobs is not None and prompt.marker:
+            raise InputError(
+                f"{self._label!r} thinks aloud before it answers, so log probabilities would be "
+                "those of another text: leave logprobs out."
+            )
+
     def _check_turns(self, messages: Sequence[Message]) -> None:
         if any(message.role == "system" for message in messages):
             bases = ", ".join(repr(name) for name in self._models)
@@ -313,6 +330,8 @@ class Desk:
             decoding=decoding,
             adapter=served.adapter,
             output=output,
+            logprobs=overrides.logprobs,
+            verbatim=overrides.verbatim,
         )
         return Answering(
             system=system.digest,
@@ -333,16 +352,20 @@ class Desk:
         if refusal:
             measured = self._unsure.get(task, measured)
         system = replace(measured, decoding=overrides.on(measured.decoding))
+        self._check_told(system.prompt, overrides)
         query = Query(input=messages[-1].content, history=tuple(messages[:-1]))
         material = rendering.NO_MATERIAL
         if system.prompt.selections and self._chooser is not None:
             material = await self._chooser.material(system.prompt, query)
+        request = rendering.request(system, query, material=material)
+        if overrides.logprobs is not None:
+            request = replace(request, logprobs=overrides.logprobs)
         return Answering(
             system=system.digest,
             model=system.model,
             task=task,
             prompt=system.prompt,
-            request=rendering.request(system, query, material=material),
+            request=request,
             provider=self._models[system.model].provider,
             price=self._models[system.model].price_of(system),
             sources=tuple(passage.id for passage in material.passages),

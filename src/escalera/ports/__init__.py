@@ -14,7 +14,7 @@ from typing import Protocol
 from escalera.domain.dataset import Example
 from escalera.domain.event import Event, Judged, Observed
 from escalera.domain.hosting import HostedRun
-from escalera.domain.message import Embeddings, Reply, Request
+from escalera.domain.message import Embeddings, Piece, Reply, Request
 from escalera.domain.recipe import MergePlan, TrainingPair, TrainingRecipe
 from escalera.domain.scoring import Score, Submission
 from escalera.domain.sweep import LeverTrial, LeverValue, Sweep
@@ -55,8 +55,11 @@ class Provider(Protocol):
     async def answer(self, requests: Sequence[Request]) -> Sequence[Reply | ProviderError]:
         """One reply or error per request, in order. Retries happen inside."""
 
-    def stream(self, request: Request) -> AsyncIterator[str | Reply]:
-        """The answer piece by piece, then the whole `Reply`. Raises `ProviderError`."""
+    def stream(self, request: Request) -> AsyncIterator[str | Piece | Reply]:
+        """The answer piece by piece, then the whole `Reply`. Raises `ProviderError`.
+
+        Pieces are texts, or `Piece`s where the request asks for log probabilities.
+        """
 
     async def close(self) -> None:
         """Release what is held; called once."""

@@ -50,6 +50,15 @@ def tiny_model(folder: Path, *, seed: int = 0, template: str = TEMPLATE) -> Path
     return folder
 
 
+def tiny_bytes() -> dict[int, int]:
+    """The byte that each token of a tiny model writes, by its number; marks write none."""
+    visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    letters = {chr(byte): byte for byte in visible}
+    letters |= {chr(256 + place): byte for place, byte in enumerate(hidden)}
+    return {len(_SPECIAL) + place: letters[one] for place, one in enumerate(sorted(letters))}
+
+
 def tiny_architecture(kind: str, *, seed: int = 0, **changes: Any) -> Any:
     """A random two-layer model of another architecture in memory, by its `model_type`.
 

@@ -158,6 +158,29 @@ def test_a_schema_holds_a_base_model_and_no_measured_system() -> None:
         resolved(desk(), "support", talk, wanted)
 
 
+def test_log_probabilities_are_asked_for_and_change_no_system() -> None:
+    """Of a base model and of a measured system, unless it thinks aloud: then it says so."""
+    told = Overrides(logprobs=5)
+    for name in ("small", "support/orders"):
+        found = resolved(desk(), name, (user("one less"),), told)
+        plain = resolved(desk(), name, (user("one less"),), NONE)
+        assert found.request.logprobs == 5
+        assert replace(found.request, logprobs=None) == plain.request
+        assert found.system == plain.system
+    thinking = replace(ORDERS, prompt=replace(ORDERS.prompt, marker="Answer:"))
+    loud = desk(Route(branches=(Branch(task="orders", system=thinking),)))
+    with pytest.raises(InputError, match="leave logprobs out"):
+        resolved(loud, "support", (user("one less"),), told)
+
+
+def test_choices_differ_in_their_number_alone() -> None:
+    """The first is the call itself."""
+    found = resolved(desk(), "small", (user("hi"),), Overrides(verbatim=True))
+    assert found.request.verbatim
+    assert found.nth(0) is found
+    assert replace(found.nth(3).request, choice=0) == found.request
+
+
 def test_a_callers_system_message_is_refused_with_the_remedy() -> None:
     """The measured prompt cannot be extended; the error says who takes system messages."""
     with pytest.raises(InputError, match=r"measured would not be what answers.*'small', 'large'"):

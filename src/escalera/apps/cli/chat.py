@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from escalera.apps.cli import options
-from escalera.domain.message import Message, Reply
+from escalera.domain.message import Message
 from escalera.engine.serve import Desk, Overrides
 
 
@@ -41,7 +41,7 @@ async def _answer(desk: Desk, name: str, text: str) -> None:
         about = f"{found.task}?" if found.refusal else found.task
         click.echo(f"[{about}] ", nl=False, err=True)
     async for piece in found.stream():
-        if not isinstance(piece, Reply):
+        if isinstance(piece, str):
             click.echo(piece, nl=False)
     click.echo()
     if found.sources:

@@ -11,8 +11,9 @@ from typing import cast
 from escalera.apps.gateway import spoken, targets
 from escalera.apps.gateway.answers import Used
 from escalera.apps.gateway.asked import Asked, cost
+from escalera.apps.gateway.forms import ChatForm
 from escalera.apps.gateway.targets import Sent
-from escalera.apps.gateway.wire import Chat
+from escalera.apps.gateway.wire import Chat, Refusal
 from escalera.core.routing import proving
 from escalera.core.routing.proving import Answered
 from escalera.core.routing.quality import Judge
@@ -59,6 +60,12 @@ class Escalating:
     async def send(self, asked: Asked, seconds: float) -> Sent:
         """The answer of the system that is asked in the end, within *seconds*."""
         chat = targets.read_chat(asked, self.name)
+        if chat.n > 1:
+            raise Refusal(
+                f"{self.name!r} looks at one answer at a time, so n is to be 1. Ask one of its "
+                "models for several.",
+                param="n",
+            )
         until = time.monotonic() + seconds
         if self._route.threshold is None:
             return await self._ask(self._proven.strong, chat, until, "strong: no threshold")
@@ -83,8 +90,7 @@ class Escalating:
         signal = self._signal(chat, self._answered(answering, said))
         why = self._why(signal)
         if self._route.side(signal) == "weak":
-            about = targets.heading(answering, chat, name=self.name, now=self._wall())
-            exchange = spoken.given(said, about, stream=chat.stream)
+            exchange = spoken.given(said, self._form(answering, chat), stream=chat.stream)
             return exchange, targets.provenance(answering, why)
         asked.beside.append(_beside(asked, answering, reply, began))
         return await self._ask(self._proven.strong, chat, until, why)
@@ -92,10 +98,13 @@ class Escalating:
     async def _ask(self, desk: Desk, chat: Chat, until: float, why: str) -> Sent:
         left = until - time.monotonic()
         answering = await targets.resolved(desk, self.name, chat, seconds=left)
-        about = targets.heading(answering, chat, name=self.name, now=self._wall())
         left = max(0.001, until - time.monotonic())
-        exchange = await spoken.begin(answering, about, stream=chat.stream, seconds=left)
+        form = self._form(answering, chat)
+        exchange = await spoken.begin(answering, form, n=1, stream=chat.stream, seconds=left)
         return exchange, targets.provenance(answering, why)
+
+    def _form(self, answering: Answering, chat: Chat) -> ChatForm:
+        return ChatForm(targets.heading(answering, chat, name=self.name, now=self._wall()))
 
     def _answered(self, answering: Answering, reply: Reply) -> Answered:
         schema = self._proven.schemas.get(answering.task or "")

@@ -1,13 +1,15 @@
-"""An answer of a `Provider` in the form of an upstream's response: all are relayed alike."""
+"""Answers of a `Provider` in the form of an upstream's response: all are relayed alike."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
+from typing import TypeAlias
 
-from escalera.apps.gateway import wire
-from escalera.domain.message import Reply
+from escalera.apps.gateway.forms import Form
+from escalera.domain.message import Piece, Reply
 from escalera.engine.serve import Answering
 from escalera.errors import EscaleraError, ProviderError, UpstreamFault
 
@@ -43,9 +45,9 @@ class Spoken:
 
 
 async def begin(
-    answering: Answering, heading: wire.Heading, *, stream: bool, seconds: float
+    answering: Answering, form: Form, *, n: int, stream: bool, seconds: float
 ) -> Spoken:
-    """The response once its first piece is there, and whole within *seconds*.
+    """The response with *n* answers once its first piece is there, and whole within *seconds*.
 
     Raises `ProviderError`.
     """
@@ -53,8 +55,8 @@ async def begin(
     try:
         async with asyncio.timeout_at(until):
             if stream:
-                return await _streamed(answering, heading, until)
-            return await _whole(answering, heading)
+                return await _streamed(answering, form, n, until)
+            return Spoken(_once(form.whole(await _answers(answering, n))), JSON)
     except TimeoutError as error:
         raise late(answering.model) from error
 
@@ -65,15 +67,15 @@ def late(model: str) -> UpstreamFault:
     return UpstreamFault(problem, provider=model, fault="total-timeout")
 
 
-def given(reply: Reply, heading: wire.Heading, *, stream: bool) -> Spoken:
+def given(reply: Reply, form: Form, *, stream: bool) -> Spoken:
     """A response with an answer that is there already."""
     if not stream:
-        return Spoken(_once(wire.completion(reply, heading)), JSON)
+        return Spoken(_once(form.whole([reply])), JSON)
 
     async def events() -> AsyncGenerator[bytes]:
-        yield wire.first_chunk(heading, usage=False)
-        yield wire.text_chunk(reply.text, heading, usage=False)
-        yield wire.last_chunks(reply, heading, usage=True)
+        yield form.opening(0)
+        yield form.piece(0, reply.text, reply.logprobs)
+        yield form.ending(0, reply) + form.closing([reply])
 
     return Spoken(events(), EVENTS)
 
@@ -83,45 +85,108 @@ def given(reply: Reply, heading: wire.Heading, *, stream: bool) -> Spoken:
 _CLOSING: set[asyncio.Task[None]] = set()
 """Kept here until they are done: the loop does not keep them."""
 
+_Numbered: TypeAlias = tuple[int, str | Piece | Reply]
+"""What comes of one choice, with its number."""
+
 
 async def _once(body: bytes) -> AsyncGenerator[bytes]:
     yield body
 
 
-async def _whole(answering: Answering, heading: wire.Heading) -> Spoken:
+async def _answers(answering: Answering, n: int) -> list[Reply]:
+    """All answers. Where one cannot be had, the others are left, and its error is raised."""
+    if n == 1:
+        return [await _answer(answering)]
+    asked = [asyncio.ensure_future(_answer(answering.nth(choice))) for choice in range(n)]
+    try:
+        return await asyncio.gather(*asked)
+    finally:
+        for one in asked:
+            one.cancel()
+
+
+async def _answer(answering: Answering) -> Reply:
     (reply,) = await answering.provider.answer([answering.request])
     if isinstance(reply, ProviderError):
         raise reply
-    body = wire.completion(replace(reply, text=answering.answer(reply.text)), heading)
-    return Spoken(_once(body), JSON)
+    return replace(reply, text=answering.answer(reply.text))
 
 
-async def _streamed(answering: Answering, heading: wire.Heading, until: float) -> Spoken:
-    pieces = aiter(answering.stream())
+async def _streamed(answering: Answering, form: Form, n: int, until: float) -> Spoken:
+    pieces = _one(answering) if n == 1 else _several(answering, n)
     first = await anext(pieces)
-    return Spoken(_events(first, pieces, heading, answering, until=until), EVENTS)
+    return Spoken(_events(first, pieces, form, answering.model, n=n, until=until), EVENTS)
+
+
+async def _one(answering: Answering) -> AsyncGenerator[_Numbered]:
+    async with aclosing(answering.stream()) as pieces:
+        async for item in pieces:
+            yield 0, item
+
+
+async def _several(answering: Answering, n: int) -> AsyncGenerator[_Numbered]:
+    """What comes of *n* streams at once, in the order in which it comes."""
+    came: asyncio.Queue[_Numbered | asyncio.Task[None]] = asyncio.Queue()
+
+    async def follow(choice: int) -> None:
+        async with aclosing(answering.nth(choice).stream()) as pieces:
+            async for item in pieces:
+                came.put_nowait((choice, item))
+
+    follows = [asyncio.create_task(follow(choice)) for choice in range(n)]
+    for task in follows:
+        task.add_done_callback(came.put_nowait)
+    left = n
+    try:
+        while left:
+            item = await came.get()
+            if isinstance(item, asyncio.Task):
+                item.result()  # raises what ended it
+                left -= 1
+            else:
+                yield item
+    finally:
+        for task in follows:
+            task.cancel()
+        await asyncio.gather(*follows, return_exceptions=True)
 
 
 async def _events(
-    item: str | Reply,
-    pieces: AsyncIterator[str | Reply],
-    heading: wire.Heading,
-    answering: Answering,
+    item: _Numbered,
+    pieces: AsyncGenerator[_Numbered],
+    form: Form,
+    model: str,
     *,
+    n: int,
     until: float,
 ) -> AsyncGenerator[bytes]:
     """The events of a stream; the usage comes in any case, for the gateway's own books."""
+    replies: dict[int, Reply] = {}
+    told = [0] * n
     try:
-        yield wire.first_chunk(heading, usage=False)
-        while isinstance(item, str):
-            yield wire.text_chunk(item, heading, usage=False)
+        if opening := b"".join(map(form.opening, range(n))):
+            yield opening
+        while True:
+            index, said = item
+            if isinstance(said, Reply):
+                replies[index] = said
+                rest = (said.logprobs or ())[told[index] :]
+                ending = form.piece(index, "", rest) if rest else b""
+                ending += form.ending(index, said)
+                if len(replies) == n:
+                    yield ending + form.closing([replies[choice] for choice in range(n)])
+                    return
+                yield ending
+            elif isinstance(said, Piece):
+                told[index] += len(said.tokens)
+                yield form.piece(index, said.text, said.tokens)
+            else:
+                yield form.piece(index, said, None)
             async with asyncio.timeout_at(until):
                 item = await anext(pieces)
-        yield wire.last_chunks(item, heading, usage=True)
     except EscaleraError as error:
-        raise UpstreamFault(str(error), provider=answering.model, fault="cut") from error
+        raise UpstreamFault(str(error), provider=model, fault="cut") from error
     except TimeoutError as error:
-        raise late(answering.model) from error
+        raise late(model) from error
     finally:
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
+        await pieces.aclose()

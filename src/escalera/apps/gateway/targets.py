@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 from urllib.parse import quote
 
 import msgspec
 
-from escalera.apps.gateway import fields, spoken, wire
+from escalera.apps.gateway import fields, forms, spoken, wire
 from escalera.apps.gateway.asked import Asked, Provenance
 from escalera.domain.project import ModelPrice
 from escalera.engine.serve import Answering, Desk
@@ -98,13 +99,21 @@ class Speaking:
 
     async def send(self, asked: Asked, seconds: float) -> Sent:
         """The model's answer in the API's form, whole within *seconds*."""
-        chat = read_chat(asked, self.name)
+        chat = self._read(asked)
         until = asyncio.get_running_loop().time() + seconds
         answering = await resolved(self._desk, self.name, chat, seconds=seconds)
+        _check_room(answering, chat.n, self.name)
         about = heading(answering, chat, name=self.name, now=self._wall())
+        form = forms.form(asked.operation, chat, about)
         left = until - asyncio.get_running_loop().time()
-        exchange = await spoken.begin(answering, about, stream=chat.stream, seconds=left)
+        exchange = await spoken.begin(answering, form, n=chat.n, stream=chat.stream, seconds=left)
         return exchange, provenance(answering)
+
+    def _read(self, asked: Asked) -> wire.Chat:
+        """What is asked for; a completion only of a model that is asked in its own name."""
+        if asked.operation == "completions" and self.name in self._desk.models():
+            return replace(wire.parse_text(asked.body), most=asked.capped)
+        return read_chat(asked, self.name)
 
 
 def read_chat(asked: Asked, name: str) -> wire.Chat:
@@ -113,7 +122,7 @@ def read_chat(asked: Asked, name: str) -> wire.Chat:
         raise wire.Refusal(
             f"{name!r} answers chats only; ask for /v1/chat/completions.", param="model"
         )
-    return wire.parse_chat(asked.body)
+    return replace(wire.parse_chat(asked.body), most=asked.capped)
 
 
 async def resolved(desk: Desk, name: str, chat: wire.Chat, *, seconds: float) -> Answering:
@@ -123,7 +132,11 @@ async def resolved(desk: Desk, name: str, chat: wire.Chat, *, seconds: float) ->
     """
     try:
         async with asyncio.timeout(max(0.0, seconds)):
-            return await desk.resolve(name, chat.messages, chat.overrides)
+            found = await desk.resolve(name, chat.messages, chat.overrides)
+            if chat.most is None or found.request.decoding.max_tokens <= chat.most:
+                return found
+            overrides = replace(chat.overrides, max_tokens=chat.most)
+            return await desk.resolve(name, chat.messages, overrides)
     except InputError as error:
         raise wire.Refusal(str(error), param="messages") from error
     except TimeoutError as error:
@@ -133,7 +146,7 @@ async def resolved(desk: Desk, name: str, chat: wire.Chat, *, seconds: float) ->
 def heading(answering: Answering, chat: wire.Chat, *, name: str, now: float) -> wire.Heading:
     """What every object of an answer repeats."""
     return wire.Heading(
-        id=f"chatcmpl-{secrets.token_hex(12)}",
+        id=f"{'cmpl' if chat.overrides.verbatim else 'chatcmpl'}-{secrets.token_hex(12)}",
         created=int(now),
         model=chat.model or name,
         system=answering.system,
@@ -156,5 +169,13 @@ def provenance(answering: Answering, why: str = "") -> Provenance:
 
 
 # Below: private.
+
+
+def _check_room(answering: Answering, n: int, name: str) -> None:
+    """Raise `Refusal` where so many answers could never be let in at a time."""
+    most = answering.provider.unit * answering.provider.concurrency
+    if n > max(1, most):
+        raise wire.Refusal(f"n is {n}; {name!r} gives at most {most} answers at a time.", param="n")
+
 
 _WITH_USAGE = b'{"include_usage":true}'

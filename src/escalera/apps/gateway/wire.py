@@ -1,4 +1,4 @@
-"""The JSON of OpenAI's chat completions as a server speaks it: pure, no I/O.
+"""What callers ask in OpenAI's JSON for chats and completions: pure, no I/O.
 
 A parameter that would change the answer and is not honoured is refused, never dropped.
 """
@@ -6,12 +6,12 @@ A parameter that would change the answer and is not honoured is refused, never d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from escalera.domain.message import FinishReason, Message, Reply, Role
+from escalera.domain.message import Message, Role
 from escalera.engine.serve import Overrides
 from escalera.errors import InputError
 
@@ -21,9 +21,6 @@ HARMLESS = frozenset(
 """Parameters that change no answer: accepted and left alone."""
 
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
-    "n": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
     "tools": ([],),
     "tool_choice": ("none", "auto"),
     "parallel_tool_calls": (True, False),
@@ -32,12 +29,11 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 }
 """Parameters that are not supported yet, with the values that ask for nothing."""
 
-FINISH_REASONS: Mapping[FinishReason, str] = {
-    "stop": "stop",
-    "length": "length",
-    "filtered": "content_filter",
-}
+NEUTRAL_TEXT: Mapping[str, tuple[Any, ...]] = {"echo": (False,), "suffix": ("",), "best_of": (1,)}
+"""The same for completions."""
 
+MOST_CHOICES = 16
+"""Answers to one request."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON: broken, not UTF-8, or nested too deeply."""
@@ -67,13 +63,19 @@ class Refusal(InputError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
-    """A request for a chat completion that can be honoured in full."""
+    """A request for `n` answers to a chat that can be honoured in full.
+
+    A completion is a chat of one message that the model is given as it is. `most` is the gateway's
+    limit of an answer's tokens where the caller sets none.
+    """
 
     model: str
     messages: tuple[Message, ...]
     overrides: Overrides
     stream: bool
     include_usage: bool
+    n: int = 1
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,77 +89,54 @@ class Heading:
 
 
 def parse_chat(body: bytes) -> Chat:
-    """The request in *body*; `Refusal` when it is not one that can be honoured."""
-    try:
-        found = msgspec.json.decode(body, type=dict[str, Any])
-    except UNREADABLE as error:
-        raise Refusal(f"The body is not a JSON object: {error}.") from error
-    found = {key: value for key, value in found.items() if value is not None}
-    _refuse_unsupported(found)
-    try:
-        asked = msgspec.convert(found, _Chat, str_keys=True)
-    except msgspec.ValidationError as error:
-        raise invalid(str(error)) from error
-    if asked.stream_options is not None and not asked.stream:
-        raise Refusal("stream_options is for streams only.", param="stream_options")
+    """The chat in *body*; `Refusal` when it is not one that can be honoured."""
+    asked = _read(body, _Chat, NEUTRAL)
+    if asked.top_logprobs and not asked.logprobs:
+        raise Refusal("top_logprobs is for logprobs: true only.", param="top_logprobs")
     if asked.max_tokens is not None and asked.max_completion_tokens is not None:
         raise Refusal("Give max_tokens or max_completion_tokens, not both.", param="max_tokens")
     limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     return Chat(
         model=asked.model,
         messages=tuple(_message(turn, place) for place, turn in enumerate(asked.messages)),
-        overrides=Overrides(
+        overrides=replace(
+            _overrides(asked),
             max_tokens=limit,
-            temperature=asked.temperature,
-            top_p=asked.top_p,
-            seed=asked.seed,
-            stop=_stops(asked.stop),
-            presence_penalty=asked.presence_penalty or None,
-            frequency_penalty=asked.frequency_penalty or None,
-            logit_bias=tuple(sorted((asked.logit_bias or {}).items())) or None,
+            logprobs=(asked.top_logprobs or 0) if asked.logprobs else None,
             schema=_schema(asked.response_format),
         ),
         stream=asked.stream,
-        include_usage=asked.stream_options is not None and asked.stream_options.include_usage,
+        include_usage=asked.includes_usage,
+        n=asked.n or 1,
     )
 
 
-def completion(reply: Reply, heading: Heading) -> bytes:
-    """A whole answer."""
-    message = {"role": "assistant", "content": reply.text, "refusal": None}
-    choice = {
-        "index": 0,
-        "message": message,
-        "logprobs": None,
-        "finish_reason": FINISH_REASONS[reply.finish_reason],
-    }
-    return msgspec.json.encode(
-        {**_head(heading, "chat.completion"), "choices": [choice], "usage": _usage(reply)}
+def parse_text(body: bytes) -> Chat:
+    """The completion in *body*; `Refusal` when it is not one that can be honoured."""
+    asked = _read(body, _Text, NEUTRAL_TEXT)
+    prompts = asked.prompt if isinstance(asked.prompt, list) else [asked.prompt]
+    if len(prompts) != 1:
+        raise Refusal("Give one prompt, as text: several are not supported yet.", param="prompt")
+    return Chat(
+        model=asked.model,
+        messages=(Message(role="user", content=prompts[0]),),
+        overrides=replace(
+            _overrides(asked), max_tokens=asked.max_tokens, logprobs=asked.logprobs, verbatim=True
+        ),
+        stream=asked.stream,
+        include_usage=asked.includes_usage,
+        n=asked.n or 1,
     )
-
-
-def first_chunk(heading: Heading, *, usage: bool) -> bytes:
-    """The event that opens a stream: the role."""
-    return _chunk(heading, {"role": "assistant", "content": ""}, usage=usage)
-
-
-def text_chunk(piece: str, heading: Heading, *, usage: bool) -> bytes:
-    """A piece of the answer."""
-    return _chunk(heading, {"content": piece}, usage=usage)
-
-
-def last_chunks(reply: Reply, heading: Heading, *, usage: bool) -> bytes:
-    """The events that end a stream: the finish reason, the usage when asked for, and [DONE]."""
-    ending = _chunk(heading, {}, finish=FINISH_REASONS[reply.finish_reason], usage=usage)
-    if usage:
-        head = _head(heading, "chat.completion.chunk")
-        ending += _event({**head, "choices": [], "usage": _usage(reply)})
-    return ending + b"data: [DONE]\n\n"
 
 
 def error_chunk(message: str, *, code: str) -> bytes:
     """The event that says that a stream failed after it began."""
-    return _event(_error(message, kind="server_error", code=code, param=None))
+    return event(_error(message, kind="server_error", code=code, param=None))
+
+
+def event(body: Mapping[str, Any]) -> bytes:
+    """One event of a stream."""
+    return b"data: " + msgspec.json.encode(body) + b"\n\n"
 
 
 def error_body(message: str, *, status: int, code: str | None, param: str | None = None) -> bytes:
@@ -205,11 +184,10 @@ class _StreamOptions(msgspec.Struct):
     include_usage: bool = False
 
 
-class _Chat(msgspec.Struct):
+class _Asked(msgspec.Struct, kw_only=True):
+    """What chats and completions have in common."""
+
     model: str
-    messages: list[dict[str, Any]]
-    max_tokens: _Count | None = None
-    max_completion_tokens: _Count | None = None
     temperature: _Temperature | None = None
     top_p: _TopP | None = None
     seed: _Seed | None = None
@@ -217,9 +195,31 @@ class _Chat(msgspec.Struct):
     presence_penalty: _Penalty | None = None
     frequency_penalty: _Penalty | None = None
     logit_bias: Annotated[dict[_Token, _Bias], msgspec.Meta(max_length=1024)] | None = None
+    n: Annotated[int, msgspec.Meta(ge=1, le=MOST_CHOICES)] | None = None
     stream: bool = False
     stream_options: _StreamOptions | None = None
+
+    @property
+    def includes_usage(self) -> bool:
+        return self.stream_options is not None and self.stream_options.include_usage
+
+
+class _Chat(_Asked, kw_only=True):
+    messages: list[dict[str, Any]]
+    max_tokens: _Count | None = None
+    max_completion_tokens: _Count | None = None
+    logprobs: bool = False
+    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
     response_format: _ResponseFormat | None = None
+
+
+class _Text(_Asked, kw_only=True):
+    prompt: str | list[str]
+    max_tokens: _Count | None = None
+    logprobs: Annotated[int, msgspec.Meta(ge=0, le=5)] | None = None
+
+
+_Form = TypeVar("_Form", _Chat, _Text)
 
 
 class _Turn(msgspec.Struct):
@@ -227,9 +227,39 @@ class _Turn(msgspec.Struct):
     content: str | list[_Part]
 
 
-def _refuse_unsupported(found: Mapping[str, Any]) -> None:
-    for key in sorted(found.keys() - HARMLESS - set(_Chat.__struct_fields__)):
-        if found[key] not in NEUTRAL.get(key, ()):
+def _read(body: bytes, form: type[_Form], neutral: Mapping[str, tuple[Any, ...]]) -> _Form:
+    try:
+        found = msgspec.json.decode(body, type=dict[str, Any])
+    except UNREADABLE as error:
+        raise Refusal(f"The body is not a JSON object: {error}.") from error
+    found = {key: value for key, value in found.items() if value is not None}
+    _refuse_unsupported(found, form, neutral)
+    try:
+        asked = msgspec.convert(found, form, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise invalid(str(error)) from error
+    if asked.stream_options is not None and not asked.stream:
+        raise Refusal("stream_options is for streams only.", param="stream_options")
+    return asked
+
+
+def _overrides(asked: _Asked) -> Overrides:
+    return Overrides(
+        temperature=asked.temperature,
+        top_p=asked.top_p,
+        seed=asked.seed,
+        stop=_stops(asked.stop),
+        presence_penalty=asked.presence_penalty or None,
+        frequency_penalty=asked.frequency_penalty or None,
+        logit_bias=tuple(sorted((asked.logit_bias or {}).items())) or None,
+    )
+
+
+def _refuse_unsupported(
+    found: Mapping[str, Any], form: type[_Asked], neutral: Mapping[str, tuple[Any, ...]]
+) -> None:
+    for key in sorted(found.keys() - HARMLESS - set(form.__struct_fields__)):
+        if found[key] not in neutral.get(key, ()):
             raise Refusal(
                 f"The parameter {key!r} is not supported yet. Leave it out: it would change the "
                 "answer, so it is not ignored.",
@@ -285,38 +315,6 @@ def invalid(problem: str, *, within: str = "") -> Refusal:
 
 
 # What is sent
-
-
-def _head(heading: Heading, kind: str) -> dict[str, Any]:
-    return {
-        "id": heading.id,
-        "object": kind,
-        "created": heading.created,
-        "model": heading.model,
-        "system_fingerprint": heading.system,
-    }
-
-
-def _chunk(
-    heading: Heading, delta: Mapping[str, str], *, usage: bool, finish: str | None = None
-) -> bytes:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    body = {**_head(heading, "chat.completion.chunk"), "choices": [choice]}
-    return _event({**body, "usage": None} if usage else body)
-
-
-def _event(body: Mapping[str, Any]) -> bytes:
-    return b"data: " + msgspec.json.encode(body) + b"\n\n"
-
-
-def _usage(reply: Reply) -> dict[str, Any]:
-    usage = reply.usage
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-    }
 
 
 def _error(message: str, *, kind: str, code: str | None, param: str | None) -> dict[str, Any]:

@@ -13,7 +13,10 @@ from escalera.errors import RequestRejected
 
 def row(model: LocalModel, base: BaseModel, request: Request) -> Row:
     """The row of *request*. Raises `RequestRejected` where the model cannot decode it."""
-    prompt = model.prompt(request.messages)
+    if request.verbatim:
+        prompt = model.verbatim(request.messages[-1].content)
+    else:
+        prompt = model.prompt(request.messages)
     longest = len(prompt) + request.decoding.max_tokens
     if model.context is not None and longest > model.context:
         raise RequestRejected(
@@ -29,20 +32,33 @@ def row(model: LocalModel, base: BaseModel, request: Request) -> Row:
                 provider=base.name,
                 hint="Use the numbers of this model's tokenizer.",
             )
+    if request.logprobs is not None:
+        model.vocabulary()
     guide = None if request.output is None else _guide(model, base, request.output)
-    return Row(prompt=prompt, decoding=request.decoding, guide=guide)
+    return Row(
+        prompt=prompt,
+        decoding=request.decoding,
+        guide=guide,
+        choice=request.choice,
+        logprobs=request.logprobs,
+    )
 
 
 def require_plain(base: BaseModel, request: Request) -> None:
     """Raise `RequestRejected` for what only continuous batching does."""
-    asked = request.decoding
-    for name in ("stop", "presence_penalty", "frequency_penalty", "logit_bias"):
-        if getattr(asked, name):
-            raise RequestRejected(
-                f"{name} is not offered for this model, which answers in static batches.",
-                provider=base.name,
-                hint="Leave it out: it would change the answer, so it is not ignored.",
-            )
+    asked = [
+        name
+        for name in ("stop", "presence_penalty", "frequency_penalty", "logit_bias")
+        if getattr(request.decoding, name)
+    ]
+    if request.logprobs is not None:
+        asked.append("logprobs")
+    if asked:
+        raise RequestRejected(
+            f"{asked[0]} is not offered for this model, which answers in static batches.",
+            provider=base.name,
+            hint="Leave it out: it would change the answer, so it is not ignored.",
+        )
 
 
 def reply(

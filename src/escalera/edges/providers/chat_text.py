@@ -37,6 +37,20 @@ class ChatText:
             ) from error
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def verbatim(self, text: str) -> tuple[int, ...]:
+        """Tokens of *text* as it is, behind the mark that begins a text where the model has one.
+
+        Raises `RequestRejected` where there are none.
+        """
+        tokens = tuple(self._tokenizer(text)["input_ids"])
+        if not tokens:
+            raise RequestRejected(
+                "the prompt is empty, and this model has no mark with which a text begins.",
+                provider=self._name,
+                hint="Give it a beginning to go on with.",
+            )
+        return tokens
+
     def text(self, tokens: Sequence[int]) -> str:
         """What the tokens say; marks of turns are left out."""
         said: str = self._tokenizer.decode(

@@ -238,6 +238,7 @@ class Continuous:
             chosen = sampling.choose(logits, [job.row for job in told])
             for job, token in zip(told, chosen, strict=True):
                 job.row.say(token, self._stops)
+            sampling.weigh(logits, [job.row for job in told])
         return told
 
     def _leave(self, job: Job) -> None:

@@ -12,18 +12,19 @@ import math
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
-from escalera.domain.message import Reply, Request
+from escalera.domain.message import Piece, Reply, Request
 from escalera.domain.project import BaseModel
 from escalera.edges.providers import answers, exactness, packed_linear
 from escalera.edges.providers.continuous import Continuous, Job, Room
 from escalera.edges.providers.decoding import Row
+from escalera.edges.providers.likelihoods import Likelihoods
 from escalera.edges.providers.local_model import LocalModel
 from escalera.edges.providers.served_adapters import BASE, Lane, ServedAdapters
 from escalera.edges.providers.spelling import Speller
@@ -101,10 +102,11 @@ class ContinuousEngine:
         """One reply or error per request, in order."""
         return await asyncio.gather(*(self._whole(request) for request in requests))
 
-    async def stream(self, request: Request) -> AsyncGenerator[str | Reply]:
+    async def stream(self, request: Request) -> AsyncGenerator[str | Piece | Reply]:
         """The answer piece by piece, then the whole `Reply`. Raises `ProviderError`."""
         with self._let_in():
             opened = await self._open()
+            pieces: AsyncGenerator[str | Piece | Reply]
             if isinstance(opened, TransformersEngine):
                 pieces = opened.stream(request)
             else:
@@ -139,7 +141,7 @@ class ContinuousEngine:
 
     async def _pieces(
         self, opened: _Opened, request: Request, *, every: bool
-    ) -> AsyncGenerator[str | Reply]:
+    ) -> AsyncGenerator[str | Piece | Reply]:
         """The pieces of an answer where *every* one is wanted, and the reply."""
         started = self._clock.seconds()
         row = await self._prepared(opened, request)
@@ -152,7 +154,7 @@ class ContinuousEngine:
             lane=lane,
             ended=row.finished,
         )
-        speller = Speller(opened.model.text, stops)
+        speller, likelihoods = Speller(opened.model.text, stops), Likelihoods(opened.model, row)
         try:
             if not job.ended:
                 opened.turns.submit(job)
@@ -162,18 +164,20 @@ class ContinuousEngine:
                 if job.error is not None:
                     raise job.error
                 if job.every and (piece := speller.add(row.tokens[speller.count : job.told])):
-                    yield piece
+                    yield likelihoods.piece(piece, speller)
             if job.every and (rest := speller.end()):
-                yield rest
+                yield likelihoods.piece(rest, speller)
         finally:
             if not job.ended:
                 opened.turns.cancel(job)
             opened.adapters.give_back(lane)
         said = speller.said if job.every else opened.model.text(row.answer)
         ended = speller.count if speller.stopped else None
+        logprobs = likelihoods.whole(speller)
         seconds = self._clock.seconds() - started
         self._ended()
-        yield answers.reply(self._base, row, said, seconds=seconds, ended=ended)
+        reply = answers.reply(self._base, row, said, seconds=seconds, ended=ended)
+        yield reply if logprobs is None else replace(reply, logprobs=logprobs)
 
     async def _prepared(self, opened: _Opened, request: Request) -> Row:
         """The row of a request. Raises `RequestRejected` where it can never be answered."""

@@ -37,16 +37,25 @@ class Guide(Protocol):
     def settle(self, token: int, *, left: int) -> int: ...
 
 
+Weighed = tuple[float, Sequence[int], Sequence[float]]
+"""The logarithm of how probable a token was; the likeliest tokens at its place, and theirs."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Row:
     """One prompt being completed. `tokens` includes the stop token when `stopped`.
 
     With a `guide`, only what it allows is said. `counts` says how often each token was said.
+    `choice` counts several answers to one prompt. Where `logprobs` is a number, `weighed` tells of
+    each token how likely it was, and so many of the likeliest.
     """
 
     prompt: tuple[int, ...]
     decoding: Decoding
     guide: Guide | None = None
+    choice: int = 0
+    logprobs: int | None = None
+    weighed: list[Weighed] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     stopped: bool = False
     counts: dict[int, int] = field(default_factory=dict)
@@ -76,10 +85,13 @@ class Row:
         self.stopped = token in stops
 
     def uniform(self) -> float:
-        """Return the next number in [0, 1): a function of the row's seed, prompt and place."""
+        """Return the next number in [0, 1): of the row's seed, choice, prompt and place alone."""
         if self._noise is None:
             content = np.asarray(self.prompt, dtype="<i8").tobytes()
-            seed = hashlib.sha256(f"{self.decoding.seed}:".encode() + content).digest()
+            mark = (
+                f"{self.decoding.seed}/{self.choice}:" if self.choice else f"{self.decoding.seed}:"
+            )
+            seed = hashlib.sha256(mark.encode() + content).digest()
             self._noise = np.random.default_rng(int.from_bytes(seed, "big"))
         return self._noise.random()
 

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
-from llguidance.hf import from_tokenizer
 from numpy.typing import NDArray
 
-from escalera.edges.providers import bounded_schema
+from escalera.edges.providers import bounded_schema, vocabulary
 from escalera.errors import InputError
 
 OPTIONS: Any = {"whitespace_pattern": " ?"}
@@ -34,9 +33,7 @@ class Grammars:
     def __init__(self, tokenizer: Any, *, stops: Iterable[int], width: int) -> None:
         """*stops* end an answer, *width* is how many logits the model gives."""
         try:
-            self._tokens: LLTokenizer = from_tokenizer(
-                tokenizer, n_vocab=width, eos_token=sorted(stops)
-            )
+            self._tokens = vocabulary.readable(tokenizer, stops=stops, width=width)
         except ValueError as error:
             raise InputError(
                 f"constrained decoding cannot read the tokenizer of this model: {error}. "

@@ -15,6 +15,7 @@ from escalera.edges.providers.adapters import LOADING, Adapters
 from escalera.edges.providers.chat_text import ChatText
 from escalera.edges.providers.decoding import Batch, Row
 from escalera.edges.providers.grammar import Grammars, Guide
+from escalera.edges.providers.vocabulary import Vocabulary
 from escalera.errors import AdapterUnusable, EvidenceMissing, InputError, RequestRejected
 
 
@@ -45,6 +46,7 @@ class LocalModel:
         self._chat = ChatText(name=name, tokenizer=self._tokenizer)
         self._adapters = Adapters(self.network, self.prompt)
         self._grammars: Grammars | None = None
+        self._vocabulary: Vocabulary | None = None
         self.stops = stop_tokens(self.network, self._tokenizer)
         trained = getattr(self.network.config.get_text_config(), "max_position_embeddings", None)
         self.width: int = self.network.config.get_text_config().vocab_size
@@ -54,6 +56,10 @@ class LocalModel:
     def prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Tokens of the conversation, ending where the answer begins. Raises `RequestRejected`."""
         return self._chat.prompt(messages)
+
+    def verbatim(self, text: str) -> tuple[int, ...]:
+        """Tokens of *text* as it is. Raises `RequestRejected` where there are none."""
+        return self._chat.verbatim(text)
 
     def text(self, tokens: Sequence[int]) -> str:
         """What the tokens say; marks of turns are left out."""
@@ -67,6 +73,15 @@ class LocalModel:
             return self._grammars.guide(schema)
         except InputError as error:
             raise RequestRejected(str(error), provider=self._name) from error
+
+    def vocabulary(self) -> Vocabulary:
+        """What single tokens write. Raises `RequestRejected` where that cannot be known."""
+        try:
+            if self._vocabulary is None:
+                self._vocabulary = Vocabulary(self._tokenizer, stops=self.stops, width=self.width)
+        except InputError as error:
+            raise RequestRejected(str(error), provider=self._name) from error
+        return self._vocabulary
 
     def batch(self, rows: Sequence[Row]) -> Batch:
         """Rows to be decoded together."""

@@ -200,6 +200,13 @@ class OpenAIHTTP:
     async def _open(self, request: Request, dialect: wire.Dialect, *, stream: bool) -> Exchange:
         """A response with a good status, its body still to be read."""
         name = self._endpoint.name
+        if request.choice or request.logprobs is not None or request.verbatim:
+            raise RequestRejected(
+                "several choices, log probabilities and prompts without a chat template are not "
+                "asked of an endpoint under a measured prompt",
+                provider=name,
+                hint="Leave them out, or ask the model by its own name: then they are passed on.",
+            )
         if request.output is not None and request.output.mode == "constrained":
             raise RequestRejected(
                 "an endpoint decodes on its own: the output mode 'constrained' is for local models",

@@ -31,6 +31,24 @@ def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
     return chosen
 
 
+def weigh(logits: torch.Tensor, rows: Sequence[Row]) -> None:
+    """Note of the token that each row has said last how likely it was, where that is asked for.
+
+    It is what the model itself makes of *logits*: before biases, penalties, guides and temperature.
+    """
+    asking = [place for place, row in enumerate(rows) if row.logprobs is not None]
+    if not asking:
+        return
+    some = [rows[place] for place in asking]
+    logarithms = torch.log_softmax(logits[asking].float(), -1)
+    last = torch.tensor([[row.tokens[-1]] for row in some], device=logits.device)
+    said = logarithms.gather(1, last)[:, 0].tolist()
+    most = min(max(row.logprobs or 0 for row in some), logits.shape[-1])
+    values, tokens = logarithms.topk(most)
+    for row, one, those, theirs in zip(some, said, tokens.tolist(), values.tolist(), strict=True):
+        row.weighed.append((one, those[: row.logprobs], theirs[: row.logprobs]))
+
+
 # Below: private.
 
 

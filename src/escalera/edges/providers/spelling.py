@@ -7,6 +7,7 @@ may become another character, or a stop string, is held back.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 _HALF = "\N{REPLACEMENT CHARACTER}"
@@ -26,6 +27,8 @@ class Speller:
         self._first = 0
         self._told = 0
         self._held = ""
+        self._settled = 0
+        self._ends: list[int] = []
         self.said = ""
         self.stopped = False
 
@@ -50,6 +53,11 @@ class Speller:
         """How many tokens were looked at."""
         return len(self._tokens)
 
+    @property
+    def whole(self) -> int:
+        """How many tokens have all that they say in `said`: none that a stop string cuts in two."""
+        return bisect_right(self._ends, len(self.said))
+
     # Private
 
     def _new(self) -> str:
@@ -59,6 +67,8 @@ class Speller:
         settled = len(found) - min(halves, _BYTES)
         new = found[self._told : settled]
         self._told = max(self._told, settled)
+        self._settled += len(new)
+        self._ends.append(self._settled + (halves > 0))
         if len(self._tokens) - self._first >= 4 * _WINDOW:
             # The tokens before have said all that they will.
             self._first = len(self._tokens) - _WINDOW

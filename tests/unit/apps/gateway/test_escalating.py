@@ -185,6 +185,16 @@ def test_a_cascade_pays_for_the_answer_that_was_not_enough() -> None:
     assert call.decision == serving.decision
 
 
+def test_a_route_that_looks_at_answers_gives_one() -> None:
+    """It says so, and what to ask instead; the log probabilities are of who answers."""
+    serving = Serving("after")
+    refused = serving.ask(EASY, n=2)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "n"
+    assert serving.ask(EASY, logprobs=True).status_code == 200
+    assert serving.weak.requests[-1].logprobs == 0
+
+
 def test_a_board_knows_what_a_cascade_can_cost() -> None:
     """Two calls may be made for one answer; before, it is one."""
     plans = [Serving(asking).app.regime.board.plans["smart"] for asking in ("before", "after")]

@@ -10,6 +10,8 @@ from tests.unit.apps.gateway.upstreams import Upstream, asked, good
 
 from escalera.apps.gateway.targets import Passing, Speaking
 from escalera.apps.gateway.wire import Refusal
+from escalera.domain.message import Decoding
+from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.engine.serve import Desk, Served
 from escalera.errors import UpstreamFault
 from escalera.testing.scripted import ScriptedProvider
@@ -122,7 +124,57 @@ def test_a_model_of_this_process_has_the_callers_time():
     assert caught.value.fault == "total-timeout"
 
 
-@pytest.mark.parametrize("operation", ["completions", "embeddings", "responses"])
+def completing(**fields):
+    """A request for a completion."""
+    request = asked("completions")
+    request.body = json.dumps({"model": "m", **fields}).encode()
+    return request
+
+
+def test_a_model_of_this_process_completes_a_text():
+    """It is given the text as it is, and a measured system is not: it answers chats only."""
+    provider = ScriptedProvider(lambda _: "upon a time")
+    exchange, _ = speaking(provider, completing(prompt="Once", logprobs=2))
+    found = json.loads(asyncio.run(exchange.whole(99)))
+    assert (found["object"], found["choices"][0]["text"]) == ("text_completion", "upon a time")
+    assert found["id"].startswith("cmpl-")
+    (request,) = provider.requests
+    assert (request.verbatim, request.logprobs) == (True, 2)
+    assert request.messages[0].content == "Once"
+    system = System(model="m", revision="r", prompt=Prompt(), decoding=Decoding())
+    desk = Desk(
+        label="x",
+        route=Route(branches=(Branch(task="t", system=system),)),
+        infer=None,
+        models={"m": Served(revision="r", provider=provider)},
+    )
+    target = Speaking("x", desk, wall=lambda: 1.0)
+    with pytest.raises(Refusal, match="chats only"):
+        asyncio.run(target.send(completing(prompt="Once"), 5.0))
+
+
+def test_no_more_answers_than_the_model_gives_at_a_time():
+    """They could never be let in together."""
+    said = [{"role": "user", "content": "hi"}]
+    provider = ScriptedProvider(lambda _: "ho", concurrency=3)
+    exchange, _ = speaking(provider, asked(messages=said, n=3))
+    assert len(json.loads(asyncio.run(exchange.whole(99)))["choices"]) == 3
+    with pytest.raises(Refusal, match="'m' gives at most 3 answers at a time") as caught:
+        speaking(provider, asked(messages=said, n=4))
+    assert caught.value.param == "n"
+
+
+@pytest.mark.parametrize(("capped", "tokens"), [(2, 2), (9999, 256), (None, 256)])
+def test_what_was_reserved_bounds_an_answer_without_a_limit(capped, tokens):
+    """A longer one would cost more than was set aside."""
+    provider = ScriptedProvider(lambda _: "one two three four")
+    request = asked(messages=[{"role": "user", "content": "hi"}])
+    request.capped = capped
+    speaking(provider, request)
+    assert provider.requests[0].decoding.max_tokens == tokens
+
+
+@pytest.mark.parametrize("operation", ["embeddings", "responses"])
 def test_a_model_of_this_process_answers_chats_only(operation):
     """Whoever asks for more is told."""
     with pytest.raises(Refusal, match="chats only"):

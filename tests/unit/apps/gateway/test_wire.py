@@ -8,18 +8,8 @@ from typing import Any
 import pytest
 
 from escalera.apps.gateway import wire
-from escalera.domain.message import Message, Reply, Usage
+from escalera.domain.message import Message
 from escalera.engine.serve import Overrides
-
-HEADING = wire.Heading(id="chatcmpl-1", created=7, model="support", system="d" * 64)
-REPLY = Reply(
-    text="Hi you",
-    finish_reason="length",
-    usage=Usage(prompt_tokens=5, completion_tokens=2, cached_tokens=3),
-    micro_dollars=None,
-    seconds=0.0,
-    revision="r",
-)
 
 
 def body(**changes: Any) -> bytes:
@@ -167,8 +157,7 @@ def test_a_form_that_is_none_is_refused(wanted: dict[str, Any]) -> None:
     ("extra", "param"),
     [
         ({"tools": [{"type": "function"}]}, "tools"),
-        ({"logprobs": True}, "logprobs"),
-        ({"n": 2}, "n"),
+        ({"functions": [{"name": "f"}]}, "functions"),
         ({"reasoning_effort": "low"}, "reasoning_effort"),
         ({"top_k": 5}, "top_k"),
     ],
@@ -200,6 +189,12 @@ def test_what_would_change_the_answer_is_refused(extra: dict[str, Any], param: s
         ({"top_p": 0}, "top_p"),
         ({"seed": 2**63}, "seed"),
         ({"stream": "yes"}, "stream"),
+        ({"n": 0}, "n"),
+        ({"n": 17}, "n"),
+        ({"logprobs": 3}, "logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"logprobs": False, "top_logprobs": 2}, "top_logprobs"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
     ],
 )
@@ -222,42 +217,66 @@ def test_a_missing_field_is_named() -> None:
     assert refusal(b'{"messages": []}').param == "model"
 
 
-def test_a_whole_answer() -> None:
-    """The answer has OpenAI's fields, with the usage and the system that answered."""
-    found = json.loads(wire.completion(REPLY, HEADING))
-    assert found["object"] == "chat.completion"
-    assert found["system_fingerprint"] == "d" * 64
-    assert found["choices"][0]["message"]["content"] == "Hi you"
-    assert found["choices"][0]["finish_reason"] == "length"
-    assert found["usage"] == {
-        "prompt_tokens": 5,
-        "completion_tokens": 2,
-        "total_tokens": 7,
-        "prompt_tokens_details": {"cached_tokens": 3},
-    }
+@pytest.mark.parametrize(
+    ("extra", "logprobs", "n"),
+    [
+        ({"logprobs": True}, 0, 1),
+        ({"logprobs": True, "top_logprobs": 20, "n": 16}, 20, 16),
+        ({"logprobs": False, "top_logprobs": 0, "n": 3}, None, 3),
+        ({"logprobs": None, "top_logprobs": None, "n": None}, None, 1),
+    ],
+)
+def test_choices_and_log_probabilities_are_read(
+    extra: dict[str, Any], logprobs: int | None, n: int
+) -> None:
+    """None is another wish than none of the likeliest."""
+    chat = wire.parse_chat(body(**extra))
+    assert (chat.overrides.logprobs, chat.n) == (logprobs, n)
 
 
-def test_a_stream_ends_with_reason_usage_and_done() -> None:
-    """The usage has an event of its own without choices, and only when it was asked for."""
-    ending = wire.last_chunks(REPLY, HEADING, usage=True).decode().split("\n\n")
-    reason, usage, done = (event.removeprefix("data: ") for event in ending[:3])
-    assert json.loads(reason)["choices"][0]["finish_reason"] == "length"
-    assert json.loads(reason)["usage"] is None
-    assert json.loads(usage)["choices"] == []
-    assert json.loads(usage)["usage"]["total_tokens"] == 7
-    assert done == "[DONE]"
-    assert b"usage" not in wire.last_chunks(REPLY, HEADING, usage=False)
+def text(**changes: Any) -> bytes:
+    """A valid request for a completion with changes."""
+    return json.dumps({"model": "small", "prompt": "Once", **changes}).encode()
 
 
-def test_a_filtered_answer_has_openais_name() -> None:
-    """Our word for it is not theirs."""
-    filtered = Reply(
-        text="",
-        finish_reason="filtered",
-        usage=REPLY.usage,
-        micro_dollars=None,
-        seconds=0.0,
-        revision="r",
+def test_a_completion_is_one_message_as_it_is() -> None:
+    """With what shapes the choice of tokens, as in a chat; one prompt may stand in a list."""
+    asked = {"max_tokens": 5, "logprobs": 3, "n": 2, "stop": "x", "seed": 4, "temperature": 0.5}
+    found = wire.parse_text(text(**asked, echo=False, best_of=1, suffix=""))
+    assert found == wire.Chat(
+        model="small",
+        messages=(Message(role="user", content="Once"),),
+        overrides=Overrides(
+            max_tokens=5, logprobs=3, stop=("x",), seed=4, temperature=0.5, verbatim=True
+        ),
+        stream=False,
+        include_usage=False,
+        n=2,
     )
-    found = json.loads(wire.completion(filtered, HEADING))
-    assert found["choices"][0]["finish_reason"] == "content_filter"
+    plain = wire.parse_text(text())
+    assert plain == wire.parse_text(text(prompt=["Once"]))
+    assert plain.overrides == Overrides(verbatim=True)
+
+
+@pytest.mark.parametrize(
+    ("extra", "param"),
+    [
+        ({"prompt": ["a", "b"]}, "prompt"),
+        ({"prompt": []}, "prompt"),
+        ({"prompt": [3, 5]}, "prompt[0]"),
+        ({"logprobs": 6}, "logprobs"),
+        ({"logprobs": True}, "logprobs"),
+        ({"n": 17}, "n"),
+        ({"echo": True}, "echo"),
+        ({"best_of": 3}, "best_of"),
+        ({"suffix": "end"}, "suffix"),
+        ({"messages": []}, "messages"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+    ],
+)
+def test_a_completion_that_cannot_be_honoured_is_refused(extra: dict[str, Any], param: str) -> None:
+    """By the name of what is wrong."""
+    with pytest.raises(wire.Refusal) as caught:
+        wire.parse_text(text(**extra))
+    assert (caught.value.status, caught.value.param) == (400, param)

@@ -117,6 +117,18 @@ def test_the_seed_chooses_the_sample(model) -> None:
     assert sample(1) != sample(2)
 
 
+def test_choices_have_noise_of_their_own(model) -> None:
+    """The first that of the seed alone; under greedy decoding all are the same."""
+    for temperature, answers in ((1.5, 4), (0.0, 1)):
+        how = Decoding(max_tokens=12, temperature=temperature, seed=1)
+        rows = [Row(prompt=PROMPTS[0], decoding=how, choice=choice) for choice in range(4)]
+        batch = Batch(rows, stops=frozenset({1}), pad=0)
+        while not batch.finished:
+            batch.step(model)
+        assert len({tuple(row.tokens) for row in rows}) == answers
+        assert rows[0].tokens == completed(model, PROMPTS[:1], [how])[0].tokens
+
+
 def test_a_tiny_top_p_is_greedy(model) -> None:
     """The likeliest token is always kept."""
     how = Decoding(max_tokens=12, temperature=2.0, top_p=1e-9)

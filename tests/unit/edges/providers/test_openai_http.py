@@ -332,6 +332,17 @@ def test_a_schema_that_is_not_strict_enough_is_sent_as_it_is(bench: Bench) -> No
     assert sent == [True, False]
 
 
+@pytest.mark.parametrize("how", [{"choice": 1}, {"logprobs": 0}, {"verbatim": True}])
+def test_what_only_models_here_do_is_not_asked_of_an_endpoint(
+    bench: Bench, how: dict[str, Any]
+) -> None:
+    """Nothing is sent: what would be left out would change the answer."""
+    (found,) = bench.answer(replace(ask(), **how))
+    assert isinstance(found, RequestRejected)
+    assert "ask the model by its own name" in str(found)
+    assert not bench.server.asked
+
+
 def test_a_grammar_is_not_an_endpoints(bench: Bench) -> None:
     """Constrained decoding needs the model's own tokens: nothing is sent."""
     request = replace(ask(), output=OutputContract(schema="{}", mode="constrained"))

@@ -101,3 +101,28 @@ def test_what_was_said_is_penalised_and_biases_count(temperature: float) -> None
             for place, row in enumerate(made)
         ],
     )
+
+
+def test_what_is_told_is_the_models_own_distribution() -> None:
+    """Before biases, penalties, guides and temperature; for the rows alone that ask."""
+    logits = 3 * torch.randn(6, 40, generator=torch.Generator().manual_seed(5))
+    made = rows(6)
+    for place, most in ((1, 0), (2, 3), (4, 60)):
+        made[place].logprobs = most
+        how = {"logit_bias": ((7, 50.0),), "temperature": 2.0}
+        made[place].decoding = Decoding(seed=place, **how)
+    made[2].guide = Only(9, 40)
+    before = logits.clone()
+    for row, token in zip(made, sampling.choose(logits, made), strict=True):
+        row.say(token, frozenset())
+    sampling.weigh(logits, made)
+    torch.testing.assert_close(logits, before)
+    assert [len(row.weighed) for row in made] == [0, 1, 1, 0, 1, 0]
+    for place, most in ((1, 0), (2, 3), (4, 40)):
+        logprob, tokens, logprobs = made[place].weighed[0]
+        expected = torch.log_softmax(logits[place], -1)
+        assert logprob == pytest.approx(float(expected[made[place].tokens[0]]), abs=1e-6)
+        assert tokens == expected.argsort(descending=True)[:most].tolist()
+        assert logprobs == pytest.approx(expected[tokens].tolist(), abs=1e-6)
+    assert made[1].tokens == [7]
+    assert made[2].tokens == [9]

@@ -71,3 +71,34 @@ def test_every_token_costs_about_the_same() -> None:
         return spelled
 
     assert work(10_000) < 12 * work(1_000)
+
+
+def test_tokens_are_whole_once_all_that_they_say_is_said() -> None:
+    """Their bytes are then the text, or its beginning where a stop string cuts a character's end.
+
+    Tokens are one to three bytes, so that they cut characters and stop strings anywhere.
+    """
+    rng = random.Random(3)
+    cut = 0
+    for _ in range(1500):
+        letters = [rng.choice(["a", "é", "漢", "😀", "b "]) for _ in range(40)]
+        bytes_, tokens = "".join(letters).encode(), []
+        while bytes_:
+            size = rng.randrange(1, 4)
+            tokens.append(bytes_[:size])
+            bytes_ = bytes_[size:]
+        stops = [rng.choice(["ab", "b a", "é漢", "x"])]
+        speller = Speller(lambda some: b"".join(some).decode("utf-8", "replace"), stops)
+        for token in tokens:
+            speller.add([token])
+            told = b"".join(tokens[: speller.whole])
+            assert speller.said.encode().startswith(told)
+            if speller.whole < speller.count:
+                longer = b"".join(tokens[: speller.whole + 1])
+                assert not speller.said.encode().startswith(longer)
+        speller.end()
+        if speller.stopped:
+            cut += b"".join(tokens[: speller.whole]) != speller.said.encode()
+        else:
+            assert speller.whole == len(tokens)
+    assert cut > 100
