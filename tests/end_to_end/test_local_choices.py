@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +40,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture(scope="module")
-def client(folder: Path) -> Iterator[openai.OpenAI]:
-    """The official client before a gateway over the model, which answers eight at a time."""
-    engine = ContinuousEngine(
+def engine_of(folder: Path, how: Serving) -> ContinuousEngine:
+    """The engine that answers."""
+    return ContinuousEngine(
         model=BaseModel(name="tiny", revision="r1", trainable=True, price=None),
         folder=folder,
         adapters=lambda name: folder / name,
         clock=SystemClock(),
-        serving=Serving(room=Room(rows=8)),
+        serving=how,
         tell=pytest.fail,
     )
+
+
+def desk_of(engine: ContinuousEngine) -> Desk:
+    """It answers as `tiny`."""
     served = {"tiny": Served(revision="r1", provider=engine)}
-    desk = Desk(label="support", route=None, models=served, infer=None)
+    return Desk(label="support", route=None, models=served, infer=None)
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[openai.OpenAI]:
+    """The official client before a gateway over the model, which answers eight at a time."""
+    engine = engine_of(folder, Serving(room=Room(rows=8)))
     with (
-        serving(application(desk, api_key=None, now=lambda: 1_000.0)) as url,
+        serving(application(desk_of(engine), api_key=None, now=lambda: 1_000.0)) as url,
         openai.OpenAI(base_url=url + "/v1", api_key="-", max_retries=0) as made,
     ):
         yield made
@@ -204,6 +213,39 @@ def test_what_a_stop_text_cuts_off_is_not_told(client: openai.OpenAI, *, stream:
         assert not any(stop in said for stop in stops)
         assert (before.message.content or "").startswith(said)
         assert bytes_of(tokens).decode("utf-8", "replace") == said
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait for what is to come by itself."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110  it happens in the gateway's thread
+            await asyncio.sleep(0.001)
+
+
+def test_where_not_all_answers_are_let_in_none_is(folder: Path) -> None:
+    """The caller is told when to come again, and nothing goes on for nobody."""
+    engine = engine_of(folder, Serving(queue=0, room=Room(rows=4)))
+    long: Any = {**CHAT, "max_tokens": 300, "temperature": 0}
+
+    async def story(url: str) -> Any:
+        async with openai.AsyncOpenAI(base_url=url, api_key="-", max_retries=0) as caller:
+            first = await caller.chat.completions.create(**long, n=2, stream=True)
+            pieces = aiter(first)
+            await anext(pieces)
+            with pytest.raises(openai.RateLimitError) as caught:
+                await caller.chat.completions.create(**{**long, "n": 3})
+            await _until(lambda: engine._present == 2)
+            await anext(pieces)
+            await first.close()
+            await _until(lambda: engine._present == 0)
+            after = await caller.chat.completions.create(**{**CHAT, "n": 4})
+            return caught.value, after
+
+    with serving(application(desk_of(engine), api_key=None, now=lambda: 1_000.0)) as url:
+        refused, after = asyncio.run(story(url + "/v1"))
+    asyncio.run(engine.close())
+    assert int(refused.response.headers["retry-after"]) >= 1
+    assert len(after.choices) == 4
 
 
 @pytest.mark.parametrize(

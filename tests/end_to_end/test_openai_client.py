@@ -24,6 +24,7 @@ ORDERS = System(
 )
 HELLO: Any = [{"role": "user", "content": "one less"}]
 ANSWER = "Change it. one less"
+TOOL = {"type": "function", "function": {"name": "change"}}
 
 
 @contextmanager
@@ -126,7 +127,7 @@ def test_models() -> None:
     ("changes", "kind", "code"),
     [
         ({"model": "gpt"}, openai.NotFoundError, "model_not_found"),
-        ({"n": 2}, openai.BadRequestError, "unsupported_parameter"),
+        ({"tools": [TOOL]}, openai.BadRequestError, "unsupported_parameter"),
         ({"messages": []}, openai.BadRequestError, None),
         ({"messages": [{"role": "user", "content": "x" * 2**20}]}, openai.APIStatusError, None),
     ],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from escalera.domain.contract import OutputContract
 from escalera.domain.identity import canonical, digest_of, short
-from escalera.domain.message import Decoding, Usage
+from escalera.domain.message import Decoding, Message, Reply, Request, Usage
 from escalera.domain.system import Prompt, Shot, System
 
 PROMPT = Prompt(system="Be kind.", shots=(Shot(input="two", target="2"),), template="> {{ input }}")
@@ -30,6 +30,25 @@ def test_the_digest_of_a_value_is_written_in_stone():
         digest_of(["a", 1, None])
         == "0ae764bffd3a17b6454c8d9ebf712311d9b92efce67a4e4ea4f095fc05ed0122"
     )
+
+
+def test_what_was_asked_and_said_before_is_found_again():
+    """Choices, log probabilities and prompts as they are came later, and tell requests apart."""
+    asked = Request(
+        messages=(Message(role="user", content="x"),), decoding=Decoding(stop=("a",)), adapter="b"
+    )
+    said = Reply(
+        text="a",
+        finish_reason="stop",
+        usage=Usage(prompt_tokens=1, completion_tokens=2),
+        micro_dollars=1,
+        seconds=0.5,
+        revision="r",
+    )
+    assert digest_of(asked) == "0b70ed07cce0feef1458b9ad9093c4695ac72881fec30cbc8aa8b4f0c8a76234"
+    assert digest_of(said) == "d8700bd36922ec4c18661c56eaf1d9c622b5850f174f751515fed7c37f2ea17f"
+    others = [replace(asked, **how) for how in ({"choice": 1}, {"logprobs": 0}, {"verbatim": True})]
+    assert len({digest_of(one) for one in (asked, *others)}) == 4
 
 
 def test_canonical_json_has_one_spelling():

@@ -13,10 +13,12 @@ from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.inside import ByName, Inside
 from escalera.apps.gateway.wire import Refusal
-from escalera.domain.access import Key, Limits
+from escalera.domain.access import Allowance, Key, Limits
 from escalera.domain.message import Reply, Usage
+from escalera.domain.project import ModelPrice
 from escalera.engine.serve import Desk, Served
 from escalera.testing.gateway_stores import MemoryKeys
+from escalera.testing.scripted import ScriptedProvider
 
 NOW = 1_800_000_000.0
 CHAT = "/v1/chat/completions"
@@ -57,10 +59,10 @@ class Parrot:
         """Nothing is held."""
 
 
-def gateway(provider: Parrot, *, keys: MemoryKeys | None = None):
+def gateway(provider, *, keys: MemoryKeys | None = None, price: ModelPrice | None = None):
     """A gateway, its records, and its entrance."""
     records: list = []
-    served = Served(revision="r", provider=provider)
+    served = Served(revision="r", provider=provider, price=price)
     desk = Desk(label="x", route=None, infer=None, models={"m": served})
     entrance = None
     if keys is not None:
@@ -102,6 +104,33 @@ def test_limits_are_those_of_the_key():
     first, second = run(made, entrance, ask, ask)
     assert (first.status, second.status) == (200, 429)
     assert int(second.header(b"retry-after")) > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_several_answers_are_reserved_and_paid_for_together(stream):
+    """Never more than the allowance: where the most that they can cost is too much, none is asked.
+
+    A word costs two micro-dollars, a word of the prompt one; each answer has at most ten.
+    """
+    keys = MemoryKeys()
+    body = {"model": "m", "messages": [{"role": "user", "content": "one two"}], "stream": stream}
+    prompt = len(json.dumps({**body, "n": 5})) + 512
+    allowance = Allowance(micro_dollars=prompt + 5 * 10 * 2)
+    keys.put(Key(id="key_1", name="a", digest=b"1" * 32, created=NOW, allowance=allowance))
+    provider = ScriptedProvider(lambda _: "word " * 30, concurrency=9)
+    price = ModelPrice(prompt=1_000_000, completion=2_000_000)
+    made, records, entrance = gateway(provider, keys=keys, price=price)
+
+    def ask(n):
+        data = json.dumps({**body, "n": n}).encode()
+        return lambda inside: inside.ask(CHAT, data, key="key_1")
+
+    refused, given = run(made, entrance, ask(6), ask(5))
+    assert (refused.status, given.status) == (429, 200)
+    assert {request.decoding.max_tokens for request in provider.requests} == {10}
+    assert len(provider.requests) == 5
+    (record,) = [one for one in records if one.status == 200]
+    assert record.cost == 2 + 5 * 10 * 2
 
 
 def test_a_key_that_is_good_for_nothing_gets_nothing():
