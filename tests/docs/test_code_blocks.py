@@ -27,6 +27,7 @@ from escalera.apps.gateway import jobs
 from escalera.apps.gateway.admitting import OneKey
 from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.deposits import Deposits
+from escalera.apps.gateway.metrics import Metrics
 from escalera.core.data import rows
 from escalera.domain.judge import PREFIX
 from escalera.edges.scoring.desk import OPTIONS
@@ -111,7 +112,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     models = {"support": Served(revision="scripted", provider=provider)}
     desk = Desk(label="escalera", route=None, infer=None, models=models)
     entrance, found = OneKey(None), stores.at(tmp_path_factory.mktemp("state"))
-    deposits = Deposits(found, table=GatewayTable, now=stores.wall_clock(), tell=print)
+    deposits = Deposits(
+        found, table=GatewayTable, now=stores.wall_clock(), tell=print, metrics=Metrics()
+    )
     tuning = jobs.opened(
         found,
         JobsTable,

@@ -137,7 +137,11 @@ def _with_deposits(setup: Setup, state: Path) -> Setup:
     entrance = setup.entrance
     assert entrance is not None
     deposits = Deposits(
-        stores.at(state), table=lambda: setup.table, now=stores.wall_clock(), tell=print
+        stores.at(state),
+        table=lambda: setup.table,
+        now=stores.wall_clock(),
+        tell=print,
+        metrics=setup.metrics,
     )
     tuning = jobs.opened(
         stores.at(state),
