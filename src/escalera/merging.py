@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from escalera.core.merging.compiling import MergedModel, Plan
 from escalera.edges.merging import adapter_folders, adapter_recipes, whole_models
 from escalera.edges.merging.whole_models import Means, Opened
 from escalera.errors import MergeError
-from escalera.ports import Progress
 from escalera.settings import merge_recipe
+
+if TYPE_CHECKING:  # ports load every event, for a third of the start of a plan
+    from escalera.ports import Progress
 
 
 @contextmanager

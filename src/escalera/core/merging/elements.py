@@ -23,10 +23,8 @@ def sce(stream: Stream, *, density: float) -> Iterator[Floats]:
     limit = _most_different(stream, density) if density < 1 else None
     squares = [0.0] * (len(stream) - 1)
     for block in stream.blocks():
-        padded = stream.spare("padded", CELL)
         for place, change in enumerate(_selected(stream, block, limit)):
-            np.multiply(change, change, out=change)
-            for found in numbers.sums(change, CELL, padded):
+            for found in numbers.products(change, change, CELL):
                 squares[place] += found
     total = sum(squares)
     shares = [value / total if total else 1 / len(squares) for value in squares]

@@ -8,16 +8,16 @@ matrix): one pass for the matrix, a computation of a few numbers, one pass for t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import combinations_with_replacement
 from math import acos, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from escalera.core.merging import numbers
 from escalera.core.merging.deltas import differences
 from escalera.core.merging.numbers import Floats
-from escalera.core.merging.streams import Block, Stream
+from escalera.core.merging.streams import CELL, Stream
 
 Matrix = NDArray[np.float64]
 _TINY = 1e-8
@@ -42,14 +42,12 @@ def gram(stream: Stream, *, about_base: bool = False) -> Matrix:
     """Inner products of all inputs, or of what they change in the base (the first), in one pass."""
     count = len(stream) - about_base
     pairs = list(combinations_with_replacement(range(count), 2))
-
-    def product(block: Block, out: Floats, *, one: int, other: int) -> None:
-        if about_base and (one, other) == (0, 0):
-            differences(block)  # in place, before the first product
-        values = block.values[1:] if about_base else block.values
-        np.multiply(values[one], values[other], out=out)
-
-    sums = stream.total(*(partial(product, one=one, other=other) for one, other in pairs))
+    sums = [0.0] * len(pairs)
+    for block in stream.blocks(keep=True):
+        values = differences(block) if about_base else block.values
+        for place, (one, other) in enumerate(pairs):
+            for part in numbers.products(values[one], values[other], CELL):
+                sums[place] += part
     found = np.empty((count, count))
     for (one, other), value in zip(pairs, sums, strict=True):
         found[one, other] = found[other, one] = value

@@ -24,7 +24,8 @@ STORED: Mapping[str, np.dtype[Any]] = {
     "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
 }
-_ROUND = np.uint32(0x7FFF)
+_HALF, _ONE, _ROUND = np.uint32(16), np.uint32(1), np.uint32(0x7FFF)
+_ROW = 4096
 
 
 def decode(raw: Raw, kind: Kind, out: Floats) -> None:
@@ -32,7 +33,7 @@ def decode(raw: Raw, kind: Kind, out: Floats) -> None:
     if kind == "BF16":
         bits = out.view(np.uint32)
         np.copyto(bits, raw)
-        np.left_shift(bits, 16, out=bits)
+        np.left_shift(bits, _HALF, out=bits)
     else:
         np.copyto(out, raw)
         _tidy(out)
@@ -45,18 +46,18 @@ def encode(values: Floats, kind: Kind, out: Raw, spare: Floats) -> int:
     """
     if kind == "BF16":
         bits, work = values.view(np.uint32), spare.view(np.uint32)
-        np.right_shift(bits, 16, out=work)
-        np.bitwise_and(work, 1, out=work)
+        np.right_shift(bits, _HALF, out=work)
+        np.bitwise_and(work, _ONE, out=work)
         np.add(work, _ROUND, out=work)
         np.add(work, bits, out=work)
-        np.right_shift(work, 16, out=work)
+        np.right_shift(work, _HALF, out=work)
         np.copyto(out, work, casting="unsafe")
     elif kind == "F16":
         with np.errstate(over="ignore"):
             np.copyto(out, values, casting="unsafe")
     else:
         np.copyto(out, values)
-    return _strange(out, kind, spare)
+    return _strange(out, kind)
 
 
 def as_floats(raw: Raw, kind: Kind) -> Floats:
@@ -73,41 +74,42 @@ def as_stored(values: Floats, kind: Kind) -> Raw:
     return out
 
 
-def sums(values: Floats, cell: int, spare: Floats) -> list[float]:
-    """Sums of cells of numbers, the same on every machine; *spare* (a cell) is overwritten.
+def products(one: Floats, other: Floats, cell: int) -> list[float]:
+    """Inner products of two arrays, cell by cell; *cell* is a multiple of 4096.
 
-    Within a cell, columns of 512 are added row by row in float32, and their sums in double
-    precision, so that the order of additions is fixed by the place of a number and nothing else.
+    Rows of 4096 are multiplied by the linear algebra library, too short for it to share them among
+    threads, and added in double precision: the order is fixed by the place of a number. Within a
+    row it is the library's own, so that the last digits may differ from processor to processor.
     """
-    whole = len(values) // cell
-    columns = np.add.reduce(values[: whole * cell].reshape(whole, cell // 512, 512), axis=1)
-    found = [float(np.add.reduce(row, dtype=np.float64)) for row in columns]
-    if rest := len(values) - whole * cell:
-        rows = -(-rest // 512)
-        padded = spare[: 512 * rows]
-        padded[:rest] = values[whole * cell :]
-        padded[rest:] = 0
-        column = np.add.reduce(padded.reshape(1, rows, 512), axis=1)[0]
-        found.append(float(np.add.reduce(column, dtype=np.float64)))
+    whole = len(one) // cell * cell
+    found: list[float] = []
+    if whole:
+        rows = np.vecdot(one[:whole].reshape(-1, _ROW), other[:whole].reshape(-1, _ROW))
+        cells = rows.reshape(-1, cell // _ROW)
+        found = np.add.reduce(cells, axis=1, dtype=np.float64).tolist()
+    if whole < len(one):
+        starts = range(whole, len(one), _ROW)
+        found.append(sum(float(np.vecdot(one[n : n + _ROW], other[n : n + _ROW])) for n in starts))
     return found
 
 
-_EXPONENTS: Mapping[Kind, tuple[Any, Any]] = {
-    "BF16": (np.uint16(0x7FFF), np.uint16(0x7F80)),
-    "F16": (np.uint16(0x7FFF), np.uint16(0x7C00)),
-    "F32": (np.uint32(0x7FFFFFFF), np.uint32(0x7F800000)),
+_LEAST: Mapping[Kind, tuple[Any, Any]] = {
+    "BF16": (np.int16(0x7F80), np.uint16(0xFF80)),
+    "F16": (np.int16(0x7C00), np.uint16(0xFC00)),
+    "F32": (np.int32(0x7F800000), np.uint32(0xFF800000)),
 }
-"""Everything but the sign, and the least of it that is no finite number."""
+"""The least bits that are no finite number: of those above zero, and of those below."""
 
 
-def _strange(raw: Raw, kind: Kind, spare: Floats) -> int:
+def _strange(raw: Raw, kind: Kind) -> int:
     """How many numbers are not finite."""
-    size, least = _EXPONENTS[kind]
-    work = spare.reshape(-1).view(size.dtype)[: raw.size]
-    np.bitwise_and(raw.reshape(-1).view(size.dtype), size, out=work)
-    if np.maximum.reduce(work, initial=0) < least:
+    above, below = _LEAST[kind]
+    # Bits with a sign are negative as integers with one, and the largest as integers without.
+    signed, bits = raw.view(above.dtype), raw.view(below.dtype)
+    most = np.maximum.reduce(signed, axis=None, initial=0)
+    if most < above and np.maximum.reduce(bits, axis=None, initial=0) < below:
         return 0
-    return int(np.count_nonzero(work >= least))
+    return int(np.count_nonzero(signed >= above) + np.count_nonzero(bits >= below))
 
 
 def _tidy(values: Floats) -> None:

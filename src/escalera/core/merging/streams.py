@@ -8,7 +8,7 @@ do not depend on the length of a block: what is summed is summed by cells of fix
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,8 +35,17 @@ class Tensor(Protocol):
     def size(self) -> int:
         """How many there are."""
 
-    def read(self, start: int, stop: int, out: Floats, work: Floats) -> None:
-        """Write those from *start* to *stop* as float32 to *out*; *work* is as long, and free."""
+    @property
+    def staged(self) -> int:
+        """Bytes of a number as `read` leaves it in its *work*; 0 where it leaves nothing."""
+
+    def read(
+        self, start: int, stop: int, out: Floats, work: Floats, *, again: bool = False
+    ) -> None:
+        """Write those from *start* to *stop* as float32 to *out*; *work* holds as many bytes.
+
+        With *again*, *work* is as an earlier call for the same numbers left it.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,9 +60,16 @@ class Held:
         """How many numbers there are."""
         return self.raw.size
 
-    def read(self, start: int, stop: int, out: Floats, work: Floats) -> None:
+    @property
+    def staged(self) -> int:
+        """It is read from where it lies."""
+        return 0
+
+    def read(
+        self, start: int, stop: int, out: Floats, work: Floats, *, again: bool = False
+    ) -> None:
         """Write those from *start* to *stop* as float32 to *out*."""
-        del work
+        del work, again
         numbers.decode(self.raw[start:stop], self.kind, out)
 
 
@@ -74,9 +90,16 @@ class Aligned:
         """How many numbers there are to read."""
         return len(self.rows) * self.width
 
-    def read(self, start: int, stop: int, out: Floats, work: Floats) -> None:
+    @property
+    def staged(self) -> int:
+        """It is read from where it lies."""
+        return 0
+
+    def read(
+        self, start: int, stop: int, out: Floats, work: Floats, *, again: bool = False
+    ) -> None:
         """Write those from *start* to *stop* as float32 to *out*."""
-        del work
+        del work, again
         first, last = start // self.width, -(-stop // self.width)
         rows = self.rows[first:last]
         taken = numbers.as_floats(self.own.raw.reshape(-1, self.width)[rows], self.own.kind)
@@ -130,6 +153,7 @@ class Stream:
         spare: Spare | None = None,
         chunk: int = CELL,
         held: int = HELD,
+        kept: int = 0,
     ) -> None:
         self.tensors = tuple(tensors)
         self.shape = shape
@@ -137,6 +161,9 @@ class Stream:
         self.held = held
         self._spare = spare if spare is not None else Spare()
         self._chunk = max(1, chunk // CELL) * CELL
+        self._room = kept
+        self._kept: list[Floats] = []
+        self._complete = False
 
     def __len__(self) -> int:
         return len(self.tensors)
@@ -150,9 +177,20 @@ class Stream:
         more = (*self.tensors, *tensors)
         return Stream(more, shape=self.shape, spare=self._spare, chunk=self._chunk, held=self.held)
 
-    def blocks(self) -> Iterator[Block]:
-        """All numbers, in order; the arrays of a block hold until the next one is read."""
-        return self._parts(self._chunk)
+    def blocks(self, *, keep: bool = False) -> Iterator[Block]:
+        """All numbers, in order; the arrays of a block hold until the next one is read.
+
+        Who goes through them again says so (*keep*): what was read is then kept as it lay in its
+        file, if all of it has room in the stream's `kept` bytes.
+        """
+        if keep and not self._kept and self._staged() <= self._room:
+            self._kept = [
+                self._spare.floats(f"kept {place}", -(-self.size * tensor.staged // 4))
+                for place, tensor in enumerate(self.tensors)
+            ]
+        if not self._kept:
+            return self._parts(self._chunk)
+        return self._kept_parts()
 
     def rows(self) -> Iterator[Block]:
         """The same in whole rows (the last dimension)."""
@@ -177,18 +215,6 @@ class Stream:
                 tensor.read(start, start + length, part, work)
         return Block(start=0, values=arrays)
 
-    def total(self, *products: Callable[[Block, Floats], None]) -> list[float]:
-        """Sums over all numbers of what each of *products* writes for a block, in one pass."""
-        totals = [0.0] * len(products)
-        for block in self.blocks():
-            written = self.spare("written", block.size)
-            padded = self.spare("padded", CELL)
-            for place, product in enumerate(products):
-                product(block, written)
-                for found in numbers.sums(written, CELL, padded):
-                    totals[place] += found
-        return totals
-
     # Below: private.
 
     def _parts(self, length: int) -> Iterator[Block]:
@@ -199,6 +225,21 @@ class Stream:
             for tensor, array in zip(self.tensors, arrays, strict=True):
                 tensor.read(start, stop, array, work)
             yield Block(start=start, values=arrays)
+
+    def _kept_parts(self) -> Iterator[Block]:
+        again = self._complete
+        for start in range(0, self.size, self._chunk):
+            stop = min(start + self._chunk, self.size)
+            arrays = [self._array(place, stop - start) for place in range(len(self))]
+            for tensor, array, kept in zip(self.tensors, arrays, self._kept, strict=True):
+                width = tensor.staged
+                work = kept[start * width // 4 : -(-stop * width // 4)]
+                tensor.read(start, stop, array, work, again=again)
+            yield Block(start=start, values=arrays)
+        self._complete = True
+
+    def _staged(self) -> int:
+        return sum(self.size * tensor.staged for tensor in self.tensors)
 
     def _array(self, place: int, size: int) -> Floats:
         return self._spare.floats(f"input {place}", size)

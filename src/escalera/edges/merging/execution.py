@@ -47,6 +47,7 @@ class Shop:
     beside: Mapping[str, WeightsFile]
     chunk: int = CELL
     held: int = 1 << 22
+    kept: int = 0
 
     def blocks(self, task: TensorTask, spare: Spare) -> Iterator[Floats]:
         """The merged numbers of a task in order, as float32; each block holds until the next."""
@@ -56,14 +57,13 @@ class Shop:
             spare=spare,
             chunk=self.chunk,
             held=self.held,
+            kept=self.kept,
         )
         beside = [self._tensor(read) for read in task.beside]
         return methods.named(task.method).run(stream, self._values(task), beside)
 
-    def write(
-        self, task: TensorTask, spare: Spare, put: Callable[[int, memoryview], None]
-    ) -> Written:
-        """Compute a task and *put* its bytes, each part with its place in the tensor."""
+    def write(self, task: TensorTask, spare: Spare, put: Callable[[memoryview], None]) -> Written:
+        """Compute a task and *put* its bytes, part by part; a part holds until the next."""
         if task.method == COPY:
             return self._copy(task, put)
         kind = cast("Kind", task.kind)
@@ -78,11 +78,11 @@ class Shop:
             if size != raw.size:
                 raw = spare.floats("output", size).view(STORED[kind])[:size]
                 view = memoryview(raw.data).cast("B")
-            strange += numbers.encode(block, kind, raw, spare.floats("rounding", size))
+            strange += numbers.encode(block, kind, raw, spare.floats("read", size))
             if base is not None:
                 sums += _costs(base, kind, block, raw, place, spare)
             whole.update(view)
-            put(place * width, view)
+            put(view)
             place += size
         if place * width != task.bytes:
             raise AssertionError(f"{task.name!r} came out with {place} numbers")
@@ -112,7 +112,7 @@ class Shop:
 
     # Below: private.
 
-    def _copy(self, task: TensorTask, put: Callable[[int, memoryview], None]) -> Written:
+    def _copy(self, task: TensorTask, put: Callable[[memoryview], None]) -> Written:
         read = task.inputs[0]
         raw = self.models[read.model].numbers(read.tensor)
         whole = blake3()
@@ -120,7 +120,7 @@ class Shop:
             part = np.array(raw[begin : begin + (1 << 20)])
             view = memoryview(part.data).cast("B")
             whole.update(view)
-            put(begin, view)
+            put(view)
         return Written(digest=whole.hexdigest())
 
     def _tensor(self, read: Input) -> Tensor:

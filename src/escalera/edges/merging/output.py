@@ -22,6 +22,7 @@ from escalera.core.merging.compiling import Plan
 from escalera.core.merging.shards import Shard
 from escalera.edges.merging.execution import Written
 from escalera.edges.merging.models import CONFIG, INDEX
+from escalera.edges.merging.pieces import Pieces
 from escalera.errors import MergeError
 
 LINEAGE = "merge_lineage.json"
@@ -62,12 +63,9 @@ class Output:
         }
         self.done = self._found()
 
-    def put(self, number: int, offset: int, data: memoryview) -> None:
-        """Write a part of a task's bytes at its place."""
-        file, begin = self._where[number]
-        while data:
-            written = os.pwrite(file, data, begin + offset)
-            offset, data = offset + written, data[written:]
+    def pieces(self, number: int) -> Pieces:
+        """Where a task's bytes are written, one after the other."""
+        return Pieces(*self._where[number])
 
     def finished(self, number: int, written: Written) -> None:
         """Note that all bytes of a task are written."""

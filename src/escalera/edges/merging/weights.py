@@ -124,18 +124,21 @@ class OnDisk:
         self._file, self._begin = file, entry.begin
         self._kind = cast("Kind", entry.kind)
         self._stored = STORED[self._kind]
-        self._work: Floats | None = None
-        self._raw: Raw = np.empty(0, self._stored)
+        self.staged = self._stored.itemsize
 
-    def read(self, start: int, stop: int, out: Floats, work: Floats) -> None:
-        """Write those from *start* to *stop* as float32 to *out*, by way of *work*."""
-        if work is not self._work:
-            self._work, self._raw = work, work.view(self._stored)
-        raw = self._raw[: stop - start]
-        place = self._begin + start * self._stored.itemsize
-        count = os.preadv(self._file, [raw.data], place)
-        if count < raw.nbytes:
-            self._read_on(raw, place, count)
+    def read(
+        self, start: int, stop: int, out: Floats, work: Floats, *, again: bool = False
+    ) -> None:
+        """Write those from *start* to *stop* as float32 to *out*, by way of *work*.
+
+        *work* then begins with their bytes of the file; with *again* it does already.
+        """
+        raw = work.view(self._stored)[: stop - start]
+        if not again:
+            place = self._begin + start * self.staged
+            count = os.preadv(self._file, [raw.data], place)
+            if count < raw.nbytes:
+                self._read_on(raw, place, count)
         numbers.decode(raw, self._kind, out)
 
     def _read_on(self, raw: Raw, place: int, count: int) -> None:

@@ -29,6 +29,8 @@ from escalera.errors import MergeError
 SHARD = 5_000_000_000
 _HELD = 4 << 20
 """Numbers that all threads together may hold beside their blocks: 32 MB with their copies."""
+_KEPT = 24 << 20
+"""Bytes of files that all threads together may keep between two passes over a tensor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +54,19 @@ class Opened:
         beside = {name: _beside(name, file) for name, file in self.beside.items()}
         return compile_plan(recipe, [model.header for model in self.models.values()], beside)
 
-    def shop(self, plan: Plan, *, chunk: int = 2 * CELL, held: int = _HELD) -> Shop:
-        """Where single tensors of a plan are computed, into memory if wanted."""
-        return Shop(plan=plan, models=self.models, beside=self.beside, chunk=chunk, held=held)
+    def shop(self, plan: Plan, *, chunk: int = 2 * CELL, sharing: int = 1) -> Shop:
+        """Where single tensors of a plan are computed, into memory if wanted.
+
+        What may be held is shared by as many threads as *sharing* says.
+        """
+        return Shop(
+            plan=plan,
+            models=self.models,
+            beside=self.beside,
+            chunk=chunk,
+            held=_HELD // sharing,
+            kept=_KEPT // sharing,
+        )
 
     def merge(
         self,
@@ -74,8 +86,7 @@ class Opened:
         )
         if found := _there(into, key):
             return found
-        held = _HELD // max(1, means.threads)
-        shop = self.shop(plan, chunk=means.chunk, held=held)
+        shop = self.shop(plan, chunk=means.chunk, sharing=means.threads)
         shop.check_copies()
         _require_room(into, plan.bytes)
         output = Output(into, plan, layout, key)
@@ -207,10 +218,9 @@ def _work(
     def one(number: int) -> None:
         if not hasattr(mine, "spare"):
             mine.spare = Spare()
-        task = tasks[number]
-        written = shop.write(
-            task, mine.spare, lambda offset, data: output.put(number, offset, data)
-        )
+        pieces = output.pieces(number)
+        written = shop.write(tasks[number], mine.spare, pieces.write)
+        pieces.close()
         output.finished(number, written)
         shop.forget(number)
         done[number] = written

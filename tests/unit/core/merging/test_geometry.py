@@ -5,6 +5,7 @@ import pytest
 from tests.unit.core.merging.inputs import arrays, merged, stream
 
 from escalera.core.merging import geometry
+from escalera.core.merging.streams import CELL
 
 
 def doubles(count: int, size: int = 3000):
@@ -28,6 +29,13 @@ def test_products_are_those_of_double_precision():
     np.testing.assert_allclose(
         geometry.gram(stream(tensors), about_base=True), moved @ moved.T, rtol=1e-5, atol=1e-2
     )
+
+
+def test_products_do_not_depend_on_the_chunk():
+    """Bit by bit, also with an end that is no whole block."""
+    tensors, _ = doubles(3, 5 * CELL + 999)
+    found = {geometry.gram(stream(tensors, chunk=n * CELL)).tobytes() for n in (1, 2, 3, 8)}
+    assert len(found) == 1
 
 
 def test_linear_is_the_weighted_mean():

@@ -74,11 +74,29 @@ def test_what_is_too_large_for_its_kind_becomes_infinite():
     assert np.isinf(out[0])
 
 
-def test_a_sum_is_that_of_exact_arithmetic_but_for_rounding():
-    """Against fractions, with a length that is no multiple of anything."""
-    values = np.random.default_rng(0).standard_normal(5001).astype(np.float32)
-    wanted = float(sum(Fraction(float(value)) for value in values))
-    for cell in (512, 2048, 8192):
-        found = numbers.sums(values, cell, np.empty(cell, np.float32))
-        assert len(found) == -(-5001 // cell)
-        assert sum(found) == pytest.approx(wanted, abs=1e-3)
+def test_products_are_those_of_exact_arithmetic_but_for_rounding():
+    """Against fractions, with lengths that are no multiple of anything; one for each cell."""
+    generator = np.random.default_rng(0)
+    one, other = generator.standard_normal((2, 20_001)).astype(np.float32)
+    exact = [Fraction(float(a)) * Fraction(float(b)) for a, b in zip(one, other, strict=True)]
+    for cell in (4096, 16384):
+        found = numbers.products(one, other, cell)
+        assert len(found) == -(-20_001 // cell)
+        for place, value in enumerate(found):
+            wanted = float(sum(exact[place * cell : (place + 1) * cell]))
+            assert value == pytest.approx(wanted, abs=1e-2 * cell**0.5 * 1e-3)
+    assert numbers.products(one[:0], other[:0], 4096) == []
+
+
+@pytest.mark.parametrize("kind", ["BF16", "F16", "F32"])
+@given(data=st.data())
+@settings(max_examples=50)
+def test_what_is_not_finite_is_counted_whatever_stands_beside_it(kind, data):
+    """Random bits, above and below zero: as many as NumPy says are not finite."""
+    width = numbers.STORED[kind].itemsize
+    raw = np.frombuffer(data.draw(st.binary(max_size=40 * width)).ljust(width, b"\0"), np.uint8)
+    raw = raw[: raw.size // width * width].view(numbers.STORED[kind])
+    values = numbers.as_floats(raw, kind)
+    out, spare = np.empty(raw.size, raw.dtype), np.empty(raw.size, np.float32)
+    found = numbers.encode(values, kind, out, spare)
+    assert found == np.count_nonzero(~np.isfinite(numbers.as_floats(out, kind)))

@@ -23,7 +23,11 @@ def test_numbers_are_read_whole_and_in_parts(tmp_path, kind):
         out, work = np.empty(300, np.float32), np.empty(300, np.float32)
         tensor.read(7, 307, out, work)
         assert tensor.size == 1000
+        assert tensor.staged == held["w"][1].itemsize
         assert out.tolist() == wanted[7:307].tolist()
+        again, _ = np.empty(300, np.float32), out.fill(0)
+        tensor.read(8, 308, again, work, again=True)
+        assert again.tolist() == wanted[7:307].tolist()
         assert numbers.as_floats(file.numbers("w"), kind).tolist() == wanted.tolist()
         assert file.numbers("flags").tolist() == [1, 1, 1]
         file.forget("w")

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -190,15 +191,16 @@ def test_what_cannot_be_merged_is_one_error_and_leaves_nothing(folders, tmp_path
 
 def test_an_error_on_the_way_leaves_nothing(folders, tmp_path, monkeypatch):
     """A disk that fails at the first write, or in the middle."""
-    write, left = os.pwrite, []
+    left = []
 
-    def full(*arguments):
+    def full(write, *arguments):
         if not left:
             raise OSError(28, "No space left on device")
         left.pop()
         return write(*arguments)
 
-    monkeypatch.setattr(os, "pwrite", full)
+    for name in ("pwrite", "pwritev"):
+        monkeypatch.setattr(os, name, partial(full, getattr(os, name)))
     for allowed, threads in ((0, 1), (4, 1), (4, 2)):
         left[:] = [1] * allowed
         with pytest.raises(MergeError, match=r"No space left on device\. Nothing is left"):
