@@ -75,19 +75,25 @@ def measured(
     """What the calls took that were answered *together*, where so many units run at once.
 
     With the *mean_characters* of all prompts and the model's *price*, what a call costs is that of
-    a prompt of mean length: only the answers are then a sample (`pilot.levelled`).
+    a prompt of mean length: only the answers are then a sample (`pilot.split`).
     """
     count = len(replies)
-    costs: Sequence[float] = [r.micro_dollars for r in replies if r.micro_dollars is not None]
-    priced = len(costs) == count
-    if priced and mean_characters is not None and price is not None:
-        costs = pilot.levelled(asked, replies, mean_characters=mean_characters, price=price)
+    costs = [reply.micro_dollars for reply in replies if reply.micro_dollars is not None]
+    mean = ends = None
+    if len(costs) == count:
+        mean, ends = sum(costs) / count, _range(costs)
+        if mean_characters is not None and price is not None:
+            prompt, answers = pilot.split(
+                asked, replies, mean_characters=mean_characters, price=price
+            )
+            low, high = pilot.interval(answers)
+            mean, ends = prompt + sum(answers) / count, (prompt + low, prompt + high)
     seconds = sum(reply.seconds for reply in replies) / together
     read = sum(reply.usage.prompt_tokens for reply in replies)
     written = sum(reply.usage.completion_tokens for reply in replies)
     return Probe(
-        micro_dollars=sum(costs) / count if priced else None,
-        micro_dollars_range=_range(costs) if priced else None,
+        micro_dollars=mean,
+        micro_dollars_range=ends,
         seconds=seconds / count / concurrency,
         tokens_per_character=read / max(sum(map(pilot.characters, asked)), 1),
         seconds_per_token=seconds / max(read + pricing.DECODE * written, 1),
@@ -102,7 +108,7 @@ def estimates(project: Project, probe: Probe | None) -> tuple[Estimate, ...]:
 # Below: private.
 
 
-def _range(costs: Sequence[float]) -> tuple[float, float]:
+def _range(costs: Sequence[int]) -> tuple[float, float]:
     """The 95 % interval of a mean price, which is not negative; of one call that call."""
     if len(costs) < 2:
         return float(costs[0]), float(costs[0])

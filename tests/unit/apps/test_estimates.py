@@ -11,6 +11,7 @@ from scipy import stats
 
 from escalera import wiring
 from escalera.apps.estimates import Probe, estimates, measured
+from escalera.core.economics import pilot
 from escalera.core.finetuning import rates
 from escalera.core.ladder import optimising, pricing, steps
 from escalera.domain.likeness import Likeness
@@ -59,12 +60,11 @@ def test_what_calls_took_is_measured():
         together=1,
         concurrency=1,
         mean_characters=600.0,
-        price=ModelPrice(prompt=40_000, completion=0),
-    )  # prompts of 150 instead of 100 tokens cost two micro-dollars more
-    assert level.micro_dollars == pytest.approx(9.0)
-    assert level.micro_dollars_range == pytest.approx(
-        tuple(end + 2.0 for end in mixed.micro_dollars_range)
-    )
+        price=ModelPrice(prompt=10_000, completion=0),
+    )  # prompts of 150 tokens, at a hundredth of a micro-dollar; those that were asked have 100
+    assert level.micro_dollars == pytest.approx(7.5)
+    low, high = pilot.interval([1.0, 5.0, 8.0, 10.0])
+    assert level.micro_dollars_range == pytest.approx((1.5 + low, 1.5 + high))
     unpriced = measured([ASKED], [reply(1.0, None)], together=1, concurrency=1)
     assert unpriced.micro_dollars is None
     assert unpriced.micro_dollars_range is None

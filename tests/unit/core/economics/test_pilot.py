@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from escalera.core.economics import pilot
 from escalera.domain.dataset import rank
@@ -65,8 +66,11 @@ def test_over_keys_the_mean_is_that_of_all_items() -> None:
 def test_prompts_are_taken_as_they_are_and_answers_as_they_came() -> None:
     """Two calls at one token per four characters, all prompts 100 characters long on average."""
     asked = (request(40, 40), request(40))
-    found = pilot.levelled(asked, (reply(20, 5), reply(10, 30)), mean_characters=100.0, price=PRICE)
-    assert found == pytest.approx((25 + 4 * 5, 25 + 4 * 30))
+    prompt, answers = pilot.split(
+        asked, (reply(20, 5), reply(10, 30)), mean_characters=100.0, price=PRICE
+    )
+    assert prompt == pytest.approx(25.0)
+    assert answers == pytest.approx((20.0, 120.0))
     assert pilot.characters(asked[0]) == 80
 
 
@@ -74,5 +78,28 @@ def test_answers_of_one_length_leave_no_spread() -> None:
     """However different the prompts are."""
     asked = [request(n) for n in (10, 500, 4_000)]
     replies = [reply(n // 5, 7) for n in (10, 500, 4_000)]
-    found = pilot.levelled(asked, replies, mean_characters=1_000.0, price=PRICE)
-    assert found == pytest.approx((228.0,) * 3)
+    prompt, answers = pilot.split(asked, replies, mean_characters=1_000.0, price=PRICE)
+    assert (prompt, *answers) == pytest.approx((200.0, 28.0, 28.0, 28.0))
+    assert pilot.interval(answers) == pytest.approx((28.0, 28.0))
+
+
+def test_the_interval_is_as_the_formula_has_it() -> None:
+    """On the scale of logarithms; one answer, or free ones, have none."""
+    answers = [4.0, 10.0, 16.0, 50.0]
+    wide = np.exp(stats.t.isf(0.025, 3) * stats.sem(answers) / 20.0)
+    assert pilot.interval(answers) == pytest.approx((20.0 / wide, 20.0 * wide))
+    assert pilot.interval([7.0]) == (7.0, 7.0)
+    assert pilot.interval([0.0, 0.0]) == (0.0, 0.0)
+
+
+def test_skewed_lengths_are_covered_more_often_than_by_mean_and_error() -> None:
+    """Ten answers whose lengths are lognormal, 4,000 times."""
+    rng = np.random.default_rng(3)
+    drawn = rng.lognormal(0.0, 0.9, size=(4_000, 10))
+    truth = np.exp(0.405)
+    low, high = np.array([pilot.interval(row.tolist()) for row in drawn]).T
+    half = stats.t.isf(0.025, 9) * drawn.std(axis=1, ddof=1) / np.sqrt(10)
+    plain = (np.abs(drawn.mean(axis=1) - truth) <= half).mean()
+    covered = ((low <= truth) & (truth <= high)).mean()
+    assert plain + 0.02 < covered
+    assert covered > 0.88
