@@ -17,7 +17,7 @@ from escalera.edges.training import loading
 from escalera.errors import TrainingError
 
 TAUGHT, TESTED, DRAWN = 500, 400, 26
-TASKS = ("mtod_intent", "clinc_banking", "snips_intent")
+TASKS = ("mtod_intent", "clinc_banking")
 
 
 def drawn(number: int) -> dict[str, object]:

@@ -8,9 +8,10 @@ down from the short trials to the longer ones, it is carried on to the whole tra
 logarithms of rate and share, and the rate below is taken where that is nearer.
 
 A trial is the whole training made shorter, warm-up and decay with it: one that warms up for as many
-steps as the training never reaches its rate, and favours rates that are too high. A rate that
-diverges is out. A ramp of rates within one training (Smith 2017, arXiv 1506.01186) is cheaper
-still, but shows where a training diverges, not where it learns best.
+steps as the training never reaches its rate, and favours rates that are too high. So does momentum
+that has not gathered when the trial ends: its rate is raised by as much. A rate that diverges is
+out. A ramp of rates within one training (Smith 2017, arXiv 1506.01186) is cheaper still, but shows
+where a training diverges, not where it learns best.
 """
 
 from __future__ import annotations
