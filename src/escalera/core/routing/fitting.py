@@ -251,7 +251,8 @@ def _learned(kernel: _Kernel, wanted: NDArray[np.bool_], used: NDArray[np.bool_]
     shape = (len(gram), len(used) * signs.shape[1])
     signs = np.tile(signs, (1, len(used)))
     mask = np.repeat(used.T, signs.shape[1] // len(used), axis=1).astype(np.float32)
-    bias_rate = np.repeat(0.5 / counts, signs.shape[1] // len(used)).astype(np.float32)
+    bias_rate = np.repeat(rate * _pull(kernel) / counts, signs.shape[1] // len(used))
+    bias_rate = bias_rate.astype(np.float32)
     duals, biases = np.zeros(shape, np.float32), np.zeros(shape[1], np.float32)
     ahead, ahead_bias, pace = duals, biases, 1.0
     for step in range(1, STEPS + 1):
@@ -266,6 +267,15 @@ def _learned(kernel: _Kernel, wanted: NDArray[np.bool_], used: NDArray[np.bool_]
         duals, biases, pace = new, new_bias, float(further)
     parts = np.split(np.arange(shape[1]), len(used))
     return [_Learned(duals=duals[:, part], biases=biases[part]) for part in parts]
+
+
+def _pull(kernel: _Kernel) -> float:
+    """How much of the curvature the biases may add, times the items.
+
+    Weights and biases step at once, so it is their joint curvature that the rate has to bear:
+    2 (largest + this) + penalty, of which Nesterov's steps bear 4/3 of what the rate allows.
+    """
+    return 0.4 * kernel.largest + kernel.penalty / 6
 
 
 def _largest_eigenvalue(gram: Table) -> float:
