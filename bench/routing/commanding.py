@@ -26,7 +26,7 @@ from escalera.engine.serve import Desk, Served
 from escalera.testing.loopback import serving
 from escalera.testing.scripted import ScriptedProvider
 
-SPLITS = 24
+SPLITS = 20
 SEARCH, HALF = 0.2, 0.15
 MOST_LOST, MARGIN, ALPHA = 0.05, 0.05, 0.05
 WEAK_PRICE, STRONG_PRICE = 0.4, 10.0
