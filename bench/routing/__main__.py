@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.routing import data, deciding, rejecting
+from bench.routing import commanding, data, deciding, rejecting
 
 
 def main() -> None:
@@ -33,7 +33,9 @@ def main() -> None:
     generic = [text for text, _ in clinc.train[::25]]
     found += rejecting.lines(data.curekart(given.data), given.kept, generic)
     found += rejecting.lines(clinc, given.kept)
-    found += deciding.lines(data.outcomes(given.data))
+    outcomes = data.outcomes(given.data)
+    found += deciding.lines(outcomes)
+    found += commanding.lines(outcomes[:2])  # most of what is together is MMLU
     given.output.write_text("\n".join(found).rstrip() + "\n", encoding="utf-8")
     print("\n".join(found))
 

@@ -27,7 +27,16 @@ def both():
     )
 
 
-PEERS = {"TF-IDF of words + linear SVM": words, "TF-IDF of words and n-grams + linear SVM": both}
+def grams():
+    """Character n-grams inside words alone, and shorter ones."""
+    return TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+
+
+PEERS = {
+    "TF-IDF of words + linear SVM": words,
+    "TF-IDF of words and n-grams + linear SVM": both,
+    "TF-IDF of n-grams of 2 to 4 + linear SVM": grams,
+}
 
 
 @cache

@@ -76,7 +76,8 @@ def lines(messages: Messages, kept: Path, generic: Sequence[str] = ()) -> list[s
     if messages.strangers:
         types = peers.with_strangers(messages, peers.both)
         found.append(
-            f"| the last, {len(messages.strangers)} known strangers as one more type, no threshold "
+            f"| words and n-grams, {len(messages.strangers)} known strangers as one more type, "
+            "no threshold "
             f"| {np.mean(types[familiar] == labels[familiar]):.3f} "
             f"| {np.mean(types[~familiar] == messages.stranger):.3f} | | | |"
         )

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from bench.routing import data, deciding, peers, rejecting
+from bench.routing import commanding, data, deciding, peers, rejecting
 
 
 def written(folder, name, rows):
@@ -71,3 +71,43 @@ def test_outcomes_are_parted_by_their_names(tmp_path):
     assert [one.name for one in (together, *parts)] == ["together", "a", "b"]
     assert sorted(np.concatenate([one.part for one in parts])) == sorted(together.part)
     assert set(together.part) == {0, 1, 2, 3}
+
+
+def outcomes(count, *, seen=True):
+    """Questions that are hard for the weak model or not, and (where *seen*) say so."""
+    chance = np.random.default_rng(1)
+    hard = chance.random(count) < 0.4
+    words = [f"prove lemma {n}" if one and seen else f"add {n}" for n, one in enumerate(hard)]
+    return data.Outcomes(
+        name="made",
+        prompts=words,
+        weak=np.where(hard, chance.random(count) < 0.2, chance.random(count) < 0.98).astype(float),
+        strong=(chance.random(count) < 0.98).astype(float),
+        part=np.zeros(count, int),
+    )
+
+
+def test_a_claim_of_the_command_is_held_against_items_that_it_never_saw():
+    """Where questions say what is hard a gain is claimed and true; else none is claimed."""
+    found = commanding.replayed(outcomes(2000), 0)
+    assert found.proof.worth == "gain"
+    assert found.holds
+    assert found.lost <= commanding.MOST_LOST
+    assert found.share == pytest.approx(0.4, abs=0.05)
+    blind = commanding.replayed(outcomes(2000, seen=False), 0)
+    assert blind.proof.worth != "gain"
+
+
+def test_a_question_is_in_one_split_only():
+    """The first of two that are alike is kept."""
+    one = outcomes(50)
+    twice = data.Outcomes(
+        name="twice",
+        prompts=[*one.prompts, *one.prompts[:9]],
+        weak=np.append(one.weak, 1 - one.weak[:9]),
+        strong=np.append(one.strong, one.strong[:9]),
+        part=np.append(one.part, one.part[:9]),
+    )
+    found = commanding._distinct(twice)
+    assert found.prompts == one.prompts
+    assert found.weak.tolist() == one.weak.tolist()

@@ -111,6 +111,7 @@ WITHOUT_OWN_TEST = {
     "domain/generation.py": "values; in engine/test_generating and edges/journal/test_rows",
     "core/ladder/subsets.py": "in core/ladder/test_needing and test_piloting",
     "domain/project.py": "in domain/test_task",
+    "domain/reading.py": "values; in engine/test_weighing and edges/journal/test_rows",
     "edges/scoring/binding.py": "protocols and values; used by every test of a scorer",
     "edges/tables/refusing.py": "a protocol; used by every test of edges/tables",
     "edges/journal/sqlite.py": "contract/test_journal",

@@ -9,6 +9,7 @@ from escalera.domain.system import Route
 from escalera.engine.serve import Desk
 from escalera.errors import EvidenceMissing
 from escalera.wiring import Installation, serving
+from escalera.wiring.senses import Readers
 
 Sentence = Callable[[], str]
 """What was decided, in a sentence."""
@@ -23,13 +24,16 @@ def models(made: Installation) -> Desk:
 def decided(made: Installation, evidence: Evidence, sentence: Sentence) -> Desk:
     """The system in service, and the base models. Raises `EvidenceMissing` where there is none."""
     route = in_service(evidence, sentence)
-    return Desk(
+    router, readers = serving.router(made, route), Readers(made)
+    desk = Desk(
         label=made.project.name,
         route=route,
-        infer=serving.infer(made, route),
+        infer=None if router is None else readers.infer(router),
         models=serving.served(made, [route]),
         chooser=made.library(evidence),
     )
+    desk.readers = readers
+    return desk
 
 
 def in_service(evidence: Evidence, sentence: Sentence) -> Route:

@@ -11,6 +11,7 @@ from escalera.apps import notebook
 from escalera.core.evidence import fold
 from escalera.domain.identity import short
 from escalera.domain.quality import QualityTested, Worth
+from escalera.domain.reading import EmbeddingsWeighed
 from escalera.domain.verdict import Figure
 from escalera.engine import proving
 from escalera.engine.observer import Quiet
@@ -91,6 +92,7 @@ class Routed:
             f"saved beside {alone} alone: {_money(found)} an answer",
             f"score beside chance at the same price: {_signed(found.blind)}",
             f"learned from {found.learned} items; {found.unscored} items had no score",
+            *_read(found.embeddings),
             f"decision {short(found.decision)}: name it as `decision` of a [gateway.routes] table",
         ]
 
@@ -111,6 +113,14 @@ def make(opened: Workspace, wish: Wish, *, progress: Progress | None = None) -> 
 
 
 # Below: private.
+
+
+def _read(found: EmbeddingsWeighed | None) -> list[str]:
+    """What embeddings add to the signal, where there is a model for them."""
+    if found is None or found.gain is None:
+        return []
+    reads = "are read" if found.share > 0 else "are not read"
+    return [f"embeddings of {found.model} add {_signed(found.gain)} of the items told: {reads}"]
 
 
 def _signed(figure: Figure) -> str:

@@ -22,6 +22,7 @@ from escalera.domain.optimiser import Rewritten, Written
 from escalera.domain.project import RungName
 from escalera.domain.promotion import Promoted
 from escalera.domain.quality import QualityTested
+from escalera.domain.reading import EmbeddingsWeighed
 from escalera.domain.recipe import MergePlan
 from escalera.domain.screening import Screened
 from escalera.domain.selection import Embedded, Selected
@@ -253,6 +254,7 @@ class RouterFitted:
     it sends to the right type. `unsure` are the items on which it abstains. It was set to keep a
     share `coverage` of messages like the `search` items, and of such messages it keeps at least
     `assured` (at level 0.95, whatever their distribution); both None where there were too few.
+    `embeddings` says what came of those for which the project names a model.
     """
 
     router: str
@@ -262,6 +264,7 @@ class RouterFitted:
     unsure: tuple[str, ...] = field(default=(), metadata=LATER)
     coverage: float | None = field(default=None, metadata=LATER)
     assured: float | None = field(default=None, metadata=LATER)
+    embeddings: EmbeddingsWeighed | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

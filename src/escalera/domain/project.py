@@ -126,7 +126,8 @@ class Project:
     `judges` are the panels that score answers, and `graders` the models that grade in them;
     `proposer` is the model that writes edits of prompts, None where no model does, and `optimiser`
     the tool that searches with it instead of Escalera's own rounds; `embedder` is the one whose
-    embeddings examples and passages may be chosen by. `likenesses` are the scorers
+    embeddings examples and passages may be chosen by, and `router_embedder` the one whose
+    embeddings a router may read. `likenesses` are the scorers
     that compare embeddings, and `readers` the models that make those. `without` are ids of
     `train` items that are not taught. `full` are the levers of the rung on which all weights learn,
     None where it is not allowed. `service` says what a system will be used for, None where systems
@@ -153,6 +154,7 @@ class Project:
     service: Service | None = field(default=None, metadata=LATER)
     optimiser: Optimiser | None = field(default=None, metadata=LATER)
     embedder: BaseModel | None = field(default=None, metadata=LATER)
+    router_embedder: BaseModel | None = field(default=None, metadata=LATER)
     likenesses: tuple[Likeness, ...] = field(default=(), metadata=LATER)
     readers: tuple[BaseModel, ...] = field(default=(), metadata=LATER)
     without: tuple[str, ...] = field(default=(), metadata=LATER)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from escalera.domain.identity import digest_of
+from escalera.domain.identity import LATER, digest_of
+from escalera.domain.reading import EmbeddingsWeighed
 from escalera.domain.system import Route
 from escalera.domain.verdict import Figure
 
@@ -81,7 +82,8 @@ class QualityTested:
     The strong system answers the share `share`. `margin` is the fall in score that counts as none.
     `worth` is a gain only where routing beats chance and either scores better than `single`, or
     costs less and scores no worse by the margin. `unscored` items were left out for want of a
-    score. `at` is when, in seconds since the epoch.
+    score. `at` is when, in seconds since the epoch. `embeddings` says what came of those that the
+    project names a model for.
     """
 
     name: str
@@ -99,6 +101,7 @@ class QualityTested:
     worth: Worth
     unscored: int
     at: float
+    embeddings: EmbeddingsWeighed | None = field(default=None, metadata=LATER)
 
     @property
     def decision(self) -> str:

@@ -17,12 +17,12 @@ from escalera.domain.event import Event, Failed, Stopped
 from escalera.domain.identity import digest_of
 from escalera.domain.project import Project, RungName
 from escalera.domain.sweep import SuggestWay
-from escalera.engine import evaluation, hosting, making, optimising, rewriting, scoring
+from escalera.engine import evaluation, hosting, making, optimising, rewriting, scoring, weighing
 from escalera.engine.judging import Judging
 from escalera.engine.meanings import Meanings
 from escalera.engine.observer import Observer
 from escalera.engine.purse import Purse
-from escalera.engine.reading import Reader
+from escalera.engine.reading import Bought, Reader
 from escalera.engine.selecting import Selector
 from escalera.errors import EscaleraError, JournalError, ProviderError
 from escalera.ports import (
@@ -126,7 +126,7 @@ def follow(
     return performer.evidence
 
 
-_Making = steps.FitRouter | steps.Train | steps.TryRate | steps.Suggest | steps.Merge | steps.Distil
+_Making = steps.Train | steps.TryRate | steps.Suggest | steps.Merge | steps.Distil
 """What makes something."""
 
 
@@ -304,18 +304,23 @@ class _Performer:
         journal = self._ports.journal.events()
         return await scoring.anew(self._project, self.evidence, journal, self._ports.scoring)
 
-    def _made(self, step: _Making, loop: asyncio.Runner) -> Sequence[Event]:
+    def _made(self, step: _Making | steps.FitRouter, loop: asyncio.Runner) -> Sequence[Event]:
         if isinstance(step, steps.Train) and step.recipe.hosted is not None:
             return loop.run(self._hosted(step))
+        if isinstance(step, steps.FitRouter):
+            return loop.run(weighing.fit_router(step, self._project, self._bought()))
         return [self._make(step)]
+
+    def _bought(self) -> Bought:
+        return Bought(
+            evidence=self.evidence, artifacts=self._ports.artifacts, buy=self._reader.read
+        )
 
     def _make(self, step: _Making) -> Event:
         ports = self._ports
         match step:
             case steps.Suggest():
                 return making.suggest(step, ports.suggester)
-            case steps.FitRouter():
-                return making.fit_router(step, project=self._project, artifacts=ports.artifacts)
             case steps.Train():
                 return making.train(
                     step,

@@ -18,10 +18,12 @@ from escalera.core.ladder.steps import Distil, FitRouter, Merge, Suggest, Train,
 from escalera.core.routing import abstention, fitting, storing
 from escalera.core.routing.abstention import Rule
 from escalera.core.routing.router import Router
+from escalera.core.routing.sense import Sensed
 from escalera.core.stats import mean
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Merged, RouterFitted
 from escalera.domain.project import Project
+from escalera.domain.reading import EmbeddingsWeighed
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.domain.sweep import LeverValue, Suggested, SuggestWay
 from escalera.domain.training import RateTried, Trained
@@ -150,25 +152,41 @@ REFUSAL = 0.5
 """What it costs to abstain: half of what the average mistake costs."""
 
 
-def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> RouterFitted:
+def fit_router(
+    step: FitRouter,
+    *,
+    project: Project,
+    artifacts: Artifacts,
+    sensed: Sensed | None = None,
+    weighed: EmbeddingsWeighed | None = None,
+) -> RouterFitted:
     """Learn a router from `train` items, store it, and infer every item's type once.
 
-    Raises `InputError` when a task has no `train` items.
+    With a share of the features it reads the embeddings of *sensed* too; messages that have none
+    teach nothing, and it abstains on them. *weighed* is recorded. Raises `InputError` when a task
+    has no `train` items.
     """
     tasks = [project.task(name) for name in step.tasks]
     taught = [item for task in tasks for item in task.items("train")]
+    strangers = project.strangers
+    vectors = sensed.vectors if sensed is not None and sensed.share > 0 else {}
+    if vectors:
+        taught = [item for item in taught if item.input in vectors]
+        strangers = tuple(text for text in strangers if text in vectors)
     try:
         learned = fitting.fit(
             step.tasks,
             [item.input for item in taught],
             [item.task for item in taught],
-            strangers=project.strangers,
+            strangers=strangers,
+            sensed=sensed,
         )
     except ValueError as error:
         raise InputError(str(error)) from error
     items = [item for task in tasks for item in task.examples]
     tested = [item for item in items if item.split == "search"]
-    reference = sorted(learned.choose(item.input).familiarity for item in tested)
+    told = [learned.choose(item.input, vectors.get(item.input)) for item in tested]
+    reference = sorted(one.familiarity for one in told if one.refusal != "unread")
     kept = abstention.threshold(reference, coverage=COVERAGE)
     costs = abstention.costs([task.value_per_point for task in tasks])
     router = replace(
@@ -177,7 +195,7 @@ def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> Ro
         reference=np.array(reference, dtype=np.float32),
     )
     digest = store(storing.to_files(router), artifacts)
-    choices = {item.id: router.choose(item.input) for item in items}
+    choices = {item.id: router.choose(item.input, vectors.get(item.input)) for item in items}
     right = [float(choices[item.id].type == item.task) for item in tested]
     clusters = [item.cluster for item in tested]
     found = mean.interval(right, clusters, alpha=project.policy.alpha)
@@ -195,6 +213,7 @@ def fit_router(step: FitRouter, *, project: Project, artifacts: Artifacts) -> Ro
             n=len(tested),
             clusters=len(set(clusters)),
         ),
+        embeddings=weighed,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence
@@ -21,7 +21,7 @@ from escalera.engine.evaluation import Evaluator
 from escalera.engine.judging import Judging
 from escalera.engine.meanings import Meanings
 from escalera.engine.purse import Purse
-from escalera.engine.reading import Reader
+from escalera.engine.reading import Bought, Read, Reader
 from escalera.engine.selecting import Selector
 from escalera.engine.together import all_or_first_error
 from escalera.ports import Artifacts, Invalid, Journal, Progress, Provider, Retrieval, Scoring
@@ -175,6 +175,17 @@ class Measurement:
         finally:
             for one in made.values():
                 await one.close()
+
+    def bought(self) -> Bought:
+        """What has embeddings of texts: bought from the same caps, and recorded."""
+
+        async def buy(model: str, revision: str, texts: Mapping[str, str]) -> Read:
+            try:
+                return await self._reader.read(model, revision, texts)
+            finally:
+                await self._reader.close()
+
+        return Bought(evidence=self.evidence, artifacts=self._means.artifacts, buy=buy)
 
     def evaluator(
         self,

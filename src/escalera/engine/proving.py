@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import materials
 from escalera.core.ladder.steps import Call
 from escalera.core.routing import proving, storing
+from escalera.core.routing.cascade import Found
 from escalera.core.routing.proving import Answered, Claim, Pair
 from escalera.core.routing.quality import Judge
+from escalera.core.routing.sense import Sensed
 from escalera.core.stats.clustering import Interval
 from escalera.domain.dataset import Example
-from escalera.domain.project import Project
+from escalera.domain.identity import digest_of
+from escalera.domain.project import BaseModel, Project
 from escalera.domain.quality import Asking, Expense, QualityRoute, QualityTested
+from escalera.domain.reading import EmbeddingsWeighed
 from escalera.domain.system import Route
 from escalera.domain.verdict import Figure
-from escalera.engine import making
+from escalera.engine import making, weighing
 from escalera.engine.judging import submitted
 from escalera.engine.measuring import Means, Measurement
+from escalera.engine.reading import Bought
 from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Artifacts, Journal
 
@@ -68,11 +74,8 @@ def run(
     parts = [view.pairs(part, wish.asking, unit) for part in (search, *halves)]
     _require(parts)
     learned, calibrating, testing = (part.pairs for part in parts)
-    try:
-        judge = proving.learn(learned)
-        found = proving.calibrate(judge, calibrating, most_lost=wish.most_lost, risk=wish.risk)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    read = _Read(project, measurement.bought(), [*learned, *calibrating, *testing])
+    judge, found = _learned(read, learned, calibrating, wish)
     margin = min(task.margin for task in project.tasks)
     claim = Claim(
         threshold=found.threshold,
@@ -80,7 +83,7 @@ def run(
         single=proving.best(calibrating),
         margin=margin,
     )
-    proof = proving.prove(judge, testing, claim, alpha=project.policy.alpha)
+    proof = proving.prove(judge, testing, claim, alpha=project.policy.alpha, sensed=read.sensed)
     route = QualityRoute(
         weak=weak,
         strong=strong,
@@ -105,6 +108,7 @@ def run(
         worth=proof.worth,
         unscored=sum(part.unscored for part in parts),
         at=now(),
+        embeddings=read.weighed,
     )
     measurement.record([tested])
     return tested
@@ -122,6 +126,57 @@ def load(artifacts: Artifacts, route: QualityRoute) -> Judge:
 class _Part:
     pairs: Sequence[Pair]
     unscored: int
+
+
+def _learned(
+    read: _Read, learned: Sequence[Pair], calibrating: Sequence[Pair], wish: Wish
+) -> tuple[Judge, Found]:
+    """The signal, and its threshold. Raises `InputError` where nothing can be told apart."""
+    try:
+        read.weigh(learned)
+        judge = proving.learn(learned, read.sensed)
+        found = proving.calibrate(
+            judge, calibrating, most_lost=wish.most_lost, risk=wish.risk, sensed=read.sensed
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return judge, found
+
+
+@dataclass(slots=True)
+class _Read:
+    """The embeddings of what the signal reads; `pairs` are all of the route's."""
+
+    project: Project
+    bought: Bought
+    pairs: Sequence[Pair]
+    sensed: Sensed | None = None
+    weighed: EmbeddingsWeighed | None = None
+
+    def weigh(self, learned: Sequence[Pair]) -> None:
+        """Buy those of *learned*, and of the others where they help.
+
+        Raises `EvidenceMissing` where a cap ends before, ValueError where nothing can be learned.
+        """
+        model = self.project.router_embedder
+        if model is None:
+            return
+        self.sensed = self._of(model, learned)
+        found = proving.weigh(learned, self.sensed, alpha=self.project.policy.alpha)
+        unread = sum(pair.told not in self.sensed.vectors for pair in learned)
+        self.weighed = weighing.told(model, found, unread=unread)
+        if found.share > 0:
+            self.sensed = replace(self._of(model, self.pairs), share=found.share)
+
+    def _of(self, model: BaseModel, pairs: Sequence[Pair]) -> Sensed:
+        texts = {digest_of(pair.told): pair.told for pair in pairs}
+        found = asyncio.run(self.bought.of(model, texts))
+        if found is None:
+            raise EvidenceMissing(
+                f"the caps of [budget] end before {len(texts)} messages have embeddings by "
+                f"{model.name!r}: raise them, or leave climb.router_embedding out"
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,16 @@ a kill is used after it.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from escalera.core.evidence import Evidence, Row
 from escalera.core.prompts import vectors
+from escalera.core.routing.sense import Sensed
 from escalera.domain.event import Event
 from escalera.domain.message import Embeddings
+from escalera.domain.project import BaseModel
 from escalera.domain.selection import Embedded
 from escalera.engine.purse import Purse
 from escalera.errors import BadReply, CallFailed, EvidenceMissing, ProviderError, RequestRejected
@@ -166,3 +168,32 @@ class Kept:
     def _load(self, artifact: str) -> vectors.Vectors:
         folder = self._artifacts.path(artifact)
         return vectors.from_files({f.name: f.read_bytes() for f in folder.iterdir()})
+
+
+Buy = Callable[[str, str, Mapping[str, str]], Awaitable[Read]]
+"""Buys embeddings from a model at a revision, of texts by their digests: `Reader.read`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """What has embeddings of some texts; None where a cap was reached before the last of them."""
+
+    evidence: Evidence
+    artifacts: Artifacts
+    buy: Buy
+
+    async def of(self, model: BaseModel, texts: Mapping[str, str]) -> Sensed | None:
+        """The embeddings of *texts* (by digest) but of those that the model refuses."""
+        read = await self.buy(model.name, model.revision, texts)
+        if read.ended:
+            return None
+        kept = Kept(self.artifacts, self.evidence.embedded)
+        return Sensed(
+            model=model.name,
+            revision=model.revision,
+            vectors={
+                text: kept.vector(model.revision, digest)
+                for digest, text in texts.items()
+                if digest not in read.refused
+            },
+        )

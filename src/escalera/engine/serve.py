@@ -6,9 +6,9 @@ digest is computed anew when the caller overrides the decoding.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from escalera.core.prompts import rendering
 from escalera.domain.contract import OutputContract
@@ -21,6 +21,17 @@ from escalera.ports.serving import Upstream
 
 if TYPE_CHECKING:  # NumPy is not needed to say what `chat` does
     from escalera.core.routing.router import Choice, Refusal
+
+
+Infer: TypeAlias = "Callable[[str], Choice | Awaitable[Choice]]"
+"""Tells the query type of a message, at once or, where something has to be read first, later."""
+
+
+class Closing(Protocol):
+    """What is closed with a desk."""
+
+    async def close(self) -> None:
+        """Release what is held; called once."""
 
 
 class Chooser(Protocol):
@@ -160,8 +171,10 @@ class Desk:
     raw, by its name. `infer` tells the query type of a message, and whether it is sure; None when
     the caller declares it, and then a route of several tasks has no name of its own. `chooser`
     finds the material of a prompt that chooses some for every query. `decision` is the id of the
-    decision that put the route into service.
+    decision that put the route into service. `readers`, which `infer` asks, are closed with it.
     """
+
+    readers: Closing | None = None
 
     def __init__(
         self,
@@ -169,7 +182,7 @@ class Desk:
         label: str,
         route: Route | None,
         models: Mapping[str, Served],
-        infer: Callable[[str], Choice] | None,
+        infer: Infer | None,
         chooser: Chooser | None = None,
         decision: str = "",
     ) -> None:
@@ -206,7 +219,7 @@ class Desk:
             return self._raw(model, messages, overrides)
         self._check_turns(messages)
         task = model.removeprefix(self._label).removeprefix("/")
-        choice = None if task else self._choice(messages[-1].content)
+        choice = None if task else await self._choice(messages[-1].content)
         if not task:
             task = next(iter(self._systems)) if choice is None else choice.type
         return await self._branch(task, messages, overrides, choice)
@@ -233,7 +246,7 @@ class Desk:
         return self._label
 
     async def close(self, *, successor: Desk | None = None) -> None:
-        """Close every provider and the chooser; called once, when serving ends.
+        """Close every provider, the chooser and the readers; called once, when serving ends.
 
         What a *successor* goes on with stays open.
         """
@@ -245,6 +258,8 @@ class Desk:
                 await served.upstream.close()
         if self._chooser is not None:
             await self._chooser.close()
+        if self.readers is not None:
+            await self.readers.close()
 
     def unknown(self, model: str) -> str:
         """Why *model* is not a name here, and what is."""
@@ -306,11 +321,12 @@ class Desk:
                 "because that is what gets an answer."
             )
 
-    def _choice(self, text: str) -> Choice | None:
+    async def _choice(self, text: str) -> Choice | None:
         """What the router says of a message; None where there is one type alone."""
         if len(self._systems) == 1 or self._infer is None:
             return None
-        return self._infer(text)
+        found = self._infer(text)
+        return await found if isinstance(found, Awaitable) else found
 
     def _raw(self, model: str, messages: Sequence[Message], overrides: Overrides) -> Answering:
         served = self._models[model]

@@ -266,11 +266,12 @@ def _engine(key: str, model: ModelTable) -> list[Problem]:
 def _embedding(found: ProjectFile) -> list[Problem]:
     """The model for embeddings is there where it is named, and named where it is needed."""
     named, known = found.climb.embedding, f"Name one of {sorted(found.models)!r}"
-    if named is not None and named not in found.models:
-        return [("climb.embedding", f"{named!r} is not under [models]", known)]
-    if named is not None and found.models[named].engine == "vllm":
-        said = f"{named!r} answers with vLLM, and embeddings are not asked of it"
-        return [("climb.embedding", said, "Name a model without engine = 'vllm'")]
+    wrong = [
+        *_embedder(found, "climb.embedding", named),
+        *_embedder(found, "climb.router_embedding", found.climb.router_embedding),
+    ]
+    if wrong:
+        return wrong
     needing = [
         f"tasks.{name}.context.methods"
         for name, task in found.tasks.items()
@@ -278,6 +279,19 @@ def _embedding(found: ProjectFile) -> list[Problem]:
     ]
     if named is None and needing:
         return [(needing[0], "'embedding' needs a model", f"Set climb.embedding. {known}")]
+    return []
+
+
+def _embedder(found: ProjectFile, key: str, named: str | None) -> list[Problem]:
+    """A model is there under the name, and can be asked for embeddings."""
+    if named is None:
+        return []
+    if named not in found.models:
+        known = f"Name one of {sorted(found.models)!r}"
+        return [(key, f"{named!r} is not under [models]", known)]
+    if found.models[named].engine == "vllm":
+        said = f"{named!r} answers with vLLM, and embeddings are not asked of it"
+        return [(key, said, "Name a model without engine = 'vllm'")]
     return []
 
 

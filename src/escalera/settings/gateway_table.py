@@ -23,12 +23,16 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class TimeoutsTable(_Table, frozen=True):
-    """`[gateway.timeouts]`: seconds to connect, to the first byte, between two, for all of it."""
+    """`[gateway.timeouts]`: seconds to connect, to the first byte, between two, for all of it.
+
+    `embedding` is for what a router reads of a message.
+    """
 
     connect: Seconds = 5.0
     first_byte: Seconds = 60.0
     idle: Seconds = 60.0
     total: Seconds = 600.0
+    embedding: Seconds = 1.0
 
 
 class BreakerTable(_Table, frozen=True):

@@ -142,6 +142,7 @@ class ClimbTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     proposer: str | None = None
     search: SearchTable | None = None
     embedding: str | None = None
+    router_embedding: str | None = None
     example_tokens: int = 4000
 
 

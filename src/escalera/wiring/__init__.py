@@ -122,8 +122,7 @@ class Installation:
         asked = [*self.project.graders, *self.project.readers, *map(self.base_model, names)]
         for model in asked:
             _affordable(self.file, self.tables, model)
-        if self.project.embedder is not None:
-            asked.append(self.project.embedder)
+        asked += self._embedders()
         return Means(
             journal=journal,
             evidence=evidence,
@@ -161,7 +160,7 @@ class Installation:
             if name not in tables.models:
                 raise InputError(f"there is no model {name!r}: there are {sorted(tables.models)!r}")
         others = (*self.project.graders, *self.project.readers, self.project.proposer)
-        busy = {one.name for one in (*others, self.project.embedder) if one is not None}
+        busy = {one.name for one in (*others, *self._embedders()) if one is not None}
         local = [name for name, table in tables.models.items() if table.local and name not in busy]
         asked = names or tuple(dict.fromkeys((own.name, *local)))
         found = tuple(own if name == own.name else self.base_model(name) for name in asked)
@@ -206,6 +205,11 @@ class Installation:
             capacity=capacity,
         )
 
+    def _embedders(self) -> tuple[BaseModel, ...]:
+        """The models whose embeddings material is chosen by, or messages are routed by."""
+        named = (self.project.embedder, self.project.router_embedder)
+        return tuple(one for one in named if one is not None)
+
     def _tuner(self) -> Tuner:
         from escalera.wiring import hosting
 
@@ -222,11 +226,12 @@ def install(file: Path, *, text: str | None = None) -> Installation:
     graders = _graders(file, tables)
     proposer = _named(file, tables, tables.climb.proposer)
     embedder = _named(file, tables, tables.climb.embedding, chats=False)
+    router_embedder = _named(file, tables, tables.climb.router_embedding, chats=False)
     compared = scorers.likenesses(file, tables)
     readers = tuple({model.name: model for _, model in compared}.values())
     teacher = models.teacher(file, tables)
     taught = None if teacher is None else teacher.model
-    for asked in (model, *graders.values(), *readers, proposer, embedder, taught):
+    for asked in (model, *graders.values(), *readers, proposer, embedder, router_embedder, taught):
         _affordable(file, tables, asked)
     judges = {name: panels.panel(name, table, graders) for name, table in tables.judges.items()}
     tasks = tuple(
@@ -261,6 +266,7 @@ def install(file: Path, *, text: str | None = None) -> Installation:
         optimiser=policies.optimiser(tables),
         service=policies.service(tables),
         embedder=embedder,
+        router_embedder=router_embedder,
         likenesses=tuple(one for one, _ in compared),
         readers=readers,
         strangers=policies.strangers(file, tables),

@@ -15,8 +15,8 @@ from escalera.wiring import models
 
 def of(file: Path, tables: ProjectFile, project: Project) -> Retrieval:
     """Search by words, the tokenizer of the project's model, and its models for embeddings."""
-    chosen = () if project.embedder is None else (project.embedder,)
-    readers = {model.name: model for model in (*project.readers, *chosen)}
+    named = (*project.readers, project.embedder, project.router_embedder)
+    readers = {model.name: model for model in named if model is not None}
 
     @lru_cache(maxsize=8)
     def count(tokenizer: str) -> Count:

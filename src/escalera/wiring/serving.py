@@ -19,7 +19,7 @@ from escalera.settings.serving_table import ServingTable
 from escalera.wiring import Installation, models, upstreams
 
 if TYPE_CHECKING:
-    from escalera.core.routing.router import Choice, Router
+    from escalera.core.routing.router import Router
     from escalera.edges.providers.stretch import Stretch
 
 _LEAST_CPU, _LEAST_GPU = 128, 2048
@@ -79,12 +79,6 @@ def served(
             secret=process.key if process else project_file.secret(table.api_key_env or "") or "",
         )
     return found
-
-
-def infer(made: Installation, route: Route) -> Callable[[str], Choice] | None:
-    """The router of *route* as a function, or None where the caller declares the type."""
-    found = router(made, route)
-    return None if found is None else found.choose
 
 
 def router(made: Installation, route: Route) -> Router | None:

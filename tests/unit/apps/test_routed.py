@@ -9,7 +9,7 @@ import pytest
 from escalera import wiring
 from escalera.apps import routed, workspace
 from escalera.apps.cli.main import run
-from escalera.domain.message import Request
+from escalera.domain.message import Embeddings, Request, Usage
 from escalera.domain.project import ModelPrice
 from escalera.engine import proving
 from escalera.engine.proving import Wish
@@ -109,3 +109,52 @@ def test_too_few_items_are_said(write, monkeypatch) -> None:
     wish = Wish(name="r", weak="base", strong="large", asking="before")
     with pytest.raises(EvidenceMissing, match="12 items to calibrate on"):
         routed.make(opened, wish)
+
+
+class Adding:
+    """Embeddings that know whether the digits of a message add up to an odd number."""
+
+    async def embed(self, texts) -> Embeddings:
+        usage = Usage(prompt_tokens=len(texts), completion_tokens=0)
+        vectors = tuple((1.0, float(odd(text)), float(not odd(text))) for text in texts)
+        return Embeddings(vectors=vectors, usage=usage, micro_dollars=0, seconds=0.0)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def odd(text: str) -> bool:
+    """No n-gram tells it."""
+    return sum(int(one) for one in text if one.isdigit()) % 2 == 1
+
+
+@pytest.mark.parametrize("seen", ["by words too", "by embeddings alone"])
+def test_embeddings_are_read_where_they_show_what_is_hard(write, monkeypatch, capsys, seen) -> None:
+    """They are weighed on the `search` items: beside words that say all of it, they add nothing."""
+
+    def made(_, name: str) -> ScriptedProvider:
+        def small(request: Request) -> str:
+            fails = hard(request) if seen == "by words too" else odd(request.messages[-1].content)
+            return "well er" if fails else "x"
+
+        rate = 1_000_000_000 if name == "large" else 1_000_000
+        price = ModelPrice(prompt=rate, completion=rate)
+        return ScriptedProvider((lambda _: "x") if name == "large" else small, price=price)
+
+    monkeypatch.setattr(wiring.Installation, "provider", made)
+    monkeypatch.setattr(wiring.models, "embedder", lambda *_: Adding())
+    folder = write(extra=LARGE, splits=SPLITS)
+    file = folder / "escalera.toml" if folder.is_dir() else folder
+    told = file.read_text()
+    assert "[climb]\n" in told
+    file.write_text(told.replace("[climb]\n", '[climb]\nrouter_embedding = "large"\n'))
+    assert run(["route", "base", "large", "--project", str(folder)]) == 0
+    (found,) = workspace.load(folder).evidence().quality.values()
+    assert found.worth == "gain"
+    assert found.embeddings is not None
+    assert (found.embeddings.share > 0) == (seen == "by embeddings alone")
+    judge = proving.load(workspace.load(folder).installation.artifacts(), found.route)
+    assert (judge.router.sense is not None) == (found.embeddings.share > 0)
+    said = capsys.readouterr().out
+    words = "are read" if seen == "by embeddings alone" else "are not read"
+    assert f"of the items told: {words}" in said

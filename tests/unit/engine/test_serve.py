@@ -245,3 +245,24 @@ def test_names_must_not_clash() -> None:
     """A model called like the route would make a name mean two things."""
     with pytest.raises(InputError, match="Rename one"):
         Desk(label="small", route=BOTH, models={"small": SMALL, "large": LARGE}, infer=infer)
+
+
+def test_a_type_that_has_to_be_read_first_is_waited_for() -> None:
+    """And what reads is closed with the desk."""
+
+    class Readers:
+        closed = 0
+
+        async def close(self) -> None:
+            self.closed += 1
+
+    async def later(text: str) -> Choice:
+        await asyncio.sleep(0)
+        return infer(text)
+
+    found = Desk(label="support", route=BOTH, models={"small": SMALL, "large": LARGE}, infer=later)
+    found.readers = Readers()
+    for text, model in (("my order", "small"), ("thank you", "large")):
+        assert resolved(found, "support", [user(text)], NONE).model == model
+    asyncio.run(found.close())
+    assert found.readers.closed == 1

@@ -222,12 +222,14 @@ def test_a_vllm_process_is_held_to_a_schema_as_an_endpoint_is():
     assert wrong[0] == "models.base.output"
 
 
-def test_embeddings_are_not_asked_of_vllm():
-    """The model that makes them computes in this process."""
+@pytest.mark.parametrize("key", ["embedding", "router_embedding"])
+def test_embeddings_are_not_asked_of_vllm(key):
+    """The model that makes them computes in this process, and stands under [models]."""
     models = {"base": {"path": "m"}, "read": {"path": "m", "engine": "vllm"}}
-    raw = {**copy.deepcopy(GOOD), "models": models, "climb": {"model": "base", "embedding": "read"}}
-    found = checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
-    assert [key for key, _, _ in found] == ["climb.embedding"]
+    for named, said in (("read", "answers with vLLM"), ("gone", "is not under")):
+        raw = {**copy.deepcopy(GOOD), "models": models, "climb": {"model": "base", key: named}}
+        found = checks.problems(msgspec.convert(raw, ProjectFile), OPTIONS)
+        assert [(one, said in problem) for one, problem, _ in found] == [(f"climb.{key}", True)]
 
 
 def test_what_is_trained_can_be_served():

@@ -16,6 +16,7 @@ from escalera.domain.distillation import Distilled
 from escalera.domain.event import Decided, Duelled, Event, Priced, Raced, RouterFitted
 from escalera.domain.hosting import HostedJob
 from escalera.domain.optimiser import Rewritten
+from escalera.domain.reading import EmbeddingsWeighed
 from escalera.domain.screening import Screened
 from escalera.domain.sweep import Suggested
 from escalera.domain.training import RateTried, Trained
@@ -162,7 +163,8 @@ def _concluded(event: Event) -> str:
             found = event.accuracy
             interval = f"[{found.lower:.3f}, {found.upper:.3f}]"
             kept = "" if event.assured is None else f", refuses at most {1 - event.assured:.3f}"
-            return f"router learned: right on {found.value:.3f} {interval} of the messages{kept}"
+            said = f"router learned: right on {found.value:.3f} {interval} of the messages{kept}"
+            return said + _weighed(event.embeddings)
         case Decided():
             return f"{'   ' if event.task else '=> '}{event.words}"
         case (
@@ -175,6 +177,17 @@ def _concluded(event: Event) -> str:
         ):
             return f"   {_made(event)}"
     return ""
+
+
+def _weighed(found: EmbeddingsWeighed | None) -> str:
+    """What embeddings add to a router that may read them."""
+    if found is None:
+        return ""
+    if found.gain is None:
+        return f"; too few to weigh embeddings of {found.model}: reads none"
+    gain, reads = found.gain, "reads them" if found.share > 0 else "reads none"
+    added = f"{gain.value:+.3f} [{gain.lower:+.3f}, {gain.upper:+.3f}]"
+    return f"; embeddings of {found.model} add {added}: {reads}"
 
 
 def _searched(event: Screened | Duelled | Rewritten) -> str:

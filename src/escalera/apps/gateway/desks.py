@@ -16,15 +16,15 @@ from escalera.apps.gateway.resting import Audit, Forced, Resting
 from escalera.apps.gateway.trial_book import TrialBook
 from escalera.apps.gateway.tried import Trials
 from escalera.core.evidence import Evidence
-from escalera.core.routing.router import Choice
+from escalera.core.routing.router import Router
 from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.quality import QualityTested
-from escalera.domain.system import Route
 from escalera.domain.trial import Switched
 from escalera.engine import proving
-from escalera.engine.serve import Chooser, Desk, Served
+from escalera.engine.serve import Chooser, Desk, Infer, Served
 from escalera.errors import InputError, ProjectError
 from escalera.wiring import Installation, guards, serving, stores
+from escalera.wiring.senses import Readers
 
 if TYPE_CHECKING:
     from escalera.apps.workspace import Workspace
@@ -79,18 +79,22 @@ def opened(
     routes = sides if route is None else [route, *sides]
     models = serving.served(made, routes, None if before is None else before.models(), worker.tell)
     chooser = made.library(evidence) if routes else None
-    drift = None if route is None else _drift(made, route, alpha=DRIFT / worker.workers)
+    readers = Readers(made, tell=_reading(worker.metrics))
+    router = None if route is None else serving.router(made, route)
+    drift = None
+    if router is not None and len(router.reference):
+        drift = DriftWatch(router, alpha=DRIFT / worker.workers)
     counter = Counter(
         label=made.project.name,
         route=route,
-        infer=_infer(made, route, drift),
+        infer=_infer(router, drift, readers),
         models=models,
         chooser=chooser,
         decision=decision,
     )
-    counter.drift = drift
+    counter.readers, counter.drift = readers, drift
     counter.proven = {
-        name: _proven(made, name, one, models, chooser) for name, one in tested.items()
+        name: _proven(made, name, one, models, chooser, readers) for name, one in tested.items()
     }
     if table.shadows or table.canaries or stores.at(made.state).trials_file.exists():
         counter.trials = _trials(made, worker.metrics, worker.workers)
@@ -100,20 +104,24 @@ def opened(
 # Below: private.
 
 
-def _drift(made: Installation, route: Route, *, alpha: float) -> DriftWatch | None:
-    """What watches the router of *route*, where it brings what it is to be held against."""
-    router = serving.router(made, route)
-    if router is None or not len(router.reference):
+def _infer(router: Router | None, drift: DriftWatch | None, readers: Readers) -> Infer | None:
+    """*router* as a function, watched by *drift*."""
+    if router is None:
         return None
-    return DriftWatch(router, alpha=alpha)
+    if drift is None:
+        return readers.infer(router)
+    return drift.choose if router.sense is None else readers.infer(router, drift.see)
 
 
-def _infer(
-    made: Installation, route: Route | None, drift: DriftWatch | None
-) -> Callable[[str], Choice] | None:
-    if drift is not None:
-        return drift.choose
-    return None if route is None else serving.infer(made, route)
+def _reading(metrics: Metrics) -> Callable[[str, float, bool], None]:
+    """Counts what routers read."""
+
+    def tell(model: str, seconds: float, read: bool) -> None:  # noqa: FBT001  of a pair
+        metrics.observe("reading_seconds", (model,), seconds)
+        if not read:
+            metrics.count("unread_total", (model,))
+
+    return tell
 
 
 def _trials(made: Installation, metrics: Metrics, workers: int) -> Trials:
@@ -175,15 +183,18 @@ def _proven(
     tested: QualityTested,
     models: Mapping[str, Served],
     chooser: Chooser | None,
+    readers: Readers,
 ) -> Proven:
     """A quality route with the desks of both systems. Raises `ProjectError` where one is gone."""
     route = tested.route
+    routers = {side.digest: serving.router(made, side) for side in (route.weak, route.strong)}
+    judge = proving.load(made.artifacts(), route)
     try:
         weak, strong = (
             Desk(
                 label=name,
                 route=side,
-                infer=serving.infer(made, side),
+                infer=_infer(routers[side.digest], None, readers),
                 models=models,
                 chooser=chooser,
                 decision=tested.decision,
@@ -199,7 +210,8 @@ def _proven(
         ) from error
     return Proven(
         tested=tested,
-        judge=proving.load(made.artifacts(), route),
+        judge=judge,
+        senses=None if judge.router.sense is None else readers.of(judge.router.sense),
         weak=weak,
         strong=strong,
         schemas={task.name: task.schema for task in made.project.tasks if task.schema is not None},

@@ -32,9 +32,13 @@ class DriftWatch:
     def choose(self, text: str) -> Choice:
         """What the router says of a message."""
         found = self._router.choose(text)
-        if len(self._seen) < MOST:
-            self._seen.append(found.familiarity)
+        self.see(found)
         return found
+
+    def see(self, choice: Choice) -> None:
+        """Watch a choice that was made by the router, unless its message could not be read."""
+        if len(self._seen) < MOST and choice.refusal != "unread":
+            self._seen.append(choice.familiarity)
 
     def look(self) -> tuple[Reading, ...]:
         """Judge what came since the last look; the shares so far. Not in the event loop."""

@@ -20,6 +20,7 @@ from escalera.core.routing.quality import Judge
 from escalera.domain.message import Reply
 from escalera.domain.quality import QualityTested
 from escalera.domain.traffic import Attempt, Fault
+from escalera.engine.sensing import Senses
 from escalera.engine.serve import Answering, Desk
 from escalera.errors import BadReply, ProviderError, RequestRejected, UpstreamFault
 from escalera.ports import Invalid
@@ -30,6 +31,7 @@ class Proven:
     """A quality route with all that is needed to serve it.
 
     Both desks answer under its name. `schemas` are those of the tasks that have one, by name.
+    `senses` reads messages for a signal that was learned from embeddings, None for others.
     """
 
     tested: QualityTested
@@ -38,6 +40,7 @@ class Proven:
     strong: Desk
     schemas: Mapping[str, str]
     invalid: Invalid
+    senses: Senses | None = None
 
     def names(self) -> tuple[str, ...]:
         """What can be asked of it."""
@@ -71,8 +74,8 @@ class Escalating:
             return await self._ask(self._proven.strong, chat, until, "strong: no threshold")
         if self._route.asking == "after":
             return await self._cascade(asked, chat, until)
-        signal = self._signal(chat, None)
-        enough = self._route.side(signal) == "weak"
+        signal = await self._signal(chat, None)
+        enough = self._is_enough(signal)
         desk = self._proven.weak if enough else self._proven.strong
         return await self._ask(desk, chat, until, self._why(signal))
 
@@ -87,9 +90,9 @@ class Escalating:
             asked.beside.append(_beside(asked, answering, reply, began))
             return await self._ask(self._proven.strong, chat, until, "strong: weak failed")
         said = replace(reply, text=answering.answer(reply.text))
-        signal = self._signal(chat, self._answered(answering, said))
+        signal = await self._signal(chat, self._answered(answering, said))
         why = self._why(signal)
-        if self._route.side(signal) == "weak":
+        if self._is_enough(signal):
             exchange = spoken.given(said, self._form(answering, chat), stream=chat.stream)
             return exchange, targets.provenance(answering, why)
         asked.beside.append(_beside(asked, answering, reply, began))
@@ -114,10 +117,21 @@ class Escalating:
             valid=None if schema is None else self._proven.invalid(schema, reply.text) is None,
         )
 
-    def _signal(self, chat: Chat, answer: Answered | None) -> float:
-        return proving.signal(self._proven.judge, chat.messages[-1].content, answer)
+    async def _signal(self, chat: Chat, answer: Answered | None) -> float | None:
+        """How likely the weak system is enough; None where what tells it could not be read."""
+        judge, senses, text = self._proven.judge, self._proven.senses, chat.messages[-1].content
+        sense = judge.router.sense
+        if sense is None or senses is None:
+            return proving.signal(judge, text, answer)
+        vector = await senses.read(proving.told(text, answer), sense)
+        return None if vector is None else proving.signal(judge, text, answer, vector)
 
-    def _why(self, signal: float) -> str:
+    def _is_enough(self, signal: float | None) -> bool:
+        return signal is not None and self._route.side(signal) == "weak"
+
+    def _why(self, signal: float | None) -> str:
+        if signal is None:
+            return "strong: unread"
         side = self._route.side(signal)
         sign = ">=" if side == "weak" else "<"
         return f"{side}: {signal:.3f} {sign} {self._route.threshold:.3f}"

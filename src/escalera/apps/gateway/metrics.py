@@ -15,6 +15,7 @@ Labels = tuple[str, ...]
 BOUNDS: Mapping[str, tuple[float, ...]] = {
     "overhead_seconds": (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 1.0),
     "first_byte_seconds": (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
+    "reading_seconds": (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
     "request_seconds": (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0),
 }
 """Upper bounds of the buckets of each histogram, in seconds."""
@@ -28,6 +29,7 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "mirrors_micro_dollars_total": ("What mirrors cost, in millionths.", ("trial",)),
     "messages_judged_total": ("Messages that were judged for drift.", ("name",)),
     "drifted": ("Workers to which messages are shown to have drifted.", ("name",)),
+    "unread_total": ("Messages whose embedding their router did without.", ("model",)),
     "records_dropped_total": ("Records that the request log had no room for.", ()),
     "batches": ("Batches that are not over.", ("status",)),
     "batches_total": ("Batches that ended.", ("outcome",)),
@@ -36,6 +38,7 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "jobs_total": ("Finetuning jobs that ended.", ("outcome",)),
     "overhead_seconds": ("Time of the gateway itself.", ("operation",)),
     "first_byte_seconds": ("Time to the first byte of an answer.", ("deployment",)),
+    "reading_seconds": ("Time of a message's embedding, for its router.", ("model",)),
     "request_seconds": ("Time of whole requests.", ("operation", "name")),
     "in_flight": ("Requests that are being answered.", ()),
     "breaker_open": ("Deployments that are left alone.", ("deployment",)),

@@ -13,6 +13,7 @@ from escalera.core.ladder.caps import MILLION, NOTHING, PER_TURN, Caps, Cost, ch
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.steps import (
     Evaluate,
+    FitRouter,
     Optimise,
     Rewrite,
     Select,
@@ -24,7 +25,7 @@ from escalera.core.ladder.steps import (
 from escalera.core.prompts import rewriting
 from escalera.core.spent import Spent
 from escalera.domain.event import Stopped
-from escalera.domain.project import Project
+from escalera.domain.project import Project, RungName
 
 
 def exceeds(case: Case, step: Step) -> bool:
@@ -40,6 +41,9 @@ def exceeds(case: Case, step: Step) -> bool:
         texts = materials.unread(case.project, case.evidence, step)
         first = list(texts.values())[:1]
         return bool(first) and not caps.fits(spent, caps.reading(step.selection.embedder, first))
+    if isinstance(step, FitRouter):
+        cost = _reading(case, caps)
+        return cost != NOTHING and not caps.fits(spent, cost)
     if not isinstance(step, Evaluate):
         return False
     new = case.missing(step.calls)
@@ -119,8 +123,19 @@ def _of_rewrite(project: Project, step: Rewrite) -> Cost:
     return Cost(calls=1, tokens=prompt + completion, micro_dollars=money)
 
 
+def _reading(case: Case, caps: Caps) -> Cost:
+    """What the first message takes whose embedding a router still needs to be taught."""
+    model = case.project.router_embedder
+    if model is None:
+        return NOTHING
+    known, texts = case.evidence.embedded, materials.routed(case.project, taught=True)
+    first = [text for digest, text in texts.items() if (model.revision, digest) not in known][:1]
+    return caps.reading(model.name, first) if first else NOTHING
+
+
 def _undecided(case: Case, step: Step) -> Stopped:
-    rung = step.rung if isinstance(step, (Evaluate, Train, TryRate)) else "search"
+    rung: RungName = "prompt" if isinstance(step, FitRouter) else "search"
+    rung = step.rung if isinstance(step, (Evaluate, Train, TryRate)) else rung
     title = titles.title(rung, case.project)
     return Stopped(
         reason="budget",

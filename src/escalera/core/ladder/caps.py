@@ -76,7 +76,7 @@ class Caps:
     def of(cls, project: Project) -> Caps:
         """The caps of a climb: base models, judges, what writes prompts, what embeds texts."""
         teacher = None if project.teacher is None else project.teacher.model
-        named = (project.proposer, project.embedder, teacher)
+        named = (project.proposer, project.embedder, project.router_embedder, teacher)
         others = (model for model in named if model is not None)
         asked = (*project.graders, *project.readers, *others, *project.bases, project.model)
         return cls.over(project.budget, asked)

@@ -115,6 +115,16 @@ def unread(project: Project, evidence: Evidence, step: Select) -> dict[str, str]
     return {d: text for d, text in named.items() if (selection.revision, d) not in known}
 
 
+def routed(project: Project, *, taught: bool) -> dict[str, str]:
+    """The messages that a router reads, by digest: all, or those that it is *taught* with."""
+    items = (
+        item.input
+        for task in project.tasks
+        for item in (task.items("train") if taught else task.examples)
+    )
+    return {digest_of(text): text for text in (*items, *project.strangers)}
+
+
 # Below: private.
 
 

@@ -13,8 +13,11 @@ import numpy as np
 
 from escalera.core.routing import cascade, gain, quality
 from escalera.core.routing.cascade import Found
+from escalera.core.routing.features import Floats
+from escalera.core.routing.fitting import Weighed
 from escalera.core.routing.gain import Gain
 from escalera.core.routing.quality import Judge
+from escalera.core.routing.sense import Sensed
 from escalera.core.stats import clustering, paired
 from escalera.core.stats.clustering import Interval
 from escalera.domain.message import FinishReason
@@ -52,7 +55,7 @@ class Pair:
     @property
     def told(self) -> str:
         """What the signal reads."""
-        return self.text if self.answer is None else said(self.text, self.answer)
+        return told(self.text, self.answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,29 +96,59 @@ def said(text: str, answer: Answered) -> str:
     return f"{' '.join(known)} answered {_beginning(answer.text)} asked {_beginning(text)}"
 
 
-def signal(judge: Judge, text: str, answer: Answered | None) -> float:
-    """How likely the weak system is enough; 0 for an answer that is cut off, blocked or invalid."""
-    if answer is None:
-        return judge.signal(text)
-    if answer.finish != "stop" or answer.valid is False:
+def told(text: str, answer: Answered | None) -> str:
+    """What the signal reads of a message and, where there is one, the weak system's answer."""
+    return text if answer is None else said(text, answer)
+
+
+def signal(judge: Judge, text: str, answer: Answered | None, vector: Floats | None = None) -> float:
+    """How likely the weak system is enough; 0 for an answer that is cut off, blocked or invalid.
+
+    *vector* is the embedding of what the signal reads, for a judge that was learned from them: 0
+    where it could not be had.
+    """
+    if answer is not None and (answer.finish != "stop" or answer.valid is False):
         return 0.0
-    return judge.signal(said(text, answer))
+    return judge.signal(told(text, answer), vector)
 
 
-def learn(pairs: Sequence[Pair]) -> Judge:
+def learn(pairs: Sequence[Pair], sensed: Sensed | None = None) -> Judge:
     """Learn where the weak system scores no less than the strong one.
+
+    The embeddings of *sensed* are its share of the features: then pairs without one teach nothing.
+    Raises ValueError where it always does, or never.
+    """
+    known = _known(pairs, sensed) if sensed is not None and sensed.share > 0 else pairs
+    texts, right = [pair.told for pair in known], [pair.weak >= pair.strong for pair in known]
+    return quality.fit(texts, right, sensed=sensed)
+
+
+def weigh(pairs: Sequence[Pair], sensed: Sensed, *, alpha: float) -> Weighed:
+    """Whether embeddings help to tell where the weak system scores no less.
 
     Raises ValueError where it always does, or never.
     """
-    return quality.fit([pair.told for pair in pairs], [pair.weak >= pair.strong for pair in pairs])
+    known = _known(pairs, sensed)
+    return quality.weigh(
+        [pair.told for pair in known],
+        [pair.weak >= pair.strong for pair in known],
+        sensed,
+        clusters=[pair.cluster for pair in known],
+        alpha=alpha,
+    )
 
 
 def calibrate(
-    judge: Judge, pairs: Sequence[Pair], *, most_lost: float, risk: float = 0.05
+    judge: Judge,
+    pairs: Sequence[Pair],
+    *,
+    most_lost: float,
+    risk: float = 0.05,
+    sensed: Sensed | None = None,
 ) -> Found:
     """The threshold that keeps the bound, by `cascade.calibrate`."""
     return cascade.calibrate(
-        [signal(judge, pair.text, pair.answer) for pair in pairs],
+        _signals(judge, pairs, sensed),
         [pair.weak for pair in pairs],
         [pair.strong for pair in pairs],
         most_lost=most_lost,
@@ -140,11 +173,18 @@ class Claim:
     margin: float
 
 
-def prove(judge: Judge, pairs: Sequence[Pair], claim: Claim, *, alpha: float) -> Proof:
+def prove(
+    judge: Judge,
+    pairs: Sequence[Pair],
+    claim: Claim,
+    *,
+    alpha: float,
+    sensed: Sensed | None = None,
+) -> Proof:
     """Hold a route against one system, and against chance at the same price, on fresh *pairs*."""
     threshold, single = claim.threshold, claim.single
     clusters = [pair.cluster for pair in pairs]
-    signals = [signal(judge, pair.text, pair.answer) for pair in pairs]
+    signals = _signals(judge, pairs, sensed)
     strong = np.array([threshold is None or one < threshold for one in signals], dtype=np.bool_)
     low, high = _column(pairs, "weak"), _column(pairs, "strong")
     cheap, dear = _column(pairs, "weak_expense"), _column(pairs, "strong_expense")
@@ -176,6 +216,16 @@ def expense(*micro_dollars: float | None) -> Expense:
 
 _READ = 900
 """Bytes of a message, and of an answer: both fit into what a router reads."""
+
+
+def _known(pairs: Sequence[Pair], sensed: Sensed) -> list[Pair]:
+    """The pairs whose embedding is there."""
+    return [pair for pair in pairs if pair.told in sensed.vectors]
+
+
+def _signals(judge: Judge, pairs: Sequence[Pair], sensed: Sensed | None) -> list[float]:
+    vectors = {} if sensed is None else sensed.vectors
+    return [signal(judge, pair.text, pair.answer, vectors.get(pair.told)) for pair in pairs]
 
 
 def _beginning(text: str) -> str:

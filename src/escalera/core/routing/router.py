@@ -12,9 +12,11 @@ from escalera.core.routing import features
 from escalera.core.routing.abstention import NEVER, Rule
 from escalera.core.routing.calibration import Scale
 from escalera.core.routing.features import Floats
+from escalera.core.routing.sense import Sense
 
-Refusal: TypeAlias = Literal["", "stranger", "unsure"]
-"""Why a router abstains: the message is like none of the types, or like several."""
+Refusal: TypeAlias = Literal["", "stranger", "unsure", "unread"]
+"""Why a router abstains: the message is like none of the types, or like several, or its embedding,
+which the router was taught with, could not be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,8 @@ class Router:
     `slots` (BUCKETS) is the row of each bucket in `rarity` (rows) and `weights` (rows x 2 types):
     first the margins of each type against the others, then the cosines with its mean. Row 0 stands
     for all that no taught message has. `biases` (types) belong to the margins. `reference` has the
-    familiarity of messages that were held out, ascending, for `drift`.
+    familiarity of messages that were held out, ascending, for `drift`. With a `sense` it reads the
+    embedding of a message too, and abstains without one.
     """
 
     types: tuple[str, ...]
@@ -54,19 +57,22 @@ class Router:
     scale: Scale
     rule: Rule = NEVER
     reference: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    sense: Sense | None = None
 
     def infer(self, text: str) -> str:
         """The most probable query type of *text*."""
         return self.choose(text).type
 
-    def choose(self, text: str) -> Choice:
-        """The most probable type of *text*, and whether to stand by it."""
-        margins, likeness = self.scores(text)
+    def choose(self, text: str, vector: Floats | None = None) -> Choice:
+        """The most probable type of *text*, whose embedding is *vector*; whether to stand by it."""
+        margins, likeness = self.scores(text, vector)
         best = int(margins.argmax())
         odds = self.scale.probabilities(margins)
         familiarity = self.scale.familiarity(float(margins[best]), float(likeness[best]))
         refusal: Refusal = ""
-        if self.rule.too_strange(familiarity):
+        if self.sense is not None and vector is None:
+            refusal = "unread"
+        elif self.rule.too_strange(familiarity):
             refusal = "stranger"
         elif self.rule.too_risky(odds, best):
             refusal = "unsure"
@@ -77,16 +83,18 @@ class Router:
             refusal=refusal,
         )
 
-    def probabilities(self, text: str) -> Floats:
+    def probabilities(self, text: str, vector: Floats | None = None) -> Floats:
         """One probability per type, in the order of `types`, given that it is one of them."""
-        return self.scale.probabilities(self.scores(text)[0])
+        return self.scale.probabilities(self.scores(text, vector)[0])
 
-    def scores(self, text: str) -> tuple[Floats, Floats]:
-        """Margins and cosines of *text*, one per type."""
+    def scores(self, text: str, vector: Floats | None = None) -> tuple[Floats, Floats]:
+        """Margins and cosines of *text*, one per type; without *vector* by its n-grams alone."""
         places, values = features.hashed(text)
         rows = self.slots.take(places)
         values = values * self.rarity.take(rows)
         length = float(values @ values) ** 0.5 or 1.0
         both = (values @ self.weights.take(rows, axis=0)) / np.float32(length)
+        if self.sense is not None and vector is not None:
+            both = both + self.sense.scores(vector)
         many = len(self.types)
         return both[:many] + self.biases, both[many:]

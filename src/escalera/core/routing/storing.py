@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +16,15 @@ from escalera.core.routing.calibration import Scale
 from escalera.core.routing.features import Places
 from escalera.core.routing.router import Router
 from escalera.core.routing.rows import Table
+from escalera.core.routing.sense import Sense
 
 _ARRAYS = ("buckets", "rarity", "weights", "biases", "reference")
+_SENSED = ("centre", "sense")
 
 
 def to_files(router: Router) -> dict[str, bytes]:
     """The router by file name."""
-    told = {
+    told: dict[str, Any] = {
         "types": router.types,
         "features": features.NAME,
         "scale": asdict(router.scale),
@@ -34,9 +37,12 @@ def to_files(router: Router) -> dict[str, bytes]:
         "biases": router.biases,
         "reference": router.reference,
     }
+    if router.sense is not None:
+        told["sense"] = {"model": router.sense.model, "revision": router.sense.revision}
+        arrays |= {"centre": router.sense.centre, "sense": router.sense.weights}
     return {
         "router.json": json.dumps(told).encode(),
-        **{f"{name}.npy": _array_bytes(arrays[name]) for name in _ARRAYS},
+        **{f"{name}.npy": _array_bytes(array) for name, array in arrays.items()},
     }
 
 
@@ -48,8 +54,10 @@ def from_files(files: Mapping[str, bytes]) -> Router:
             f"the router was learned on features {told['features']!r}, this version computes "
             f"{features.NAME!r}: climb again to learn it anew"
         )
+    named = told.get("sense")
     arrays = {
-        name: np.load(io.BytesIO(files[f"{name}.npy"]), allow_pickle=False) for name in _ARRAYS
+        name: np.load(io.BytesIO(files[f"{name}.npy"]), allow_pickle=False)
+        for name in (_ARRAYS if named is None else (*_ARRAYS, *_SENSED))
     }
     rule = Rule(**told["rule"])
     return Router(
@@ -61,6 +69,9 @@ def from_files(files: Mapping[str, bytes]) -> Router:
         reference=arrays["reference"],
         scale=Scale(**told["scale"]),
         rule=replace(rule, errors=tuple(rule.errors)),
+        sense=None
+        if named is None
+        else Sense(**named, centre=arrays["centre"], weights=arrays["sense"]),
     )
 
 

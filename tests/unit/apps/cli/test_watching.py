@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from escalera.apps.cli.watching import watching
 from escalera.domain.event import Decided, Priced, Raced, RouterFitted
 from escalera.domain.hosting import HostedJob
 from escalera.domain.levers import Trainable
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.project import Policy
+from escalera.domain.reading import EmbeddingsWeighed
 from escalera.domain.sweep import Suggested
 from escalera.domain.verdict import Figure
 from escalera.testing import playbook, records, training
@@ -107,6 +110,27 @@ def test_what_a_router_refuses_is_told_where_it_is_promised(capsys):
     first, second = capsys.readouterr().err.strip().splitlines()
     assert first.endswith("of the messages")
     assert second.endswith("of the messages, refuses at most 0.022")
+
+
+@pytest.mark.parametrize(
+    ("share", "gain", "words"),
+    [
+        (0.5, (0.1, 0.05, 0.15), "; embeddings of e5 add +0.100 [+0.050, +0.150]: reads them"),
+        (0.0, (0.01, -0.02, 0.03), "; embeddings of e5 add +0.010 [-0.020, +0.030]: reads none"),
+        (0.0, None, "; too few to weigh embeddings of e5: reads none"),
+    ],
+)
+def test_what_embeddings_add_to_a_router_is_told(capsys, share, gain, words):
+    """And whether it reads them, which is not assumed."""
+    figure = Figure(value=0.9, lower=0.8, upper=0.95, n=200, clusters=200)
+    added = None
+    if gain is not None:
+        added = replace(figure, value=gain[0], lower=gain[1], upper=gain[2])
+    weighed = EmbeddingsWeighed(model="e5", revision="r5", share=share, gain=added, unread=0)
+    fitted = RouterFitted(router="r", items=(), choices=(), accuracy=figure, embeddings=weighed)
+    with watching(quiet=False) as watcher:
+        watcher.appended(fitted)
+    assert capsys.readouterr().err.strip().endswith("of the messages" + words)
 
 
 def test_a_job_at_a_provider_is_told(capsys):

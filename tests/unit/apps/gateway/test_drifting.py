@@ -65,3 +65,13 @@ def test_no_more_is_kept_than_is_judged_and_no_text(router) -> None:
     assert all(isinstance(one, float) for one in watch._seen)
     watch.look()
     assert watch._state.seen == MOST
+
+
+def test_a_message_that_could_not_be_read_says_nothing_of_drift(router) -> None:
+    """Its familiarity is that of its words alone."""
+    watch, metrics = DriftWatch(router, alpha=0.01), Metrics()
+    choice = replace(router.choose("how far is the moon"), refusal="unread")
+    for _ in range(50):
+        watch.see(choice)
+    assert watch.tell(metrics, "support") == ""
+    assert metrics.cell("messages_judged_total", ("support",)).value == 0

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 
 from escalera.apps.gateway.app import Gateway, Setup, application
@@ -14,14 +15,18 @@ from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.escalating import Proven
 from escalera.core.routing import proving
 from escalera.core.routing.proving import Answered, Pair
+from escalera.core.routing.sense import Sensed
 from escalera.core.serving import blame
-from escalera.domain.message import Decoding, Request
+from escalera.domain.message import Decoding, Embeddings, Request, Usage
 from escalera.domain.project import ModelPrice
 from escalera.domain.quality import Bound, QualityRoute, QualityTested
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.domain.traffic import ServedCall
 from escalera.domain.verdict import Figure
+from escalera.edges.clock import SystemClock
+from escalera.engine.sensing import Senses
 from escalera.engine.serve import Desk, Served
+from escalera.errors import CallFailed
 from escalera.settings.gateway_table import GatewayTable, RouteTable
 from escalera.testing.scripted import Faults, ScriptedProvider
 
@@ -41,7 +46,7 @@ def system(model: str) -> Route:
     return Route(branches=(Branch(task="a", system=made),))
 
 
-def judge(*, after: bool) -> proving.Judge:
+def learned(*, after: bool) -> proving.Judge:
     """Learned from easy and hard messages."""
     found = []
     for n in range(80):
@@ -73,6 +78,8 @@ class Serving:
         threshold: float | None = 0.5,
         fallbacks: Any = (),
         seconds: float = 600.0,
+        judge: proving.Judge | None = None,
+        senses: Senses | None = None,
     ) -> None:
         self.weak = weak or ScriptedProvider(small)
         self.strong = ScriptedProvider(lambda _: "the proof is this")
@@ -114,7 +121,8 @@ class Serving:
         counter.proven = {
             "smart": Proven(
                 tested=tested,
-                judge=judge(after=asking == "after"),
+                judge=judge or learned(after=asking == "after"),
+                senses=senses,
                 weak=next(sides),
                 strong=next(sides),
                 schemas={"a": "number"},
@@ -145,12 +153,63 @@ class Serving:
         return asyncio.run(send())
 
 
+def by_meaning(messages: dict[str, tuple[float, ...]]) -> proving.Judge:
+    """Learned from what messages mean: their words tell nothing."""
+    chance = np.random.default_rng(0)
+    vectors, found = {}, []
+    for n in range(80):
+        hard = n % 2
+        text = "".join(chance.choice(list("abcdefghijklmnop"), 9))
+        near = np.array(messages[HARD if hard else EASY], np.float32)
+        vectors[text] = near + chance.normal(size=2).astype(np.float32) * 0.1
+        found.append(
+            Pair(
+                item=f"{n}",
+                cluster=f"{n}",
+                text=text,
+                weak=float(not hard),
+                strong=1.0,
+                weak_expense=1.0,
+                strong_expense=9.0,
+            )
+        )
+    return proving.learn(found, Sensed(model="e5", revision="r5", vectors=vectors, share=0.75))
+
+
+class Meanings:
+    """Embeddings of the two messages; of any other there are none."""
+
+    def __init__(self, vectors: dict[str, tuple[float, ...]]) -> None:
+        self.vectors = vectors
+
+    async def embed(self, texts: Any) -> Embeddings:
+        if texts[0] not in self.vectors:
+            raise CallFailed("no", provider="e5")
+        usage = Usage(prompt_tokens=1, completion_tokens=0)
+        vectors = tuple(self.vectors[text] for text in texts)
+        return Embeddings(vectors=vectors, usage=usage, micro_dollars=0, seconds=0.0)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
 def said(response: httpx2.Response) -> str:
     if not response.headers["content-type"].startswith("text/event-stream"):
         return str(response.json()["choices"][0]["message"]["content"])
     events = [part.removeprefix("data: ") for part in response.text.split("\n\n") if part]
     chunks = [json.loads(part) for part in events if part != "[DONE]"]
     return "".join(c["choices"][0]["delta"].get("content", "") for c in chunks if c["choices"])
+
+
+def test_a_signal_may_read_what_a_message_means() -> None:
+    """And where that cannot be had the strong system answers: no error reaches the caller."""
+    vectors = {EASY: (1.0, 0.0), HARD: (0.0, 1.0)}
+    senses = Senses(Meanings(vectors), clock=SystemClock())
+    serving = Serving("before", judge=by_meaning(vectors), senses=senses)
+    for text, why in ((EASY, "weak: "), (HARD, "strong: 0."), ("else", "strong: unread")):
+        response = serving.ask(text)
+        assert response.status_code == 200
+        assert response.headers["x-escalera-why"].startswith(f"first; {why}")
 
 
 @pytest.mark.parametrize("stream", [False, True])

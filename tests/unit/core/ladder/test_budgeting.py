@@ -11,7 +11,7 @@ from escalera.core.ladder import budgeting, steps
 from escalera.core.ladder.caps import Caps
 from escalera.core.ladder.case import Case
 from escalera.core.spent import Spent
-from escalera.domain.project import Budget, ModelPrice
+from escalera.domain.project import BaseModel, Budget, ModelPrice
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate
 
@@ -113,3 +113,21 @@ def breaking_unless_mixed(system, item):
     elif adapter:
         rate = {"a": 0.3, "b": 0.96} if adapter.startswith("adapter(b") else {"a": 0.3, "b": 0.3}
     return float(luck(item) < rate[item.task])
+
+
+def test_a_router_that_reads_embeddings_is_not_begun_without_the_money_for_one():
+    """The climb ends before its first rung, and says with what it goes on."""
+    embedder = BaseModel(name="e5", revision="r5", trainable=False, price=PRICE)
+    project = replace(
+        playbook.project(A, B, price=PRICE, budget=Budget(micro_dollars=20)),
+        router_embedder=embedder,
+    )
+    step = steps.FitRouter(tasks=("a", "b"))
+    poor = Case(project=project, evidence=Evidence())
+    assert budgeting.exceeds(poor, step)
+    stopped = budgeting.stop(poor, step).event
+    assert (stopped.reason, stopped.rung) == ("budget", "prompt")
+    rich = replace(project, budget=Budget(micro_dollars=10**6))
+    assert not budgeting.exceeds(Case(project=rich, evidence=Evidence()), step)
+    plain = replace(project, router_embedder=None)
+    assert not budgeting.exceeds(Case(project=plain, evidence=Evidence()), step)

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from tests.unit.core.routing.messages import TYPES, learned
+from tests.unit.core.routing.messages import TYPES, learned, near, sensing
 
 from escalera.core.routing import explaining
 
@@ -44,3 +44,16 @@ def test_one_type_is_no_choice():
     alone = replace(ROUTER, types=("orders",))
     with pytest.raises(ValueError, match="one type, 'orders'"):
         explaining.explain(alone, "my order")
+
+
+def test_what_a_message_means_is_told_beside_its_words():
+    """All together are the difference of the margins, as they are without an embedding."""
+    router, text = sensing(), "add a lamp"
+    margins, _ = router.scores(text, near("praise"))
+    found = explaining.explain(router, text, near("praise"))
+    told = math.fsum(one.weight for one in found.reasons) + found.bias + found.meaning
+    assert told == pytest.approx(float(abs(margins[1] - margins[0])), abs=1e-4)
+    assert found.choice.type == "praise"
+    assert "its meaning (+" in found.words()
+    assert explaining.explain(router, text).meaning == 0.0
+    assert "its meaning" not in explaining.explain(learned(), text, near("praise")).words()

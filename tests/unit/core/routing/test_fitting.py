@@ -5,9 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
-from tests.unit.core.routing.messages import LABELS, ORDERS, TEXTS, TYPES, learned, many
+from tests.unit.core.routing.messages import (
+    LABELS,
+    ORDERS,
+    TEXTS,
+    TYPES,
+    learned,
+    many,
+    meant,
+    near,
+    sensed,
+    sensing,
+)
 
-from escalera.core.routing import calibration, fitting, rows, storing
+from escalera.core.routing import calibration, fitting, rows, sense, storing
+from escalera.core.routing.fitting import Terms
 
 
 def test_it_learns_what_it_was_taught_and_a_little_more():
@@ -44,15 +56,15 @@ def test_margins_are_those_of_another_solver():
     held = rows.read(texts)
     dense = np.zeros((len(held), len(held.buckets)))
     dense[held.row_of_values(), held.places] = held.values
-    other = LinearSVC(C=1.0, dual=False, intercept_scaling=30, tol=1e-8)
+    other = LinearSVC(C=1 / fitting.TYPES.penalty, dual=False, intercept_scaling=30, tol=1e-8)
     other.fit(dense, np.array(labels) == "praise")
     ours = np.array([router.scores(text)[0][1] for text in texts])
-    assert ours == pytest.approx(other.decision_function(dense), abs=0.02)
+    assert ours == pytest.approx(other.decision_function(dense), abs=0.002)
 
 
 def test_only_the_first_items_of_a_type_are_used():
     """The cost of a fit is bounded."""
-    longer = fitting.fit(TYPES, [*TEXTS, "and more"], [*LABELS, "orders"], most=3)
+    longer = fitting.fit(TYPES, [*TEXTS, "and more"], [*LABELS, "orders"], terms=Terms(most=3))
     assert storing.to_files(longer) == storing.to_files(learned())
 
 
@@ -82,3 +94,85 @@ def test_strangers_are_not_left_out_to_learn_the_scale():
     """One message of each type and any strangers: no scale can be learned."""
     found = fitting.fit(TYPES, [TEXTS[0], TEXTS[3]], list(TYPES), strangers=["how far is the moon"])
     assert found.scale == calibration.UNSCALED
+
+
+def test_what_is_learned_of_embeddings_is_what_their_features_would_give():
+    """Margins and cosines are those of n-grams and embeddings side by side, as plain columns."""
+    texts, labels, vectors = meant(30)
+    share = 0.5
+    router = fitting.fit(TYPES, texts, labels, sensed=sensed(vectors, share))
+    held = rows.read(texts)
+    ngrams = np.zeros((len(held), len(held.buckets)))
+    ngrams[held.row_of_values(), held.places] = held.values
+    table = sensed(vectors).table(texts)
+    dense = sense.centred(table, sense.centre(table))
+    columns = np.hstack((np.sqrt(1 - share) * ngrams, np.sqrt(share) * dense))
+    wanted = np.array(labels) == "praise"
+    other = LinearSVC(C=1 / fitting.TYPES.penalty, dual=False, intercept_scaling=30, tol=1e-8)
+    other.fit(columns, wanted)
+    told = [router.scores(text, vectors[text]) for text in texts]
+    margins = np.array([margin[1] for margin, _ in told])
+    assert margins == pytest.approx(other.decision_function(columns), abs=0.002)
+    mean = columns[wanted].sum(axis=0)
+    cosines = columns @ (mean / np.linalg.norm(mean))
+    assert np.array([cosine[1] for _, cosine in told]) == pytest.approx(cosines, abs=1e-4)
+
+
+def test_embeddings_tell_what_words_do_not():
+    """Words that were never taught, and a meaning that was."""
+    router = sensing()
+    for label in TYPES:
+        found = router.choose("qqq rrr", near(label))
+        assert (found.type, found.refusal) == (label, "")
+        assert found.probability > 0.9
+
+
+def test_embeddings_are_weighed_where_they_help_and_nowhere_else():
+    """Telling ones beside words that say nothing; and random ones beside words that say all."""
+    texts, labels, vectors = meant(30)
+    helping = fitting.weigh(texts, labels, sensed(vectors))
+    assert helping.share in fitting.SHARES
+    assert helping.gain.lower > 0
+    assert (helping.items, helping.clusters) == (60, 60)
+    plain, kinds = many(30)
+    chance = np.random.default_rng(2)
+    noise = {text: chance.normal(size=8).astype(np.float32) for text in plain}
+    idle = fitting.weigh(plain, kinds, sensed(noise))
+    assert idle.share == 0.0
+    assert idle.gain.lower <= 0
+
+
+def test_items_of_a_cluster_share_luck_when_embeddings_are_weighed():
+    """Few clusters show less than as many items."""
+    texts, labels, vectors = meant(30)
+    few = [f"{n % 8}" for n in range(len(texts))]
+    alone = fitting.weigh(texts, labels, sensed(vectors)).gain
+    found = fitting.weigh(texts, labels, sensed(vectors), clusters=few)
+    assert found.clusters == 8
+    assert found.gain.estimate == pytest.approx(alone.estimate)
+    assert found.gain.lower != alone.lower
+
+
+def test_nothing_can_be_weighed_without_items_to_leave_out():
+    """One message of each type, or none at all: n-grams alone."""
+    one = {text: np.ones(3, np.float32) for text in TEXTS}
+    for texts, labels in (([TEXTS[0], TEXTS[3]], ["orders", "praise"]), ([], [])):
+        assert fitting.weigh(texts, labels, sensed(one)) == fitting.Weighed(share=0.0, gain=None)
+
+
+def test_a_share_of_nothing_is_a_router_of_ngrams():
+    """To the last byte: embeddings that do not help leave no trace."""
+    texts, labels, vectors = meant(10)
+    plain = fitting.fit(TYPES, texts, labels)
+    idle = fitting.fit(TYPES, texts, labels, sensed=sensed(vectors, share=0.0))
+    assert storing.to_files(idle) == storing.to_files(plain)
+
+
+@pytest.mark.parametrize("penalty", [0.3, 3.0, 30.0])
+def test_messages_alike_but_for_a_word_are_told_apart_under_any_penalty(penalty):
+    """Weights and biases step together and must not throw each other out of balance."""
+    texts = [f"{kind} search {n}" for kind in "ab" for n in range(60)]
+    labels = ["orders"] * 60 + ["praise"] * 60
+    router = fitting.fit(TYPES, texts, labels, terms=Terms(penalty=penalty))
+    new = [f"{kind} search {n}" for kind in "ab" for n in range(60, 90)]
+    assert [router.infer(text) for text in new] == ["orders"] * 30 + ["praise"] * 30

@@ -7,6 +7,7 @@ import pytest
 
 from escalera.core.routing import proving
 from escalera.core.routing.proving import Answered, Claim, Pair
+from escalera.core.routing.sense import Sensed
 
 EASY, HARD = "what is {n} plus one", "prove theorem {n} of the third kind"
 
@@ -112,3 +113,26 @@ def test_prices_are_compared_in_money_only_where_all_are_known():
     """One unknown price, and time is what is paid."""
     assert proving.expense(1.0, 2.0) == "micro-dollars"
     assert proving.expense(1.0, None) == "seconds"
+
+
+def test_embeddings_tell_what_messages_do_not():
+    """Messages alike in their words: the route is a gain only by what they mean."""
+    made = pairs(1500, blind=True)
+    right = {pair.told: pair.weak >= pair.strong for pair in made}
+    chance = np.random.default_rng(3)
+    vectors = {
+        told: np.array([float(one), 1.0 - one], np.float32)
+        + chance.normal(size=2).astype(np.float32) * 0.2
+        for told, one in right.items()
+    }
+    del vectors[made[0].told], vectors[made[700].told]
+    sensed = Sensed(model="e5", revision="r5", vectors=vectors)
+    found = proving.weigh(made[:300], sensed, alpha=0.05)
+    assert found.items == 299
+    sensed = Sensed(model="e5", revision="r5", vectors=vectors, share=found.share)
+    judge = proving.learn(made[:300], sensed)
+    bound = proving.calibrate(judge, made[300:600], most_lost=0.05, sensed=sensed)
+    claim = Claim(threshold=bound.threshold, asking="before", single="strong", margin=0.05)
+    proof = proving.prove(judge, made[600:], claim, alpha=0.05, sensed=sensed)
+    assert proof.worth == "gain"
+    assert proving.signal(judge, made[700].text, None, None) == 0.0

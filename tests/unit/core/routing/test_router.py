@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.core.routing.messages import ORDERS, TYPES, learned
+from tests.unit.core.routing.messages import ORDERS, TYPES, learned, near, sensing
 
 from escalera.core.routing.abstention import Rule
 
@@ -49,3 +49,18 @@ def test_messages_of_words_never_seen_have_no_weights():
     margins, likeness = ROUTER.scores("zzqx")
     assert margins.tolist() == pytest.approx(ROUTER.biases.tolist())
     assert likeness.tolist() == [0.0, 0.0]
+
+
+def test_a_router_that_reads_embeddings_abstains_without_one():
+    """Its best guess comes from the words alone, and says why it is not stood by."""
+    router = replace(sensing(), rule=Rule(familiarity=1e6))
+    found = router.choose("please add a lamp")
+    assert (found.refusal, found.sure) == ("unread", False)
+    assert found.type in TYPES
+    assert router.choose("please add a lamp", near("orders")).refusal == "stranger"
+
+
+def test_a_router_of_ngrams_does_not_look_at_an_embedding():
+    """It was taught none, and chooses as before."""
+    router = learned()
+    assert router.choose(ORDERS[0], near("praise")) == router.choose(ORDERS[0])

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.unit.core.routing.messages import TEXTS, TYPES, learned
+from tests.unit.core.routing.messages import TEXTS, TYPES, learned, near, sensing
 
 from escalera.core.routing import storing
 from escalera.core.routing.abstention import Rule
@@ -52,3 +52,15 @@ def test_files_of_other_features_are_refused():
     files = {"router.json": json.dumps(older).encode(), "weights.npy": b"", "biases.npy": b""}
     with pytest.raises(ValueError, match="climb again to learn it anew"):
         storing.from_files(files)
+
+
+def test_what_was_learned_of_embeddings_is_kept_with_the_model_that_made_them():
+    """Three more plain things, and the same choices."""
+    router = sensing()
+    files = storing.to_files(router)
+    assert json.loads(files["router.json"])["sense"] == {"model": "e5", "revision": "r5"}
+    assert {"centre.npy", "sense.npy"} <= set(files)
+    read = storing.from_files(files)
+    assert read.choose("qq", near("praise")) == router.choose("qq", near("praise"))
+    assert storing.to_files(read) == files
+    assert "sense" not in json.loads(storing.to_files(ROUTER)["router.json"])
