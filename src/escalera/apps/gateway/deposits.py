@@ -26,7 +26,8 @@ TIDY = 60.0
 
 
 class Deposits:
-    """Opens the stores. *table* is the one in use; *tell* says things to the operator.
+    """Opens the stores. *table* is the one in use; *tell* says things to the operator, and
+    what is counted is counted in *metrics*.
 
     Raises `StoreUnavailable`.
     """
@@ -38,10 +39,10 @@ class Deposits:
         table: Callable[[], GatewayTable],
         now: Callable[[], float],
         tell: Callable[[str], None],
-        metrics: Metrics,
+        metrics: Metrics | None = None,
     ) -> None:
         self._files, self._batches = found.files(), found.batches()
-        self._metrics = metrics
+        self._metrics = metrics or Metrics()
         self._table, self._now, self._tell = table, now, tell
         self._batching: Batching | None = None
 
