@@ -29,4 +29,4 @@ class JobsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     price_per_hour: _Above | None = None
     checkpoint_seconds: _Above = 10.0
     checkpoints: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
-    attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 5
