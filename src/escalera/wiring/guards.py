@@ -9,7 +9,6 @@ from pathlib import Path
 from escalera.core.serving.guarding.guards import Guard, GuardSet, Language
 from escalera.core.serving.guarding.pattern import Pattern
 from escalera.domain.guard import GuardSide
-from escalera.edges.matching import choosing
 from escalera.errors import InputError, MissingExtra, ProjectError
 from escalera.ports.serving import Matcher, Sought, TextFilter
 from escalera.settings import guard_table
@@ -73,6 +72,8 @@ def invalid(schema: str, text: str) -> str | None:
 
 @lru_cache(maxsize=8)
 def _matcher(sought: tuple[Sought, ...]) -> Matcher:
+    from escalera.edges.matching import choosing  # 2 MB that a gateway without guards does not need
+
     return choosing.matcher(sought)
 
 
