@@ -80,7 +80,7 @@ def test_a_project_is_finetuned_by_another_ones_gateway(provider: str, tmp_path:
     prompting. OpenAI's own client sees the job, and the model that came of it."""
     folder = client_of(tmp_path / "client", provider)
     done = escalera("climb", "-p", str(folder))
-    assert "=> LoRA on the failing types" in done.stderr, done.stderr
+    assert "=> Finetuning by the provider on the failing types" in done.stderr, done.stderr
     with closing(wiring.install(folder / "escalera.toml").journal()) as journal:
         events = list(journal.events())
     (begun,) = [event for event in events if isinstance(event, HostedJob)]
