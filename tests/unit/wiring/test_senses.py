@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.unit.core.routing.messages import TEXTS, learned, sensing
+from tests.unit.wiring.echo_project import installed
 
 from escalera import wiring
 from escalera.core.routing.router import Router
@@ -19,35 +19,12 @@ from escalera.wiring.senses import Readers
 
 def project(folder: Path, *, called: str = "embedder", timeout: str = "") -> wiring.Installation:
     """A project before an endpoint for embeddings where nobody listens."""
-    rows = [
-        {"id": f"{split}-{n}", "split": split, "input": f"{split} {n}", "target": f"{n}"}
-        for split, many in (("train", 8), ("search", 60), ("confirm", 100))
-        for n in range(many)
+    tables = [
+        f'[models.{name}]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "{model}"'
+        for name, model in (("base", "m"), ("e5", called))
     ]
-    (folder / "echo.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    file = folder / "escalera.toml"
-    file.write_text(
-        f"""
-[project]
-name = "shop"
-[models.base]
-base_url = "http://127.0.0.1:9/v1"
-model = "m"
-[models.e5]
-base_url = "http://127.0.0.1:9/v1"
-model = "{called}"
-[climb]
-model = "base"
-rungs = ["prompt"]
-router_embedding = "e5"
-{timeout}
-[tasks.echo]
-data = "echo.jsonl"
-scorer = "exact"
-bar = 0.8
-"""
-    )
-    return wiring.install(file)
+    climb = 'rungs = ["prompt"]\nrouter_embedding = "e5"'
+    return installed(folder, "\n".join(tables), climb=climb, more=timeout)
 
 
 def of(made: wiring.Installation) -> Router:

@@ -9,7 +9,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from escalera import wiring
+from tests.unit.wiring import echo_project
+from tests.unit.wiring.echo_project import EXAMPLE
+
 from escalera.edges.providers.continuous_engine import ContinuousEngine
 from escalera.edges.providers.transformers_engine import TransformersEngine
 from escalera.errors import ProjectError
@@ -17,34 +19,12 @@ from escalera.wiring import Installation, serving
 
 pytestmark = pytest.mark.local
 
-MODEL = Path(__file__).resolve().parents[3] / "examples" / "support" / "model"
-
 
 def installed(folder: Path, table: str = "") -> Installation:
     """A project whose model is the example's."""
-    rows = [
-        {"id": f"{split}-{n}", "split": split, "input": f"{split} {n}", "target": f"{n}"}
-        for split, many in (("train", 8), ("search", 60), ("confirm", 100))
-        for n in range(many)
-    ]
-    (folder / "echo.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    file = folder / "escalera.toml"
-    file.write_text(
-        f"""
-[project]
-name = "shop"
-[models.base]
-path = {json.dumps(str(MODEL))}
-{table}
-[climb]
-model = "base"
-[tasks.echo]
-data = "echo.jsonl"
-scorer = "exact"
-bar = 0.8
-"""
+    return echo_project.installed(
+        folder, f"[models.base]\npath = {json.dumps(str(EXAMPLE))}\n{table}"
     )
-    return wiring.install(file)
 
 
 def test_what_is_served_is_batched_and_what_is_measured_is_not(tmp_path: Path) -> None:

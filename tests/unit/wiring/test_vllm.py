@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.wiring import echo_project
+from tests.unit.wiring.echo_project import EXAMPLE
 
-from escalera import wiring
 from escalera.domain.message import Decoding, Message, Reply, Request
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.engine.serve import Desk, Overrides
@@ -19,39 +20,18 @@ from escalera.wiring import Installation, serving, vllm
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(120)]
 
-MODEL = Path(__file__).resolve().parents[3] / "examples" / "support" / "model"
 PROGRAM = [sys.executable, "-m", "escalera.testing.upstream.lookalike", "serve"]
 HELLO = Request(messages=(Message(role="user", content="hello"),))
 
 
 def installed(folder: Path, *arguments: str, more: str = "", engine: str = "vllm") -> Installation:
     """A project whose model is the example's."""
-    rows = [
-        {"id": f"{split}-{n}", "split": split, "input": f"{split} {n}", "target": f"{n}"}
-        for split, many in (("train", 8), ("search", 60), ("confirm", 100))
-        for n in range(many)
-    ]
-    (folder / "echo.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    table = f"[models.base.vllm]\ncommand = {json.dumps(PROGRAM)}\n"
-    table += f"arguments = {json.dumps(arguments)}\nstart_seconds = 20\nstop_seconds = 5\n{more}"
-    file = folder / "escalera.toml"
-    file.write_text(
-        f"""
-[project]
-name = "shop"
-[models.base]
-path = {json.dumps(str(MODEL))}
-engine = "{engine}"
-{table if engine == "vllm" else ""}
-[climb]
-model = "base"
-[tasks.echo]
-data = "echo.jsonl"
-scorer = "exact"
-bar = 0.8
-"""
-    )
-    return wiring.install(file)
+    table = f'[models.base]\npath = {json.dumps(str(EXAMPLE))}\nengine = "{engine}"\n'
+    if engine == "vllm":
+        table += f"[models.base.vllm]\ncommand = {json.dumps(PROGRAM)}\n"
+        table += f"arguments = {json.dumps(arguments)}\nstart_seconds = 20\nstop_seconds = 5\n"
+        table += more
+    return echo_project.installed(folder, table)
 
 
 def test_a_command_has_a_process_of_its_own(tmp_path):
