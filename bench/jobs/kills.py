@@ -34,7 +34,8 @@ def main() -> None:
     undisturbed = way.undisturbed(asked.into / "undisturbed")
     kills, disturbed, starts = way.disturbed(asked.into / "disturbed", asked.kills, asked.seed)
     seconds = time.monotonic() - began
-    text = seen.table(kills, undisturbed, disturbed, starts, seconds=seconds)
+    how = f"--kills {asked.kills} --seed {asked.seed}{' --forked' if asked.forked else ''}"
+    text = seen.table(kills, undisturbed, disturbed, starts, how=how, seconds=seconds)
     print(text)
     if asked.output is not None:
         asked.output.write_text(text, encoding="utf-8")

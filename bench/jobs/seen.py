@@ -39,9 +39,10 @@ def table(
     disturbed: Sequence[str],
     starts: Sequence[int],
     *,
+    how: str,
     seconds: float,
 ) -> str:
-    """What became of the jobs, and every kill."""
+    """What became of the jobs, and every kill; *how* is what the bench was given."""
     same = sum(one == other for one, other in zip(undisturbed, disturbed, strict=True))
     lost = sum(not digest for digest in disturbed)
     anew = sum(kill.kept > 0 and kill.later < kill.kept for kill in kills)
@@ -55,7 +56,7 @@ def table(
             "# Jobs under kills",
             "",
             f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
-            f"{seconds / 60:.0f} minutes. `make bench-jobs` writes this anew.",
+            f"{seconds / 60:.0f} minutes: `python -m bench.jobs.kills {how}`.",
             "",
             f"{len(disturbed)} jobs of {EXAMPLES} examples and {NUMBERS['n_epochs']} epochs; "
             f"{len(kills)} times SIGKILL at random moments ({aims}).",

@@ -17,7 +17,9 @@ def test_the_table_counts_what_was_lost_and_begun_anew() -> None:
         Kill(aim="both", job="a", kept=9, later=1),
         Kill(aim="trainer", job="b", kept=0, later=1),
     ]
-    text = seen.table(kills, ["x", "y", "z"], ["x", "other", ""], [2, 3, 1], seconds=90)
+    digests = ["x", "y", "z"], ["x", "other", ""]
+    text = seen.table(kills, *digests, [2, 3, 1], how="--kills 3", seconds=90)
+    assert "--kills 3" in text
     for row in (
         "| jobs lost | 1 of 3 |",
         "byte by byte | 1 of 3 |",

@@ -27,6 +27,19 @@ def installed(folder: Path, table: str = "") -> Installation:
     )
 
 
+def test_how_much_of_prompts_a_step_runs_is_given_or_measured(tmp_path: Path) -> None:
+    """By the project file; else what the machine does in a short time, more on an accelerator."""
+    found = []
+    for keys in ("prompt_tokens = 7", "", 'device = "cuda"'):
+        made = installed(tmp_path, f"[models.base.serving]\n{keys}")
+        found.append(serving.served(made, ())["base"].provider._asked._serving.room.stretch)
+    given, usual, fast = found
+    assert (given.least, given.pause) == (7, None)
+    assert usual.pause is not None
+    assert usual.pause == fast.pause
+    assert usual.least < fast.least
+
+
 def test_what_is_served_is_batched_and_what_is_measured_is_not(tmp_path: Path) -> None:
     """A climb records static units, whose replay is byte for byte; callers join a running batch."""
     table = "[models.base.serving]\nrows = 5\nqueue = 7\ncache_tokens = 999\ncontext = 128"

@@ -65,8 +65,8 @@ class Escalating:
         chat = targets.read_chat(asked, self.name)
         if chat.n > 1:
             raise Refusal(
-                f"{self.name!r} looks at one answer at a time, so n is to be 1. Ask one of its "
-                "models for several.",
+                f"{self.name!r} looks at one answer at a time, and n is {chat.n}. Leave n out, or "
+                "ask one of its models for several.",
                 param="n",
             )
         until = time.monotonic() + seconds

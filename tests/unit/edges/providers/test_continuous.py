@@ -1,6 +1,7 @@
 """Steps of the batch: what they run, and whom they wake."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ def run(model: LocalModel, lengths: list[tuple[int, int]], *, every: bool) -> An
     return ran(model, rows, every=every)
 
 
-def ran(model: LocalModel, rows: list[Row], *, every: bool) -> Any:
+def ran(model: LocalModel, rows: list[Row], *, every: bool, room: Room = ROOM) -> Any:
     """The same for given rows."""
     passes: list[int] = []
 
@@ -66,7 +67,7 @@ def ran(model: LocalModel, rows: list[Row], *, every: bool) -> Any:
         passes.append(inputs["input_ids"].shape[1])
 
     async def work() -> list[int]:
-        turns = Continuous(model, BatchedLora(model.network), name="tiny", room=ROOM, threads=1)
+        turns = Continuous(model, BatchedLora(model.network), name="tiny", room=room, threads=1)
         loop = asyncio.get_running_loop()
         jobs = [Job(row=row, loop=loop, every=every) for row in rows]
         try:
@@ -93,6 +94,14 @@ def test_a_long_prompt_is_run_in_stretches_beside_the_answers(model: LocalModel)
     assert max(passes) <= ROOM.stretch.least + 2
     assert len(passes) <= 34
     assert sum(passes) == 5 + 29 + 5 + 29 + 160 + 3
+
+
+def test_a_step_runs_more_of_a_prompt_once_it_is_known_to_take_little(model: LocalModel) -> None:
+    """The first runs the least; a pause of a minute leaves room for all the rest in the second."""
+    room = replace(ROOM, stretch=Stretch(least=16, pause=60.0))
+    row = Row(prompt=(9,) * 160, decoding=Decoding(max_tokens=1))
+    passes, _ = ran(model, [row], every=False, room=room)
+    assert passes == [16, 144]
 
 
 def test_more_rows_than_places_take_turns(model: LocalModel) -> None:
