@@ -15,6 +15,9 @@ DATA ?= ../shared/data
 # Workers share the cores, so each computes with one thread.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
+# Programs are started by the hundred: their modules are compiled once, as installed ones are.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo install dev test slow fuzz lint check format bench bench-runner bench-judges
 .PHONY: faults bench-gateway bench-guards client-tests bench-prompts bench-data bench-data-need

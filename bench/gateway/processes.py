@@ -51,7 +51,7 @@ class Running:
         with Path(os.devnull if self.log is None else self.log).open("wb") as sink:
             self._process = subprocess.Popen(
                 [*pin, *self.command],
-                env={**os.environ, **self.environment},
+                env={**_compiled_once(), **self.environment},
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
@@ -158,3 +158,8 @@ def _stat(pid: int) -> tuple[float, float]:
         return 0.0, 0.0
     pages = int(fields[21])
     return (int(fields[11]) + int(fields[12])) / TICKS, pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _compiled_once() -> dict[str, str]:
+    """This environment, with modules compiled once, as an installed package's are."""
+    return {name: held for name, held in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

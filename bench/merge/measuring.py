@@ -25,9 +25,8 @@ def merge(tool: str, recipe: Path, into: Path, *more: str, peer: str) -> dict[st
 
 def watched(command: Sequence[str]) -> dict[str, Any]:
     """What a process printed last (JSON), with `anon`: the peak of its own memory in bytes."""
-    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
     ) as process:
         peak, file = 0, Path(f"/proc/{process.pid}/status")
         while process.poll() is None:
@@ -42,11 +41,16 @@ def watched(command: Sequence[str]) -> dict[str, Any]:
 def seconds(command: Sequence[str]) -> tuple[float, float]:
     """Wall and processor seconds of a whole process."""
     before, wall = os.times(), time.monotonic()
-    env = dict(os.environ) | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    subprocess.run(command, check=True, capture_output=True, env=env)
+    subprocess.run(command, check=True, capture_output=True, env=_environment())
     after = os.times()
     used = after.children_user - before.children_user + after.children_system
     return time.monotonic() - wall, used - before.children_system
+
+
+def _environment() -> dict[str, str]:
+    """One thread, and modules compiled once, as an installed package's are."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
 
 
 def _own(file: Path) -> int:

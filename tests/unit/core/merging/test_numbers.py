@@ -10,6 +10,15 @@ from hypothesis import strategies as st
 from escalera.core.merging import numbers
 
 
+@pytest.fixture(autouse=True, params=["NumKong", "NumPy"])
+def engine(request, monkeypatch):
+    """Every test holds with the package and without it."""
+    if request.param == "NumPy":
+        monkeypatch.setattr(numbers, "numkong", None)
+    else:
+        assert numbers.numkong is not None
+
+
 def rounded(value: float) -> int:
     """The slow, obvious bfloat16 nearest to a number: all neighbours compared as fractions."""
     bits = int(np.float32(value).view(np.uint32))
@@ -51,6 +60,30 @@ def test_every_bfloat16_comes_back():
     back = numbers.as_stored(values, "BF16")
     assert (back[~np.isnan(values)] == raw[~np.isnan(values)]).all()
     assert np.isnan(numbers.as_floats(back[np.isnan(values)], "BF16")).all()
+
+
+def test_both_ways_to_bfloat16_have_the_same_bits(monkeypatch):
+    """Every upper half with lower halves below, at and above the middle: also denormal numbers,
+    infinities, and what is no number."""
+    upper = np.arange(1 << 16, dtype=np.uint32) << 16
+    lower = np.array([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], np.uint32)
+    values = (upper[:, None] | lower).view(np.float32)
+    found = numbers.as_stored(values, "BF16"), numbers.as_floats(upper.astype(np.uint16), "BF16")
+    monkeypatch.setattr(numbers, "numkong", None)
+    assert (found[0] == numbers.as_stored(values, "BF16")).all()
+    plain = numbers.as_floats(upper.astype(np.uint16), "BF16")
+    assert (found[1].view(np.uint32) == plain.view(np.uint32)).all()
+
+
+def test_numbers_that_do_not_lie_side_by_side_are_read_and_written():
+    """Every third of an array, and the last of each pair, as an array of its own has them."""
+    raw = np.arange(0, 1 << 14, 5, dtype=np.uint16)
+    assert (numbers.as_floats(raw[::3], "BF16") == numbers.as_floats(raw[::3].copy(), "BF16")).all()
+    values = np.linspace(-3, 3, 200, dtype=np.float32)[1::2]
+    out = np.zeros(200, np.uint16)
+    numbers.encode(values, "BF16", out[::2], np.empty(100, np.float32))
+    assert (out[::2] == numbers.as_stored(values.copy(), "BF16")).all()
+    assert not out[1::2].any()
 
 
 @pytest.mark.parametrize("kind", ["BF16", "F16", "F32"])
