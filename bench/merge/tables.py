@@ -79,21 +79,26 @@ def _ratio(rows: list[dict[str, Any]], method: str, dtype: str) -> float:
 
 
 def _whole(rows: list[dict[str, Any]], start: dict[str, Any]) -> str:
-    """Ratios of whole commands: a merge and what comes before it."""
+    """Processor time of whole commands: a merge and what comes before it."""
     before = [
         start[f"{tool}: start and imports of a merge"]["cpu"] for tool in ("ours", "mergekit")
     ]
-    told = []
-    for method in dict.fromkeys(row["method"] for row in rows):
-        held = [row for row in rows if row["method"] == method and row["dtype"] == "float32"]
-        ratios = [
-            (row["theirs"]["cpu"] + before[1]) / (row["ours"]["cpu"] + before[0]) for row in held
-        ]
-        told.append(f"{method} {median(ratios):.1f}")
-    return (
-        f"With start and imports ({before[0]:.2f} s and {before[1]:.2f} s) the ratios are, in "
-        f"float32: {', '.join(told)}."
-    )
+    lines = [
+        f"With start and imports, {before[0]:.2f} s and {before[1]:.2f} s, as whoever types the "
+        "command waits for them:",
+        "",
+        "| method | mergekit computes in | ours, s | mergekit, s | ratio | goal |",
+        "|---|---|---|---|---|---|",
+    ]
+    for method, dtype in dict.fromkeys((row["method"], row["dtype"]) for row in rows):
+        held = [row for row in rows if (row["method"], row["dtype"]) == (method, dtype)]
+        ours = _middle(held, "ours", "cpu") + before[0]
+        theirs = _middle(held, "theirs", "cpu") + before[1]
+        lines.append(
+            f"| {method} | {dtype} | {ours:.2f} | {theirs:.2f} | **{theirs / ours:.1f}** "
+            f"| {GOALS.get(method, '')} |"
+        )
+    return "\n".join(lines)
 
 
 def _middle(rows: list[dict[str, Any]], tool: str, key: str) -> float:

@@ -115,6 +115,7 @@ WITHOUT_OWN_TEST = {
     "edges/scoring/binding.py": "protocols and values; used by every test of a scorer",
     "edges/tables/refusing.py": "a protocol; used by every test of edges/tables",
     "edges/journal/sqlite.py": "contract/test_journal",
+    "domain/left_files.py": "a name; in edges/providers/test_adapters",
     "domain/levers.py": "in domain/test_recipe and core/finetuning/test_effort",
     "edges/vllm/keeper.py": "as a process in edges/vllm/test_kept",
     "edges/vllm/telling.py": "values; in edges/vllm/test_kept",

@@ -75,10 +75,6 @@ class HostedModel:
     data: str
 
 
-HOSTED_FILE = "hosted_model.json"
-"""The one file of such an artifact."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostedRun:
     """How a job ended: `model` is the name of what it made of `base`, None where it made nothing,

@@ -18,8 +18,9 @@ from escalera.core.ladder import hosting
 from escalera.core.ladder.caps import Cost
 from escalera.core.ladder.steps import Train
 from escalera.domain.event import Event
-from escalera.domain.hosting import HOSTED_FILE, METHODS, HostedJob, HostedModel, HostedRun
+from escalera.domain.hosting import METHODS, HostedJob, HostedModel, HostedRun
 from escalera.domain.identity import digest_of
+from escalera.domain.left_files import HOSTED_FILE
 from escalera.domain.project import Project
 from escalera.domain.recipe import TrainingPair
 from escalera.domain.training import Trained, thinned

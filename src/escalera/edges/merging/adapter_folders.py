@@ -16,7 +16,7 @@ from blake3 import blake3
 from escalera.core.merging import numbers
 from escalera.core.merging.low_rank import Factors
 from escalera.core.merging.numbers import STORED, Floats, Kind
-from escalera.domain.hosting import HOSTED_FILE
+from escalera.domain.left_files import HOSTED_FILE
 from escalera.edges.merging import weights
 from escalera.edges.merging.weights import WeightsFile
 from escalera.errors import MergeError

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,10 +29,12 @@ from escalera.core.merging.low_rank import Approximated, Matrix
 from escalera.core.merging.methods import Values
 from escalera.core.merging.numbers import Floats
 from escalera.core.merging.streams import Held, Stream
-from escalera.domain.recipe import MergePlan
 from escalera.edges.merging import adapter_folders
 from escalera.edges.merging.adapter_folders import Adapter
 from escalera.errors import MergeError
+
+if TYPE_CHECKING:  # recipes load what trainings know, for a tenth of the start of a merge
+    from escalera.domain.recipe import MergePlan
 
 EXACT = frozenset({"concatenate", "linear"})
 ON_PRODUCTS = (

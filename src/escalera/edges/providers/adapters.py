@@ -14,7 +14,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from escalera.core.prompts import chat_form
-from escalera.domain.hosting import HOSTED_FILE
+from escalera.domain.left_files import HOSTED_FILE
 from escalera.domain.message import Message
 from escalera.errors import InputError
 

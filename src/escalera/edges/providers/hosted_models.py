@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from escalera.domain.hosting import HOSTED_FILE, HostedModel
+from escalera.domain.hosting import HostedModel
+from escalera.domain.left_files import HOSTED_FILE
 from escalera.domain.project import ModelPrice
 from escalera.edges.providers.endpoint import Endpoint
 from escalera.errors import AdapterUnusable, EvidenceMissing

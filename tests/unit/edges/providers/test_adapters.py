@@ -13,7 +13,7 @@ from safetensors.torch import save_file  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 
 from escalera.core.prompts import chat_form  # noqa: E402
-from escalera.domain.hosting import HOSTED_FILE  # noqa: E402
+from escalera.domain.left_files import HOSTED_FILE  # noqa: E402
 from escalera.edges.providers import adapters  # noqa: E402
 from escalera.edges.providers.adapters import Adapters  # noqa: E402
 from escalera.errors import InputError  # noqa: E402
