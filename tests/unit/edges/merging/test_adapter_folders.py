@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.unit.edges.merging.folders import adapter, save
 
-from escalera.domain.hosting import HOSTED_FILE
+from escalera.domain.left_files import HOSTED_FILE
 from escalera.edges.merging import adapter_folders
 from escalera.errors import MergeError
 
