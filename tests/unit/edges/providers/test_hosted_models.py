@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from escalera.domain.hosting import HOSTED_FILE, HostedModel
+from escalera.domain.hosting import HostedModel
+from escalera.domain.left_files import HOSTED_FILE
 from escalera.edges.providers.endpoint import Endpoint
 from escalera.edges.providers.hosted_models import HostedModels
 from escalera.errors import AdapterUnusable, EvidenceMissing
