@@ -1,11 +1,11 @@
 """Rounds of a sweep: all trials come to a pause before any goes on from it.
 
 Successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943, section 3) with three changes. How
-many go on is what a fixed share of all trainings affords, so that what one round saves the next may
-spend. Trials rank by how many are shown to be ahead of them, by paired intervals on common items;
-so none is preferred for the luck of a few answers. Those that the answers cannot tell apart rank by
-what their training has lost of late: at a first pause hardly any answer is right, and the loss says
-already who learns.
+many go on is what a fixed share of all trainings affords, so that a sweep is never dearer and
+leaves nothing of it unused. Trials rank by how many are shown to be ahead of them, by paired
+intervals on common items; so none is preferred for the luck of a few answers. Those that the
+answers cannot tell apart rank by what their training has lost of late: at a first pause hardly any
+answer is right, and the loss says already who learns.
 
 Everything is a function of what was measured. Optuna's pruners are none: what they decide of a
 trial depends on those that came before it, and a trial that they stopped never goes on.
@@ -21,14 +21,15 @@ from dataclasses import dataclass
 from escalera.core.finetuning.sweeping import OWN, PAUSES
 from escalera.core.stats import paired
 
+NAME = "rounds"
+"""Part of a sweep's question: other settings than those below need another name, so that a sweep
+that was recorded with these decides as it did."""
+
 SHARE = 0.35
 """What a sweep of eight trials or more costs at the most, of all its trainings in full."""
 
 LATER = (2, 3)
 """The room for a round leaves enough for so many of each to go on at the pauses after it."""
-
-LEADING = 3
-"""Of n trials at a pause, one goes on only where fewer than n / 3 are shown to be ahead of it."""
 
 LEAST = 2
 """So many go on in any case: the own levers, and one to hold against them."""
@@ -82,8 +83,8 @@ def room(came: Sequence[int]) -> int:
 def going_on(paused: Sequence[PausedTrial], *, room: int) -> list[int]:
     """The numbers of the trials that go on, in the order in which they were begun.
 
-    The own levers always do, and the first of the others. Then, while there is room, those to whom
-    fewer than one in `LEADING` of all are shown to be ahead.
+    The own levers always do; of the others those to whom the fewest are shown to be ahead, as many
+    as there is room for, and of as many those that have lost least of late.
     """
     behind = {
         one.number: sum(_ahead(other.scores, one.scores, one.clusters) for other in paused)
@@ -92,12 +93,7 @@ def going_on(paused: Sequence[PausedTrial], *, room: int) -> list[int]:
     ranked = sorted(
         paused, key=lambda one: (one.number != OWN, behind[one.number], one.loss, one.number)
     )
-    few = math.ceil(len(ranked) / LEADING)
-    return sorted(
-        one.number
-        for place, one in enumerate(ranked[:room])
-        if place < LEAST or behind[one.number] < few
-    )
+    return sorted(one.number for one in ranked[:room])
 
 
 def best(paused: Sequence[PausedTrial]) -> int | None:

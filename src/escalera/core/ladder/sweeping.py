@@ -117,7 +117,9 @@ class _Board:
         ]
         formerly = digest_of(asked)
         self._singly = formerly in evidence.suggested
-        self._question = formerly if self._singly else digest_of([*asked, sweep.trials, "rounds"])
+        self._question = (
+            formerly if self._singly else digest_of([*asked, sweep.trials, rounds.NAME])
+        )
         self._tried: list[LeverTrial] = []
         self._recipes: list[TrainingRecipe] = []
         self._due = self._replay()

@@ -48,7 +48,7 @@ def test_twenty_trials_have_room_for_eight_six_and_four() -> None:
     assert whole == pytest.approx(rounds.SHARE * 20)
 
 
-def test_what_a_round_saves_is_room_in_the_next() -> None:
+def test_what_diverged_leaves_room_to_the_others() -> None:
     """Six of twenty went on where eight might have, then five: all of these may end."""
     assert rounds.room([20, 6]) == 6
     assert rounds.room([20, 6, 5]) == 5
@@ -62,10 +62,10 @@ def test_two_go_on_in_any_case() -> None:
     assert rounds.going_on([paused(0, 10)], room=2) == [0]
 
 
-def test_one_to_whom_a_third_are_shown_to_be_ahead_is_left_behind() -> None:
-    """Though there is room; with a hundred items between them there is no doubt who is ahead."""
-    clear = [paused(number, 190 - 15 * number) for number in range(12)]
-    assert rounds.going_on(clear, room=8) == [0, 1, 2, 3]
+def test_those_go_on_to_whom_the_fewest_are_shown_to_be_ahead() -> None:
+    """With fifteen items of two hundred between them there is no doubt; a loss changes nothing."""
+    clear = [paused(number, 190 - 15 * number, loss=12.0 - number) for number in range(12)]
+    assert rounds.going_on(clear, room=8) == [0, 1, 2, 3, 4, 5, 6, 7]
     assert rounds.going_on(clear, room=3) == [0, 1, 2]
 
 
@@ -82,13 +82,13 @@ def test_answers_come_before_losses() -> None:
         *(paused(number, 150 - number, loss=5.0 + number) for number in range(4)),
         *(paused(number, 20, loss=0.1) for number in range(4, 12)),
     ]
-    assert rounds.going_on(field, room=6) == [0, 1, 2, 3]
+    assert rounds.going_on(field, room=4) == [0, 1, 2, 3]
 
 
 def test_the_own_levers_always_have_a_place() -> None:
     """However low they score: the winner has to beat them."""
     field = [paused(OWN, 0), *(paused(number, 190 - 15 * number) for number in range(1, 12))]
-    assert rounds.going_on(field, room=8) == [OWN, 1, 2, 3, 4]
+    assert rounds.going_on(field, room=5) == [OWN, 1, 2, 3, 4]
     assert rounds.going_on(field, room=2) == [OWN, 1]
 
 
