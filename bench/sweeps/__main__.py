@@ -41,12 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=Path("build/bench/sweeps"))
     parser.add_argument("--drawn", type=int, default=curves.DRAWN)
     parser.add_argument("--tasks", nargs="+", default=[*curves.TASKS])
+    parser.add_argument("--kept", action="store_true", help="train nothing that is not kept yet")
     parser.add_argument("--output", type=Path, help="file to write the table to")
     asked = parser.parse_args(arguments)
     found = {
         task: Board.of(
             curves.curve(task, n, data=asked.data, bases=asked.bases, cache=asked.cache)
             for n in range(asked.drawn)
+            if not asked.kept or curves.kept(task, n, asked.cache).exists()
         )
         for task in asked.tasks
     }
@@ -171,16 +173,17 @@ def page(found: dict[str, Board]) -> str:
         "",
         "LoRA trainings of a small Llama (`bench/bases`) with drawn levers (rate over three",
         "decades, rank, batch, schedule, decay), scored at a set of pauses (in shares of their",
-        f"steps: {', '.join(f'{p:.3g}' for p in PAUSES)}); {SWEEPS} sweeps of {TRIALS} of them in",
-        "random orders for each rule. The first half of 400 items chooses, the others judge the",
+        f"steps: {', '.join(f'{p:.3g}' for p in PAUSES)}); {SWEEPS} sweeps in random orders for",
+        f"each rule, of {TRIALS} of them, or of three in four where fewer were drawn. The first",
+        "half of 400 items chooses, the others judge the",
         "winner. `quality` is the winner's score less that of the winner among the same trials in",
         "full, in points, with the 2.5 and 97.5 % quantiles over sweeps; `as good` counts sweeps",
         "that are no more than a point below. Trials are drawn at random: what an estimator",
         "suggests cannot be replayed. Sweeps of one task share its trials, so that their spread is",
-        "that of orders and not of tasks. Settings of the rounds were chosen on",
-        f"`{curves.CHOSEN_ON}`; the other tasks are held out.",
+        "that of orders and not of tasks. The settings of the rounds were chosen on",
+        f"{' and '.join(f'`{task}`' for task in curves.CHOSEN_ON)}; other tasks are held out.",
         "",
-        "| task | trials drawn | rule | paid | quality, points | as good |",
+        "| task | of trials | rule | paid | quality, points | as good |",
         "|---|---|---|---|---|---|",
     ]
     for task, board in found.items():
@@ -206,7 +209,8 @@ def _paused(
 
 
 def _rows(task: str, board: Board) -> list[str]:
-    orders = [random.Random(f"{task} {n}").sample(range(len(board)), TRIALS) for n in range(SWEEPS)]
+    trials = min(TRIALS, 3 * len(board) // 4)
+    orders = [random.Random(f"{task} {n}").sample(range(len(board)), trials) for n in range(SWEEPS)]
     full = np.array([board.fresh(in_full(board, order)[0]) for order in orders])
     lines = []
     for name, rule in RULES.items():
@@ -214,8 +218,8 @@ def _rows(task: str, board: Board) -> list[str]:
         apart = 100 * (np.array([board.fresh(won) for won, _ in found]) - full)
         low, high = np.quantile(apart, [0.025, 0.975])
         lines.append(
-            f"| {task} | {len(board)} | {name} | "
-            f"{100 * np.mean([paid for _, paid in found]) / TRIALS:.0f} % | "
+            f"| {task} | {trials} of {len(board)} | {name} | "
+            f"{100 * np.mean([paid for _, paid in found]) / trials:.0f} % | "
             f"{apart.mean():+.2f} ({low:+.1f} to {high:+.1f}) | "
             f"{100 * (apart >= -1.0).mean():.0f} % |"
         )

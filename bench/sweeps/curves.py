@@ -20,9 +20,9 @@ from escalera.edges.training import loading
 from escalera.errors import TrainingError
 
 TAUGHT, TESTED, DRAWN = 500, 400, 26
-CHOSEN_ON = "clinc_banking"
-"""On this task the settings of the rounds were chosen."""
-TASKS = (CHOSEN_ON, "mtod_intent", "snips_intent", "clinc_domain")
+CHOSEN_ON = ("clinc_banking", "mtod_intent")
+"""On these tasks the settings of the rounds were chosen."""
+TASKS = (*CHOSEN_ON, "snips_intent", "clinc_domain")
 
 
 def drawn(number: int) -> dict[str, object]:
@@ -85,9 +85,14 @@ class Board:
         return float(self._right[number, -1, self._half :].mean())
 
 
+def kept(task: str, number: int, cache: Path) -> Path:
+    """Where a training is kept."""
+    return cache / f"curve-{task}-{number}.json"
+
+
 def curve(task: str, number: int, *, data: Path, bases: Path, cache: Path) -> Curve:
     """The training of this number, made where it is not kept yet."""
-    file = cache / f"curve-{task}-{number}.json"
+    file = kept(task, number, cache)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         made = _trained(task, drawn(number), data, bases)
