@@ -155,9 +155,6 @@ RULES: dict[str, Rule] = {
     "Optuna, successive halving by 2": pruned(
         lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
     ),
-    "Optuna, Hyperband by 2": pruned(
-        lambda: optuna.pruners.HyperbandPruner(min_resource=1, max_resource=8, reduction_factor=2)
-    ),
     "rounds by score: 10, 5, 3 of 20 go on": counted(10, 5, 3),
     "rounds within a share (Escalera)": in_rounds,
 }
@@ -209,7 +206,7 @@ def _paused(
 
 
 def _rows(task: str, board: Board) -> list[str]:
-    trials = min(TRIALS, 3 * len(board) // 4)
+    trials = TRIALS if len(board) > TRIALS else 3 * len(board) // 4
     orders = [random.Random(f"{task} {n}").sample(range(len(board)), trials) for n in range(SWEEPS)]
     full = np.array([board.fresh(in_full(board, order)[0]) for order in orders])
     lines = []

@@ -77,5 +77,5 @@ def test_the_page_has_a_row_for_every_rule(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(command, "SWEEPS", 10)
     text = command.page({"t": known()})
     for rule in command.RULES:
-        assert f"| t | 18 of 24 | {rule} |" in text
+        assert f"| t | 20 of 24 | {rule} |" in text
     assert "| every trial in full | 100 % | +0.00 (+0.0 to +0.0) | 100 % |" in text

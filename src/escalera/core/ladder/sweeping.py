@@ -168,7 +168,7 @@ class _Board:
         """Every trial to where it is stopped or ended, before the next one is suggested."""
         for number in range(self._sweep.trials):
             before = tuple(self._tried)
-            missing = self._begin(number, before)
+            missing: Step | None = self._begin(number, before)
             while missing is None and sweeping.verdict(self._tried[-1], before) == "goes on":
                 missing = self._advance(number)
             if missing is not None:
