@@ -121,7 +121,7 @@ bench-pilots: $(BIN)/.dev  ## which base: choices from pilots, in DATA (half an 
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.pilots --data $(DATA) \
 		--output bench/results/pilots.md
 
-bench-sweeps: $(BIN)/.dev  ## rules that stop the trials of a sweep, in DATA (half an hour)
+bench-sweeps: $(BIN)/.dev  ## rounds of a sweep beside full trainings, in DATA (half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.sweeps --data $(DATA) \
 		--output bench/results/sweeps.md
 

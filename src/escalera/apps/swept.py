@@ -1,4 +1,4 @@
-"""`escalera sweep`: the levers of a training that do best for a task, by trials that may be cut."""
+"""`escalera sweep`: the levers of a training that do best for a task, by trials in rounds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,12 @@ class Sweeping:
         """Which levers to take, and how sure that is."""
         found = self.found
         assert found.winner is not None  # noqa: S101  `run` raises without one
-        spent = f"{found.cost:.1f} of {len(found.tried)} trainings were paid."
+        spent = f"{found.cost:.1f} of {found.sweep.trials} trainings were paid."
+        if not found.whole:
+            return (
+                "The sweep is not at its end, and nothing is decided: raise the caps under "
+                f"[budget] and run the command again. {spent}"
+            )
         if found.winner == rule.OWN:
             return f"Keep the levers of the project: no trial scored higher. {spent}"
         if found.difference is None or found.scores is None:
@@ -57,7 +62,7 @@ class Sweeping:
     def remedy(self) -> tuple[str, ...]:
         """The winner's levers as lines of the project file; none where the own ones have won."""
         found = self.found
-        if found.winner is None or found.winner == rule.OWN:
+        if found.winner is None or found.winner == rule.OWN or not found.whole:
             return ()
         names = [lever.name for lever in found.sweep.levers]
         said = dict(zip(names, found.tried[found.winner].values, strict=True))
@@ -95,6 +100,7 @@ class Sweeping:
             "levers": [lever.name for lever in found.sweep.levers],
             "trials": [asdict(one) for one in found.tried],
             "winner": found.winner,
+            "whole": found.whole,
             "fresh_scores": found.scores,
             "difference": None if found.difference is None else asdict(found.difference),
             "trainings_paid": round(found.cost, 4),

@@ -44,8 +44,9 @@ class Sweep:
 class Suggested:
     """Values for the levers of a trial, in their order; those of number 0 are the project's own.
 
-    `question` is the digest of what is swept: recipe, ranges and items. Without values nothing
-    could be suggested, because what suggests is not installed.
+    `question` is the digest of what is swept: recipe, ranges, items, how many trials and that they
+    go in rounds (not so in sweeps of before there were rounds). Without values nothing could be
+    suggested, because what suggests is not installed.
     """
 
     question: str

@@ -32,6 +32,7 @@ FOUND = Swept(
         LeverTrial(values=(1e-1, "linear", 4), diverged=True),
     ),
     winner=2,
+    whole=True,
     scores=(0.69, 0.51),
     difference=Interval(estimate=0.18, lower=0.1, upper=0.26, alpha=0.05, method="t"),
     cost=2.125,
@@ -70,6 +71,16 @@ def test_a_winner_that_fresh_items_do_not_confirm_is_not_recommended() -> None:
     own = Sweeping(task=TASK, found=replace(FOUND, winner=0))
     assert own.sentence.startswith("Keep the levers of the project")
     assert own.remedy == ()
+
+
+def test_a_sweep_that_a_cap_ended_recommends_nothing() -> None:
+    """Most trials wait at a pause: that the own levers came first to their end says nothing."""
+    for winner in (0, 2):
+        told = Sweeping(task=TASK, found=replace(FOUND, winner=winner, whole=False))
+        assert told.sentence.startswith("The sweep is not at its end, and nothing is decided")
+        assert "2.1 of 4 trainings were paid" in told.sentence
+        assert told.remedy == ()
+        assert told.document["whole"] is False
 
 
 def test_what_cannot_be_swept_is_refused_before_anything_is_trained() -> None:

@@ -25,11 +25,13 @@ def score(values: tuple) -> float:
     return 1.0 - 0.2 * abs(math.log10(values[0]) + 3) - (0.1 if values[1] == 4 else 0.0)
 
 
-def history(count: int) -> list[LeverTrial]:
+def history(count: int, *, pauses: int = 2) -> list[LeverTrial]:
+    """Trials that came to so many of two pauses."""
     tried: list[LeverTrial] = []
     for _ in range(count):
         values = Parzen().suggest(SWEEP, tried, pauses=2)
-        tried.append(LeverTrial(values=values, scores=(score(values) / 2, score(values))))
+        scores = (score(values) / 2, score(values))[:pauses]
+        tried.append(LeverTrial(values=values, scores=scores))
     return tried
 
 
@@ -44,9 +46,10 @@ def test_the_same_history_leads_to_the_same_values_within_the_ranges() -> None:
     assert Parzen().suggest(SWEEP, tried[:3], pauses=2) == tried[3].values
 
 
-def test_later_suggestions_score_better_than_those_at_random() -> None:
-    """The scores are looked at, those of stopped trials too."""
-    tried = history(40)
+@pytest.mark.parametrize("pauses", [1, 2])
+def test_later_suggestions_score_better_than_those_at_random(pauses: int) -> None:
+    """The scores are looked at, also where all trials wait at their first pause."""
+    tried = history(40, pauses=pauses)
     early = sum(score(one.values) for one in tried[:8]) / 8
     late = sum(score(one.values) for one in tried[-12:]) / 12
     assert late > early + 0.02

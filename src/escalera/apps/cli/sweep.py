@@ -14,7 +14,7 @@ from escalera.apps.cli import options
 @click.option("--task", required=True, metavar="NAME", help="The task that is trained for.")
 @options.as_json
 def command(file: Path, task: str, json_: bool) -> int:  # noqa: FBT001
-    """Try levers within the ranges of [training.sweep], stop what lags, confirm the winner.
+    """Try levers within the ranges of [training.sweep] in rounds, and confirm the winner.
 
     The first trial has the levers of the project; half of the `search` items choose, the others
     confirm. Every trial is kept: the command can be interrupted and run again.

@@ -1,9 +1,10 @@
-"""A sweep over levers: which trial goes on, which is stopped, and which has won.
+"""A sweep over levers: where its trials pause, what it costs, and how sweeps once stopped trials.
 
-Trials come one after the other. At every pause a trial is held against those that came as far
-before it, and goes on only among the best third of them (asynchronous successive halving in its
-stopping form: Li et al. 2020, arXiv 1810.05934, section 3). The first trial has the project's own
-levers; nothing came before it, so that it is never stopped, and the winner has to beat it.
+Sweeps go in `rounds` today. Those that were begun before go on by the rule here: trials come one
+after the other, and at every pause one goes on only among the best third of those that came as far
+before it (asynchronous successive halving in its stopping form: Li et al. 2020, arXiv 1810.05934,
+section 3). The first trial has the project's own levers; nothing came before it, so that it is
+never stopped, and the winner has to beat it.
 """
 
 from __future__ import annotations

@@ -1,19 +1,23 @@
-"""A sweep over the levers of a training: trials, one after the other, stopped where they lag.
+"""A sweep over the levers of a training: trials in rounds, of which those that lag are left behind.
 
 Its steps are those of a climb, and so is its evidence. What is suggested for a trial is an event,
 and what it came to follows from the trainings and answers in the journal: a sweep that was cut off
 tells them to the suggester again, and goes on where it was.
+
+Sweeps that were begun before there were rounds stop one trial after the other, and go on to do so:
+their suggestions are kept under another question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from escalera.core.evidence import Evidence
-from escalera.core.finetuning import sweeping
+from escalera.core.finetuning import rounds, sweeping
 from escalera.core.finetuning.data_plan import Planned
+from escalera.core.finetuning.rounds import PausedTrial
 from escalera.core.finetuning.sweeping import OWN, PAUSES
 from escalera.core.ladder import budgeting, materials, rating, subsets
 from escalera.core.ladder.case import Case
@@ -28,6 +32,7 @@ from escalera.domain.recipe import TrainingRecipe
 from escalera.domain.sweep import LeverTrial, LeverValue, Sweep
 from escalera.domain.system import System
 from escalera.domain.task import Task
+from escalera.domain.training import Trained
 
 ORDER = 1000
 """Seeds the order of the examples: no training of another question, without pauses, is the same."""
@@ -40,13 +45,15 @@ WEIGHTS = ("method", "rank", "dropout")
 class Swept:
     """What a sweep came to. `tried` begins with the project's own levers; `winner` is a number.
 
-    `difference` is the winner's score less that of the own levers, on items that chose nothing;
-    None while they are not answered, or where the own levers have won.
+    `whole` is False where a cap left something to be trained or measured. `difference` is the
+    winner's score less that of the own levers, on items that chose nothing; None while they are not
+    answered, or where the own levers have won.
     """
 
     sweep: Sweep
     tried: tuple[LeverTrial, ...]
     winner: int | None
+    whole: bool
     scores: tuple[float, float] | None
     difference: Interval | None
     cost: float
@@ -102,13 +109,16 @@ class _Board:
         )
         self._own = nested.recipe(everything)
         self._choosing, self._fresh = _halves(subsets.items(self._task))
-        self._question = digest_of(
-            [
-                replace(self._own, levers=replace(self._own.levers, learning_rate=None)),
-                sweep.levers,
-                sweep.seed,
-                [item.digest for item in self._choosing],
-            ]
+        asked = [
+            replace(self._own, levers=replace(self._own.levers, learning_rate=None)),
+            sweep.levers,
+            sweep.seed,
+            [item.digest for item in self._choosing],
+        ]
+        formerly = digest_of(asked)
+        self._singly = formerly in evidence.suggested
+        self._question = (
+            formerly if self._singly else digest_of([*asked, sweep.trials, rounds.NAME])
         )
         self._tried: list[LeverTrial] = []
         self._recipes: list[TrainingRecipe] = []
@@ -118,17 +128,17 @@ class _Board:
         """What is due; at the end, the answers to fresh items."""
         if self._due is not None:
             return self._due
-        won = sweeping.winner(self._tried)
-        if won is None or won == OWN:
+        won = self._won()
+        if won is None or won == OWN or not sweeping.ended(self._tried[OWN]):
             return None
         return self._asked([self._last(OWN), self._last(won)], self._fresh)
 
     def found(self) -> Swept:
         """The trials, and the winner on fresh items."""
-        won, scores, difference = sweeping.winner(self._tried), None, None
+        won, scores, difference = self._won(), None, None
         if won is not None and won != OWN and sweeping.ended(self._tried[OWN]):
             both = [self._last(won), self._last(OWN)]
-            items = [item for item in self._fresh if all(self._has(one, item) for one in both)]
+            items = self._common(both, self._fresh)
             if items:
                 first, second = ([self._score(one, item) for item in items] for one in both)
                 scores = sum(first) / len(items), sum(second) / len(items)
@@ -139,6 +149,7 @@ class _Board:
             sweep=self._sweep,
             tried=tuple(self._tried),
             winner=won,
+            whole=self._due is None,
             scores=scores,
             difference=difference,
             cost=sweeping.cost(self._tried),
@@ -151,46 +162,106 @@ class _Board:
         trial = rating.step(self.case.evidence, "lora", self._own)
         if trial is not None:
             return trial
-        suggested = self.case.evidence.suggested.get(self._question, {})
+        return self._one_by_one() if self._singly else self._in_rounds()
+
+    def _one_by_one(self) -> Step | None:
+        """Every trial to where it is stopped or ended, before the next one is suggested."""
         for number in range(self._sweep.trials):
-            wanted = values(self._own, self._sweep)
-            if number != OWN:
-                if number not in suggested:
-                    return self._suggest(number)
-                wanted = suggested[number].values
-            missing = self._follow(applied(self._own, self._sweep, wanted), wanted)
+            before = tuple(self._tried)
+            missing: Step | None = self._begin(number, before)
+            while missing is None and sweeping.verdict(self._tried[-1], before) == "goes on":
+                missing = self._advance(number)
             if missing is not None:
                 return missing
         return None
 
-    def _suggest(self, number: int) -> Suggest:
-        return Suggest(
-            question=self._question, sweep=self._sweep, number=number, tried=tuple(self._tried)
-        )
+    def _in_rounds(self) -> Step | None:
+        """The own levers to their end, all others to the first pause; then round after round.
 
-    def _follow(self, recipe: TrainingRecipe, wanted: tuple[LeverValue, ...]) -> Step | None:
-        """Take up one trial to where it was stopped or ended, or say what it misses."""
-        before, scores = tuple(self._tried), list[float]()
+        What suggests levers is told the first pauses alone, so that all were measured equally far.
+        """
+        for number in range(self._sweep.trials):
+            told = tuple(replace(one, scores=one.scores[:1]) for one in self._tried)
+            missing = self._begin(number, told) or self._as_far(
+                number, len(PAUSES) if number == OWN else 1
+            )
+            if missing is not None:
+                return missing
+        alive, came = self._alive(range(self._sweep.trials)), [self._sweep.trials]
+        for place in range(1, len(PAUSES)):
+            alive = rounds.going_on(self._standings(alive, place - 1), room=rounds.room(came))
+            came.append(len(alive))
+            for number in alive:
+                missing = self._as_far(number, place + 1)
+                if missing is not None:
+                    return missing
+            alive = self._alive(alive)
+        return None
+
+    def _begin(self, number: int, told: tuple[LeverTrial, ...]) -> Suggest | None:
+        """Take up the levers of a trial; those of the first are the project's own."""
+        wanted = values(self._own, self._sweep)
+        if number != OWN:
+            suggested = self.case.evidence.suggested.get(self._question, {})
+            if number not in suggested:
+                return Suggest(
+                    question=self._question, sweep=self._sweep, number=number, tried=told
+                )
+            wanted = suggested[number].values
         self._tried.append(LeverTrial(values=wanted))
-        self._recipes.append(recipe)
-        while sweeping.verdict(self._tried[-1], before) == "goes on":
-            place = len(scores)
-            parts = self.case.evidence.trained.get(recipe.digest, [])
-            if len(parts) <= place:
-                train = Train(rung="lora", recipe=recipe, until=PAUSES[place])
-                if not self._failed(train):
-                    return train
-                self._tried[-1] = replace(self._tried[-1], diverged=True)
-                return None
-            system = self._system(parts[place].adapter)
-            missing = self._asked([system], self._choosing)
+        self._recipes.append(applied(self._own, self._sweep, wanted))
+        return None
+
+    def _as_far(self, number: int, pauses: int) -> Step | None:
+        """Take up one trial to so many pauses, or to where it diverged."""
+        while len(self._tried[number].scores) < pauses and not self._tried[number].diverged:
+            missing = self._advance(number)
             if missing is not None:
                 return missing
-            known = [item for item in self._choosing if self._has(system, item)]
-            total = sum(self._score(system, item) for item in known)
-            scores.append(total / max(len(known), 1))
-            self._tried[-1] = LeverTrial(values=wanted, scores=tuple(scores))
         return None
+
+    def _advance(self, number: int) -> Step | None:
+        """Take up one trial to its next pause, or say what it misses."""
+        one, place = self._tried[number], len(self._tried[number].scores)
+        if len(self._parts(number)) <= place:
+            train = Train(rung="lora", recipe=self._recipes[number], until=PAUSES[place])
+            if not self._failed(train):
+                return train
+            self._tried[number] = replace(one, diverged=True)
+            return None
+        system = self._at(number, place)
+        missing = self._asked([system], self._choosing)
+        if missing is not None:
+            return missing
+        known = self._common([system], self._choosing)
+        total = sum(self._score(system, item) for item in known)
+        self._tried[number] = replace(one, scores=(*one.scores, total / max(len(known), 1)))
+        return None
+
+    def _alive(self, numbers: Iterable[int]) -> list[int]:
+        return [number for number in numbers if not self._tried[number].diverged]
+
+    def _standings(self, numbers: Sequence[int], place: int) -> list[PausedTrial]:
+        """Trials at a pause, on the items that all of them have answered."""
+        systems = {number: self._at(number, place) for number in numbers}
+        items = self._common(list(systems.values()), self._choosing)
+        clusters = tuple(item.cluster for item in items)
+        return [
+            PausedTrial(
+                number=number,
+                scores=tuple(self._score(system, item) for item in items),
+                clusters=clusters,
+                loss=rounds.late([point.loss for point in self._parts(number)[place].curve]),
+            )
+            for number, system in systems.items()
+        ]
+
+    def _won(self) -> int | None:
+        """The number of the best of those that came to their end."""
+        if self._singly:
+            return sweeping.winner(self._tried)
+        done = [number for number, one in enumerate(self._tried) if sweeping.ended(one)]
+        return rounds.best(self._standings(done, len(PAUSES) - 1))
 
     def _failed(self, step: Train) -> bool:
         """Whether it was tried and will not do: its loss was no number."""
@@ -207,11 +278,20 @@ class _Board:
         return None
 
     def _last(self, number: int) -> System:
-        parts = self.case.evidence.trained[self._recipes[number].digest]
-        return self._system(parts[len(PAUSES) - 1].adapter)
+        return self._at(number, len(PAUSES) - 1)
 
-    def _system(self, adapter: str) -> System:
+    def _at(self, number: int, place: int) -> System:
+        """What a trial had learned at a pause."""
+        adapter = self._parts(number)[place].adapter
         return replace(subsets.prompted(self.case, self._task), adapter=adapter)
+
+    def _parts(self, number: int) -> Sequence[Trained]:
+        """A trial's training, as far as each pause that it came to."""
+        return self.case.evidence.trained.get(self._recipes[number].digest, ())
+
+    def _common(self, systems: Sequence[System], items: Sequence[Example]) -> list[Example]:
+        """The items to which each of them has an answer with a score."""
+        return [item for item in items if all(self._has(system, item) for system in systems)]
 
     def _has(self, system: System, item: Example) -> bool:
         answer = self.case.evidence.sample(system, item)
