@@ -83,8 +83,10 @@ def fit(found: Points, examples: Sequence[float], flips: float, prior: TrendPrio
     none, every = np.zeros(len(NOISES)), np.array(NOISES)
     both = np.concatenate([seen.doublings, np.log2(at / found.largest)])
     still = replace(prior, slope=0.0, between=0.0, within=0.0)
-    rising = _regressed(seen, floor, noise, both, prior)
-    flat = _regressed(seen, none, every, both, still)
+    rising, flat = (
+        _regressed(seen, *grid, both, belief)
+        for grid, belief in (((floor, noise), prior), ((none, every), still))
+    )
     logs = np.concatenate([rising[0], flat[0]]) + _log_prior(prior)
     weight = np.exp(logs - logs.max())
     return Trends(
