@@ -2,11 +2,10 @@
 
     python -m bench.data_need --data DATA --output bench/results/data_need.md
 
-Curves are measured once and kept in `--cache`. The six judged tasks teach nothing: the priors of
-every forecast are learned from other tasks, on other real data sets than the one that is judged;
-those of the generator's tasks (data set "support") are hence learned from all teachers, and are
-what `core/finetuning/data_need.py` uses. The exit code is 2 without data, 1 where a target is
-missed, 0 otherwise.
+Curves are measured once and kept in `--cache`. The prior of every forecast is learned from tasks on
+other real data sets; that of the generator's tasks (data set "support") is hence learned from all
+real ones, and is what `core/finetuning/curve_prior.py` ships. The exit code is 2 without data, 1
+where a target is missed, 0 otherwise.
 """
 
 from __future__ import annotations
@@ -14,29 +13,30 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from bench.data_need import curves, fitting, judging, sets, tables, teachers, trending
+from bench.data_need import curves, fitting, judging, sets, tables
 from bench.data_need.curves import Curve
-from bench.data_need.judging import Beliefs, Outcome
+from bench.data_need.judging import Outcome
 from bench.data_need.sets import Task
+
+from escalera.core.finetuning.curve_prior import CurvePrior
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure what is missing, forecast, judge, print and write."""
     given = _parser().parse_args(arguments)
     tasks = sets.tasks(given.tasks)
-    lessons = [task for task in teachers.every() if task not in tasks]
     try:
-        found = _curves(tasks, given, given.resamples) | _curves(lessons, given, given.fitted_on)
+        found = _curves(tasks, given)
     except FileNotFoundError as error:
         print(f"bench.data_need: {error}", file=sys.stderr)
         return 2
-    beliefs = _beliefs(found, given.fitted_on, tasks)
-    outcomes = _outcomes(tasks, found, beliefs)
-    alone = {data: replace(of, trend=None) for data, of in beliefs.items()}
-    text = tables.page(tasks, outcomes, _outcomes(tasks, found, alone), beliefs)
+    priors = _priors(tasks, found, given.fitted_on)
+    outcomes = _outcomes(tasks, found, priors)
+    first = [task for task in tasks if task.teaches == "first"]
+    narrow = _outcomes(tasks, found, _priors(first, found, given.fitted_on, within=tasks))
+    text = tables.page(tasks, outcomes, narrow, priors)
     print(text)
     if given.output is not None:
         given.output.write_text(text + "\n", encoding="utf-8")
@@ -57,44 +57,43 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _curves(
-    some: Sequence[Task], given: argparse.Namespace, resamples: int
-) -> dict[str, list[Curve]]:
+def _curves(tasks: Sequence[Task], given: argparse.Namespace) -> dict[str, list[Curve]]:
     return {
         task.name: [
             curves.curve(task, resample, data=given.data, cache=given.cache)
-            for resample in range(min(resamples, task.resamples))
+            for resample in range(min(given.resamples, task.resamples))
         ]
-        for task in some
+        for task in tasks
     }
 
 
-def _beliefs(
-    found: Mapping[str, list[Curve]], most: int, judged: Sequence[Task]
-) -> dict[str, Beliefs]:
+def _priors(
+    teachers: Sequence[Task],
+    found: Mapping[str, list[Curve]],
+    most: int,
+    *,
+    within: Sequence[Task] = (),
+) -> dict[str, CurvePrior]:
     """By the data set that is judged with them: learned from the teachers on other sets."""
-    taught = [
-        (task.data, fitting.cases(curve), trending.cases(curve))
-        for task in teachers.every()
-        for curve in found[task.name][:most]
-    ]
+    cases: dict[str, list[fitting.Case]] = {}
+    for task in teachers:
+        if task.teaches != "never":
+            of = cases.setdefault(task.data, [])
+            of += [case for curve in found[task.name][:most] for case in fitting.cases(curve)]
     return {
-        data: Beliefs(
-            families=fitting.fitted([c for of, some, _ in taught if of != data for c in some]),
-            trend=trending.fitted([c for of, _, some in taught if of != data for c in some]),
-        )
-        for data in dict.fromkeys(task.data for task in judged)
+        data: fitting.fitted([c for other, of in cases.items() if other != data for c in of])
+        for data in dict.fromkeys(task.data for task in within or teachers)
     }
 
 
 def _outcomes(
-    tasks: Sequence[Task], found: Mapping[str, list[Curve]], beliefs: Mapping[str, Beliefs]
+    tasks: Sequence[Task], found: Mapping[str, list[Curve]], priors: Mapping[str, CurvePrior]
 ) -> list[Outcome]:
     outcomes = []
     for task in tasks:
         for curve in found[task.name]:
             for times in judging.TIMES:
-                outcomes += judging.ours(curve, beliefs[task.data], times=times)
+                outcomes += judging.ours(curve, priors[task.data], times=times)
                 outcomes += judging.baselines(curve, times=times)
     return outcomes
 

@@ -10,7 +10,6 @@ from bench.data_need.curves import Curve
 from escalera.core.finetuning import futures, posterior, trainings
 from escalera.core.finetuning.curve_prior import CurvePrior
 from escalera.core.finetuning.trainings import Training
-from escalera.core.finetuning.trends import TrendPrior
 
 LEVELS = (0.5, 0.8, 0.95)
 TIMES = (4, 2)
@@ -18,14 +17,6 @@ TIMES = (4, 2)
 
 OURS = "Escalera"
 BASELINES = ("last value", "power law, least squares", "log-linear")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beliefs:
-    """What is believed of curves before one is measured; without `trend`, of families alone."""
-
-    families: CurvePrior
-    trend: TrendPrior | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +43,12 @@ def seen(curve: Curve, *, most: int | None = None) -> list[Training]:
     ]
 
 
-def ours(curve: Curve, beliefs: Beliefs, *, times: int = 4) -> list[Outcome]:
+def ours(curve: Curve, prior: CurvePrior, *, times: int = 4) -> list[Outcome]:
     """Forecast `times` the largest size, on the items at hand and on others."""
     some = seen(curve)
-    found = posterior.fit(trainings.points(some), beliefs.families)
+    found = posterior.fit(trainings.points(some), prior)
     size = curve.full * times // 4
-    error = futures.item_error(some)
-    drawn = futures.draw(found, [size], item_error=error, trend=beliefs.trend)
+    drawn = futures.draw(found, [size], item_error=futures.item_error(some))
     at = int(np.flatnonzero(curve.sizes == size)[0])
     elsewhere = drawn.expected + drawn.luck + 2.0**0.5 * drawn.elsewhere
     return [

@@ -17,7 +17,6 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
-from sklearn.neighbors import KNeighborsClassifier
 
 _GRAMS = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 4), n_features=2**17)
 _COUNTS = HashingVectorizer(
@@ -77,20 +76,6 @@ def tagger(train: Sequence[dict], held: Sequence[dict], seed: int) -> list[float
         told = _spans([next(found) for _ in words])
         scores.append(_f1(told, _spans(_tags(words, row["spans"]))))
     return scores
-
-
-def nearest(train: Sequence[dict], held: Sequence[dict], _: int) -> list[float]:
-    """Accuracy of the nearest neighbour by pixels."""
-    model = KNeighborsClassifier(n_neighbors=1)
-    model.fit([row["pixels"] for row in train], [row["label"] for row in train])
-    return _right(model.predict([row["pixels"] for row in held]), held)
-
-
-def pixels(train: Sequence[dict], held: Sequence[dict], _: int) -> list[float]:
-    """Accuracy of logistic regression on pixels, one class against the rest."""
-    model = OneVsRestClassifier(LogisticRegression(C=0.01, solver="liblinear"))
-    model.fit([row["pixels"] for row in train], [row["label"] for row in train])
-    return _right(model.predict([row["pixels"] for row in held]), held)
 
 
 def transformer(train: Sequence[dict], held: Sequence[dict], seed: int) -> list[float]:

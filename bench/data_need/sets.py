@@ -1,7 +1,7 @@
 """The tasks: what is learned, from which data, by which learner.
 
 The six of `JUDGED` were named before any curve was computed. `OTHERS` are told beside them; those
-on real data teach priors, with those of `teachers`.
+on real data are further evidence for priors.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,7 @@ Learner = Callable[[Sequence[Row], Sequence[Row], int], list[float]]
 
 Teaches = Literal["first", "later", "never"]
 """Whether priors are learned from a task: it was named before any curve was computed, or was added
-when there were some, or it teaches nothing (it is judged, or a generator writes its data)."""
+when there were some, or its data are written by a generator."""
 
 SUPPORT = Path(__file__).resolve().parents[2] / "examples" / "support"
 
@@ -51,8 +51,8 @@ def tasks(names: Sequence[str] = ()) -> list[Task]:
 
 def snips(folder: Path, _: random.Random) -> list[Row]:
     """SNIPS queries of all seven types."""
-    rows = [*lines(folder / "snips_slots" / "train"), *lines(folder / "snips_slots" / "test")]
-    return distinct(row | {"label": row["type"]} for row in rows)
+    rows = [*_read(folder / "snips_slots" / "train"), *_read(folder / "snips_slots" / "test")]
+    return _distinct(row | {"label": row["type"]} for row in rows)
 
 
 def snips_shop(folder: Path, chance: random.Random) -> list[Row]:
@@ -63,14 +63,14 @@ def snips_shop(folder: Path, chance: random.Random) -> list[Row]:
 
 def mtod(folder: Path, _: random.Random) -> list[Row]:
     """Spanish queries about alarms, reminders and weather."""
-    rows = [*lines(folder / "mtod_es" / "train"), *lines(folder / "mtod_es" / "valid")]
-    return distinct(row | {"label": row["intent"]} for row in rows)
+    rows = [*_read(folder / "mtod_es" / "train"), *_read(folder / "mtod_es" / "valid")]
+    return _distinct(row | {"label": row["intent"]} for row in rows)
 
 
 def clinc(folder: Path, _: random.Random) -> list[Row]:
     """CLINC150 queries within its scope."""
-    rows = [row for part in PARTS for row in lines(folder / "clinc150_oos" / part)]
-    return distinct(row for row in rows if row["label"] != "oos")
+    rows = [row for part in PARTS for row in _read(folder / "clinc150_oos" / part)]
+    return _distinct(row for row in rows if row["label"] != "oos")
 
 
 def clinc_domain(folder: Path, chance: random.Random) -> list[Row]:
@@ -80,16 +80,16 @@ def clinc_domain(folder: Path, chance: random.Random) -> list[Row]:
 
 def clinc_oos(folder: Path, chance: random.Random) -> list[Row]:
     """In scope or not: as many of both."""
-    rows = [row for part in PARTS for row in lines(folder / "clinc150_oos" / part)]
-    out = distinct(row for row in rows if row["label"] == "oos")
+    rows = [row for part in PARTS for row in _read(folder / "clinc150_oos" / part)]
+    out = _distinct(row for row in rows if row["label"] == "oos")
     inside = chance.sample(clinc(folder, chance), len(out))
     return out + [row | {"label": "in scope"} for row in inside]
 
 
 def hint3(folder: Path, _: random.Random) -> list[Row]:
     """Queries of a shop's customers whose intent is known."""
-    rows = [*lines(folder / "hint3_curekart" / "train"), *lines(folder / "hint3_curekart" / "test")]
-    return distinct(row for row in rows if row["label"] != "NO_NODES_DETECTED")
+    rows = [*_read(folder / "hint3_curekart" / "train"), *_read(folder / "hint3_curekart" / "test")]
+    return _distinct(row for row in rows if row["label"] != "NO_NODES_DETECTED")
 
 
 def clinc_banking(folder: Path, chance: random.Random) -> list[Row]:
@@ -140,20 +140,6 @@ def feedback(_: Path, __: random.Random) -> list[Row]:
     return [row | {"text": row["input"]} for row in map(json.loads, lines)]
 
 
-def lines(path: Path) -> list[Row]:
-    """The rows of a set's file."""
-    with gzip.open(path.with_name(path.name + ".jsonl.gz"), "rt", encoding="utf-8") as found:
-        return [json.loads(line) for line in found]
-
-
-def distinct(rows: Iterable[Row]) -> list[Row]:
-    """By text, so that no item is in training and held out."""
-    seen: dict[str, Row] = {}
-    for row in rows:
-        seen.setdefault(row["text"].strip().lower(), row)
-    return list(seen.values())
-
-
 PARTS = ("train", "valid", "test")
 
 JUDGED = (
@@ -162,7 +148,7 @@ JUDGED = (
         data="snips",
         says="7 query types, accuracy",
         learner="logistic regression",
-        teaches="never",
+        teaches="first",
         resamples=20,
         full=3200,
         held=1000,
@@ -174,7 +160,7 @@ JUDGED = (
         data="snips",
         says="slots of 3 types, F1 of an item",
         learner="token classifier (SGD)",
-        teaches="never",
+        teaches="first",
         resamples=20,
         full=3200,
         held=1000,
@@ -186,7 +172,7 @@ JUDGED = (
         data="mtod",
         says="12 Spanish intents, accuracy",
         learner="logistic regression",
-        teaches="never",
+        teaches="first",
         resamples=20,
         full=2800,
         held=1000,
@@ -198,7 +184,7 @@ JUDGED = (
         data="mtod",
         says="Spanish slots, F1 of an item",
         learner="token classifier (SGD)",
-        teaches="never",
+        teaches="first",
         resamples=20,
         full=2800,
         held=1000,
@@ -210,7 +196,7 @@ JUDGED = (
         data="clinc",
         says="150 intents, accuracy",
         learner="ridge",
-        teaches="never",
+        teaches="first",
         resamples=20,
         full=4800,
         held=1000,
@@ -222,7 +208,7 @@ JUDGED = (
         data="clinc",
         says="in scope or not, accuracy",
         learner="logistic regression",
-        teaches="never",
+        teaches="first",
         resamples=20,
         full=1920,
         held=480,
@@ -389,3 +375,18 @@ OTHERS = (
         learn=learners.transformer,
     ),
 )
+
+# Private.
+
+
+def _read(path: Path) -> list[Row]:
+    with gzip.open(path.with_name(path.name + ".jsonl.gz"), "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def _distinct(rows) -> list[Row]:
+    """By text, so that no item is in training and held out."""
+    seen: dict[str, Row] = {}
+    for row in rows:
+        seen.setdefault(row["text"].strip().lower(), row)
+    return list(seen.values())

@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from bench.data_need import teachers
-from bench.data_need.judging import BASELINES, LEVELS, OURS, Beliefs, Outcome
+from bench.data_need.judging import BASELINES, LEVELS, OURS, Outcome
 from bench.data_need.sets import JUDGED, Task
 from bench.decisions.tables import percent, table
+
+from escalera.core.finetuning.curve_prior import CurvePrior
 
 ERROR = 1.5
 """Points of mean absolute error."""
@@ -29,10 +30,10 @@ def met(outcomes: Sequence[Outcome]) -> bool:
 def page(
     tasks: Sequence[Task],
     outcomes: Sequence[Outcome],
-    alone: Sequence[Outcome],
-    beliefs: Mapping[str, Beliefs],
+    narrow: Sequence[Outcome],
+    priors: Mapping[str, CurvePrior],
 ) -> str:
-    """Return all tables; `alone` are forecasts by the families without the trends."""
+    """Return all tables; `narrow` are forecasts whose prior the tasks named first teach alone."""
     judged = [task for task in tasks if task.name in _NAMES]
     others = [task for task in tasks if task.name not in _NAMES]
     parts = [
@@ -49,11 +50,9 @@ def page(
         + _judged(judged, outcomes, f"{OURS}, fresh items", 4),
         "## Other tasks\n\nNot among the six; with all the data, from a quarter.\n\n"
         + _judged(others, outcomes, OURS, 4),
-        "## What the trends add\n\nWith all the data, from a quarter.\n\n"
-        + _alone(tasks, outcomes, alone),
-        "## Teachers\n\n" + _taught(teachers.every()),
-        "## Priors\n\nLearned without the six, and without the data set that stands before them."
-        "\n\n" + _priors(beliefs),
+        "## What the prior is learned from\n\nWith all the data, from a quarter.\n\n"
+        + _teachers(tasks, outcomes, narrow),
+        "## Priors\n\nLearned without the data set that stands before them.\n\n" + _priors(priors),
     ]
     return "\n\n".join(parts)
 
@@ -83,10 +82,10 @@ def _head(outcomes: Sequence[Outcome]) -> str:
         "real data, named before any curve was computed. A resample draws held-out rows and all "
         "the data anew; nested subsets of a quarter of the data are measured (1/16, 1/8, 1/4 and "
         "1/2 of the quarter three times, the quarter once), and the score with all the data, on "
-        "the same held-out items, is forecast and then measured. The priors of a forecast are "
-        "learned from other tasks than the six, on other real data sets only. The learners are "
-        "quick ones (linear, on n-grams), but for `order_changes`: a full finetune of a Llama of "
-        "1.4 million parameters, on data written by a generator.\n\n## Targets\n\n"
+        "the same held-out items, is forecast and then measured. The prior of a forecast is "
+        "learned from tasks on other real data sets only. The learners are quick ones (linear, on "
+        "n-grams), but for `order_changes`: a full finetune of a Llama of 1.4 million parameters, "
+        "on data written by a generator.\n\n## Targets\n\n"
         + table(("target", "measured", "met"), targets)
     )
 
@@ -118,11 +117,6 @@ def _tasks(tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> str:
     return "## Tasks\n\n" + table(head, rows)
 
 
-def _taught(lessons: Sequence[Task]) -> str:
-    rows = [(t.name, t.data, t.says, t.learner, t.full, t.held // 2) for t in lessons]
-    return table(("task", "data", "what", "learner", "all the data", "items"), rows)
-
-
 def _judged(tasks: Sequence[Task], outcomes: Sequence[Outcome], way: str, times: int) -> str:
     rows = [_row(t.name, _of(outcomes, way, times, [t.name])) for t in tasks]
     rows.append(_row("**all of these**", _of(outcomes, way, times, [t.name for t in tasks])))
@@ -141,15 +135,17 @@ def _row(name: str, some: Sequence[Outcome]) -> tuple[str, ...]:
     )
 
 
-def _alone(tasks: Sequence[Task], outcomes: Sequence[Outcome], alone: Sequence[Outcome]) -> str:
+def _teachers(tasks: Sequence[Task], outcomes: Sequence[Outcome], narrow: Sequence[Outcome]) -> str:
     every = [task.name for task in tasks]
     rows = [
-        (way, *_row(name, _of(some, OURS, 4, names)))
-        for way, some in (("families and trends", outcomes), ("families alone", alone))
+        (prior, *_row(name, _of(some, OURS, 4, names)))
+        for prior, some in (("all on real data", outcomes), ("the eight named first", narrow))
         for name, names in (("the six", _NAMES), ("all", every))
     ]
     levels = [f"in {percent(level, 0)} interval" for level in LEVELS]
-    return table(("by", "tasks", "forecasts", "error", "too high by", *levels, "width"), rows)
+    return table(
+        ("taught by", "tasks", "forecasts", "error", "too high by", *levels, "width"), rows
+    )
 
 
 def _beside(tasks: Sequence[Task], outcomes: Sequence[Outcome], times: int) -> str:
@@ -164,22 +160,18 @@ def _beside(tasks: Sequence[Task], outcomes: Sequence[Outcome], times: int) -> s
     return table(("task", *ways), rows)
 
 
-def _priors(beliefs: Mapping[str, Beliefs]) -> str:
-    rows, others = [], []
-    for data, both in beliefs.items():
-        p, t = both.families, both.trend
-        pairs = (p.exponent, p.scale, p.floor, p.wander, p.noise)
-        rows.append((data, f"{p.power:.2f}", f"{p.stretched:.2f}", *map(_pair, pairs)))
-        if t is not None:
-            singles = (t.slope, t.between, t.within, t.length)
-            others.append((data, *(f"{a:.3g}" for a in singles), _pair(t.floor), _pair(t.noise)))
+def _priors(priors: Mapping[str, CurvePrior]) -> str:
+    rows = [
+        (
+            data,
+            f"{p.power:.2f}",
+            f"{p.stretched:.2f}",
+            *(f"{a:.3g}, {b:.3g}" for a, b in (p.exponent, p.scale, p.floor, p.wander, p.noise)),
+        )
+        for data, p in priors.items()
+    ]
     head = ("without", "power", "stretched", "exponent", "scale", "floor", "wander", "noise")
-    trend = ("without", "slope", "between", "within", "length", "floor", "noise")
-    return f"{table(head, rows)}\n\nOf the trends:\n\n{table(trend, others)}"
-
-
-def _pair(numbers: tuple[float, float]) -> str:
-    return f"{numbers[0]:.3g}, {numbers[1]:.3g}"
+    return table(head, rows)
 
 
 def _of(outcomes: Sequence[Outcome], way: str, times: int, names: Sequence[str]) -> list[Outcome]:

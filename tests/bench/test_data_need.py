@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,11 @@ pytest.importorskip("sklearn")
 import itertools
 
 from bench.data_need import __main__ as command
-from bench.data_need import curves, fitting, judging, learners, sets, teachers, trending
+from bench.data_need import curves, fitting, judging, learners, sets
 from bench.data_need.curves import Curve
-from bench.data_need.judging import Beliefs
 
 from escalera.core.finetuning import posterior, shapes, trainings
 from escalera.core.finetuning.curve_prior import CurvePrior
-from escalera.core.finetuning.trends import TrendPrior
 
 FULL = 640
 
@@ -114,7 +111,7 @@ def test_fitting_finds_the_prior_that_was() -> None:
 def test_the_density_that_is_fitted_is_that_of_the_forecast() -> None:
     """Mean and spread of the components in `fitting` are those of `futures`."""
     curve = known(sets.JUDGED[0], 1, data=Path(), cache=Path())
-    outcome = judging.ours(curve, Beliefs(families=CurvePrior(), trend=None))[0]
+    outcome = judging.ours(curve, CurvePrior())[0]
     found = posterior.fit(trainings.points(judging.seen(curve)), CurvePrior())
     height = found.shapes.relative_error(np.array([float(FULL)]))[:, 0]
     assert outcome.forecast == pytest.approx(
@@ -122,56 +119,16 @@ def test_the_density_that_is_fitted_is_that_of_the_forecast() -> None:
     )
 
 
-def test_the_six_teach_nothing_and_a_set_does_not_teach_itself(monkeypatch) -> None:
-    """Of the tasks that priors are learned from, for each set that is judged."""
-    every = teachers.every()
-    assert not {task.name for task in every} & {task.name for task in sets.JUDGED}
-    assert not [task.name for task in every if task.data == "support"]
-    monkeypatch.setattr(fitting, "cases", lambda curve: [curve.task])
-    monkeypatch.setattr(trending, "cases", lambda curve: [curve.task])
-    monkeypatch.setattr(fitting, "fitted", list)
-    monkeypatch.setattr(trending, "fitted", list)
-    found = {task.name: [known(task, 0, data=Path(), cache=Path())] for task in every}
-    of = {task.name: task.data for task in every}
-    for data, both in command._beliefs(found, 1, sets.JUDGED).items():
-        wanted = [name for name in of if of[name] != data]
-        assert [both.families, both.trend] == [wanted, wanted]
-
-
-def test_the_prior_of_trends_that_is_found_is_likelier_than_the_first() -> None:
-    """And its score is the log of a density: over all errors it sums to 1."""
-    task = sets.JUDGED[0]
-    cases = [c for r in range(2) for c in trending.cases(known(task, r, data=Path(), cache=Path()))]
-    fitted = trending.fitted(cases, evaluations=30)
-    start = trending.prior_of(trending.START)
-    scores = [np.mean([trending.score(case, prior) for case in cases]) for prior in (start, fitted)]
-    assert scores[1] > scores[0]
-    case = replace(cases[0], sizes=cases[0].sizes[:1])
-    errors = np.linspace(0.001, 0.999, 999)
-    some = [np.exp(trending.score(replace(case, errors=np.array([e])), start)) for e in errors]
-    assert sum(some) * 0.001 == pytest.approx(1.0, abs=0.03)
-
-
-@pytest.mark.parametrize("learn", [learners.nearest, learners.pixels])
-def test_learners_of_pixels_learn(learn) -> None:
-    """Two digits of one bright pixel each."""
-    rows = [{"pixels": [8.0 * (n % 2), 8.0 * (1 - n % 2)], "label": str(n % 2)} for n in range(40)]
-    assert learn(rows[:20], rows[20:], 0) == [1.0] * 20
-
-
 def test_the_page_tells_targets_tasks_and_baselines(tmp_path, monkeypatch, capsys) -> None:
     """From curves to tables; without data it says so."""
-    lessons = [task for task in teachers.every() if task.name in ("hint3_intent", "digits_near")]
     monkeypatch.setattr(curves, "curve", known)
-    monkeypatch.setattr(teachers, "every", lambda: lessons)
     monkeypatch.setattr(fitting, "fitted", lambda some: CurvePrior())
-    monkeypatch.setattr(trending, "fitted", lambda some: TrendPrior())
     page = tmp_path / "page.md"
     names = ["snips_intent", "mtod_intent", "clinc_oos", "hint3_intent"]
     arguments = ["--resamples", "2", "--fitted-on", "1", "--output", str(page), "--tasks", *names]
     assert command.main(["--data", str(tmp_path), *arguments]) in (0, 1)
     text = page.read_text(encoding="utf-8")
     assert text.strip() == capsys.readouterr().out.strip()
-    for said in (*names, "## Targets", *judging.BASELINES, "in 80 % interval", "families alone"):
+    for said in (*names, "## Targets", *judging.BASELINES, "in 80 % interval", "eight named first"):
         assert said in text
     assert command.main(["--data", str(tmp_path / "none"), *arguments]) == 2
