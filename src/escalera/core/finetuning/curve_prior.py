@@ -1,9 +1,9 @@
 """What is believed of learning curves before one is measured, learned from other tasks.
 
 The prior speaks of shapes relative to the largest size measured, so that it carries over from task
-to task. `FORECASTING` is what `python -m bench.data_need` learns from its eighteen teachers, none
-of which is judged. `LEARNED` is what it learned from fifteen tasks on real data, the judged six
-among them: by it trainings and pilots are planned, and a plan that was begun must stay what it was.
+to task. `LEARNED` is what `python -m bench.data_need` learns from all tasks on real data: the row
+"support" of the last table in bench/results/data_need.md, which was judged on the generator's tasks
+only. The other figures there are of priors learned without the data set judged.
 """
 
 import functools
@@ -53,16 +53,6 @@ LEARNED = CurvePrior(
     floor=(2.15, 4.92),
     wander=(0.035, 0.576),
     noise=(0.0253, 0.717),
-)
-
-FORECASTING = CurvePrior(
-    power=1.14,
-    stretched=-1.14,
-    exponent=(0.967, 0.386),
-    scale=(0.285, 2.09),
-    floor=(1.42, 4.58),
-    wander=(0.0511, 0.604),
-    noise=(0.022, 0.578),
 )
 
 

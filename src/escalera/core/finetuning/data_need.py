@@ -11,12 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from escalera.core.finetuning import curve_prior, futures, posterior, trainings, trends
+from escalera.core.finetuning import curve_prior, futures, posterior, trainings
 from escalera.core.finetuning.curve_prior import CurvePrior
 from escalera.core.finetuning.futures import Futures
 from escalera.core.finetuning.shapes import FAMILIES, Family, Floats
 from escalera.core.finetuning.trainings import Training
-from escalera.core.finetuning.trends import TrendPrior
 from escalera.core.stats.clustering import Clusters
 from escalera.errors import InputError
 
@@ -110,15 +109,13 @@ def forecast(
     *,
     pool: int | None = None,
     clusters: Clusters = None,
-    prior: CurvePrior = curve_prior.FORECASTING,
-    trend: TrendPrior | None = trends.LEARNED,
+    prior: CurvePrior = curve_prior.LEARNED,
 ) -> Forecast:
     """Return what more data would do, from trainings on nested subsets of at least three sizes.
 
     `pool`: the examples at hand, by default the largest size trained on; `clusters`: one label per
-    item, where single scores are given; `trend`: None forecasts by the families alone. InputError
-    for what `trainings.points` refuses, a bar outside (0, 1), a negative cost, or a most that is
-    not above the examples at hand.
+    item, where single scores are given. InputError for what `trainings.points` refuses, a bar
+    outside (0, 1), a negative cost, or a most that is not above the examples at hand.
     """
     points = trainings.points(measured, pool=pool)
     at_hand = int(points.pool)
@@ -126,7 +123,7 @@ def forecast(
     found = posterior.fit(points, prior)
     sizes = np.geomspace(at_hand, question.most, _STEPS + 1)
     error = futures.item_error(measured, clusters)
-    drawn = futures.draw(found, sizes.tolist(), item_error=error, trend=trend)
+    drawn = futures.draw(found, sizes.tolist(), item_error=error)
     scores = drawn.population()
     need = _need(sizes, scores, question.bar)
     weight = [float(found.weight[found.shapes.family == i].sum()) for i in range(len(FAMILIES))]

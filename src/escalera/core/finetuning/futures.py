@@ -12,11 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from escalera.core.finetuning import trends
 from escalera.core.finetuning.posterior import Posterior
 from escalera.core.finetuning.shapes import Floats
 from escalera.core.finetuning.trainings import Training
-from escalera.core.finetuning.trends import TrendPrior
 from escalera.core.stats import clustering, draws
 from escalera.core.stats.clustering import Clusters
 
@@ -47,19 +45,11 @@ class Futures:
         return np.clip(self.expected + self.elsewhere, 0.0, 1.0)
 
 
-def draw(
-    found: Posterior,
-    examples: Sequence[float],
-    *,
-    item_error: float,
-    trend: TrendPrior | None = None,
-) -> Futures:
+def draw(found: Posterior, examples: Sequence[float], *, item_error: float) -> Futures:
     """Return drawn curves at sizes in rising order.
 
     `item_error`: the standard error, due to the items, of the score at the largest size measured.
-    Below that size curves have no wandering. With `trend`, every quantile at every size is the mean
-    of the families' and of the trends' (Vincent 1912; Lichtendahl, Grushka-Cockayne and Winkler
-    2013 on why not the mean of probabilities).
+    Below that size curves have no wandering.
     """
     at = np.asarray(examples, dtype=np.float64)
     which = _systematic(found.weight)
@@ -69,8 +59,6 @@ def draw(
     level = np.clip(level, 0.0, 1.0 / highest)
     error = np.clip(level[:, None] * curves.relative_error(at), _EDGE, 1.0 - _EDGE)
     error = _wandered(error, at / found.points.largest, found.wander[which])
-    if trend is not None:
-        error = 0.5 * (error + _of_like_rank(_trended(found, examples, trend), error))
     variance = error * (1.0 - error)
     choice = found.noise[which, None] ** 2 * variance * found.points.largest / at
     flips = found.flips * variance / found.points.items
@@ -132,18 +120,6 @@ def _wandered(error: Floats, ratio: Floats, wander: Floats) -> Floats:
         odds = (1.0 - error[:, i]) / error[:, i]
         moved[:, i] = 1.0 / (1.0 + odds * np.exp(-wander * value))
     return moved
-
-
-def _trended(found: Posterior, examples: Sequence[float], trend: TrendPrior) -> Floats:
-    continued = trends.fit(found.points, examples, found.flips, trend)
-    return trends.errors(continued, _systematic(continued.weight), _normals(5, 1)[:, 0])
-
-
-def _of_like_rank(values: Floats, others: Floats) -> Floats:
-    """The values of each column in the order of the others there."""
-    ranks = np.argsort(np.argsort(others, axis=0, kind="stable"), axis=0)
-    found: Floats = np.take_along_axis(np.sort(values, axis=0), ranks, axis=0)
-    return found
 
 
 def _normals(stream: int, columns: int) -> Floats:

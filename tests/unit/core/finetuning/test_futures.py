@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from escalera.core.finetuning import futures, posterior, trainings, trends
+from escalera.core.finetuning import futures, posterior, trainings
 from escalera.core.finetuning.posterior import Posterior
 from escalera.core.finetuning.shapes import Shapes
 from escalera.core.finetuning.trainings import Training
@@ -116,26 +116,3 @@ def test_items_that_all_tie_leave_doubt() -> None:
     found = posterior.fit(trainings.points(measured))
     drawn = futures.draw(found, [160], item_error=futures.item_error(measured)).population()
     assert 0.95 < float(np.quantile(drawn, 0.025)) < 0.999
-
-
-def test_with_a_trend_every_quantile_is_the_mean_of_both() -> None:
-    """Of the families' drawn scores and of the trend's, at every size; without one nothing moves.
-
-    The order of the draws stays that of the families, so that a curve stays one.
-    """
-    measured = [
-        Training(examples=n, chain=0, score=1 - 0.8 * (1 + n / 20) ** -0.6, items=400)
-        for n in (25, 50, 100)
-    ]
-    found = posterior.fit(trainings.points(measured))
-    alone = futures.draw(found, SIZES, item_error=0.01)
-    both = futures.draw(found, SIZES, item_error=0.01, trend=trends.TrendPrior())
-    told = trends.fit(found.points, SIZES, found.flips, trends.TrendPrior())
-    which = np.random.default_rng(2).choice(len(told.weight), 40_000, p=told.weight)
-    drawn = 1.0 - trends.errors(told, which, np.random.default_rng(1).normal(size=40_000))
-    for share in (0.1, 0.5, 0.9):
-        mean = 0.5 * np.quantile(alone.expected, share, axis=0)
-        mean += 0.5 * np.quantile(drawn, share, axis=0)
-        assert np.quantile(both.expected, share, axis=0) == pytest.approx(mean, abs=0.004)
-    before, after = (np.argsort(d.expected[:, 2], kind="stable") for d in (alone, both))
-    assert np.corrcoef(before.argsort(), after.argsort())[0, 1] > 0.999
