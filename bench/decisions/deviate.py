@@ -8,6 +8,7 @@ commonest value is taken to be 0, as between systems that answer alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import scipy.stats
@@ -16,6 +17,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 TIED = 5e-13
+FEWEST = 5
+"""Clusters from which on the library uses an effect below 1."""
+
+Held = Literal["t", "floor", "normal", "both"]
+"""How clustered right/wrong pairs are read: t(G - 1) with a design effect of at least 1, which was
+the library's rule until November 2026; as that, with the normal where the effect is held at 1; with
+the normal everywhere; or the wider of what the items say by the normal and the clusters by t. The second and the last are
+the first below `FEWEST` clusters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,21 +120,27 @@ def prefixes(runs: Runs, looks: NDArray[np.int_]) -> Prefixes:
 
 def z(found: Prefixes, null: float | Floats = 0.0) -> Floats:
     """Return the deviate of "the mean difference is the null" at every look."""
-    return _binary(found, null) if found.binary else _graded(found, null)
+    return binary(found, null) if found.binary else _graded(found, null)
 
 
-def _binary(found: Prefixes, null: float | Floats) -> Floats:
+def binary(found: Prefixes, null: float | Floats, *, rule: Held = "both") -> Floats:
+    """Right/wrong scores, with any of the rules for clusters; the library's is "both"."""
     variance = (found.gains + found.losses) / found.n - found.mean**2
-    alone = found.steps == found.n
+    alone = tango(found.gains, found.losses, found.n, null)
+    nothing, single = variance <= 1e-15, found.steps == found.n
+    # Counts divided by an effect divide the deviate by its root.
+    copies = alone / np.sqrt(found.n / found.steps)
     with np.errstate(divide="ignore", invalid="ignore"):
-        effect = np.maximum(1.0, found.error**2 * found.n / variance)
-    effect = np.where(variance <= 1e-15, found.n / found.steps, effect)
-    effect = np.where(alone, 1.0, effect)
-    deviate = tango(found.gains / effect, found.losses / effect, found.n / effect, null)
-    estimated = ~alone & (variance > 1e-15)
-    if not estimated.any():
-        return deviate
-    return np.where(estimated, z_from_t(deviate, found.steps - 1.0), deviate)
+        effect = found.error**2 * found.n / variance
+        least = np.where((rule != "t") & (found.steps >= FEWEST), 1e-12, 1.0)
+        clustered = z_from_t(alone / np.sqrt(np.maximum(least, effect)), found.steps - 1.0)
+    if rule == "floor":
+        clustered = np.where((effect > 1.0) | (found.steps < FEWEST), clustered, alone)
+    elif rule == "both":
+        clustered = np.where(np.abs(clustered) < np.abs(alone), clustered, alone)
+    elif rule == "normal":
+        clustered = alone / np.sqrt(np.maximum(1.0, effect))
+    return np.where(single, alone, np.where(nothing, copies, clustered))
 
 
 def _graded(found: Prefixes, null: float | Floats) -> Floats:
