@@ -14,14 +14,15 @@ patterns and the rest without a difference. Clusters that have no other outcomes
 patterns are a distribution, too, with shares so that the truth is the mean. What the set can be
 worth under a cell of the grid is then at most an integer program over the outcomes (N, m) of every
 pair of patterns. The same holds for the lower end, mirrored. The chances of all N and m in the cell
-are simulated, hence a standard error, which is that of what ours covers or less.
+are simulated, hence a standard error, which is that of what ours covers or less. Ours itself passes
+the truth in more than 2.5 % where clusters are at their worst, so that it may cover less than the
+least; what could be had if each end might do so in 5 % is told, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -56,15 +57,20 @@ SIZES = {
 ITEMS = (1, 2, 3, 5, 10)
 _PART = 1_000
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """A cell: clusters that differ on average, what ours covers, and the least possible."""
+    """A cell: clusters that differ on average, what ours covers, and the least possible.
+
+    `least_twice`: if each end might pass the truth in twice as many.
+    """
 
     name: Name
     draws: int
     differing: float
     covered: float
     least: float
+    least_twice: float
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -105,13 +111,12 @@ def main() -> None:
                 f"{found.differing:.1f}",
                 f"{percent(found.covered, 2)} +- {percent(float(error), 2)}",
                 percent(found.least, 2),
-                "yes" if found.least > 0.965 else "no",
+                percent(found.least_twice, 2),
             )
         )
-        print(rows[-1], flush=True)
     head = (
         "scores", "clusters", "items each", "ICC", "base rate", "clusters that differ",
-        "ours", "at the least", "out of reach",
+        "ours", "at the least", "ends of 5 %",
     )  # fmt: skip
     print(table(head, rows))
 
@@ -133,15 +138,21 @@ def limit(name: Name, draws: int, rng: np.random.Generator) -> Limit:
         differing += float((np.abs(split) > deviate.TIED).any(axis=2).sum())
         for sign, found in counted.items():
             found.update(map(tuple, seen(sign * split, kinds).tolist()))
-    passes = [
-        most(found, sign * truth, kinds, clusters=clusters) for sign, found in counted.items()
-    ]
+
+    def least(side: float) -> float:
+        passes = (
+            most(found, sign * truth, kinds, clusters=clusters, alpha=side)
+            for sign, found in counted.items()
+        )
+        return 1.0 - sum(min(side, share) for share in passes)
+
     return Limit(
         name=name,
         draws=draws,
         differing=differing / draws,
         covered=inside / draws,
-        least=1.0 - sum(min(SIDE, share) for share in passes),
+        least=least(SIDE),
+        least_twice=least(2.0 * SIDE),
     )
 
 
@@ -191,7 +202,8 @@ def most(
     *counted* is how often a row of `seen` came in the cell.
     """
     found = coverage_limits.outcomes(clusters)
-    place = dict(zip(zip(found.gains.tolist(), found.losses.tolist(), strict=True), range(10**6)))
+    seats = zip(found.gains.tolist(), found.losses.tolist(), strict=True)
+    place = {seat: k for k, seat in enumerate(seats)}
     pairs = list(itertools.product(range(len(kinds.gains)), range(len(kinds.losses))))
     first = {pair: k * len(place) for k, pair in enumerate(pairs)}
     edges, after = _couplings(kinds, found, first), len(pairs) * len(place)
@@ -237,7 +249,8 @@ def _couplings(
     for (gain, loss), at in first.items():
         for (other, more), to in first.items():
             lower = _within(kinds.gains[other], kinds.gains[gain])
-            if (gain, loss) != (other, more) and lower and _within(kinds.losses[loss], kinds.losses[more]):
+            lower = lower and _within(kinds.losses[loss], kinds.losses[more])
+            if lower and (gain, loss) != (other, more):
                 edges += [(at + k, to + k) for k in range(len(found.gains))]
     return edges
 

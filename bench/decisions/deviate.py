@@ -21,10 +21,15 @@ FEWEST = 5
 """Clusters from which on the library uses an effect below 1."""
 
 Held = Literal["t", "floor", "normal", "both"]
-"""How clustered right/wrong pairs are read: t(G - 1) with a design effect of at least 1, which was
-the library's rule until November 2026; as that, with the normal where the effect is held at 1; with
-the normal everywhere; or the wider of what the items say by the normal and the clusters by t. The second and the last are
-the first below `FEWEST` clusters."""
+"""How clustered right/wrong pairs are read.
+
+t        t(G - 1) with a design effect of at least 1: the library's rule until November 2026
+floor    as t, with the normal where the effect is held at 1
+normal   as t, with the normal everywhere
+both     the wider of what the items say by the normal and the clusters by t: the library's rule
+
+Below `FEWEST` clusters "floor" and "both" are as t.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,7 +145,8 @@ def binary(found: Prefixes, null: float | Floats, *, rule: Held = "both") -> Flo
         clustered = np.where(np.abs(clustered) < np.abs(alone), clustered, alone)
     elif rule == "normal":
         clustered = alone / np.sqrt(np.maximum(1.0, effect))
-    return np.where(single, alone, np.where(nothing, copies, clustered))
+    several = np.where(nothing, copies, clustered)
+    return np.where(single, alone, np.where(found.steps > 1.0, several, 0.0))
 
 
 def _graded(found: Prefixes, null: float | Floats) -> Floats:

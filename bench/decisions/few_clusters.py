@@ -2,10 +2,10 @@
 
     python -m bench.decisions.few_clusters --runs 20000
 
-The climb's looks: a quarter of the items, half, three quarters, all, in an order that does not know
-clusters. So a first look at 20 clusters of three has some 12 of them, most with one item, and one at
-five clusters has three. Beside it twenty looks at the same items. The first to cross its boundary
-decides nothing here: what is counted is whether a false word was ever there.
+The climb's looks: a quarter of the items, half, three quarters, all, in an order that does not
+know clusters. So a first look at 20 clusters of three has some 12 of them, most with one item, and
+one at five clusters has three. Beside it twenty looks at the same items. Nothing ends at the first
+word: what is counted is whether a false one was ever there.
 
 equal       gains and losses alike: "better" or "worse", ever, at 5 %
 margin      a fall of exactly the margin, of losses alone or with gains: it is said to be smaller
@@ -77,7 +77,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.decisions.few_clusters")
     parser.add_argument("--runs", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rules", nargs="+", choices=get_args(Held), default=["t", "floor", "both"])
+    rules = get_args(Held)
+    parser.add_argument("--rules", nargs="+", choices=rules, default=["t", "floor", "both"])
     parser.add_argument("--clusters", nargs="+", type=int, default=list(CLUSTERS))
     parser.add_argument("--all", action="store_true")
     given = parser.parse_args()
@@ -142,7 +143,7 @@ def drawn(case: Case, count: int, rng: np.random.Generator) -> Floats:
 def prefixes(values: Floats, place: np.ndarray, counts: np.ndarray) -> Prefixes:
     """What the first items of every run add up to; `place` is each item's place in the order."""
     place = place.reshape(values.shape)
-    found: dict[str, list[Floats]] = {name: [] for name in ("g", "n", "mean", "error", "up", "down")}
+    looks: list[tuple[Floats, ...]] = []
     for count in counts:
         seen = place < count
         here = values * seen
@@ -153,17 +154,11 @@ def prefixes(values: Floats, place: np.ndarray, counts: np.ndarray) -> Prefixes:
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.sqrt(steps / (steps - 1.0) * squares) / count
         total = np.abs(here).sum(axis=(1, 2))
-        figures = (
-            steps,
-            np.full(len(values), float(count)),
-            mean,
-            error,
-            0.5 * (total + mean * count),
-            0.5 * (total - mean * count),
-        )
-        for name, figure in zip(found, figures, strict=True):
-            found[name].append(figure)
-    steps, n, mean, error, gains, losses = (np.stack(part, axis=1) for part in found.values())
+        up, down = 0.5 * (total + mean * count), 0.5 * (total - mean * count)
+        looks.append((steps, np.full(len(values), float(count)), mean, error, up, down))
+    steps, n, mean, error, gains, losses = (
+        np.stack(part, axis=1) for part in zip(*looks, strict=True)
+    )
     return Prefixes(
         steps=steps,
         n=n,
@@ -188,7 +183,8 @@ def summary(rows: list[Row]) -> str:
                 for row in rows
                 if (row.case.question, row.case.clusters, row.rule) == (question, many, rule)
             ]
-            lines.append((question, many, rule, *_worst(mine)))
+            if mine:
+                lines.append((question, many, rule, *_worst(mine)))
     head = (
         "truth", "clusters", "rule", "cases", "ever either: worst", "mean", "bound above 5 %",
         "ever up: worst", "mean", "bound above 2.5 %", "ever equivalent: worst",
@@ -236,7 +232,6 @@ def _words(here: Floats, there: Floats, limits: Floats) -> np.ndarray:
 
     `here` is the deviate at the truth, `there` at its mirror: the other margin.
     """
-    here, there = (np.where(np.isnan(z), 0.0, z) for z in (here, there))
     up, down = here >= limits, here <= -limits
     equivalent = up & (there <= -limits)
     return np.array([word.any(axis=1).sum() for word in (up, down, up | down, equivalent)])

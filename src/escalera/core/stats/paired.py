@@ -222,7 +222,7 @@ def _tango_end(pairs: _Pairs, critical: float, outside: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
-    """Counts to read by Tango's form, and the degrees of freedom that their divisor was found on."""
+    """Counts to read by Tango's form, and the degrees of freedom of what they were divided by."""
 
     pairs: _Pairs
     freedom: float = math.inf

@@ -252,9 +252,7 @@ def test_without_any_score_nothing_is_claimed():
         assert (found.verdict, found.passed, found.unscored) == ("undecided", False, 100)
 
 
-CUSTOMERS = [
-    replace(item, cluster=f"c{n % 10}") for n, item in enumerate(sorted(ITEMS, key=luck))
-]
+CUSTOMERS = [replace(item, cluster=f"c{n % 10}") for n, item in enumerate(sorted(ITEMS, key=luck))]
 """Of whom each loses as much as any other: the two rules of `PairedRule` differ."""
 
 

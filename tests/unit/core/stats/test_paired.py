@@ -157,7 +157,9 @@ def test_the_wider_of_two_is_never_narrower_than_either(alpha: float) -> None:
         assert held.lower <= wide.lower + 1e-12
         assert held.upper >= wide.upper - 1e-12
         found = paired.difference(candidate, baseline, labels)
-        effect = found.standard_error**2 / paired.difference(candidate, baseline).standard_error**2
+        effect = (
+            found.standard_error**2 / paired.difference(candidate, baseline).standard_error ** 2
+        )
         if effect > 1.05:
             assert (wide.lower, wide.upper) == (held.lower, held.upper)
         narrower += wide.upper - wide.lower < held.upper - held.lower - 1e-9
@@ -169,7 +171,8 @@ def test_clusters_that_happen_to_be_equal_are_read_as_items() -> None:
     candidate, baseline = [1.0, 0.0, 1.0] * 8, [0.0, 1.0, 1.0] * 8
     labels = [i // 3 for i in range(24)]
     assert paired.difference(candidate, baseline, labels).standard_error == 0.0
-    found, alone = paired.interval(candidate, baseline, labels), paired.interval(candidate, baseline)
+    found = paired.interval(candidate, baseline, labels)
+    alone = paired.interval(candidate, baseline)
     assert (found.lower, found.upper) == (alone.lower, alone.upper)
     z = paired.z_statistic(candidate, baseline, labels, null=0.1)
     assert z == paired.z_statistic(candidate, baseline, null=0.1)
