@@ -64,6 +64,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(RULES))
+    kinds = coverage.KINDS
+    parser.add_argument("--kinds", nargs="+", choices=kinds, default=list(kinds))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     given = parser.parse_args()
     if "grid" in given.parts:
@@ -79,14 +81,18 @@ def main() -> None:
 
 def _grid(given: argparse.Namespace) -> list[Cell]:
     cells: list[Cell] = []
+    number = -1
     grid = itertools.product(
         coverage.KINDS, (20, 50, 200), (1, 3, 10), (0.0, 0.3, 0.5), (0.02, 0.1, 0.5)
     )
     for name in grid:
-        _, clusters, size, alike, _ = name
+        kind, clusters, size, alike, _ = name
         if clusters * size < 50 or (size == 1 and alike > 0):
             continue
-        rng = np.random.default_rng([given.seed, 73, len(cells)])
+        number += 1  # as in `coverage.run`: the same draws
+        if kind not in given.kinds:
+            continue
+        rng = np.random.default_rng([given.seed, 73, number])
         cells.append(_cell(name, given.runs, given.rules, rng))
         print(name, {rule: f"{c:.3f}" for rule, c in cells[-1].covered.items()}, flush=True)
     return cells

@@ -28,7 +28,8 @@ floor    as t, with the normal where the effect is held at 1
 normal   as t, with the normal everywhere
 both     the wider of what the items say by the normal and the clusters by t: the library's rule
 
-Below `FEWEST` clusters "floor" and "both" are as t.
+Below `FEWEST` clusters, and where fewer than ten clusters and fewer than half have a gain or a
+loss, "floor" and "both" are as t.
 """
 
 
@@ -91,7 +92,15 @@ class Prefixes:
     gains: Floats
     losses: Floats
     fragile: NDArray[np.bool_]
+    differing: Floats
     binary: bool
+
+    @property
+    def few(self) -> NDArray[np.bool_]:
+        """Whether too few clusters, or too few of them with a gain or loss, to show them alike."""
+        least = np.minimum(10.0, self.steps / 2.0)
+        found: NDArray[np.bool_] = (self.steps < FEWEST) | (self.differing < least)
+        return found
 
 
 def prefixes(runs: Runs, looks: NDArray[np.int_]) -> Prefixes:
@@ -118,6 +127,7 @@ def prefixes(runs: Runs, looks: NDArray[np.int_]) -> Prefixes:
         error=error,
         gains=upto(runs.gains),
         losses=upto(runs.losses),
+        differing=upto((runs.gains + runs.losses > 0).astype(np.float64)),
         fragile=informative < np.minimum(10.0, steps / 2.0),
         binary=runs.binary,
     )
@@ -137,10 +147,10 @@ def binary(found: Prefixes, null: float | Floats, *, rule: Held = "both") -> Flo
     copies = alone / np.sqrt(found.n / found.steps)
     with np.errstate(divide="ignore", invalid="ignore"):
         effect = found.error**2 * found.n / variance
-        least = np.where((rule != "t") & (found.steps >= FEWEST), 1e-12, 1.0)
+        least = np.where((rule == "t") | found.few, 1.0, 1e-12)
         clustered = z_from_t(alone / np.sqrt(np.maximum(least, effect)), found.steps - 1.0)
     if rule == "floor":
-        clustered = np.where((effect > 1.0) | (found.steps < FEWEST), clustered, alone)
+        clustered = np.where((effect > 1.0) | found.few, clustered, alone)
     elif rule == "both":
         clustered = np.where(np.abs(clustered) < np.abs(alone), clustered, alone)
     elif rule == "normal":

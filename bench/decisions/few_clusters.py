@@ -153,10 +153,12 @@ def prefixes(values: Floats, place: np.ndarray, counts: np.ndarray) -> Prefixes:
         steps = (sizes > 0).sum(axis=1).astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.sqrt(steps / (steps - 1.0) * squares) / count
-        total = np.abs(here).sum(axis=(1, 2))
+        turned = np.abs(here).sum(axis=2)
+        total, differing = turned.sum(axis=1), (turned > 0).sum(axis=1)
         up, down = 0.5 * (total + mean * count), 0.5 * (total - mean * count)
-        looks.append((steps, np.full(len(values), float(count)), mean, error, up, down))
-    steps, n, mean, error, gains, losses = (
+        n = np.full(len(values), float(count))
+        looks.append((steps, n, mean, error, up, down, differing.astype(float)))
+    steps, n, mean, error, gains, losses, differing = (
         np.stack(part, axis=1) for part in zip(*looks, strict=True)
     )
     return Prefixes(
@@ -167,6 +169,7 @@ def prefixes(values: Floats, place: np.ndarray, counts: np.ndarray) -> Prefixes:
         gains=np.round(gains),
         losses=np.round(losses),
         fragile=np.zeros(n.shape, dtype=bool),
+        differing=differing,
         binary=True,
     )
 

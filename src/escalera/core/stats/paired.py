@@ -7,14 +7,16 @@ binary   both score 0 or 1 everywhere: Tango's (1998) score form. When clustered
          what the items say by themselves with the normal, and what the clusters say, counts
          divided by the design effect with t(G-1). Something is shown only if both show it, so the
          error is at most that of either (an intersection-union test, Berger 1982), and an effect
-         that happens to be estimated below 1 makes nothing more certain. Unlike mean -+ t * SE
-         it does not claim equivalence from a few items without a single disagreement.
+         that happens to be estimated below 1 makes nothing more certain. With few clusters, or
+         few that differ, it is raised to 1 first. Unlike mean -+ t * SE this does not claim
+         equivalence from a few items without a single disagreement.
 graded   anything between: cluster-robust mean of differences on t(G-1) (Miller 2024).
 bound    graded, but nearly all clusters tie: Tango's form on the summed gains and losses, a bound
          because E d^2 <= E |d| for differences in [-1, 1]; clusters count as one item each.
 """
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -30,8 +32,10 @@ divided by a design effect that is raised to 1 where it is less, with t in any c
 what was recorded under it."""
 
 _BISECTIONS = 60
-_FEWEST = 5
-"""With fewer clusters their sums are alike by chance too often: an effect below 1 is not used."""
+_FEWEST, _DIFFERING = 5, 10
+"""An effect below 1 is not used with fewer clusters than the first: their sums are alike by chance
+too often. Nor where fewer than the second, and fewer than half of the clusters, have a discordant
+pair: the effect is then near 1 however alike items are."""
 _NOTHING = 1e-15
 """A variance of items that is none but for rounding."""
 
@@ -82,7 +86,7 @@ def interval(
     if found.clusters == 1 and found.n > 1:
         ends, method = (-1.0, 1.0), "one-cluster"
     elif mean.is_binary(candidate) and mean.is_binary(baseline):
-        forms = _forms(found, _differences(candidate, baseline), rule)
+        forms = _forms(found, _differences(candidate, baseline), clusters, rule)
         ends = _widest(forms, _critical(alpha))
         method = "tango" if found.clusters == found.n else _METHODS[rule]
     elif found.fragile:
@@ -118,7 +122,7 @@ def z_statistic(
     if found.clusters == 1 and found.n > 1:
         return 0.0
     if mean.is_binary(candidate) and mean.is_binary(baseline):
-        forms = _forms(found, _differences(candidate, baseline), rule)
+        forms = _forms(found, _differences(candidate, baseline), clusters, rule)
         deviates = (distributions.z_from_t(_tango_z(f.pairs, null), f.freedom) for f in forms)
         return min(deviates, key=abs)
     if found.fragile:
@@ -235,15 +239,16 @@ _METHODS: dict[PairedRule, str] = {
 
 
 def _forms(
-    found: Estimate, differences: NDArray[np.float64], rule: PairedRule
+    found: Estimate, differences: NDArray[np.float64], clusters: Clusters, rule: PairedRule
 ) -> tuple[_Form, ...]:
     """The forms that must agree: one, or that of the items and that of the clusters."""
     gains, losses = float((differences > 0).sum()), float((differences < 0).sum())
     alone = _Pairs(gains=gains, losses=losses, n=float(found.n))
     variance = (gains + losses) / found.n - found.value**2
-    if found.clusters == found.n:
+    if clusters is None or found.clusters == found.n:
         return (_Form(pairs=alone),)
-    if rule == "held effect" or found.clusters < _FEWEST or variance <= _NOTHING:
+    discordant = {clusters[place] for place in np.flatnonzero(differences).tolist()}
+    if rule == "held effect" or variance <= _NOTHING or _few(found, discordant):
         effect = clustering.design_effect(found, variance)
         estimated = variance > 0
         freedom = float(found.degrees_of_freedom) if estimated else math.inf
@@ -251,6 +256,11 @@ def _forms(
     effect = clustering.design_effect(found, variance, least=_NOTHING)
     freedom = float(found.degrees_of_freedom)
     return _Form(pairs=alone), _Form(pairs=_divided(alone, effect), freedom=freedom)
+
+
+def _few(found: Estimate, discordant: set[Hashable]) -> bool:
+    """Whether clusters, or those with discordant pairs, are too few to show how alike items are."""
+    return found.clusters < _FEWEST or len(discordant) < min(_DIFFERING, found.clusters / 2)
 
 
 def _divided(pairs: _Pairs, effect: float) -> _Pairs:
