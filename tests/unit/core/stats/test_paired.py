@@ -190,6 +190,20 @@ def test_few_clusters_are_not_believed_to_be_alike(clusters: int) -> None:
     assert (wide.lower > held.lower) == (clusters >= 5)
 
 
+@pytest.mark.parametrize(("losing", "narrower"), [(3, False), (9, False), (10, True)])
+def test_few_clusters_that_differ_are_not_believed_to_be_alike(losing: int, narrower: bool) -> None:  # noqa: FBT001
+    """One loss in each of a few of twenty clusters says nothing of how alike items are."""
+    baseline = [1.0] * 200
+    candidate = [float(k % 10 > 0 or k // 10 >= losing) for k in range(200)]
+    labels = [k // 10 for k in range(200)]
+    wide, held = (
+        paired.interval(candidate, baseline, labels, rule=rule)
+        for rule in ("wider of two", "held effect")
+    )
+    assert (wide.lower > held.lower) is narrower
+    assert wide.estimate == -losing / 200
+
+
 @given(
     rows=st.lists(
         st.tuples(
