@@ -20,16 +20,17 @@ TIED = 5e-13
 FEWEST = 5
 """Clusters from which on the library uses an effect below 1."""
 
-Held = Literal["t", "floor", "normal", "both"]
+Held = Literal["t", "floor", "normal", "both", "no guard"]
 """How clustered right/wrong pairs are read.
 
 t        t(G - 1) with a design effect of at least 1: the library's rule until November 2026
 floor    as t, with the normal where the effect is held at 1
 normal   as t, with the normal everywhere
-both     the wider of what the items say by the normal and the clusters by t: the library's rule
+both     the wider of what the items say by the normal and the clusters by t: the library's rule;
+         as t where fewer than ten clusters and fewer than half have a gain or a loss
+no guard as both, however few clusters have a gain or a loss
 
-Below `FEWEST` clusters, and where fewer than ten clusters and fewer than half have a gain or a
-loss, "floor" and "both" are as t.
+Below `FEWEST` clusters all but "normal" are as t.
 """
 
 
@@ -147,11 +148,12 @@ def binary(found: Prefixes, null: float | Floats, *, rule: Held = "both") -> Flo
     copies = alone / np.sqrt(found.n / found.steps)
     with np.errstate(divide="ignore", invalid="ignore"):
         effect = found.error**2 * found.n / variance
-        least = np.where((rule == "t") | found.few, 1.0, 1e-12)
+        few = found.few if rule == "both" else found.steps < FEWEST
+        least = np.where((rule == "t") | few, 1.0, 1e-12)
         clustered = z_from_t(alone / np.sqrt(np.maximum(least, effect)), found.steps - 1.0)
     if rule == "floor":
-        clustered = np.where((effect > 1.0) | found.few, clustered, alone)
-    elif rule == "both":
+        clustered = np.where((effect > 1.0) | few, clustered, alone)
+    elif rule in ("both", "no guard"):
         clustered = np.where(np.abs(clustered) < np.abs(alone), clustered, alone)
     elif rule == "normal":
         clustered = alone / np.sqrt(np.maximum(1.0, effect))
