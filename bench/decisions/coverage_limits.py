@@ -133,18 +133,50 @@ def most(
     least = max(0.0, -null)
     downs = least + 0.5 * (1.0 - abs(null)) * np.linspace(0.0005, 0.999, grid) ** 2
     rows = np.array([found.chance(d + null, d) for d in (*downs, down)])
-    constraints = [scipy.optimize.LinearConstraint(scipy.sparse.csr_matrix(rows), -np.inf, alpha)]
-    if monotone:
-        edges = _edges(found)
+    edges = _edges(found) if monotone else None
+    return program(found.chance(up, down), rows, edges, alpha=alpha)
+
+
+def program(
+    worth: Floats, chances: Floats, edges: scipy.sparse.csr_matrix | None, *, alpha: float = SIDE
+) -> float:
+    """The most that a set of outcomes is worth whose every row of *chances* is at most alpha.
+
+    The solver's bound, which is not below what was found. Rows of *edges* hold outcomes that are
+    in the set only if another is: their difference is at most 0.
+    """
+    constraints = [
+        scipy.optimize.LinearConstraint(scipy.sparse.csr_matrix(chances), -np.inf, alpha)
+    ]
+    if edges is not None:
         constraints.append(scipy.optimize.LinearConstraint(edges, -np.inf, 0.0))
     solved = scipy.optimize.milp(
-        -found.chance(up, down),
+        -worth,
         constraints=constraints,
-        integrality=np.ones(len(found.gains)),
+        integrality=np.ones(len(worth)),
         bounds=scipy.optimize.Bounds(0.0, 1.0),
         options={"time_limit": 300.0, "mip_rel_gap": 1e-4},
     )
     return float(-solved.mip_dual_bound)
+
+
+def implied(pairs: list[tuple[int, int]], count: int) -> scipy.sparse.csr_matrix:
+    """Rows that hold x[first] - x[second] <= 0 of every pair of places."""
+    row = np.repeat(np.arange(len(pairs)), 2)
+    values = np.tile([1.0, -1.0], len(pairs))
+    shape = (len(pairs), count)
+    return scipy.sparse.csr_matrix((values, (row, np.array(pairs).ravel())), shape=shape)
+
+
+def better(found: Outcomes) -> list[tuple[int, int]]:
+    """Places of outcomes, each with that of one with one more gain, one loss fewer, or both."""
+    place = {_at(found, k): k for k in range(len(found.gains))}
+    return [
+        (k, place[other])
+        for (gains, losses), k in place.items()
+        for other in ((gains + 1, losses), (gains, losses - 1), (gains + 1, losses - 1))
+        if other in place
+    ]
 
 
 # Private.
@@ -155,18 +187,7 @@ def _at(found: Outcomes, k: int) -> tuple[int, int]:
 
 
 def _edges(found: Outcomes) -> scipy.sparse.csr_matrix:
-    """Rows that hold x[outcome] - x[better outcome] <= 0."""
-    place = {_at(found, k): k for k in range(len(found.gains))}
-    pairs = [
-        (k, place[better])
-        for (gains, losses), k in place.items()
-        for better in ((gains + 1, losses), (gains, losses - 1), (gains + 1, losses - 1))
-        if better in place
-    ]
-    row = np.repeat(np.arange(len(pairs)), 2)
-    values = np.tile([1.0, -1.0], len(pairs))
-    shape = (len(pairs), len(place))
-    return scipy.sparse.csr_matrix((values, (row, np.array(pairs).ravel())), shape=shape)
+    return implied(better(found), len(found.gains))
 
 
 def _row(found: Limit) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
     python -m bench.decisions.coverage_rules --runs 2000
 
-ours             Tango's form with a design effect of at least 1 on t(G - 1), cluster t, and the
-                 bound where nearly all clusters tie (`stats.paired`)
+ours             the wider of Tango's form for the items with the normal and for the clusters with a
+                 design effect and t(G - 1), cluster t, and the bound where nearly all clusters tie
+                 (`stats.paired`)
+held effect      ours until November 2026: Tango's form with a design effect that is held at 1 where
+                 it is estimated below, on t(G - 1)
 t                cluster-robust t(G - 1) everywhere. With equal clusters and only a mean, Bell and
                  McCaffrey's CR2 with Satterthwaite's degrees of freedom is the same interval
-free effect      as ours, with a design effect that may be below 1
-normal           as ours, with the normal instead of t where the design effect is estimated
+free effect      as held effect, with a design effect that may be below 1
+normal           as held effect, with the normal instead of t where the design effect is estimated
 floor            as normal, but only where the estimated effect lies below 1 and is held there
 wild             wild cluster bootstrap of t, null imposed, Rademacher signs (Cameron, Gelbach and
                  Miller 2008): with symmetric signs, the sign-flip test
@@ -43,6 +46,7 @@ from numpy.typing import NDArray
 
 LOW, HIGH = 0.94, 0.965
 FLIPS = 399
+PARTS = ("grid", "sides", "items")
 Covers = NDArray[np.bool_]
 
 
@@ -60,24 +64,38 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rules", nargs="+", choices=list(RULES), default=list(RULES))
+    kinds = coverage.KINDS
+    parser.add_argument("--kinds", nargs="+", choices=kinds, default=list(kinds))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     given = parser.parse_args()
-    cells = []
+    if "grid" in given.parts:
+        print(_summary(_grid(given), given.rules))
+    if "sides" in given.parts:
+        print(_sides(10 * given.runs))
+    if "items" in given.parts:
+        print(_unclustered())
+
+
+# Private.
+
+
+def _grid(given: argparse.Namespace) -> list[Cell]:
+    cells: list[Cell] = []
+    number = -1
     grid = itertools.product(
         coverage.KINDS, (20, 50, 200), (1, 3, 10), (0.0, 0.3, 0.5), (0.02, 0.1, 0.5)
     )
     for name in grid:
-        _, clusters, size, alike, _ = name
+        kind, clusters, size, alike, _ = name
         if clusters * size < 50 or (size == 1 and alike > 0):
             continue
-        rng = np.random.default_rng([given.seed, 73, len(cells)])
+        number += 1  # as in `coverage.run`: the same draws
+        if kind not in given.kinds:
+            continue
+        rng = np.random.default_rng([given.seed, 73, number])
         cells.append(_cell(name, given.runs, given.rules, rng))
         print(name, {rule: f"{c:.3f}" for rule, c in cells[-1].covered.items()}, flush=True)
-    print(_summary(cells, given.rules))
-    print(_sides(10 * given.runs))
-    print(_unclustered())
-
-
-# Private.
+    return cells
 
 
 def _cell(
@@ -150,6 +168,12 @@ def _floor(runs: Runs, last: Prefixes, truth: float, rng: np.random.Generator) -
     return _within(_tango(last, truth, least=1.0, t=True, held=True))
 
 
+def _held(runs: Runs, last: Prefixes, truth: float, rng: np.random.Generator) -> Covers:
+    if not last.binary:
+        return _ours(runs, last, truth, rng)
+    return _within(_tango(last, truth, least=1.0, t=True))
+
+
 def _switch(runs: Runs, last: Prefixes, truth: float, rng: np.random.Generator) -> Covers:
     few = (np.abs(runs.sums) > deviate.TIED).sum(axis=1) < 10
     return np.where(few, _ours(runs, last, truth, rng), _free(runs, last, truth, rng))
@@ -184,6 +208,7 @@ def _added(runs: Runs, last: Prefixes, truth: float, rng: np.random.Generator) -
 
 RULES: dict[str, Callable[[Runs, Prefixes, float, np.random.Generator], Covers]] = {
     "ours": _ours,
+    "held effect": _held,
     "t": _t,
     "free effect": _free,
     "normal": _normal,
@@ -231,7 +256,7 @@ def _sides(runs: int) -> str:
     return table(head, rows)
 
 
-_DEVIATES = ("ours", "free effect", "normal", "floor", "five")
+_DEVIATES = ("ours", "held effect", "free effect", "normal", "floor", "five")
 
 
 def _deviates(steps: Runs, last: Prefixes, null: float) -> dict[str, Floats]:
@@ -243,6 +268,7 @@ def _deviates(steps: Runs, last: Prefixes, null: float) -> dict[str, Floats]:
     enough = (np.abs(steps.sums) > deviate.TIED).sum(axis=1)[:, None] >= 5
     found = (
         ours,
+        _tango(last, null, least=1.0, t=True),
         _tango(last, null, least=1e-3, t=True),
         _tango(last, null, least=1.0, t=False),
         _tango(last, null, least=1.0, t=True, held=True),

@@ -8,6 +8,7 @@ commonest value is taken to be 0, as between systems that answer alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import scipy.stats
@@ -16,6 +17,21 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 TIED = 5e-13
+FEWEST = 5
+"""Clusters from which on the library uses an effect below 1."""
+
+Held = Literal["t", "floor", "normal", "both", "no guard"]
+"""How clustered right/wrong pairs are read.
+
+t        t(G - 1) with a design effect of at least 1: the library's rule until November 2026
+floor    as t, with the normal where the effect is held at 1
+normal   as t, with the normal everywhere
+both     the wider of what the items say by the normal and the clusters by t: the library's rule;
+         as t where fewer than ten clusters and fewer than half have a gain or a loss
+no guard as both, however few clusters have a gain or a loss
+
+Below `FEWEST` clusters all but "normal" are as t.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +93,15 @@ class Prefixes:
     gains: Floats
     losses: Floats
     fragile: NDArray[np.bool_]
+    differing: Floats
     binary: bool
+
+    @property
+    def few(self) -> NDArray[np.bool_]:
+        """Whether too few clusters, or too few of them with a gain or loss, to show them alike."""
+        least = np.minimum(10.0, self.steps / 2.0)
+        found: NDArray[np.bool_] = (self.steps < FEWEST) | (self.differing < least)
+        return found
 
 
 def prefixes(runs: Runs, looks: NDArray[np.int_]) -> Prefixes:
@@ -104,6 +128,7 @@ def prefixes(runs: Runs, looks: NDArray[np.int_]) -> Prefixes:
         error=error,
         gains=upto(runs.gains),
         losses=upto(runs.losses),
+        differing=upto((runs.gains + runs.losses > 0).astype(np.float64)),
         fragile=informative < np.minimum(10.0, steps / 2.0),
         binary=runs.binary,
     )
@@ -111,21 +136,29 @@ def prefixes(runs: Runs, looks: NDArray[np.int_]) -> Prefixes:
 
 def z(found: Prefixes, null: float | Floats = 0.0) -> Floats:
     """Return the deviate of "the mean difference is the null" at every look."""
-    return _binary(found, null) if found.binary else _graded(found, null)
+    return binary(found, null) if found.binary else _graded(found, null)
 
 
-def _binary(found: Prefixes, null: float | Floats) -> Floats:
+def binary(found: Prefixes, null: float | Floats, *, rule: Held = "both") -> Floats:
+    """Right/wrong scores, with any of the rules for clusters; the library's is "both"."""
     variance = (found.gains + found.losses) / found.n - found.mean**2
-    alone = found.steps == found.n
+    alone = tango(found.gains, found.losses, found.n, null)
+    nothing, single = variance <= 1e-15, found.steps == found.n
+    # Counts divided by an effect divide the deviate by its root.
+    copies = alone / np.sqrt(found.n / found.steps)
     with np.errstate(divide="ignore", invalid="ignore"):
-        effect = np.maximum(1.0, found.error**2 * found.n / variance)
-    effect = np.where(variance <= 1e-15, found.n / found.steps, effect)
-    effect = np.where(alone, 1.0, effect)
-    deviate = tango(found.gains / effect, found.losses / effect, found.n / effect, null)
-    estimated = ~alone & (variance > 1e-15)
-    if not estimated.any():
-        return deviate
-    return np.where(estimated, z_from_t(deviate, found.steps - 1.0), deviate)
+        effect = found.error**2 * found.n / variance
+        few = found.few if rule == "both" else found.steps < FEWEST
+        least = np.where((rule == "t") | few, 1.0, 1e-12)
+        clustered = z_from_t(alone / np.sqrt(np.maximum(least, effect)), found.steps - 1.0)
+    if rule == "floor":
+        clustered = np.where((effect > 1.0) | few, clustered, alone)
+    elif rule in ("both", "no guard"):
+        clustered = np.where(np.abs(clustered) < np.abs(alone), clustered, alone)
+    elif rule == "normal":
+        clustered = alone / np.sqrt(np.maximum(1.0, effect))
+    several = np.where(nothing, copies, clustered)
+    return np.where(single, alone, np.where(found.steps > 1.0, several, 0.0))
 
 
 def _graded(found: Prefixes, null: float | Floats) -> Floats:

@@ -169,4 +169,5 @@ class _Talk:
     def _sample(self, task: Task, look: int) -> Sample:
         evidence = self.measurement.evidence
         items, labels = self._items(task, look), Labels.of(task)
-        return compare.gather(evidence, items, self._candidate, self._incumbent, labels)
+        found = compare.gather(evidence, items, self._candidate, self._incumbent, labels)
+        return compare.as_begun(found, self.looks(task))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+from escalera.core.evaluation import compare
 from escalera.core.evidence import fold
 from escalera.core.ladder.caps import Caps
+from escalera.domain.dataset import Examples
 from escalera.domain.event import Looked
 from escalera.domain.message import Decoding
 from escalera.domain.project import Budget
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.edges.artifacts import FolderArtifacts
+from escalera.edges.journal import rows
 from escalera.engine import comparing
 from escalera.engine.measuring import Means
 from escalera.testing import playbook
@@ -25,6 +29,17 @@ N = 200
 A, B = (playbook.task(name, items={"confirm": N}) for name in "ab")
 POLICY = replace(DECLARED, looks=(0.25, 0.5, 1.0))
 PROJECT = playbook.project(A, B, policy=POLICY)
+OF_CUSTOMERS = playbook.project(
+    replace(
+        A,
+        margin=0.0915,
+        examples=Examples(
+            replace(item, cluster=f"c{n % 20}")
+            for n, item in enumerate(sorted(A.examples, key=luck))
+        ),
+    ),
+    policy=replace(POLICY, looks=(1.0,)),
+)
 BY_TEXT = {item.input: item for task in (A, B) for item in task.examples}
 
 
@@ -55,7 +70,7 @@ class World:
 
         return answer
 
-    def compare(self, candidate, incumbent):
+    def compare(self, candidate, incumbent, project=PROJECT):
         means = Means(
             journal=self.journal,
             evidence=fold(self.journal.events()),
@@ -67,7 +82,7 @@ class World:
             artifacts=FolderArtifacts(Path("unused")),
             retrieval=retrieval(),
         )
-        return comparing.run(PROJECT, PROJECT.tasks, candidate, incumbent, means)
+        return comparing.run(project, project.tasks, candidate, incumbent, means)
 
     def calls(self):
         return sum(len(provider.requests) for provider in self.asked.values())
@@ -111,6 +126,27 @@ def test_a_comparison_goes_on_where_it_was():
         bought = sum(type(event).__name__ == "Observed" for event in events[:cut])
         assert resumed.calls() == calls - bought
         assert len(resumed.looks()) == len(world.looks())
+
+
+def test_what_was_read_under_an_earlier_rule_is_shown_by_it():
+    """A journal from before looks named their rule gives the rows that it recorded."""
+    world = World()
+    world.compare(route("near", "near"), route("same", "same"), OF_CUSTOMERS)
+    evidence = fold(world.journal.events())
+    items = OF_CUSTOMERS.tasks[0].items("confirm")
+    sample = compare.gather(evidence, items, route("near", "near"), route("same", "same"))
+    sample = replace(sample, pairing="held effect")
+    (first,) = (look for look in world.looks())
+    earlier = compare.look(first.question, sample, [], OF_CUSTOMERS.policy)
+    assert earlier.figure.lower < first.figure.lower
+    others = [event for event in world.journal.events() if event != first]
+    assert "pairing" not in json.loads(rows.encode(earlier)[1])
+    again = World(MemoryJournal([*others, rows.decode("looked", 1, rows.encode(earlier)[1], at=1)]))
+    (shown,) = again.compare(route("near", "near"), route("same", "same"), OF_CUSTOMERS).tasks
+    assert shown.difference == earlier.figure
+    assert (shown.gate == "passed") is earlier.passed is False
+    assert first.passed
+    assert len(again.looks()) == 1
 
 
 def test_a_cap_leaves_its_task_open():

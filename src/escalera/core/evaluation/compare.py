@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from escalera.core.evaluation import correction
@@ -33,6 +34,7 @@ def look(question: Question, sample: Sample, before: Sequence[Looked], policy: P
     """
     times = policy.looks
     time = times[len(before)]
+    sample = as_begun(sample, before)
     plan = sequential.Plan(alpha=question.alpha, spending=policy.spending)
     state = sequential.init(plan)
     for earlier in times[: len(before)]:
@@ -60,7 +62,16 @@ def look(question: Question, sample: Sample, before: Sequence[Looked], policy: P
         basis=correction.basis(sample),
         judge=_by_judge(question, sample, reading.nominal_alpha),
         labels=correction.labelled(scores),
+        pairing=sample.pairing if question.incumbent is not None else "held effect",
     )
+
+
+def as_begun(sample: Sample, before: Sequence[Looked]) -> Sample:
+    """The sample, to be read by the rule of the question's first look.
+
+    So what was asked under an earlier rule goes on, and is shown again, by the same one.
+    """
+    return replace(sample, pairing=before[0].pairing) if before else sample
 
 
 def cutoffs(task: Task, policy: Policy) -> tuple[int, ...]:
@@ -167,7 +178,11 @@ def _statistic(question: Question, scores: Scores) -> float:
     if question.kind == "adequacy":
         return mean.z_statistic(scores.candidate, scores.clusters, bar=question.threshold)
     return paired.z_statistic(
-        scores.candidate, scores.incumbent, scores.clusters, null=_null(question)
+        scores.candidate,
+        scores.incumbent,
+        scores.clusters,
+        null=_null(question),
+        rule=scores.pairing,
     )
 
 
@@ -198,7 +213,9 @@ def _by_judge(question: Question, sample: Sample, alpha: float) -> Figure | None
 def _uncorrected(question: Question, scores: Scores, usable: float) -> Interval:
     if question.kind == "adequacy":
         return mean.interval(scores.candidate, scores.clusters, alpha=usable)
-    return paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=usable)
+    return paired.interval(
+        scores.candidate, scores.incumbent, scores.clusters, alpha=usable, rule=scores.pairing
+    )
 
 
 def _verdict(question: Question, interval: Interval) -> tuple[str, bool, bool]:

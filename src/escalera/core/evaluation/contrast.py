@@ -223,7 +223,9 @@ def _difference(scores: Scores, alpha: float) -> Interval:
 
 
 def _uncorrected(scores: Scores, alpha: float) -> Interval:
-    return paired.interval(scores.candidate, scores.incumbent, scores.clusters, alpha=alpha)
+    return paired.interval(
+        scores.candidate, scores.incumbent, scores.clusters, alpha=alpha, rule=scores.pairing
+    )
 
 
 def _p_value(scores: Scores) -> float:
@@ -232,5 +234,5 @@ def _p_value(scores: Scores) -> float:
     unclustered = len(set(scores.clusters)) == len(scores.clusters)
     if unclustered and mean.is_binary(scores.candidate) and mean.is_binary(scores.incumbent):
         return paired.mcnemar(scores.candidate, scores.incumbent).p_value
-    z = paired.z_statistic(scores.candidate, scores.incumbent, scores.clusters)
+    z = paired.z_statistic(scores.candidate, scores.incumbent, scores.clusters, rule=scores.pairing)
     return 2 * distributions.normal_cdf(-abs(z))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escalera.core.stats.clustering import Interval
-from escalera.domain.verdict import Figure
+from escalera.domain.verdict import Figure, PairedRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,8 @@ class Row:
 class Scores:
     """Scores of the items that count; `incumbent` is empty where nothing is compared.
 
-    `human` and `chances` are empty where no item has a label; `golden` as in `Sample`.
+    `human` and `chances` are empty where no item has a label; `golden` and `pairing` as in
+    `Sample`.
     """
 
     candidate: tuple[float, ...]
@@ -37,6 +38,7 @@ class Scores:
     human: tuple[float | None, ...] = ()
     chances: tuple[float, ...] = ()
     golden: tuple[Row, ...] = ()
+    pairing: PairedRule = "wider of two"
 
     def figure(self, interval: Interval) -> Figure:
         """An interval that was computed from these scores, with what it rests on."""
@@ -54,13 +56,14 @@ class Sample:
     """Every item of a question. `paired`: an incumbent is compared on the same items.
 
     `judged`: a judge gave the scores. `golden` are labelled items besides, which correct the judge
-    and are no part of the question.
+    and are no part of the question. `pairing`: the rule that the differences are read by.
     """
 
     rows: tuple[Row, ...]
     paired: bool
     judged: bool = False
     golden: tuple[Row, ...] = ()
+    pairing: PairedRule = "wider of two"
 
     @property
     def scored(self) -> Scores:
@@ -103,6 +106,7 @@ class Sample:
             human=tuple(row.human for row in rows) if labelled else (),
             chances=tuple(row.chance for row in rows) if labelled else (),
             golden=self.golden,
+            pairing=self.pairing,
         )
 
     def _gap(self, row: Row) -> bool:

@@ -100,8 +100,8 @@ def groups(values: Values, clusters: Clusters = None) -> list[list[float]]:
     return _group(_as_floats(values), clusters)
 
 
-def design_effect(estimate: Estimate, variance: float) -> float:
-    """Return how many times clustering multiplies the variance of the mean, at least 1.
+def design_effect(estimate: Estimate, variance: float, *, least: float = 1.0) -> float:
+    """Return how many times clustering multiplies the variance of the mean, at least *least*.
 
     `variance` is that of one item under independence, e.g. p(1-p) for a share (Kish 1965; capped
     at 1 from below because a lucky negative correlation is no evidence). 1 without clusters.
@@ -112,7 +112,7 @@ def design_effect(estimate: Estimate, variance: float) -> float:
         return 1.0
     if variance <= 1e-15 or estimate.clusters < 2:
         return estimate.n / estimate.clusters
-    return max(1.0, estimate.standard_error**2 * estimate.n / variance)
+    return max(least, estimate.standard_error**2 * estimate.n / variance)
 
 
 def t_interval(estimate: Estimate, *, alpha: float = 0.05) -> tuple[float, float]:

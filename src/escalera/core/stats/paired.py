@@ -3,8 +3,12 @@
 The order is (candidate, baseline): positive differences speak for the candidate. The cases mirror
 those of `mean`, and `interval` and `z_statistic` invert each other:
 
-binary   both score 0 or 1 everywhere: Tango's (1998) score form, with counts divided by the design
-         effect and t for the normal when clustered. Unlike mean -+ t * SE it does not claim
+binary   both score 0 or 1 everywhere: Tango's (1998) score form. When clustered, the wider of two:
+         what the items say by themselves with the normal, and what the clusters say, counts
+         divided by the design effect with t(G-1). Something is shown only if both show it, so the
+         error is at most that of either (an intersection-union test, Berger 1982), and an effect
+         that happens to be estimated below 1 makes nothing more certain. With few clusters, or
+         few that differ, it is raised to 1 first. Unlike mean -+ t * SE this does not claim
          equivalence from a few items without a single disagreement.
 graded   anything between: cluster-robust mean of differences on t(G-1) (Miller 2024).
 bound    graded, but nearly all clusters tie: Tango's form on the summed gains and losses, a bound
@@ -12,7 +16,9 @@ bound    graded, but nearly all clusters tie: Tango's form on the summed gains a
 """
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +26,18 @@ from numpy.typing import NDArray
 from escalera.core.stats import clustering, distributions, mean
 from escalera.core.stats.clustering import Clusters, Estimate, Interval, Values
 
+PairedRule: TypeAlias = Literal["held effect", "wider of two"]
+"""How clustered right/wrong pairs are read. "held effect", the rule until November 2026: counts
+divided by a design effect that is raised to 1 where it is less, with t in any case. It is kept for
+what was recorded under it."""
+
 _BISECTIONS = 60
+_FEWEST, _DIFFERING = 5, 10
+"""An effect below 1 is not used with fewer clusters than the first: their sums are alike by chance
+too often. Nor where fewer than the second, and fewer than half of the clusters, have a discordant
+pair: the effect is then near 1 however alike items are."""
+_NOTHING = 1e-15
+"""A variance of items that is none but for rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +68,27 @@ def difference(candidate: Values, baseline: Values, clusters: Clusters = None) -
 
 
 def interval(
-    candidate: Values, baseline: Values, clusters: Clusters = None, *, alpha: float = 0.05
+    candidate: Values,
+    baseline: Values,
+    clusters: Clusters = None,
+    *,
+    alpha: float = 0.05,
+    rule: PairedRule = "wider of two",
 ) -> Interval:
     """Return a confidence interval of the mean difference inside [-1, 1].
 
     [-1, 1] itself with a single cluster. For a group-sequential look pass
-    ``alpha=reading.nominal_alpha``: the result is then a repeated confidence interval.
+    ``alpha=reading.nominal_alpha``: the result is then a repeated confidence interval. `rule` is
+    for clustered right/wrong scores alone.
     """
     clustering.require_alpha(alpha)
     found = difference(candidate, baseline, clusters)
     if found.clusters == 1 and found.n > 1:
         ends, method = (-1.0, 1.0), "one-cluster"
     elif mean.is_binary(candidate) and mean.is_binary(baseline):
-        pairs, freedom = _binary_pairs(found, _differences(candidate, baseline))
-        ends = _tango_interval(pairs, distributions.t_from_z(_critical(alpha), freedom))
-        method = "tango" if found.clusters == found.n else "tango-design-effect"
+        forms = _forms(found, _differences(candidate, baseline), clusters, rule)
+        ends = _widest(forms, _critical(alpha))
+        method = "tango" if found.clusters == found.n else _METHODS[rule]
     elif found.fragile:
         pairs = _graded_pairs(found, _differences(candidate, baseline))
         ends, method = _tango_interval(pairs, _critical(alpha)), "variance-bound"
@@ -76,13 +99,19 @@ def interval(
 
 
 def z_statistic(
-    candidate: Values, baseline: Values, clusters: Clusters = None, *, null: float = 0.0
+    candidate: Values,
+    baseline: Values,
+    clusters: Clusters = None,
+    *,
+    null: float = 0.0,
+    rule: PairedRule = "wider of two",
 ) -> float:
     """Return the normal deviate of "the mean difference equals null", -1 < null < 1.
 
     Pass ``null=-margin`` to ask for non-inferiority. Agrees with `interval`; t statistics are
-    mapped by tail probability. For unclustered binary pairs and null 0 it is McNemar's
-    (gains - losses)/sqrt(gains + losses). One cluster gives 0.
+    mapped by tail probability, and of two deviates it is the one nearer to 0. For unclustered
+    binary pairs and null 0 it is McNemar's (gains - losses)/sqrt(gains + losses). One cluster
+    gives 0.
     """
     if not -1.0 < null < 1.0:
         raise ValueError(
@@ -93,8 +122,9 @@ def z_statistic(
     if found.clusters == 1 and found.n > 1:
         return 0.0
     if mean.is_binary(candidate) and mean.is_binary(baseline):
-        pairs, freedom = _binary_pairs(found, _differences(candidate, baseline))
-        return distributions.z_from_t(_tango_z(pairs, null), freedom)
+        forms = _forms(found, _differences(candidate, baseline), clusters, rule)
+        deviates = (distributions.z_from_t(_tango_z(f.pairs, null), f.freedom) for f in forms)
+        return min(deviates, key=abs)
     if found.fragile:
         return _tango_z(_graded_pairs(found, _differences(candidate, baseline)), null)
     t = (found.value - null) / found.standard_error
@@ -194,14 +224,53 @@ def _tango_end(pairs: _Pairs, critical: float, outside: float) -> float:
     return outside
 
 
-def _binary_pairs(found: Estimate, differences: NDArray[np.float64]) -> tuple[_Pairs, float]:
-    """Counts divided by the design effect, and the degrees of freedom it was estimated on."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """Counts to read by Tango's form, and the degrees of freedom of what they were divided by."""
+
+    pairs: _Pairs
+    freedom: float = math.inf
+
+
+_METHODS: dict[PairedRule, str] = {
+    "held effect": "tango-design-effect",
+    "wider of two": "tango-wider-of-two",
+}
+
+
+def _forms(
+    found: Estimate, differences: NDArray[np.float64], clusters: Clusters, rule: PairedRule
+) -> tuple[_Form, ...]:
+    """The forms that must agree: one, or that of the items and that of the clusters."""
     gains, losses = float((differences > 0).sum()), float((differences < 0).sum())
+    alone = _Pairs(gains=gains, losses=losses, n=float(found.n))
     variance = (gains + losses) / found.n - found.value**2
-    effect = clustering.design_effect(found, variance)
-    estimated = found.clusters < found.n and variance > 0
-    freedom = float(found.degrees_of_freedom) if estimated else math.inf
-    return _Pairs(gains=gains / effect, losses=losses / effect, n=found.n / effect), freedom
+    if clusters is None or found.clusters == found.n:
+        return (_Form(pairs=alone),)
+    discordant = {clusters[place] for place in np.flatnonzero(differences).tolist()}
+    if rule == "held effect" or variance <= _NOTHING or _few(found, discordant):
+        effect = clustering.design_effect(found, variance)
+        estimated = variance > 0
+        freedom = float(found.degrees_of_freedom) if estimated else math.inf
+        return (_Form(pairs=_divided(alone, effect), freedom=freedom),)
+    effect = clustering.design_effect(found, variance, least=_NOTHING)
+    freedom = float(found.degrees_of_freedom)
+    return _Form(pairs=alone), _Form(pairs=_divided(alone, effect), freedom=freedom)
+
+
+def _few(found: Estimate, discordant: set[Hashable]) -> bool:
+    """Whether clusters, or those with discordant pairs, are too few to show how alike items are."""
+    return found.clusters < _FEWEST or len(discordant) < min(_DIFFERING, found.clusters / 2)
+
+
+def _divided(pairs: _Pairs, effect: float) -> _Pairs:
+    return _Pairs(gains=pairs.gains / effect, losses=pairs.losses / effect, n=pairs.n / effect)
+
+
+def _widest(forms: tuple[_Form, ...], critical: float) -> tuple[float, float]:
+    """From the lowest to the highest end: all hold the estimate."""
+    ends = [_tango_interval(f.pairs, distributions.t_from_z(critical, f.freedom)) for f in forms]
+    return min(lower for lower, _ in ends), max(upper for _, upper in ends)
 
 
 def _graded_pairs(found: Estimate, differences: NDArray[np.float64]) -> _Pairs:

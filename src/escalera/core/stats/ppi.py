@@ -269,7 +269,9 @@ def _labels_only(data: _Data, alpha: float) -> Interval:
     if data.lowest == 0.0:
         return means.interval(data.y, data.cluster_labelled, alpha=alpha)
     gains, losses = np.maximum(data.y, 0.0), np.maximum(-data.y, 0.0)
-    return paired.interval(gains, losses, data.cluster_labelled, alpha=alpha)
+    return paired.interval(
+        gains, losses, data.cluster_labelled, alpha=alpha, rule="held effect"
+    )  # as it was when corrected figures were recorded
 
 
 def _interval(

@@ -9,7 +9,9 @@ import pytest
 from escalera.core.evaluation import compare
 from escalera.core.evidence import fold
 from escalera.core.ladder.steps import Call
+from escalera.core.stats import distributions, paired
 from escalera.domain.event import Nominated
+from escalera.domain.identity import canonical
 from escalera.domain.message import Decoding
 from escalera.domain.system import Branch, Prompt, Route, System
 from escalera.domain.verdict import Question
@@ -248,6 +250,47 @@ def test_without_any_score_nothing_is_claimed():
         (found,) = looks(question, events, times=(1.0,))
         assert (found.figure.lower, found.figure.upper, found.figure.n) == (low, 1.0, 0)
         assert (found.verdict, found.passed, found.unscored) == ("undecided", False, 100)
+
+
+CUSTOMERS = [replace(item, cluster=f"c{n % 10}") for n, item in enumerate(sorted(ITEMS, key=luck))]
+"""Of whom each loses as much as any other: the two rules of `PairedRule` differ."""
+
+
+def of_customers(rule, margin, before=()):
+    """A look at all customers by a rule, and the figure that the rule gives."""
+    events = [
+        *answered(at_rate(0.8), items=CUSTOMERS),
+        *answered(at_rate(0.9), "old", items=CUSTOMERS),
+    ]
+    sample = compare.gather(fold([*NOMINATED, *events]), CUSTOMERS, NEW, OLD)
+    sample = replace(sample, pairing=rule)
+    found = compare.look(regression(margin), sample, list(before), read_at((0.5, 1.0)))
+    scores, alpha = sample.scored, 2 * distributions.normal_cdf(-found.boundary)
+    told = paired.interval(
+        scores.candidate, scores.incumbent, scores.clusters, alpha=alpha, rule=found.pairing
+    )
+    assert (found.figure.lower, found.figure.upper) == (told.lower, told.upper)
+    return found
+
+
+def test_a_question_is_read_to_its_end_by_the_rule_of_its_first_look():
+    """What was begun under the rule before goes on by it, whatever the rule for new questions."""
+    margin = 0.168
+    begun = of_customers("held effect", margin)
+    new = of_customers("wider of two", margin)
+    assert (begun.pairing, new.pairing) == ("held effect", "wider of two")
+    assert begun.statistic < new.statistic
+    for first in (begun, new):
+        last = of_customers("wider of two", margin, [first])
+        assert last.pairing == first.pairing
+        assert last.passed is (first is new)
+
+
+def test_a_look_at_one_system_names_no_rule_of_pairs():
+    """Its event is written as it was."""
+    found = looks(adequacy(), answered(at_rate(0.9)))[0]
+    assert found.pairing == "held effect"
+    assert b"pairing" not in canonical(found)
 
 
 def test_clusters_widen_the_interval():

@@ -1,5 +1,7 @@
 """Paired differences: published examples, oracles, honest ties, interval and z agree."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -117,6 +119,91 @@ def test_one_cluster_says_nothing() -> None:
     assert paired.z_statistic(candidate, baseline, ["x"] * 5) == 0.0
 
 
+def test_golden_held_effect() -> None:
+    """The rule of recorded looks: figures of the code before there was another."""
+    candidate = [float(x) for x in "110101110111101101111101"]
+    baseline = [float(x) for x in "100111011011101111110110"]
+    labels = [i // 3 for i in range(24)]
+    found = paired.interval(candidate, baseline, labels, rule="held effect")
+    assert (found.lower, found.upper) == (-0.2668704712106593, 0.34258007398000817)
+    assert found.method == "tango-design-effect"
+
+
+def clustered(
+    rng: np.random.Generator, clusters: int, size: int, alike: float
+) -> tuple[list[float], list[float], list[int]]:
+    """Binary scores that share so much of their variance in a cluster, and labels."""
+    shape = (clusters, size)
+    common = np.sqrt(alike) * rng.normal(size=(clusters, 1))
+    latent = [common + np.sqrt(1 - alike) * rng.normal(size=shape) for _ in range(2)]
+    scores = [(one.reshape(-1) < 0.5).astype(float).tolist() for one in latent]
+    return scores[0], scores[1], np.repeat(np.arange(clusters), size).tolist()
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.001])
+def test_the_wider_of_two_is_never_narrower_than_either(alpha: float) -> None:
+    """Not than that of the items alone, nor than that of the clusters; and no wider than both."""
+    rng = np.random.default_rng(8)
+    narrower = 0
+    for clusters, size in [(5, 3), (12, 3), (20, 10), (40, 2)] * 15:
+        candidate, baseline, labels = clustered(rng, clusters, size, 0.2)
+        wide, held = (
+            paired.interval(candidate, baseline, labels, alpha=alpha, rule=rule)
+            for rule in ("wider of two", "held effect")
+        )
+        alone = paired.interval(candidate, baseline, alpha=alpha)
+        assert wide.lower <= alone.lower
+        assert wide.upper >= alone.upper
+        assert held.lower <= wide.lower + 1e-12
+        assert held.upper >= wide.upper - 1e-12
+        found = paired.difference(candidate, baseline, labels)
+        effect = (
+            found.standard_error**2 / paired.difference(candidate, baseline).standard_error ** 2
+        )
+        if effect > 1.05:
+            assert (wide.lower, wide.upper) == (held.lower, held.upper)
+        narrower += wide.upper - wide.lower < held.upper - held.lower - 1e-9
+    assert narrower > 10
+
+
+def test_clusters_that_happen_to_be_equal_are_read_as_items() -> None:
+    """A gain and a loss in each: their sums do not vary, which makes nothing more certain."""
+    candidate, baseline = [1.0, 0.0, 1.0] * 8, [0.0, 1.0, 1.0] * 8
+    labels = [i // 3 for i in range(24)]
+    assert paired.difference(candidate, baseline, labels).standard_error == 0.0
+    found = paired.interval(candidate, baseline, labels)
+    alone = paired.interval(candidate, baseline)
+    assert (found.lower, found.upper) == (alone.lower, alone.upper)
+    z = paired.z_statistic(candidate, baseline, labels, null=0.1)
+    assert z == paired.z_statistic(candidate, baseline, null=0.1)
+
+
+@pytest.mark.parametrize("clusters", [2, 4, 5])
+def test_few_clusters_are_not_believed_to_be_alike(clusters: int) -> None:
+    """Below five equal sums are no evidence: t with an effect of 1, as in the rule before."""
+    candidate, baseline = [1.0, 1.0, 0.0] * clusters, [0.0, 1.0, 0.0] * clusters
+    labels = [i // 3 for i in range(3 * clusters)]
+    wide, held = (
+        paired.interval(candidate, baseline, labels, rule=rule)
+        for rule in ("wider of two", "held effect")
+    )
+    assert (wide.lower > held.lower) == (clusters >= 5)
+
+
+@pytest.mark.parametrize(("losing", "narrower"), [(3, False), (9, False), (10, True)])
+def test_few_clusters_that_differ_are_not_believed_to_be_alike(losing: int, narrower: bool) -> None:  # noqa: FBT001
+    """One loss in each of a few of twenty clusters says nothing of how alike items are."""
+    baseline = [1.0] * 200
+    candidate = [float(k % 10 > 0 or k // 10 >= losing) for k in range(200)]
+    labels = [k // 10 for k in range(200)]
+    wide, held = (
+        paired.interval(candidate, baseline, labels, rule=rule)
+        for rule in ("wider of two", "held effect")
+    )
+    assert (wide.lower > held.lower) is narrower
+    assert wide.estimate == -losing / 200
+
+
 @given(
     rows=st.lists(
         st.tuples(
@@ -127,24 +214,25 @@ def test_one_cluster_says_nothing() -> None:
     ),
     kind=st.sampled_from(["binary", "graded", "binary clustered", "graded clustered"]),
     alpha=st.floats(1e-6, 0.3),
+    rule=st.sampled_from(get_args(paired.PairedRule)),
 )
 @settings(derandomize=True, max_examples=150, deadline=None)
 def test_interval_and_z_are_dual_and_antisymmetric(
-    rows: list[tuple[float, float, int]], kind: str, alpha: float
+    rows: list[tuple[float, float, int]], kind: str, alpha: float, rule: paired.PairedRule
 ) -> None:
     """|z| is critical at inner ends; exchanging the systems mirrors interval and z."""
     candidate = [float(x > 0.5) if kind.startswith("binary") else x for x, _, _ in rows]
     baseline = [float(x > 0.5) if kind.startswith("binary") else x for _, x, _ in rows]
     labels = [c for _, _, c in rows] if kind.endswith("clustered") else None
-    found = paired.interval(candidate, baseline, labels, alpha=alpha)
-    mirrored = paired.interval(baseline, candidate, labels, alpha=alpha)
+    found = paired.interval(candidate, baseline, labels, alpha=alpha, rule=rule)
+    mirrored = paired.interval(baseline, candidate, labels, alpha=alpha, rule=rule)
     assert (found.lower, found.upper) == pytest.approx((-mirrored.upper, -mirrored.lower), abs=1e-9)
     assert -1.0 <= found.lower <= found.estimate + 1e-12
     assert found.estimate <= found.upper + 1e-12
     critical = -distributions.normal_quantile(alpha / 2)
     for end in (found.lower, found.upper):
         if -1 + 1e-6 < end < 1 - 1e-6:
-            z = paired.z_statistic(candidate, baseline, labels, null=end)
+            z = paired.z_statistic(candidate, baseline, labels, null=end, rule=rule)
             assert abs(z) == pytest.approx(critical, rel=1e-5)
 
 
