@@ -16,8 +16,10 @@ class Caller:
 
     def __init__(self) -> None:
         self.leaves = asyncio.Event()
+        self.listened = asyncio.Event()
 
     async def receive(self) -> dict[str, Any]:
+        self.listened.set()
         await self.leaves.wait()
         return {"type": "http.disconnect"}
 
@@ -56,8 +58,8 @@ def test_whoever_was_watched_is_gone_at_once(monkeypatch: Any) -> None:
     async def run() -> list[Any]:
         watch, caller = Watch(), Caller()
         waiting = watch.begin(caller.receive)
-        while waiting.watching is None:
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(5):
+            await caller.listened.wait()
         there = [weakref.ref(waiting.watching), weakref.ref(caller)]
         watch.end(waiting)
         del waiting, caller
