@@ -115,18 +115,23 @@ class Escalera(System):
         self, place: Place, a: str, b: str, *, extra: str = "", keys: bool = False
     ) -> None:
         port = free_port()
-        connect, first, total, everything = place.limits
-        text = PROJECT.format(a=a, b=b, connect=connect, first=first, total=total, all=everything)
-        place.folder.mkdir(parents=True, exist_ok=True)
-        (place.folder / "escalera.toml").write_text(text + extra)
-        (place.folder / "echo.jsonl").write_text(_items())
-        if keys:
-            self.key = _key(place.folder)
+        key = project(place, a, b, extra=extra, keys=keys)
+        self.key = key or self.key
         command = [sys.executable, "-m", "escalera", "serve", "-p", str(place.folder)]
         command += ["--port", str(port), "--models-only"]
         if place.workers > 1:
             command += ["--workers", str(place.workers)]
         super().__init__(port, place, command=command, ready=f"http://127.0.0.1:{port}/health")
+
+
+def project(place: Place, a: str, b: str, *, extra: str = "", keys: bool = False) -> str:
+    """Write the project of a gateway; a caller's key where *keys* are asked for, else nothing."""
+    connect, first, total, everything = place.limits
+    text = PROJECT.format(a=a, b=b, connect=connect, first=first, total=total, all=everything)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    (place.folder / "escalera.toml").write_text(text + extra)
+    (place.folder / "echo.jsonl").write_text(_items())
+    return _key(place.folder) if keys else ""
 
 
 class LiteLLM(System):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 
+import msgspec
+
 from escalera.apps.gateway import bounds, callers
 from escalera.apps.gateway.asked import Asked, Opened
 from escalera.apps.gateway.board import Plan
@@ -21,22 +23,13 @@ from escalera.domain.access import Key
 from escalera.errors import StoreUnavailable
 
 
-class Admitted:
+class Admitted(msgspec.Struct, eq=False):
     """A request that was let in, and what is reserved for it; `key` is empty where none is."""
 
-    __slots__ = ("_admission", "_more", "_one", "key")
-
-    def __init__(
-        self,
-        key: str = "",
-        admission: Admission | None = None,
-        one: tuple[int, int] = (0, 0),
-        more: tuple[Door, Caller] | None = None,
-    ) -> None:
-        self.key = key
-        self._admission = admission
-        self._one = one
-        self._more = more
+    key: str = ""
+    _admission: Admission | None = None
+    _one: tuple[int, int] = (0, 0)
+    _more: tuple[Door, Caller] | None = None
 
     async def extend(self) -> bool:
         """Reserve one more attempt, after a lease where it takes one; False where too little is

@@ -28,10 +28,10 @@ def media(body: bytes) -> int:
 
     A name may be written with escapes, which nobody does by accident: each escaped letter counts.
     """
-    hidden = len(_ESCAPED.findall(body)) if b"\\" in body and b"\\u00" in body else 0
-    if b'"type"' not in body and not hidden:  # every part says its type
+    find, count = body.find, body.count  # `in` first makes an error of every piece of bytes
+    hidden = len(_ESCAPED.findall(body)) if find(b"\\") >= 0 and find(b"\\u00") >= 0 else 0
+    if find(b'"type"') < 0 and not hidden:  # every part says its type
         return 0
-    count = body.count
     return (
         hidden
         + max(count(b'"input_image"'), _half(count(b'"image_url"')))  # chats name it twice

@@ -19,6 +19,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from escalera.core.serving import limits, spending
 from escalera.core.serving.limits import Bucket
 from escalera.core.serving.spending import Slice
@@ -42,15 +44,12 @@ class Refusal:
     retry_after: float | None = None
 
 
-class Admission:
-    """A call that may be made; settled once."""
+class Admission(msgspec.Struct, eq=False):
+    """A call that may be made, with what is reserved for it of a slice; settled once."""
 
-    __slots__ = ("_micro_dollars", "_slice", "_tokens")
-
-    def __init__(self, slice_: Slice, tokens: int, micro_dollars: int) -> None:
-        self._slice: Slice | None = slice_
-        self._tokens = tokens
-        self._micro_dollars = micro_dollars
+    _slice: Slice | None
+    _tokens: int
+    _micro_dollars: int
 
     def extend(self, tokens: int, micro_dollars: int) -> bool:
         """Reserve more, for a further upstream call; False where the slice does not suffice."""

@@ -16,6 +16,8 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
+import msgspec
+
 from escalera.apps.gateway import arrival, fields, headers, opening
 from escalera.apps.gateway.admitting import Admitted
 from escalera.apps.gateway.asked import Asked, Opened
@@ -68,7 +70,8 @@ class Lane:
         if found is None:
             return False
         regime.requests += 1
-        Ride(self, regime, found, cycle, turns).begin(self._seconds())
+        cycle.body = b""  # an idle connection would keep it until the next request
+        Ride(self, regime, cycle, turns, *found).begin(self._seconds())
         return True
 
     def hand_over(self, entered: Entered, cycle: LeanCycle, turns: Turns) -> None:
@@ -141,25 +144,19 @@ class Lane:
         return asked, way, admitted
 
 
-class Ride:
+class Ride(msgspec.Struct, eq=False):
     """One request on the lane, until its answer comes, or something else."""
 
-    __slots__ = (
-        "_lane", "_turns", "admitted", "asked", "began", "cycle", "regime", "seen", "sending",
-        "way",
-    )  # fmt: skip
-
-    def __init__(
-        self, lane: Lane, regime: Regime, let_in: LetIn, cycle: LeanCycle, turns: Turns
-    ) -> None:
-        self._lane = lane
-        self._turns = turns
-        self.regime = regime
-        self.asked, self.way, self.admitted = let_in
-        self.cycle = cycle
-        self.began = 0.0
-        self.seen = False
-        self.sending: Sending | None = None
+    _lane: Lane
+    regime: Regime
+    cycle: LeanCycle
+    _turns: Turns
+    asked: Asked
+    way: Way
+    admitted: Admitted
+    began: float = 0.0
+    seen: bool = False
+    sending: Sending | None = None
 
     def begin(self, now: float) -> None:
         """Ask, or go on in the ordinary way."""

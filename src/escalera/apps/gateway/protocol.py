@@ -99,9 +99,8 @@ class LeanProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._leave()
         self._turns.end()
-        if self.cycle is None or self.cycle.response_complete:
-            # They lead back to this: closed connections would be kept until the collector comes.
-            self.cycle = self._answering = None  # type: ignore[assignment]
+        # They lead back to this: closed connections would be kept until the collector comes.
+        self.cycle = self._answering = self._pending = None  # type: ignore[assignment]
 
     def pause_writing(self) -> None:
         """The caller does not read."""

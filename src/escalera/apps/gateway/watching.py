@@ -49,8 +49,9 @@ class Watch:
     def end(self, waiting: Waiting) -> None:
         """The answer is there."""
         del self._waiting[waiting]
-        if waiting.watching is not None:
-            waiting.watching.cancel()
+        watching, waiting.watching = waiting.watching, None
+        if watching is not None:  # it leads back to what it watched once it is cancelled
+            watching.cancel()
 
     def add(self, waiting: Patient) -> None:
         """Tell *waiting* once it takes its time."""

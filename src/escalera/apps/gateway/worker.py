@@ -319,7 +319,7 @@ def serve(
     gateway = Worker(start, pid=pid, tell=_tell, watched=watched).gateway()
     if told:
         _tell(f"{told}: {', '.join(gateway.names())}")
-    _spare_the_loaded()
+    spare_the_loaded()
     server(gateway).run(sockets=[listener])
 
 
@@ -342,7 +342,7 @@ def server(gateway: Gateway, *, protocol: type[LeanProtocol] = LeanProtocol) -> 
 # Below: private.
 
 
-def _spare_the_loaded() -> None:
+def spare_the_loaded() -> None:
     """Let the collector of garbage look at what requests leave, not at all that was loaded.
 
     The hot path leaves next to no cycles; its records live until they are logged, and looking at

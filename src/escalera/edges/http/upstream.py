@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from escalera.edges.http.connection import Connection
 from escalera.edges.http.target import Limits, Method, Target
 from escalera.errors import UpstreamFault
@@ -76,7 +78,7 @@ class HTTPUpstream:
             self.release(connection)
             raise
         self._check(connection)
-        return Exchange(connection, self)
+        return Exchange(connection, self, connection.status, connection.headers)
 
     def begin(
         self, path: str, body: bytes, *, seconds: float, limit: int, listener: Callable[[], None]
@@ -99,7 +101,7 @@ class HTTPUpstream:
         self._watch(connection)
         connection.begin(head, body, now, total_at)
         connection.call(listener, limit)
-        return Sending(connection, self, (head, body, total_at))
+        return Sending(connection, self, 0, (), (head, body, total_at))
 
     async def sent(
         self, connection: Connection, head: bytes, body: bytes, total_at: float
@@ -217,16 +219,13 @@ class HTTPUpstream:
         return False
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """A response whose head has come. `close` it in any case: it gives the connection back."""
 
-    __slots__ = ("_connection", "_upstream", "headers", "status")
-
-    def __init__(self, connection: Connection, upstream: HTTPUpstream) -> None:
-        self._connection: Connection | None = connection
-        self._upstream = upstream
-        self.status = connection.status
-        self.headers: Sequence[tuple[bytes, bytes]] = connection.headers
+    _connection: Connection | None
+    _upstream: HTTPUpstream
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
 
     def read(self) -> Coroutine[Any, Any, bytes]:
         """The next bytes of the body as they came, empty at its end. Raises `UpstreamFault`."""
@@ -252,23 +251,14 @@ class Exchange:
         return self._connection
 
 
-class Sending(Exchange):
+class Sending(Exchange, eq=False):
     """A request that was sent, and whose response is not waited for yet.
 
     Either `answer` gives the whole of it, or `opened` waits as `HTTPUpstream.send` does; `close` it
     in any case.
     """
 
-    __slots__ = ("_sent",)
-
-    def __init__(
-        self, connection: Connection, upstream: HTTPUpstream, sent: tuple[bytes, bytes, float]
-    ) -> None:
-        self._connection = connection
-        self._upstream = upstream
-        self._sent = sent
-        self.status = 0
-        self.headers = ()
+    _sent: tuple[bytes, bytes, float]
 
     def answer(self) -> bytes | None:
         """The whole body of a response of status 200; None where it is none, or not whole."""
@@ -283,4 +273,5 @@ class Sending(Exchange):
         connection = self._open()
         self._connection = None
         connection.call(None, None)
-        return Exchange(await self._upstream.sent(connection, *self._sent), self._upstream)
+        there = await self._upstream.sent(connection, *self._sent)
+        return Exchange(there, self._upstream, there.status, there.headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
 import pytest
 from tests.unit.apps.gateway.upstreams import (
     ANSWER,
@@ -27,12 +28,10 @@ from escalera.settings.gateway_table import GatewayTable
 KEY = b"sk-of-the-gateway"
 
 
-class Kept(Admitted):
+class Kept(Admitted, eq=False):
     """Notes what is settled."""
 
-    def __init__(self):
-        super().__init__("k1")
-        self.settled = []
+    settled: list = msgspec.field(default_factory=list)
 
     def settle(self, asked, found, micro_dollars):
         self.settled.append((asked, found, micro_dollars))
@@ -44,7 +43,7 @@ class Door:
     is_open = False
 
     def __init__(self):
-        self.admitted_ = Kept()
+        self.admitted_ = Kept(key="k1")
 
     def known(self, token):
         return self

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.end_to_end.raw_upstream import Upstream, whole
-from tests.unit.apps.gateway.sockets import said
+from tests.unit.apps.gateway.sockets import responses, said
 from tests.unit.apps.gateway.twins import POOR, RICH, compare, talk
 from tests.unit.apps.gateway.upstreams import ANSWER
 
@@ -86,6 +86,25 @@ def test_what_goes_well_takes_the_lane():
     assert taken == {"answered": 4}
     assert len(told["records"]) == 5
     assert {call.status for call in told["records"]} == {200}
+
+
+def test_an_idle_connection_keeps_no_body():
+    """On both ways: callers may hold many connections, and bodies may be long."""
+    kept = []
+
+    def story(twin):
+        told = b""
+        with socket.create_connection(("127.0.0.1", twin.port)) as caller:
+            for count in (1, 2, 3, 4, 5):
+                caller.sendall(post(messages=[{"role": "user", "content": "x" * 100_000}]))
+                while sum(one.whole for one in responses(told)) < count:
+                    told += caller.recv(65_536)
+            kept.extend(len(one.cycle.body) for one in twin.server.server_state.connections)
+        return told
+
+    _, taken = compare(story, mocks())
+    assert taken["answered"] >= 2  # the last ones: the first wait for their leases
+    assert kept == [0, 0]
 
 
 @pytest.mark.parametrize(

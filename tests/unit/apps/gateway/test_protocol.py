@@ -388,8 +388,18 @@ def test_whatever_comes_ends(port, noise):
         assert found.status in {200, 400, 408, 431}
 
 
-def test_a_closed_connection_is_gone_at_once(port):
-    """With its requests: nothing of them waits for the collector of garbage, which comes late."""
+def left(port):
+    """Ask, and leave before there is an answer."""
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        caller.sendall(post(b"x", path=b"/wait"))
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("call", [lambda port: said(port, post(b"x")), left])
+def test_a_closed_connection_is_gone_at_once(port, call):
+    """With its requests, answered or not: nothing of them waits for the collector of garbage,
+    which comes late.
+    """
 
     def there():
         found = [type(one) for one in gc.get_objects()]
@@ -400,7 +410,7 @@ def test_a_closed_connection_is_gone_at_once(port):
     try:
         before = there()
         for _ in range(20):
-            said(port, post(b"x"))
+            call(port)
         until = time.monotonic() + 5
         while there() != before and time.monotonic() < until:
             time.sleep(0.01)

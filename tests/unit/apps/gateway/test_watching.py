@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 from escalera.apps.gateway import watching
@@ -14,8 +16,10 @@ class Caller:
 
     def __init__(self) -> None:
         self.leaves = asyncio.Event()
+        self.listened = asyncio.Event()
 
     async def receive(self) -> dict[str, Any]:
+        self.listened.set()
         await self.leaves.wait()
         return {"type": "http.disconnect"}
 
@@ -45,6 +49,29 @@ def test_work_ends_with_its_caller_alone(monkeypatch: Any) -> None:
         return said
 
     assert asyncio.run(run()) == ["a left", "b answered"]
+
+
+def test_whoever_was_watched_is_gone_at_once(monkeypatch: Any) -> None:
+    """The task that looked out for the caller, and what it held, wait for no collector."""
+    monkeypatch.setattr(watching, "PATIENT", 0.005)
+
+    async def run() -> list[Any]:
+        watch, caller = Watch(), Caller()
+        waiting = watch.begin(caller.receive)
+        async with asyncio.timeout(5):
+            await caller.listened.wait()
+        there = [weakref.ref(waiting.watching), weakref.ref(caller)]
+        watch.end(waiting)
+        del waiting, caller
+        await asyncio.sleep(0.01)
+        return [one() for one in there]
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(run()) == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_a_quick_answer_is_not_watched() -> None:
