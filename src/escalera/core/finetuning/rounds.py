@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from escalera.core.finetuning.sweeping import OWN, PAUSES
 from escalera.core.stats import paired
+from escalera.core.stats.paired import PairedRule
 
 NAME = "rounds"
 """Part of a sweep's question: other settings than those below need another name, so that a sweep
@@ -36,6 +37,9 @@ LEAST = 2
 
 ALPHA = 0.01
 """Level of the paired interval that shows one to be ahead. It bounds no error of the sweep."""
+
+PAIRING: PairedRule = "wider of two"
+"""How that interval reads clustered right/wrong answers."""
 
 LATE = 0.25
 """The part of the steps so far whose losses are looked at."""
@@ -120,4 +124,5 @@ def _ahead(first: tuple[float, ...], second: tuple[float, ...], clusters: tuple[
     """Whether the answers show the first to be better than the second."""
     if len(first) < 2 or sum(first) <= sum(second):
         return False
-    return paired.interval(first, second, clusters, alpha=ALPHA).lower > 0.0
+    found = paired.interval(first, second, clusters, alpha=ALPHA, rule=PAIRING)
+    return found.lower > 0.0
