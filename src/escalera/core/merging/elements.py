@@ -167,7 +167,7 @@ def _selected(stream: Stream, block: Block, limit: int | None) -> list[Floats]:
 
 def _shrunk(tensor: Tensor, width: int, shrink: float) -> NDArray[np.float64]:
     flat = np.empty(tensor.size, np.float32)
-    tensor.read(0, tensor.size, flat, np.empty_like(flat))
+    tensor.read(0, tensor.size, flat)
     product = flat.reshape(width, width).astype(np.float64)
     diagonal = np.diag(product).copy()
     product *= shrink

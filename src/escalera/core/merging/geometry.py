@@ -43,7 +43,7 @@ def gram(stream: Stream, *, about_base: bool = False) -> Matrix:
     count = len(stream) - about_base
     pairs = list(combinations_with_replacement(range(count), 2))
     sums = [0.0] * len(pairs)
-    for block in stream.blocks(keep=True):
+    for block in stream.blocks():
         values = differences(block) if about_base else block.values
         for place, (one, other) in enumerate(pairs):
             for part in numbers.products(values[one], values[other], CELL):

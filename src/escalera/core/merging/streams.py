@@ -35,17 +35,8 @@ class Tensor(Protocol):
     def size(self) -> int:
         """How many there are."""
 
-    @property
-    def staged(self) -> int:
-        """Bytes of a number as `read` leaves it in its *work*; 0 where it leaves nothing."""
-
-    def read(
-        self, start: int, stop: int, out: Floats, work: Floats, *, again: bool = False
-    ) -> None:
-        """Write those from *start* to *stop* as float32 to *out*; *work* holds as many bytes.
-
-        With *again*, *work* is as an earlier call for the same numbers left it.
-        """
+    def read(self, start: int, stop: int, out: Floats) -> None:
+        """Write those from *start* to *stop* as float32 to *out*."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,16 +51,8 @@ class Held:
         """How many numbers there are."""
         return self.raw.size
 
-    @property
-    def staged(self) -> int:
-        """It is read from where it lies."""
-        return 0
-
-    def read(
-        self, start: int, stop: int, out: Floats, work: Floats, *, again: bool = False
-    ) -> None:
+    def read(self, start: int, stop: int, out: Floats) -> None:
         """Write those from *start* to *stop* as float32 to *out*."""
-        del work, again
         numbers.decode(self.raw[start:stop], self.kind, out)
 
 
@@ -90,16 +73,8 @@ class Aligned:
         """How many numbers there are to read."""
         return len(self.rows) * self.width
 
-    @property
-    def staged(self) -> int:
-        """It is read from where it lies."""
-        return 0
-
-    def read(
-        self, start: int, stop: int, out: Floats, work: Floats, *, again: bool = False
-    ) -> None:
+    def read(self, start: int, stop: int, out: Floats) -> None:
         """Write those from *start* to *stop* as float32 to *out*."""
-        del work, again
         first, last = start // self.width, -(-stop // self.width)
         rows = self.rows[first:last]
         taken = numbers.as_floats(self.own.raw.reshape(-1, self.width)[rows], self.own.kind)
@@ -153,7 +128,6 @@ class Stream:
         spare: Spare | None = None,
         chunk: int = CELL,
         held: int = HELD,
-        kept: int = 0,
     ) -> None:
         self.tensors = tuple(tensors)
         self.shape = shape
@@ -161,9 +135,6 @@ class Stream:
         self.held = held
         self._spare = spare if spare is not None else Spare()
         self._chunk = max(1, chunk // CELL) * CELL
-        self._room = kept
-        self._kept: list[Floats] = []
-        self._complete = False
 
     def __len__(self) -> int:
         return len(self.tensors)
@@ -177,20 +148,9 @@ class Stream:
         more = (*self.tensors, *tensors)
         return Stream(more, shape=self.shape, spare=self._spare, chunk=self._chunk, held=self.held)
 
-    def blocks(self, *, keep: bool = False) -> Iterator[Block]:
-        """All numbers, in order; the arrays of a block hold until the next one is read.
-
-        Who goes through them again says so (*keep*): what was read is then kept as it lay in its
-        file, if all of it has room in the stream's `kept` bytes.
-        """
-        if keep and not self._kept and self._staged() <= self._room:
-            self._kept = [
-                self._spare.floats(f"kept {place}", -(-self.size * tensor.staged // 4))
-                for place, tensor in enumerate(self.tensors)
-            ]
-        if not self._kept:
-            return self._parts(self._chunk)
-        return self._kept_parts()
+    def blocks(self) -> Iterator[Block]:
+        """All numbers, in order; the arrays of a block hold until the next one is read."""
+        return self._parts(self._chunk)
 
     def rows(self) -> Iterator[Block]:
         """The same in whole rows (the last dimension)."""
@@ -207,12 +167,11 @@ class Stream:
         size = min(self.size, _SAMPLE)
         length = size // _RUNS if size < self.size else size
         arrays = [self._array(place, size) for place in range(len(self))]
-        work = self._spare.floats("read", size)
         for tensor, array in zip(self.tensors, arrays, strict=True):
             for run in range(size // max(1, length)):
                 start = run * (self.size // _RUNS)
                 part = array[run * length : (run + 1) * length]
-                tensor.read(start, start + length, part, work)
+                tensor.read(start, start + length, part)
         return Block(start=0, values=arrays)
 
     # Below: private.
@@ -221,25 +180,9 @@ class Stream:
         for start in range(0, self.size, length):
             stop = min(start + length, self.size)
             arrays = [self._array(place, stop - start) for place in range(len(self))]
-            work = self._spare.floats("read", stop - start)
             for tensor, array in zip(self.tensors, arrays, strict=True):
-                tensor.read(start, stop, array, work)
+                tensor.read(start, stop, array)
             yield Block(start=start, values=arrays)
-
-    def _kept_parts(self) -> Iterator[Block]:
-        again = self._complete
-        for start in range(0, self.size, self._chunk):
-            stop = min(start + self._chunk, self.size)
-            arrays = [self._array(place, stop - start) for place in range(len(self))]
-            for tensor, array, kept in zip(self.tensors, arrays, self._kept, strict=True):
-                width = tensor.staged
-                work = kept[start * width // 4 : -(-stop * width // 4)]
-                tensor.read(start, stop, array, work, again=again)
-            yield Block(start=start, values=arrays)
-        self._complete = True
-
-    def _staged(self) -> int:
-        return sum(self.size * tensor.staged for tensor in self.tensors)
 
     def _array(self, place: int, size: int) -> Floats:
         return self._spare.floats(f"input {place}", size)

@@ -47,7 +47,6 @@ class Shop:
     beside: Mapping[str, WeightsFile]
     chunk: int = CELL
     held: int = 1 << 22
-    kept: int = 0
 
     def blocks(self, task: TensorTask, spare: Spare) -> Iterator[Floats]:
         """The merged numbers of a task in order, as float32; each block holds until the next."""
@@ -57,7 +56,6 @@ class Shop:
             spare=spare,
             chunk=self.chunk,
             held=self.held,
-            kept=self.kept,
         )
         beside = [self._tensor(read) for read in task.beside]
         return methods.named(task.method).run(stream, self._values(task), beside)
@@ -160,7 +158,7 @@ def _costs(
             start, stop = max(cell * CELL, place), min((cell + 1) * CELL, end)
             merged = block[start - place : stop - place]
             work = spare.floats("cost", len(merged))
-            base.read(start, stop, work, spare.floats("read", len(merged)))
+            base.read(start, stop, work)
             sums[0] += _squares(merged, work)
             numbers.decode(raw[start - place : stop - place], kind, work)
             sums[1] += _squares(merged, work)

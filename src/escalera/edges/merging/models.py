@@ -11,7 +11,7 @@ from typing import Any
 
 from escalera.core.merging.fitting import Header, ModelHeader
 from escalera.core.merging.numbers import Raw
-from escalera.edges.merging.weights import Entry, OnDisk, WeightsFile
+from escalera.edges.merging.weights import Entry, Mapped, WeightsFile
 from escalera.errors import MergeError
 
 INDEX = "model.safetensors.index.json"
@@ -66,7 +66,7 @@ class Model:
         """The numbers of a tensor, as they lie in its file."""
         return self._where[tensor].numbers(tensor)
 
-    def tensor(self, tensor: str) -> OnDisk:
+    def tensor(self, tensor: str) -> Mapped:
         """A tensor that is read part by part."""
         return self._where[tensor].tensor(tensor)
 

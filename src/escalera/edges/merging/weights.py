@@ -71,14 +71,17 @@ class WeightsFile:
         if self._map is None:
             self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
         entry = self.entries[name]
+        if len(self._map) < entry.end:
+            raise _cut_off()
         kind = STORED.get(entry.kind, np.dtype(np.uint8))
         return np.frombuffer(
             self._map, kind, (entry.end - entry.begin) // kind.itemsize, entry.begin
         )
 
-    def tensor(self, name: str) -> OnDisk:
+    def tensor(self, name: str) -> Mapped:
         """A tensor that is read part by part. Its kind must be one that can be merged."""
-        return OnDisk(self._file, self.entries[name])
+        entry = self.entries[name]
+        return Mapped(self.numbers(name), cast("Kind", entry.kind), self._file, entry.end)
 
     def forget(self, name: str) -> None:
         """Let the system drop the mapped pages of a tensor; they are read again when touched."""
@@ -112,45 +115,34 @@ def write(
             file.write(np.ascontiguousarray(values(name), dtype=np.float32).tobytes())
 
 
-class OnDisk:
-    """A tensor of an open file. Reading it into a small buffer is faster than mapping it.
+class Mapped:
+    """A tensor of an open file, in the memory that the file is mapped to.
 
-    A page of a mapped file costs a fault when it is first touched, and its numbers come from main
-    memory; what is read into a buffer that is used again lies in the processor's cache.
+    Numbers are converted as they are read, so that they need not be copied into a buffer first, and
+    what is gone through twice need not be kept. Touching what a file no longer has would end the
+    process: that it is still there is asked before every part.
     """
 
-    def __init__(self, file: int, entry: Entry) -> None:
-        self.size = entry.size
-        self._file, self._begin = file, entry.begin
-        self._kind = cast("Kind", entry.kind)
-        self._stored = STORED[self._kind]
-        self.staged = self._stored.itemsize
+    def __init__(self, raw: Raw, kind: Kind, file: int, end: int) -> None:
+        self.size = raw.size
+        self._raw, self._kind = raw, kind
+        self._file, self._end = file, end
 
-    def read(
-        self, start: int, stop: int, out: Floats, work: Floats, *, again: bool = False
-    ) -> None:
-        """Write those from *start* to *stop* as float32 to *out*, by way of *work*.
+    def read(self, start: int, stop: int, out: Floats) -> None:
+        """Write those from *start* to *stop* as float32 to *out*.
 
-        *work* then begins with their bytes of the file; with *again* it does already.
+        Raises `MergeError` where the file was cut off since it was opened.
         """
-        raw = work.view(self._stored)[: stop - start]
-        if not again:
-            place = self._begin + start * self.staged
-            count = os.preadv(self._file, [raw.data], place)
-            if count < raw.nbytes:
-                self._read_on(raw, place, count)
-        numbers.decode(raw, self._kind, out)
-
-    def _read_on(self, raw: Raw, place: int, count: int) -> None:
-        view = memoryview(raw.data).cast("B")
-        while count < raw.nbytes:
-            more = os.preadv(self._file, [view[count:]], place + count)
-            if not more:
-                raise MergeError("a file of weights was cut off while it was read. Save it again.")
-            count += more
+        if os.fstat(self._file).st_size < self._end:
+            raise _cut_off()
+        numbers.decode(self._raw[start:stop], self._kind, out)
 
 
 # Below: private.
+
+
+def _cut_off() -> MergeError:
+    return MergeError("a file of weights was cut off while it was read. Save it again.")
 
 
 def _header(path: Path) -> tuple[dict[str, Entry], dict[str, str], str]:

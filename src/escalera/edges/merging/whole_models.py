@@ -29,8 +29,6 @@ from escalera.errors import MergeError
 SHARD = 5_000_000_000
 _HELD = 4 << 20
 """Numbers that all threads together may hold beside their blocks: 32 MB with their copies."""
-_KEPT = 24 << 20
-"""Bytes of files that all threads together may keep between two passes over a tensor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +63,6 @@ class Opened:
             beside=self.beside,
             chunk=chunk,
             held=_HELD // sharing,
-            kept=_KEPT // sharing,
         )
 
     def merge(

@@ -31,40 +31,6 @@ def test_rows_are_whole():
         assert sum(block.size for block in stream.rows()) == np.prod(shape)
 
 
-class Staged:
-    """Numbers of a file that lets its reads be counted."""
-
-    staged = 2
-
-    def __init__(self, values: np.ndarray) -> None:
-        self.raw = numbers.as_stored(values, "BF16")
-        self.size = len(values)
-        self.fetched = 0
-
-    def read(self, start, stop, out, work, *, again=False):
-        """By way of *work*, as a file is read."""
-        raw = work.view(np.uint16)[: stop - start]
-        if not again:
-            raw[:] = self.raw[start:stop]
-            self.fetched += stop - start
-        numbers.decode(raw, "BF16", out)
-
-
-@pytest.mark.parametrize("size", [1, 511, CELL + 1, 3 * CELL + 17])
-def test_what_is_gone_through_again_is_read_once_where_there_is_room(size):
-    """The same numbers; a pass that was broken off keeps nothing, nor does one without room."""
-    values = np.random.default_rng(0).standard_normal(size).astype(np.float32)
-    for kept, times in ((2 * size, 2), (2 * size - 1, 3)):
-        tensor = Staged(values)
-        stream = Stream([tensor], shape=(size,), kept=kept)
-        next(stream.blocks(keep=True))
-        first = tensor.fetched
-        for _ in range(2):
-            found = [block.values[0].copy() for block in stream.blocks(keep=True)]
-            assert (np.concatenate(found) == numbers.as_floats(tensor.raw, "BF16")).all()
-        assert tensor.fetched == first + (times - 1) * size
-
-
 def test_a_sample_is_spread_over_the_tensor():
     """All of a small one; of a large one some from the beginning and some near the end."""
     small = Stream([held(np.arange(100))], shape=(100,)).sample()
@@ -98,5 +64,5 @@ def test_rows_of_another_vocabulary_are_found_and_filled():
     assert table.size == 50
     for start, stop in ((0, 50), (3, 27), (19, 20), (41, 50)):
         out = np.empty(stop - start, np.float32)
-        table.read(start, stop, out, out.copy())
+        table.read(start, stop, out)
         assert out.tolist() == wanted[start:stop].tolist()
