@@ -68,13 +68,16 @@ def trained(folder: Path, root: Path, recipe: TrainingRecipe, *untils: float):
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_losses_of_twenty_steps_are_equal(folder: Path, tmp_path: Path, method: str) -> None:
-    """To 1e-5 in float32, with the same rates and norms; what is learned is the same."""
+    """To 1e-5 of a loss in float32, with the same rates and norms; what is learned is the same.
+
+    Of the loss, not of 1: the two add up in other orders, and how far that goes is the processor's.
+    """
     recipe = replace(RECIPE, trainable=replace(RECIPE.trainable, method=method))
     ours, weights = trained(folder, tmp_path, recipe)
     theirs, others = trained(folder, tmp_path, replace(recipe, engine="trl"))
     assert len(ours.signals) == len(theirs.signals) >= 20
     for one, other in zip(ours.signals[:20], theirs.signals[:20], strict=True):
-        assert other.loss == pytest.approx(one.loss, abs=1e-5)
+        assert other.loss == pytest.approx(one.loss, rel=1e-5)
         assert other.rate == pytest.approx(one.rate, rel=1e-9)
         assert other.norm == pytest.approx(one.norm, rel=1e-3)
     assert set(weights) == set(others)

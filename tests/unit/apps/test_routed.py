@@ -61,8 +61,9 @@ def test_a_route_that_pays_is_recorded_with_all_that_it_rests_on(folder, capsys,
     assert found.route.strong == opened.route("large", evidence)
     assert (found.name, found.worth, found.expense) == ("base-or-large", "gain", "micro-dollars")
     assert (found.route.bound.n, found.gain.n, found.learned) == (300, 300, 120)
-    assert found.share == pytest.approx(0.5, abs=0.02)
-    assert (found.gain.value, found.single) == (pytest.approx(0.0, abs=0.02), "strong")
+    # Half of the messages are hard; of them the bound lets at most one in twenty of all go wrong.
+    assert 0.45 <= found.share <= 0.52
+    assert (found.gain.value, found.single) == (pytest.approx(0.0, abs=0.05), "strong")
     assert found.saved.lower > 0
     judge = proving.load(opened.installation.artifacts(), found.route)
     if ask == "before":
