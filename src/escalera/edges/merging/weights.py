@@ -72,7 +72,7 @@ class WeightsFile:
             self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ)
         entry = self.entries[name]
         if len(self._map) < entry.end:
-            raise _cut_off()
+            raise _cut_off(self.path, len(self._map), entry.end)
         kind = STORED.get(entry.kind, np.dtype(np.uint8))
         return np.frombuffer(
             self._map, kind, (entry.end - entry.begin) // kind.itemsize, entry.begin
@@ -81,7 +81,7 @@ class WeightsFile:
     def tensor(self, name: str) -> Mapped:
         """A tensor that is read part by part. Its kind must be one that can be merged."""
         entry = self.entries[name]
-        return Mapped(self.numbers(name), cast("Kind", entry.kind), self._file, entry.end)
+        return Mapped(self, self.numbers(name), cast("Kind", entry.kind), entry.end)
 
     def forget(self, name: str) -> None:
         """Let the system drop the mapped pages of a tensor; they are read again when touched."""
@@ -92,6 +92,10 @@ class WeightsFile:
         length = entry.end // mmap.PAGESIZE * mmap.PAGESIZE - begin
         if length > 0:
             self._map.madvise(mmap.MADV_DONTNEED, begin, length)
+
+    def length(self) -> int:
+        """Its bytes now, which may be fewer than when it was opened."""
+        return os.fstat(self._file).st_size
 
     def close(self) -> None:
         """Close the file; arrays that are still held keep what they map."""
@@ -123,7 +127,7 @@ class Mapped:
     process: that it is still there is asked before every part.
     """
 
-    def __init__(self, raw: Raw, kind: Kind, file: int, end: int) -> None:
+    def __init__(self, file: WeightsFile, raw: Raw, kind: Kind, end: int) -> None:
         self.size = raw.size
         self._raw, self._kind = raw, kind
         self._file, self._end = file, end
@@ -133,16 +137,19 @@ class Mapped:
 
         Raises `MergeError` where the file was cut off since it was opened.
         """
-        if os.fstat(self._file).st_size < self._end:
-            raise _cut_off()
+        if (length := self._file.length()) < self._end:
+            raise _cut_off(self._file.path, length, self._end)
         numbers.decode(self._raw[start:stop], self._kind, out)
 
 
 # Below: private.
 
 
-def _cut_off() -> MergeError:
-    return MergeError("a file of weights was cut off while it was read. Save it again.")
+def _cut_off(path: Path, length: int, end: int) -> MergeError:
+    return MergeError(
+        f"{str(path)!r} was cut off while it was read: it ends at byte {length}, and a tensor "
+        f"of it at byte {end}. Fetch or save the file again."
+    )
 
 
 def _header(path: Path) -> tuple[dict[str, Entry], dict[str, str], str]:
