@@ -20,15 +20,17 @@ TIED = 5e-13
 FEWEST = 5
 """Clusters from which on the library uses an effect below 1."""
 
-Held = Literal["t", "floor", "normal", "both", "no guard"]
+Held = Literal["t", "floor", "normal", "both", "no guard", "skew"]
 """How clustered right/wrong pairs are read.
 
 t        t(G - 1) with a design effect of at least 1: the library's rule until November 2026
 floor    as t, with the normal where the effect is held at 1
 normal   as t, with the normal everywhere
-both     the wider of what the items say by the normal and the clusters by t: the library's rule;
-         as t where fewer than ten clusters and fewer than half have a gain or a loss
+both     the wider of what the items say by the normal and the clusters by t; as t where fewer than
+         ten clusters and fewer than half have a gain or a loss
 no guard as both, however few clusters have a gain or a loss
+skew     as no guard, and nearer to 0 by the skewness of clusters beyond its noise: the library's
+         rule
 
 Below `FEWEST` clusters all but "normal" are as t.
 """
@@ -92,9 +94,16 @@ class Prefixes:
     error: Floats
     gains: Floats
     losses: Floats
-    fragile: NDArray[np.bool_]
+    informative: Floats
     differing: Floats
+    skewness: Floats
     binary: bool
+
+    @property
+    def fragile(self) -> NDArray[np.bool_]:
+        """Whether too few steps differ from the commonest for an error to be believed."""
+        found: NDArray[np.bool_] = self.informative < np.minimum(10.0, self.steps / 2.0)
+        return found
 
     @property
     def few(self) -> NDArray[np.bool_]:
@@ -119,8 +128,9 @@ def prefixes(runs: Runs, looks: NDArray[np.int_]) -> Prefixes:
     squares = np.maximum(squares + mean**2 * upto(runs.sizes**2), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(steps / (steps - 1.0) * squares) / n
+    cubes = upto(runs.sums**3) - 3.0 * mean * upto(runs.sums**2 * runs.sizes)
+    cubes += 3.0 * mean**2 * upto(runs.sums * runs.sizes**2) - mean**3 * upto(runs.sizes**3)
     tied = upto((np.abs(runs.sums / runs.sizes) < TIED).astype(np.float64))
-    informative = steps - np.maximum(tied, 1.0)
     return Prefixes(
         steps=steps,
         n=n,
@@ -129,18 +139,26 @@ def prefixes(runs: Runs, looks: NDArray[np.int_]) -> Prefixes:
         gains=upto(runs.gains),
         losses=upto(runs.losses),
         differing=upto((runs.gains + runs.losses > 0).astype(np.float64)),
-        fragile=informative < np.minimum(10.0, steps / 2.0),
+        informative=steps - np.maximum(tied, 1.0),
+        skewness=skewness(squares, cubes, steps),
         binary=runs.binary,
     )
 
 
+def skewness(squares: Floats, cubes: Floats, steps: Floats) -> Floats:
+    """Skewness of steps whose squares and cubes about the mean have these sums."""
+    deviation = np.sqrt(squares / steps)
+    spread = deviation > 1e-7
+    return np.where(spread, cubes / steps / np.where(spread, deviation, 1.0) ** 3, 0.0)
+
+
 def z(found: Prefixes, null: float | Floats = 0.0) -> Floats:
     """Return the deviate of "the mean difference is the null" at every look."""
-    return binary(found, null) if found.binary else _graded(found, null)
+    return binary(found, null) if found.binary else graded(found, null)
 
 
-def binary(found: Prefixes, null: float | Floats, *, rule: Held = "both") -> Floats:
-    """Right/wrong scores, with any of the rules for clusters; the library's is "both"."""
+def binary(found: Prefixes, null: float | Floats, *, rule: Held = "skew") -> Floats:
+    """Right/wrong scores, with any of the rules for clusters; the library's is "skew"."""
     variance = (found.gains + found.losses) / found.n - found.mean**2
     alone = tango(found.gains, found.losses, found.n, null)
     nothing, single = variance <= 1e-15, found.steps == found.n
@@ -150,10 +168,13 @@ def binary(found: Prefixes, null: float | Floats, *, rule: Held = "both") -> Flo
         effect = found.error**2 * found.n / variance
         few = found.few if rule == "both" else found.steps < FEWEST
         least = np.where((rule == "t") | few, 1.0, 1e-12)
-        clustered = z_from_t(alone / np.sqrt(np.maximum(least, effect)), found.steps - 1.0)
+        t = alone / np.sqrt(np.maximum(least, effect))
+        if rule == "skew":
+            t = allowed(t, beyond_noise(found.skewness, found.steps), found.steps)
+        clustered = z_from_t(t, found.steps - 1.0)
     if rule == "floor":
         clustered = np.where((effect > 1.0) | few, clustered, alone)
-    elif rule in ("both", "no guard"):
+    elif rule in ("both", "no guard", "skew"):
         clustered = np.where(np.abs(clustered) < np.abs(alone), clustered, alone)
     elif rule == "normal":
         clustered = alone / np.sqrt(np.maximum(1.0, effect))
@@ -161,14 +182,29 @@ def binary(found: Prefixes, null: float | Floats, *, rule: Held = "both") -> Flo
     return np.where(single, alone, np.where(found.steps > 1.0, several, 0.0))
 
 
-def _graded(found: Prefixes, null: float | Floats) -> Floats:
+def graded(found: Prefixes, null: float | Floats, *, rule: Held = "skew") -> Floats:
+    """Scores between 0 and 1; the library's rule is "skew", and all others are its earlier one."""
+    skewness = found.skewness if rule == "skew" else np.zeros_like(found.skewness)
     with np.errstate(divide="ignore", invalid="ignore"):
-        deviate = z_from_t((found.mean - null) / found.error, found.steps - 1.0)
+        t = allowed((found.mean - null) / found.error, skewness, found.steps)
+        deviate = z_from_t(t, found.steps - 1.0)
     if not found.fragile.any():
         return deviate
     scale = found.steps / found.n
     bound = tango(found.gains * scale, found.losses * scale, found.steps, null)
     return np.where(found.fragile, bound, deviate)
+
+
+def allowed(t: Floats, skewness: Floats, steps: Floats) -> Floats:
+    """`skewness.allow` for arrays."""
+    a = skewness / (3.0 * np.sqrt(steps))
+    bent = t + a * t**2 + a**2 * t**3 / 3.0 + 0.5 * a
+    return np.where(bent * t <= 0.0, 0.0, np.where(np.abs(bent) < np.abs(t), bent, t))
+
+
+def beyond_noise(skewness: Floats, steps: Floats) -> Floats:
+    """`skewness.beyond_noise` for arrays."""
+    return np.sign(skewness) * np.maximum(0.0, np.abs(skewness) - np.sqrt(6.0 / steps))
 
 
 def tango(gains: Floats, losses: Floats, n: Floats, null: float | Floats) -> Floats:

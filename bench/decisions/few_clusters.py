@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     rules = get_args(Held)
-    parser.add_argument("--rules", nargs="+", choices=rules, default=["t", "floor", "both"])
+    parser.add_argument("--rules", nargs="+", choices=rules, default=["t", "both", "skew"])
     parser.add_argument("--clusters", nargs="+", type=int, default=list(CLUSTERS))
     parser.add_argument("--all", action="store_true")
     given = parser.parse_args()
@@ -102,7 +102,7 @@ def run(case: Case, *, runs: int, rules: list[Held], rng: np.random.Generator) -
     """Return the rows of a case: both plans of looks, both spendings, each rule."""
     counts: dict[tuple[int, Spending, Held], np.ndarray] = {}
     limits = {
-        (plan, kind): _boundaries(plan, kind, case.clusters * case.size)
+        (plan, kind): boundaries(plan, kind, case.clusters * case.size)
         for plan, kind in itertools.product(PLANS, SPENDINGS)
     }
     for start in range(0, runs, _PART):
@@ -149,16 +149,18 @@ def prefixes(values: Floats, place: np.ndarray, counts: np.ndarray) -> Prefixes:
         here = values * seen
         sums, sizes = here.sum(axis=2), seen.sum(axis=2)
         mean = sums.sum(axis=1) / count
-        squares = ((sums - mean[:, None] * sizes) ** 2).sum(axis=1)
+        rests = sums - mean[:, None] * sizes
+        squares, cubes = (rests**2).sum(axis=1), (rests**3).sum(axis=1)
         steps = (sizes > 0).sum(axis=1).astype(float)
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.sqrt(steps / (steps - 1.0) * squares) / count
-        turned = np.abs(here).sum(axis=2)
-        total, differing = turned.sum(axis=1), (turned > 0).sum(axis=1)
-        up, down = 0.5 * (total + mean * count), 0.5 * (total - mean * count)
+        differing = (here != 0).any(axis=2).sum(axis=1)
+        up, down = np.maximum(here, 0.0).sum(axis=(1, 2)), -np.minimum(here, 0.0).sum(axis=(1, 2))
         n = np.full(len(values), float(count))
-        looks.append((steps, n, mean, error, up, down, differing.astype(float)))
-    steps, n, mean, error, gains, losses, differing = (
+        skew = deviate.skewness(squares, cubes, steps)
+        informative = steps - _tied(sums, sizes)
+        looks.append((steps, n, mean, error, up, down, differing.astype(float), skew, informative))
+    steps, n, mean, error, gains, losses, differing, skew, informative = (
         np.stack(part, axis=1) for part in zip(*looks, strict=True)
     )
     return Prefixes(
@@ -166,12 +168,20 @@ def prefixes(values: Floats, place: np.ndarray, counts: np.ndarray) -> Prefixes:
         n=n,
         mean=mean,
         error=error,
-        gains=np.round(gains),
-        losses=np.round(losses),
-        fragile=np.zeros(n.shape, dtype=bool),
+        gains=gains,
+        losses=losses,
+        informative=informative,
         differing=differing,
+        skewness=skew,
         binary=True,
     )
+
+
+def whole(values: Floats, place: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Whether all that is seen at a look is right or wrong: the library then reads it so."""
+    between = (np.abs(values) != np.round(np.abs(values))).reshape(len(values), -1)
+    first = np.where(between, place.reshape(between.shape), between.shape[1]).min(axis=1)
+    return first[:, None] >= counts[None, :]
 
 
 def summary(rows: list[Row]) -> str:
@@ -221,13 +231,25 @@ def details(rows: list[Row]) -> str:
 # Private.
 
 
-def _boundaries(plan: int, kind: Spending, items: int) -> tuple[np.ndarray, Floats]:
+def boundaries(plan: int, kind: Spending, items: int) -> tuple[np.ndarray, Floats]:
     """Numbers of items and boundaries; as `compare.cutoffs` rounds, and never twice the same."""
     shares = np.arange(1, plan + 1) / plan
     counts, first = np.unique(np.ceil(shares * items - 1e-9).astype(int), return_index=True)
     counts = np.maximum(counts, 1)
     limits = spending.boundaries(tuple(shares[first].tolist()), alpha=0.05, spending=kind)
     return counts, np.array(limits)
+
+
+def _tied(sums: Floats, sizes: np.ndarray) -> Floats:
+    """How many clusters of each run have the commonest mean."""
+    empty = 10.0 + np.arange(sums.shape[1])  # no two alike
+    means = np.where(sizes > 0, np.round(sums / np.maximum(sizes, 1), 12), empty)
+    means.sort(axis=1)
+    most = here = np.ones(len(means))
+    for same in (means[:, 1:] == means[:, :-1]).T:
+        here = np.where(same, here + 1.0, 1.0)
+        most = np.maximum(most, here)
+    return most
 
 
 def _words(here: Floats, there: Floats, limits: Floats) -> np.ndarray:

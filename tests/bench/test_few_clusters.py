@@ -11,7 +11,7 @@ from bench.decisions.few_clusters import Case
 
 from escalera.core.stats import paired
 
-RULES = {"t": "held effect", "both": "wider of two"}
+RULES = {"t": "held effect", "both": "wider of two", "skew": "skewness allowed"}
 
 
 @pytest.mark.parametrize("clusters", [2, 5, 12])

@@ -30,7 +30,7 @@ from escalera.domain.sweep import Suggested
 from escalera.domain.system import Route, System
 from escalera.domain.training import RateTried, Trained
 from escalera.domain.trial import Paired, PairJudged, Switched
-from escalera.domain.verdict import Figure, PairedRule, Question
+from escalera.domain.verdict import Figure, Question, ScoreRule
 
 CLOCK_FIELDS = frozenset({"seconds", "minutes", "minutes_range", "joules", "at"})
 Outcome = Literal["adequate", "inadequate", "undecided", "regressed"]
@@ -295,7 +295,7 @@ class Looked:
     figure, and `judge` is then what the judge alone would say. Where a question may be read at any
     time there is no plan of looks: `looks` counts those so far, `statistic` and `boundary` are
     None, because the interval says all, and a judge's scores count by themselves. `pairing` is the
-    rule that a paired difference was read by, and is read by when the look is shown again.
+    rule that scores were read by, and are read by when the look is shown again.
     """
 
     question: Question
@@ -312,7 +312,7 @@ class Looked:
     basis: Basis = "scorer"
     judge: Figure | None = None
     labels: int = 0
-    pairing: PairedRule = field(default="held effect", metadata=LATER)
+    pairing: ScoreRule = field(default="held effect", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,9 @@ GateWord = Literal["improved", "equivalent", "not worse", "inconclusive", "regre
 QuestionKind = Literal["adequacy", "regression", "improvement"]
 Mode = Literal["group-sequential", "anytime", "finite"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-PairedRule = Literal["held effect", "wider of two"]
-"""How clustered right/wrong pairs are read (`core.stats.paired`). "held effect" is what every look
-before November 2026 was read by; a question keeps the rule of its first look."""
+ScoreRule = Literal["held effect", "wider of two", "skewness allowed"]
+"""How scores are read (`core.stats.clustering`). "held effect" is what every look before November
+2026 was read by; a question keeps the rule of its first look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

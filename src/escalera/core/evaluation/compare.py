@@ -62,7 +62,7 @@ def look(question: Question, sample: Sample, before: Sequence[Looked], policy: P
         basis=correction.basis(sample),
         judge=_by_judge(question, sample, reading.nominal_alpha),
         labels=correction.labelled(scores),
-        pairing=sample.pairing if question.incumbent is not None else "held effect",
+        pairing=sample.pairing,
     )
 
 
@@ -176,7 +176,9 @@ def _statistic(question: Question, scores: Scores) -> float:
     if correction.suffices(scores):
         return correction.z_statistic(scores, null=_null(question))
     if question.kind == "adequacy":
-        return mean.z_statistic(scores.candidate, scores.clusters, bar=question.threshold)
+        return mean.z_statistic(
+            scores.candidate, scores.clusters, bar=question.threshold, rule=scores.pairing
+        )
     return paired.z_statistic(
         scores.candidate,
         scores.incumbent,
@@ -212,7 +214,7 @@ def _by_judge(question: Question, sample: Sample, alpha: float) -> Figure | None
 
 def _uncorrected(question: Question, scores: Scores, usable: float) -> Interval:
     if question.kind == "adequacy":
-        return mean.interval(scores.candidate, scores.clusters, alpha=usable)
+        return mean.interval(scores.candidate, scores.clusters, alpha=usable, rule=scores.pairing)
     return paired.interval(
         scores.candidate, scores.incumbent, scores.clusters, alpha=usable, rule=scores.pairing
     )

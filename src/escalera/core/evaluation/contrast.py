@@ -128,8 +128,12 @@ def row(
     difference, basis = _difference(scores, alpha), correction.basis(asked.sample)
     found = Found(
         difference=difference,
-        candidate=mean.interval(scores.candidate, scores.clusters, alpha=alpha),
-        incumbent=mean.interval(scores.incumbent, scores.clusters, alpha=alpha),
+        candidate=mean.interval(
+            scores.candidate, scores.clusters, alpha=alpha, rule=scores.pairing
+        ),
+        incumbent=mean.interval(
+            scores.incumbent, scores.clusters, alpha=alpha, rule=scores.pairing
+        ),
         verdict=_judged(difference, asked.margin).outcome,
         gate=_gate(asked, alpha),
         basis=basis,

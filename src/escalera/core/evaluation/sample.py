@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escalera.core.stats.clustering import Interval
-from escalera.domain.verdict import Figure, PairedRule
+from escalera.domain.verdict import Figure, ScoreRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Scores:
     human: tuple[float | None, ...] = ()
     chances: tuple[float, ...] = ()
     golden: tuple[Row, ...] = ()
-    pairing: PairedRule = "wider of two"
+    pairing: ScoreRule = "skewness allowed"
 
     def figure(self, interval: Interval) -> Figure:
         """An interval that was computed from these scores, with what it rests on."""
@@ -56,14 +56,14 @@ class Sample:
     """Every item of a question. `paired`: an incumbent is compared on the same items.
 
     `judged`: a judge gave the scores. `golden` are labelled items besides, which correct the judge
-    and are no part of the question. `pairing`: the rule that the differences are read by.
+    and are no part of the question. `pairing`: the rule that scores are read by.
     """
 
     rows: tuple[Row, ...]
     paired: bool
     judged: bool = False
     golden: tuple[Row, ...] = ()
-    pairing: PairedRule = "wider of two"
+    pairing: ScoreRule = "skewness allowed"
 
     @property
     def scored(self) -> Scores:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from escalera.core.finetuning.sweeping import OWN, PAUSES
 from escalera.core.stats import paired
-from escalera.core.stats.paired import PairedRule
+from escalera.core.stats.clustering import ScoreRule
 
 NAME = "rounds"
 """Part of a sweep's question: other settings than those below need another name, so that a sweep
@@ -38,7 +38,7 @@ LEAST = 2
 ALPHA = 0.01
 """Level of the paired interval that shows one to be ahead. It bounds no error of the sweep."""
 
-PAIRING: PairedRule = "wider of two"
+PAIRING: ScoreRule = "wider of two"
 """How that interval reads clustered right/wrong answers."""
 
 LATE = 0.25

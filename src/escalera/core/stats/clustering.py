@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,21 @@ from escalera.core.stats import distributions
 
 Values: TypeAlias = Sequence[float] | NDArray[np.float64]
 Clusters: TypeAlias = Sequence[Hashable] | NDArray[np.int_] | None
+ScoreRule: TypeAlias = Literal["held effect", "wider of two", "skewness allowed"]
+"""How scores are read by `mean` and `paired`. "skewness allowed" is theirs; the others, until
+November 2026, are kept for what was recorded under them.
+
+held effect       clustered right/wrong pairs: counts divided by a design effect that is raised to
+                  1 where it is less, with t in any case
+wider of two      the wider of that, with an effect that may be less than 1 where enough clusters
+                  differ, and of the items alone
+skewness allowed  the same, with any number of clusters that differ; and no reading takes skewed
+                  scores, or few of them, for surer than they are (`skewness`,
+                  `proportion.mid_p_z`)
+"""
 
 _ENOUGH_INFORMATIVE = 10
+_NO_SPREAD = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +42,8 @@ class Estimate:
 
     `clusters` counts the independent units (items when unclustered). `informative` counts the
     clusters whose mean differs from the commonest cluster mean: a normal approximation is fed by
-    those, not by ties. With one cluster the error is infinite and there are 0 degrees of freedom.
+    those, not by ties. `skewness` is that of the clusters' sums about the mean: 0 where they do not
+    vary. With one cluster the error is infinite and there are 0 degrees of freedom.
     """
 
     value: float
@@ -38,6 +52,7 @@ class Estimate:
     n: int
     clusters: int
     informative: int
+    skewness: float = 0.0
 
     @property
     def fragile(self) -> bool:
@@ -75,12 +90,13 @@ def robust_mean(values: Values, clusters: Clusters = None) -> Estimate:
     if clusters is None:  # what follows without a list per item
         count = n
         means = Counter(round(x, 12) for x in items)
-        squares = math.fsum((x - value) ** 2 for x in items)
+        rests = [x - value for x in items]
     else:
         groups = _group(items, clusters)
         count = len(groups)
         means = Counter(round(math.fsum(group) / len(group), 12) for group in groups)
-        squares = math.fsum(math.fsum(x - value for x in group) ** 2 for group in groups)
+        rests = [math.fsum(x - value for x in group) for group in groups]
+    squares = math.fsum(rest**2 for rest in rests)
     error = math.sqrt(count / (count - 1) * squares) / n if count > 1 else math.inf
     return Estimate(
         value=value,
@@ -89,6 +105,7 @@ def robust_mean(values: Values, clusters: Clusters = None) -> Estimate:
         n=n,
         clusters=count,
         informative=count - max(means.values()),
+        skewness=_skewness(rests, squares),
     )
 
 
@@ -138,6 +155,13 @@ def require_alpha(alpha: float) -> None:
 
 
 # Private.
+
+
+def _skewness(rests: Sequence[float], squares: float) -> float:
+    deviation = math.sqrt(squares / len(rests))
+    if deviation <= _NO_SPREAD:
+        return 0.0
+    return math.fsum((rest / deviation) ** 3 for rest in rests) / len(rests)
 
 
 def _as_floats(values: Values) -> Sequence[float]:

@@ -130,6 +130,23 @@ def binomial_sf(successes: int, trials: int, probability: float) -> float:
     return _incomplete_beta(successes, trials - successes + 1.0, probability, 1.0 - probability)
 
 
+def binomial_mid_sf(successes: float, trials: float, probability: float) -> float:
+    """Return P(X > successes) + P(X = successes)/2, the upper tail of a mid-p test.
+
+    Half of I_p(k, n - k + 1) + I_p(k + 1, n - k), which also joins fractional counts 0 <= k <= n
+    smoothly (Berry and Armitage 1995). It and the lower tail add up to 1.
+    """
+    other = 1.0 - probability
+    reached = exceeded = 0.0
+    if successes <= 0:
+        reached = 1.0
+    else:
+        reached = _incomplete_beta(successes, trials - successes + 1.0, probability, other)
+    if successes < trials:
+        exceeded = _incomplete_beta(successes + 1.0, trials - successes, probability, other)
+    return 0.5 * (reached + exceeded)
+
+
 def binomial_pmf(successes: int, trials: int, probability: float) -> float:
     """Return P(X = successes) as the difference-free saddle-point form of Loader (2000)."""
     _require_binomial(trials, probability)

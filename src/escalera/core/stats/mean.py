@@ -2,19 +2,23 @@
 
 Three cases, the same for `interval` and `z_statistic`, which invert each other:
 
-binary   every score is 0 or 1: Wilson's score form, with n divided by the design effect and t for
-         the normal when clustered (Korn and Graubard 1998; Dean and Pagano 2015).
+binary   every score is 0 or 1: the wider of Wilson's score form and the mid-p binomial; when
+         clustered Wilson's, with n divided by the design effect and t for the normal (Korn and
+         Graubard 1998; Dean and Pagano 2015).
 graded   anything between: cluster-robust mean on t(G-1) (Miller 2024).
 bound    graded, but nearly all clusters tie (`Estimate.fragile`): the variance is bounded by
-         mean(1 - mean), which holds for every score in [0, 1], and clusters count as one item each.
+         mean(1 - mean), which holds for every score in [0, 1], and clusters count as one item each;
+         read as binary.
+
+t is used with what `skewness` allows for. The earlier rules had neither that nor mid-p.
 """
 
 import math
 
 import numpy as np
 
-from escalera.core.stats import clustering, distributions, proportion
-from escalera.core.stats.clustering import Clusters, Estimate, Interval, Values
+from escalera.core.stats import clustering, distributions, proportion, skewness
+from escalera.core.stats.clustering import Clusters, Estimate, Interval, ScoreRule, Values
 
 
 def estimate(scores: Values, clusters: Clusters = None) -> Estimate:
@@ -28,7 +32,13 @@ def estimate(scores: Values, clusters: Clusters = None) -> Estimate:
     return clustering.robust_mean(scores, clusters)
 
 
-def interval(scores: Values, clusters: Clusters = None, *, alpha: float = 0.05) -> Interval:
+def interval(
+    scores: Values,
+    clusters: Clusters = None,
+    *,
+    alpha: float = 0.05,
+    rule: ScoreRule = "skewness allowed",
+) -> Interval:
     """Return a confidence interval of the mean inside [0, 1].
 
     With a single cluster nothing is known about other clusters: the interval is [0, 1], not an
@@ -40,15 +50,19 @@ def interval(scores: Values, clusters: Clusters = None, *, alpha: float = 0.05) 
     if found.clusters == 1 and found.n > 1:
         return _clipped(found, (0.0, 1.0), alpha, "one-cluster")
     if is_binary(scores):
-        return _wilson(found, alpha)
+        return _wilson(found, alpha, rule)
     if found.fragile:
-        size = float(found.clusters)
-        wide = proportion.wilson(found.value * size, size, alpha=alpha)
-        return _clipped(found, (wide.lower, wide.upper), alpha, "variance-bound")
-    return _clipped(found, clustering.t_interval(found, alpha=alpha), alpha, "cluster-t")
+        return _clipped(found, _share(found, found.clusters, alpha, rule), alpha, "variance-bound")
+    return _clipped(found, t_interval(found, alpha=alpha, rule=rule), alpha, "cluster-t")
 
 
-def z_statistic(scores: Values, clusters: Clusters = None, *, bar: float) -> float:
+def z_statistic(
+    scores: Values,
+    clusters: Clusters = None,
+    *,
+    bar: float,
+    rule: ScoreRule = "skewness allowed",
+) -> float:
     """Return the normal deviate of "the mean is at the bar"; positive speaks for "above".
 
     Agrees with `interval`: |z| reaches the normal quantile exactly when the interval's end
@@ -59,13 +73,38 @@ def z_statistic(scores: Values, clusters: Clusters = None, *, bar: float) -> flo
     if found.clusters == 1 and found.n > 1:
         return 0.0
     if is_binary(scores):
+        freedom = _binary_degrees_of_freedom(found)
         size = found.n / clustering.design_effect(found, _binary_variance(found))
-        z = (found.value - bar) / math.sqrt(bar * (1.0 - bar) / size)
-        return distributions.z_from_t(z, _binary_degrees_of_freedom(found))
+        if math.isinf(freedom):
+            return _share_z(found, size, bar, rule)
+        t = proportion.score_test(found.value * size, size, bar=bar).z
+        return distributions.z_from_t(_allowed(t, _clustered(found, rule), found), freedom)
     if found.fragile:
-        return (found.value - bar) / math.sqrt(bar * (1.0 - bar) / found.clusters)
+        return _share_z(found, found.clusters, bar, rule)
     t = (found.value - bar) / found.standard_error
+    t = _allowed(t, graded_skewness(found, rule), found)
     return distributions.z_from_t(t, found.degrees_of_freedom)
+
+
+def t_interval(
+    found: Estimate, *, alpha: float = 0.05, rule: ScoreRule = "skewness allowed"
+) -> tuple[float, float]:
+    """Return mean -+ t(G-1) * SE, each end as far as the skewness of the clusters asks for.
+
+    For graded values; as `clustering.t_interval` under the earlier rules, or without skewness.
+    """
+    skew = graded_skewness(found, rule)
+    if found.degrees_of_freedom < 1 or skew == 0.0:
+        return clustering.t_interval(found, alpha=alpha)
+    critical = distributions.student_t_isf(0.5 * alpha, found.degrees_of_freedom)
+    below, above = skewness.ends(critical, skew, found.clusters)
+    error = found.standard_error
+    return found.value - above * error, found.value + below * error
+
+
+def graded_skewness(found: Estimate, rule: ScoreRule) -> float:
+    """The skewness that a t statistic of graded values is to allow for, under a rule."""
+    return found.skewness if rule == "skewness allowed" else 0.0
 
 
 def is_binary(scores: Values) -> bool:
@@ -89,7 +128,38 @@ def require_unit_range(scores: Values) -> None:
 # Private.
 
 
-def _wilson(found: Estimate, alpha: float) -> Interval:
+def _share(found: Estimate, size: float, alpha: float, rule: ScoreRule) -> tuple[float, float]:
+    """The mean as a share of `size` items: Wilson's interval, or the wider of it and mid-p's."""
+    right = min(found.value * size, size)
+    wilson = proportion.wilson(right, size, alpha=alpha)
+    if rule != "skewness allowed":
+        return wilson.lower, wilson.upper
+    lower, upper = proportion.mid_p(right, size, alpha=alpha)
+    return min(wilson.lower, lower), max(wilson.upper, upper)
+
+
+def _share_z(found: Estimate, size: float, bar: float, rule: ScoreRule) -> float:
+    """The deviate that belongs to `_share`: the one nearer to 0, or 0 between the two."""
+    right = min(found.value * size, size)
+    wilson = proportion.score_test(right, size, bar=bar).z
+    if rule != "skewness allowed":
+        return wilson
+    exact = proportion.mid_p_z(right, size, bar=bar)
+    return min(wilson, exact, key=abs) if wilson * exact > 0.0 else 0.0
+
+
+def _clustered(found: Estimate, rule: ScoreRule) -> float:
+    """Wilson's form has the skewness of right and wrong; what clusters have beyond noise is not."""
+    if rule != "skewness allowed":
+        return 0.0
+    return skewness.beyond_noise(found.skewness, found.clusters)
+
+
+def _allowed(t: float, skew: float, found: Estimate) -> float:
+    return skewness.allow(t, skew, found.clusters) if skew else t
+
+
+def _wilson(found: Estimate, alpha: float, rule: ScoreRule) -> Interval:
     """Wilson on n/deff items, shrunk by (z/t)^2 for the estimated design effect.
 
     Korn and Graubard (1998): shrinking n by (z/t)^2 inside Wilson's form is the same as
@@ -97,12 +167,18 @@ def _wilson(found: Estimate, alpha: float) -> Interval:
     """
     size = found.n / clustering.design_effect(found, _binary_variance(found))
     freedom = _binary_degrees_of_freedom(found)
-    if not math.isinf(freedom):
-        z = -distributions.normal_quantile(0.5 * alpha)
-        size *= (z / distributions.student_t_isf(0.5 * alpha, freedom)) ** 2
-    wide = proportion.wilson(found.value * size, size, alpha=alpha)
     method = "wilson" if found.clusters == found.n else "wilson-design-effect"
-    return _clipped(found, (wide.lower, wide.upper), alpha, method)
+    if math.isinf(freedom):
+        return _clipped(found, _share(found, size, alpha, rule), alpha, method)
+    z = -distributions.normal_quantile(0.5 * alpha)
+    critical = distributions.student_t_isf(0.5 * alpha, freedom)
+    below, above = skewness.ends(critical, _clustered(found, rule), found.clusters)
+
+    def shrunk(by: float) -> Interval:
+        items = size * (z / by) ** 2
+        return proportion.wilson(min(found.value * items, items), items, alpha=alpha)
+
+    return _clipped(found, (shrunk(above).lower, shrunk(below).upper), alpha, method)
 
 
 def _binary_variance(found: Estimate) -> float:

@@ -7,35 +7,32 @@ binary   both score 0 or 1 everywhere: Tango's (1998) score form. When clustered
          what the items say by themselves with the normal, and what the clusters say, counts
          divided by the design effect with t(G-1). Something is shown only if both show it, so the
          error is at most that of either (an intersection-union test, Berger 1982), and an effect
-         that happens to be estimated below 1 makes nothing more certain. With few clusters, or
-         few that differ, it is raised to 1 first. Unlike mean -+ t * SE this does not claim
+         that happens to be estimated below 1 makes nothing more certain. With few clusters it is
+         raised to 1 first. Unlike mean -+ t * SE this does not claim
          equivalence from a few items without a single disagreement.
 graded   anything between: cluster-robust mean of differences on t(G-1) (Miller 2024).
 bound    graded, but nearly all clusters tie: Tango's form on the summed gains and losses, a bound
          because E d^2 <= E |d| for differences in [-1, 1]; clusters count as one item each.
+
+t is used with what `skewness` allows for, which the earlier rules did not.
 """
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from escalera.core.stats import clustering, distributions, mean
-from escalera.core.stats.clustering import Clusters, Estimate, Interval, Values
-
-PairedRule: TypeAlias = Literal["held effect", "wider of two"]
-"""How clustered right/wrong pairs are read. "held effect", the rule until November 2026: counts
-divided by a design effect that is raised to 1 where it is less, with t in any case. It is kept for
-what was recorded under it."""
+from escalera.core.stats import clustering, distributions, mean, skewness
+from escalera.core.stats.clustering import Clusters, Estimate, Interval, ScoreRule, Values
 
 _BISECTIONS = 60
 _FEWEST, _DIFFERING = 5, 10
 """An effect below 1 is not used with fewer clusters than the first: their sums are alike by chance
-too often. Nor where fewer than the second, and fewer than half of the clusters, have a discordant
-pair: the effect is then near 1 however alike items are."""
+too often. Nor, under "wider of two", where fewer than the second, and fewer than half of the
+clusters, have a discordant pair: the effect is then near 1 however alike items are, which skewness
+shows better."""
 _NOTHING = 1e-15
 """A variance of items that is none but for rounding."""
 
@@ -73,13 +70,12 @@ def interval(
     clusters: Clusters = None,
     *,
     alpha: float = 0.05,
-    rule: PairedRule = "wider of two",
+    rule: ScoreRule = "skewness allowed",
 ) -> Interval:
     """Return a confidence interval of the mean difference inside [-1, 1].
 
     [-1, 1] itself with a single cluster. For a group-sequential look pass
-    ``alpha=reading.nominal_alpha``: the result is then a repeated confidence interval. `rule` is
-    for clustered right/wrong scores alone.
+    ``alpha=reading.nominal_alpha``: the result is then a repeated confidence interval.
     """
     clustering.require_alpha(alpha)
     found = difference(candidate, baseline, clusters)
@@ -90,10 +86,10 @@ def interval(
         ends = _widest(forms, _critical(alpha))
         method = "tango" if found.clusters == found.n else _METHODS[rule]
     elif found.fragile:
-        pairs = _graded_pairs(found, _differences(candidate, baseline))
-        ends, method = _tango_interval(pairs, _critical(alpha)), "variance-bound"
+        form = _Form(pairs=_graded_pairs(found, _differences(candidate, baseline)))
+        ends, method = _widest((form,), _critical(alpha)), "variance-bound"
     else:
-        ends, method = clustering.t_interval(found, alpha=alpha), "cluster-t"
+        ends, method = mean.t_interval(found, alpha=alpha, rule=rule), "cluster-t"
     lower, upper = max(-1.0, ends[0]), min(1.0, ends[1])
     return Interval(estimate=found.value, lower=lower, upper=upper, alpha=alpha, method=method)
 
@@ -104,7 +100,7 @@ def z_statistic(
     clusters: Clusters = None,
     *,
     null: float = 0.0,
-    rule: PairedRule = "wider of two",
+    rule: ScoreRule = "skewness allowed",
 ) -> float:
     """Return the normal deviate of "the mean difference equals null", -1 < null < 1.
 
@@ -123,11 +119,13 @@ def z_statistic(
         return 0.0
     if mean.is_binary(candidate) and mean.is_binary(baseline):
         forms = _forms(found, _differences(candidate, baseline), clusters, rule)
-        deviates = (distributions.z_from_t(_tango_z(f.pairs, null), f.freedom) for f in forms)
-        return min(deviates, key=abs)
+        return min((form.z(null) for form in forms), key=abs)
     if found.fragile:
-        return _tango_z(_graded_pairs(found, _differences(candidate, baseline)), null)
+        pairs = _graded_pairs(found, _differences(candidate, baseline))
+        return _tango_z(pairs, null)
     t = (found.value - null) / found.standard_error
+    skew = mean.graded_skewness(found, rule)
+    t = skewness.allow(t, skew, found.clusters) if skew else t
     return distributions.z_from_t(t, found.degrees_of_freedom)
 
 
@@ -208,59 +206,84 @@ def _tango_z(pairs: _Pairs, null: float) -> float:
     return excess / math.sqrt(variance) if variance > 0 else 0.0
 
 
-def _tango_interval(pairs: _Pairs, critical: float) -> tuple[float, float]:
-    """Return all nulls with |z| <= critical: z falls in the null, so each end is bisected."""
-    return _tango_end(pairs, critical, -1.0), _tango_end(pairs, critical, 1.0)
-
-
-def _tango_end(pairs: _Pairs, critical: float, outside: float) -> float:
-    inside = (pairs.gains - pairs.losses) / pairs.n
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (inside + outside)
-        if abs(_tango_z(pairs, middle)) > critical:
-            outside = middle
-        else:
-            inside = middle
-    return outside
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
-    """Counts to read by Tango's form, and the degrees of freedom of what they were divided by."""
+    """Counts to read by Tango's form, and how to read them.
+
+    `freedom`: of what they were divided by, infinite where by nothing. `skew`: of `steps` clusters.
+    """
 
     pairs: _Pairs
     freedom: float = math.inf
+    skew: float = 0.0
+    steps: int = 1
+
+    def z(self, null: float) -> float:
+        """The normal deviate of "the mean difference is the null"."""
+        t = _tango_z(self.pairs, null)
+        t = skewness.allow(t, self.skew, self.steps) if self.skew else t
+        return distributions.z_from_t(t, self.freedom)
+
+    def interval(self, critical: float) -> tuple[float, float]:
+        """All nulls with |z| <= critical: z falls in the null, so each end is bisected."""
+        t = distributions.t_from_z(critical, self.freedom)
+        below, above = skewness.ends(t, self.skew, self.steps)
+        return self._end(above, -1.0), self._end(below, 1.0)
+
+    def _end(self, critical: float, outside: float) -> float:
+        inside = (self.pairs.gains - self.pairs.losses) / self.pairs.n
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (inside + outside)
+            if abs(_tango_z(self.pairs, middle)) > critical:
+                outside = middle
+            else:
+                inside = middle
+        return outside
 
 
-_METHODS: dict[PairedRule, str] = {
+_METHODS: dict[ScoreRule, str] = {
     "held effect": "tango-design-effect",
     "wider of two": "tango-wider-of-two",
+    "skewness allowed": "tango-wider-of-two",
 }
 
 
 def _forms(
-    found: Estimate, differences: NDArray[np.float64], clusters: Clusters, rule: PairedRule
+    found: Estimate, differences: NDArray[np.float64], clusters: Clusters, rule: ScoreRule
 ) -> tuple[_Form, ...]:
     """The forms that must agree: one, or that of the items and that of the clusters."""
     gains, losses = float((differences > 0).sum()), float((differences < 0).sum())
-    alone = _Pairs(gains=gains, losses=losses, n=float(found.n))
+    alone = _Form(pairs=_Pairs(gains=gains, losses=losses, n=float(found.n)))
     variance = (gains + losses) / found.n - found.value**2
     if clusters is None or found.clusters == found.n:
-        return (_Form(pairs=alone),)
-    discordant = {clusters[place] for place in np.flatnonzero(differences).tolist()}
-    if rule == "held effect" or variance <= _NOTHING or _few(found, discordant):
+        return (alone,)
+    if variance <= _NOTHING:
         effect = clustering.design_effect(found, variance)
-        estimated = variance > 0
-        freedom = float(found.degrees_of_freedom) if estimated else math.inf
-        return (_Form(pairs=_divided(alone, effect), freedom=freedom),)
-    effect = clustering.design_effect(found, variance, least=_NOTHING)
-    freedom = float(found.degrees_of_freedom)
-    return _Form(pairs=alone), _Form(pairs=_divided(alone, effect), freedom=freedom)
+        return (replace(alone, pairs=_divided(alone.pairs, effect)),)
+    discordant = {clusters[place] for place in np.flatnonzero(differences).tolist()}
+    held = rule == "held effect" or _few(found, discordant, rule)
+    effect = clustering.design_effect(found, variance, least=1.0 if held else _NOTHING)
+    clustered = replace(
+        alone,
+        pairs=_divided(alone.pairs, effect),
+        freedom=float(found.degrees_of_freedom),
+        skew=_clustered_skewness(found, rule),
+        steps=found.clusters,
+    )
+    return (clustered,) if rule == "held effect" else (alone, clustered)
 
 
-def _few(found: Estimate, discordant: set[Hashable]) -> bool:
+def _clustered_skewness(found: Estimate, rule: ScoreRule) -> float:
+    """Tango's form has the skewness of gains and losses; what clusters have beyond it is not."""
+    if rule != "skewness allowed":
+        return 0.0
+    return skewness.beyond_noise(found.skewness, found.clusters)
+
+
+def _few(found: Estimate, discordant: set[Hashable], rule: ScoreRule) -> bool:
     """Whether clusters, or those with discordant pairs, are too few to show how alike items are."""
-    return found.clusters < _FEWEST or len(discordant) < min(_DIFFERING, found.clusters / 2)
+    differing = len(discordant) >= min(_DIFFERING, found.clusters / 2)
+    return found.clusters < _FEWEST or not (differing or rule == "skewness allowed")
 
 
 def _divided(pairs: _Pairs, effect: float) -> _Pairs:
@@ -269,7 +292,7 @@ def _divided(pairs: _Pairs, effect: float) -> _Pairs:
 
 def _widest(forms: tuple[_Form, ...], critical: float) -> tuple[float, float]:
     """From the lowest to the highest end: all hold the estimate."""
-    ends = [_tango_interval(f.pairs, distributions.t_from_z(critical, f.freedom)) for f in forms]
+    ends = [form.interval(critical) for form in forms]
     return min(lower for lower, _ in ends), max(upper for _, upper in ends)
 
 

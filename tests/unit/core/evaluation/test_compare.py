@@ -9,7 +9,7 @@ import pytest
 from escalera.core.evaluation import compare
 from escalera.core.evidence import fold
 from escalera.core.ladder.steps import Call
-from escalera.core.stats import distributions, paired
+from escalera.core.stats import distributions, paired, proportion
 from escalera.domain.event import Nominated
 from escalera.domain.identity import canonical
 from escalera.domain.message import Decoding
@@ -253,7 +253,7 @@ def test_without_any_score_nothing_is_claimed():
 
 
 CUSTOMERS = [replace(item, cluster=f"c{n % 10}") for n, item in enumerate(sorted(ITEMS, key=luck))]
-"""Of whom each loses as much as any other: the two rules of `PairedRule` differ."""
+"""Of whom each loses as much as any other: the rules of `ScoreRule` differ."""
 
 
 def of_customers(rule, margin, before=()):
@@ -277,20 +277,28 @@ def test_a_question_is_read_to_its_end_by_the_rule_of_its_first_look():
     """What was begun under the rule before goes on by it, whatever the rule for new questions."""
     margin = 0.168
     begun = of_customers("held effect", margin)
-    new = of_customers("wider of two", margin)
-    assert (begun.pairing, new.pairing) == ("held effect", "wider of two")
+    new = of_customers("skewness allowed", margin)
+    assert (begun.pairing, new.pairing) == ("held effect", "skewness allowed")
     assert begun.statistic < new.statistic
     for first in (begun, new):
-        last = of_customers("wider of two", margin, [first])
+        last = of_customers("skewness allowed", margin, [first])
         assert last.pairing == first.pairing
         assert last.passed is (first is new)
 
 
-def test_a_look_at_one_system_names_no_rule_of_pairs():
-    """Its event is written as it was."""
-    found = looks(adequacy(), answered(at_rate(0.9)))[0]
-    assert found.pairing == "held effect"
-    assert b"pairing" not in canonical(found)
+def test_a_look_at_one_system_names_its_rule_and_an_earlier_one_is_kept():
+    """What was begun before rules were named is read as it was, and written as it was."""
+    first, last = looks(adequacy(0.85), answered(at_rate(0.9)))
+    assert (first.pairing, last.pairing) == ("skewness allowed", "skewness allowed")
+    sample = compare.gather(fold([*NOMINATED, *answered(at_rate(0.9))]), ITEMS, NEW, None)
+    earlier = compare.look(
+        adequacy(0.85), sample, [replace(first, pairing="held effect")], read_at((0.5, 1.0))
+    )
+    assert earlier.pairing == "held effect"
+    assert b"pairing" not in canonical(earlier)
+    wilson = proportion.wilson(90, 100, alpha=2 * distributions.normal_cdf(-earlier.boundary))
+    assert (earlier.figure.lower, earlier.figure.upper) == (wilson.lower, wilson.upper)
+    assert earlier.figure.upper < last.figure.upper
 
 
 def test_clusters_widen_the_interval():

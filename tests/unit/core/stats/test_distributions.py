@@ -1,5 +1,6 @@
 """Probabilities agree with SciPy, in the middle and far out in the tails."""
 
+import itertools
 import math
 
 import numpy as np
@@ -96,6 +97,25 @@ def test_huge_t_statistics_stay_finite() -> None:
     """A t statistic beyond any tail gives a large finite z, so no infinity enters a journal."""
     assert distributions.z_from_t(1e200, 400) == pytest.approx(25.15, abs=1e-1)
     assert distributions.z_from_t(-math.inf, 400) == pytest.approx(-25.15, abs=1e-1)
+
+
+def test_mid_tails_halve_what_was_seen() -> None:
+    """SciPy's tail beyond the count and half of the count; both tails add up to 1."""
+    for trials in (1, 7, 60):
+        for k in range(trials + 1):
+            for p in (0.02, 0.5, 0.9):
+                expected = scipy.stats.binom.sf(k, trials, p)
+                expected += 0.5 * scipy.stats.binom.pmf(k, trials, p)
+                found = distributions.binomial_mid_sf(k, trials, p)
+                assert found == pytest.approx(expected, rel=1e-10)
+                lower = distributions.binomial_mid_sf(trials - k, trials, 1 - p)
+                assert found + lower == pytest.approx(1.0, rel=1e-12)
+
+
+def test_mid_tails_join_fractional_counts() -> None:
+    """Between two counts the tail lies between theirs."""
+    tails = [distributions.binomial_mid_sf(k, 20, 0.3) for k in np.linspace(0, 20, 81)]
+    assert all(one > other for one, other in itertools.pairwise(tails))
 
 
 def test_binomial_matches_scipy() -> None:

@@ -151,7 +151,7 @@ def test_simultaneous_intervals_are_paired_intervals_at_a_share_of_alpha() -> No
 
 def test_simultaneous_intervals_hold_together() -> None:
     """Six equal arms, 20 clusters of 5: all 15 intervals cover 0 in at least 95 % less noise of
-    simulation, while uncorrected intervals do in far fewer (seeded, 150 runs).
+    simulation, while intervals at half the level do in far fewer (seeded, 150 runs).
     """
     rng = np.random.default_rng(23)
     labels = np.repeat(np.arange(20), 5)
@@ -164,7 +164,7 @@ def test_simultaneous_intervals_hold_together() -> None:
         plain = multiplicity.simultaneous(list(arms), labels, alpha=0.5)
         alone += all(p.interval.lower <= 0.0 <= p.interval.upper for p in plain)
     assert together >= 135
-    assert alone < 110
+    assert alone < 120
 
 
 def test_pairs_that_are_none_are_refused() -> None:

@@ -29,7 +29,7 @@ def test_right_and_wrong_pairs_are_tangos_interval(alpha: float) -> None:
     rng = np.random.default_rng(1)
     for n in (5, 20, 60, 200) * 10:
         first, second = pairs(rng, n)
-        found = paired.interval(first, second, alpha=alpha)
+        found = paired.interval(first, second, alpha=alpha, rule="wider of two")
         expected = resampling.tango_scc_paired_ci(first, second, alpha, c=0.0)
         assert (found.lower, found.upper) == pytest.approx(expected, abs=1e-9)
 
@@ -38,7 +38,8 @@ def test_right_and_wrong_pairs_are_tangos_interval(alpha: float) -> None:
 def test_a_share_is_wilsons_interval(alpha: float) -> None:
     """From none right to all right."""
     for n, right in ((10, 0), (10, 10), (37, 5), (400, 399)):
-        found = mean.interval([1.0] * right + [0.0] * (n - right), alpha=alpha)
+        scores = [1.0] * right + [0.0] * (n - right)
+        found = mean.interval(scores, alpha=alpha, rule="wider of two")
         assert (found.lower, found.upper) == pytest.approx(
             resampling.wilson_ci(right, n, alpha), abs=1e-12
         )
@@ -50,7 +51,7 @@ def test_graded_pairs_are_the_t_interval_of_differences(alpha: float) -> None:
     rng = np.random.default_rng(2)
     for n in (5, 30, 300):
         first, second = rng.random((2, n))
-        found = paired.interval(first, second, alpha=alpha)
+        found = paired.interval(first, second, alpha=alpha, rule="wider of two")
         expected = resampling.t_interval_ci_1d(first - second, alpha)
         assert (found.lower, found.upper) == pytest.approx(expected, abs=1e-12)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
 
 from escalera.core.stats import clustering, distributions, mean, paired
+from escalera.core.stats.clustering import ScoreRule
 
 
 def pairs(both: int, gains: int, losses: int, neither: int) -> tuple[list[float], list[float]]:
@@ -36,10 +37,10 @@ def test_graded_pairs_match_the_paired_t_test() -> None:
     rng = np.random.default_rng(4)
     candidate, baseline = rng.random(40), rng.random(40)
     expected = scipy.stats.ttest_rel(candidate, baseline)
-    found = paired.interval(candidate, baseline)
+    found = paired.interval(candidate, baseline, rule="wider of two")
     low, high = expected.confidence_interval(0.95)
     assert (found.lower, found.upper) == pytest.approx((low, high), rel=1e-9)
-    z = paired.z_statistic(candidate, baseline)
+    z = paired.z_statistic(candidate, baseline, rule="wider of two")
     assert 2 * distributions.normal_cdf(-abs(z)) == pytest.approx(expected.pvalue, rel=1e-9)
 
 
@@ -85,6 +86,17 @@ def test_tango_z_matches_numerical_maximum_likelihood(
     both = (n - gains - losses) // 2
     data = pairs(both, gains, losses, n - gains - losses - both)
     assert paired.z_statistic(*data, null=null) == pytest.approx(expected, rel=1e-4)
+
+
+def test_clusters_that_lose_much_leave_more_room_for_losses() -> None:
+    """Two of twenty documents lose eight of ten each: what t asks for is not enough."""
+    lost = [place < 8 and document < 4 for document in range(20) for place in range(10)]
+    labels = [document for document in range(20) for _ in range(10)]
+    candidate, baseline = [1.0 - x for x in lost], [1.0] * 200
+    found = paired.interval(candidate, baseline, labels)
+    plain = paired.interval(candidate, baseline, labels, rule="wider of two")
+    assert found.lower < plain.lower - 0.01
+    assert found.upper == pytest.approx(plain.upper, abs=1e-9)
 
 
 def test_z_of_binary_pairs_is_mcnemar() -> None:
@@ -151,7 +163,7 @@ def test_the_wider_of_two_is_never_narrower_than_either(alpha: float) -> None:
             paired.interval(candidate, baseline, labels, alpha=alpha, rule=rule)
             for rule in ("wider of two", "held effect")
         )
-        alone = paired.interval(candidate, baseline, alpha=alpha)
+        alone = paired.interval(candidate, baseline, alpha=alpha, rule="wider of two")
         assert wide.lower <= alone.lower
         assert wide.upper >= alone.upper
         assert held.lower <= wide.lower + 1e-12
@@ -214,11 +226,11 @@ def test_few_clusters_that_differ_are_not_believed_to_be_alike(losing: int, narr
     ),
     kind=st.sampled_from(["binary", "graded", "binary clustered", "graded clustered"]),
     alpha=st.floats(1e-6, 0.3),
-    rule=st.sampled_from(get_args(paired.PairedRule)),
+    rule=st.sampled_from(get_args(ScoreRule)),
 )
 @settings(derandomize=True, max_examples=150, deadline=None)
 def test_interval_and_z_are_dual_and_antisymmetric(
-    rows: list[tuple[float, float, int]], kind: str, alpha: float, rule: paired.PairedRule
+    rows: list[tuple[float, float, int]], kind: str, alpha: float, rule: ScoreRule
 ) -> None:
     """|z| is critical at inner ends; exchanging the systems mirrors interval and z."""
     candidate = [float(x > 0.5) if kind.startswith("binary") else x for x, _, _ in rows]

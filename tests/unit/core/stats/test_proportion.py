@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
-from escalera.core.stats import proportion
+from escalera.core.stats import distributions, proportion
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 10), (1, 3), (7, 9), (81, 263), (400, 400), (1, 1)])
@@ -42,6 +42,26 @@ def test_interval_and_test_are_dual(n: int, share: float, alpha: float) -> None:
         if 1e-9 < end < 1 - 1e-9:
             assert proportion.score_test(k, n, bar=end).p_value == pytest.approx(alpha, rel=1e-6)
     assert found.lower <= found.estimate <= found.upper
+
+
+@pytest.mark.parametrize("n", [1, 5, 30])
+def test_mid_p_of_none_right_is_half_of_a_tail(n: int) -> None:
+    """None of n right: (1 - p)^n / 2 = 2.5 % at the upper end; all right mirrors it."""
+    lower, upper = proportion.mid_p(0, n)
+    assert (lower, upper) == (0.0, pytest.approx(1 - 0.05 ** (1 / n), rel=1e-9))
+    assert proportion.mid_p(n, n) == (pytest.approx(1 - upper, rel=1e-9), 1.0)
+
+
+@given(n=st.integers(1, 300), share=st.floats(0, 1), alpha=st.floats(0.001, 0.4))
+@settings(derandomize=True, max_examples=80, deadline=None)
+def test_mid_p_and_its_deviate_are_dual(n: int, share: float, alpha: float) -> None:
+    """At an inner end |z| is critical; fractional counts, too."""
+    critical = -distributions.normal_quantile(alpha / 2)
+    for k in (round(share * n), share * n):
+        for end in proportion.mid_p(k, n, alpha=alpha):
+            if 1e-9 < end < 1 - 1e-9:
+                z = proportion.mid_p_z(k, n, bar=end)
+                assert abs(z) == pytest.approx(critical, rel=1e-6)
 
 
 def test_bad_counts_are_refused() -> None:

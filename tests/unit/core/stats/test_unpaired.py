@@ -13,7 +13,7 @@ from escalera.core.stats.clustering import Interval
 
 
 def share(right: int, n: int) -> Interval:
-    return mean.interval([1.0] * right + [0.0] * (n - right))
+    return mean.interval([1.0] * right + [0.0] * (n - right), rule="wider of two")
 
 
 @pytest.mark.parametrize(
