@@ -18,7 +18,9 @@ from escalera.apps.gateway.cycle import LeanCycle
 from escalera.apps.gateway.turns import Turns
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a request's head that come in pieces."""
+"""Bytes of a request's head that come in pieces, and of what comes between two pieces of a body or
+behind it: fields there are kept until they are whole.
+"""
 MAX_FIELDS = 200
 """Fields of a request's head."""
 EARNS = 4 * 1024 * 1024
@@ -56,7 +58,7 @@ class LeanProtocol(HttpToolsProtocol):
     """For a caller to read something of what waits for it."""
 
     _part: Part = "nothing"
-    _size = _piece = 0
+    _size = _piece = _beside = 0
     _until: float | None = None
     _timer: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
@@ -149,6 +151,7 @@ class LeanProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body came."""
+        self._beside = -self._piece  # what it came in is no more beside a body
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.push(body)
@@ -208,10 +211,15 @@ class LeanProtocol(HttpToolsProtocol):
             if self._size > MAX_HEAD:
                 self._refuse(431, _TOO_LONG)
         elif before == "body":
+            self._beside += self._piece
+            if self._beside > MAX_HEAD:
+                self._refuse(431, _TOO_MUCH)
             self._size += self._piece
             if self._size > EARNS:
                 self._size = 0
                 self._wait_on()
+        else:
+            self._beside = 0
         if self._part != before or self._until is None:
             self._wait_on()
 
@@ -304,6 +312,7 @@ def _where(url: bytes) -> tuple[str, bytes, bytes]:
 _where_known = lru_cache(maxsize=64)(_where)  # requests ask for a handful of them
 
 _TOO_LONG = f"The head of a request has at most {MAX_HEAD} bytes."
+_TOO_MUCH = f"Between the pieces of a body, and behind it, come at most {MAX_HEAD} bytes."
 
 
 class _Refused(Exception):
