@@ -58,7 +58,7 @@ class LeanProtocol(HttpToolsProtocol):
     """For a caller to read something of what waits for it."""
 
     _part: Part = "nothing"
-    _size = _piece = _beside = 0
+    _size = _piece = _beside = 0  # a piece is counted without what of it is of a body
     _until: float | None = None
     _timer: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
@@ -88,7 +88,7 @@ class LeanProtocol(HttpToolsProtocol):
             self._refuse(*told)
         else:
             if self._part != "nothing":
-                self._wait_for_more(before)
+                self._wait_for_more(before, len(data))
         if self._pending is not None:
             self._begin(self._pending)
 
@@ -151,6 +151,7 @@ class LeanProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body came."""
+        self._piece -= len(body)
         self._beside = -self._piece  # what it came in is no more beside a body
         cycle = self.cycle
         if not cycle.response_complete:
@@ -204,7 +205,7 @@ class LeanProtocol(HttpToolsProtocol):
         self._answering = cycle
         self._turns.begin(cycle)
 
-    def _wait_for_more(self, before: Part) -> None:
+    def _wait_for_more(self, before: Part, came: int) -> None:
         """A request is not whole yet: what is there is bounded in bytes, the rest in time."""
         if self._part == "head":
             self._size += self._piece
@@ -214,7 +215,7 @@ class LeanProtocol(HttpToolsProtocol):
             self._beside += self._piece
             if self._beside > MAX_HEAD:
                 self._refuse(431, _TOO_MUCH)
-            self._size += self._piece
+            self._size += came
             if self._size > EARNS:
                 self._size = 0
                 self._wait_on()

@@ -228,6 +228,16 @@ def test_requests_in_a_row_are_answered_in_their_order(port):
     assert [one.body for one in found] == [b"%d" % n for n in range(9)] + [b"end"]
 
 
+@pytest.mark.parametrize("size", [1_000, 60_000, 100_000, 200_000])
+@pytest.mark.parametrize("cut", [1, 30])
+def test_a_body_is_no_part_of_the_next_head(port, size, cut):
+    """Where a head begins in the packet that a long body ends in."""
+    first = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+    second = post(b"end", path=b"/")
+    found = asked(port, first + second[:cut], 0.05, second[cut:])
+    assert [len(one.body) for one in found] == [size, 3]
+
+
 def test_requests_in_a_row_are_bounded(port, server):
     """A packet of thousands does not become thousands of waiting requests."""
     one = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
