@@ -9,6 +9,7 @@ import msgspec
 
 from escalera import wiring
 from escalera.domain.identity import digest_of
+from escalera.domain.quality import QualityRoute
 from escalera.domain.system import Branch, Route
 from escalera.edges.clock import SystemClock
 from escalera.edges.http.target import Limits
@@ -19,6 +20,7 @@ from escalera.settings.serving_table import ServingTable
 from escalera.wiring import Installation, models, upstreams
 
 if TYPE_CHECKING:
+    from escalera.core.routing.quality import Judge
     from escalera.core.routing.router import Router
     from escalera.edges.providers.stretch import Stretch
 
@@ -88,6 +90,13 @@ def router(made: Installation, route: Route) -> Router | None:
     from escalera.engine import making
 
     return making.load_router(made.artifacts(), route.router)
+
+
+def judge(made: Installation, route: QualityRoute) -> Judge:
+    """What a quality route chooses by. Raises `EvidenceMissing` where it is not stored."""
+    from escalera.engine import proving  # making routes takes two dozen modules; few gateways do
+
+    return proving.load(made.artifacts(), route)
 
 
 # Below: private.

@@ -113,12 +113,14 @@ def admin(file: Path, key_env: str, host: str, port: int) -> int:
 
     from escalera import wiring
     from escalera.apps.gateway.admin import application
+    from escalera.apps.gateway.protocol import LeanProtocol
 
     key = wiring.gateway_key(key_env, option="--key-env")
     uvicorn.run(
         application(file, key or ""),
         host=host,
         port=port,
+        http=LeanProtocol,
         log_config=None,
         access_log=False,
         ws="none",

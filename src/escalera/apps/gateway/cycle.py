@@ -54,7 +54,7 @@ class LeanCycle(RequestResponseCycle):
         self.headers = protocol.headers
         self.transport = protocol.transport
         self.flow = protocol.flow
-        self.waiting_for_100_continue = protocol.expect_100_continue
+        self.waiting_for_100_continue = protocol.expect_100_continue and self._version != "1.0"
         self.keep_alive = keep_alive
         self._protocol = protocol
 
@@ -189,6 +189,8 @@ class LeanCycle(RequestResponseCycle):
         if message["type"] != "http.response.start":
             raise RuntimeError(f"a response begins with its head, not with {message['type']!r}")
         self.response_started = True
+        if self.waiting_for_100_continue and self.more_body:
+            self.keep_alive = False  # not told to go on, it may ask anew in place of the body
         self.waiting_for_100_continue = False
         status = message["status"]
         parts, lines = [STATUS_LINE[status]], 2
@@ -201,7 +203,7 @@ class LeanCycle(RequestResponseCycle):
         if not self.keep_alive:
             parts.append(b"connection: close\r\n")
             lines += 1
-        if self.chunked_encoding is None and status not in NO_BODY and self.method != b"HEAD":
+        if self._is_chunked(status):
             self.chunked_encoding = True
             parts.append(b"transfer-encoding: chunked\r\n")
             lines += 1
@@ -212,6 +214,12 @@ class LeanCycle(RequestResponseCycle):
         self._held = head
         if not message.get("held"):
             self._protocol.loop.call_soon(self._flush)
+
+    def _is_chunked(self, status: int) -> bool:
+        """Whether the body is to come in chunks. To HTTP/1.0 it ends with the connection."""
+        if self.chunked_encoding is not None or self._version == "1.0":
+            return False
+        return status not in NO_BODY and self.method != b"HEAD"
 
     def _heed(self, name: bytes, value: bytes) -> None:
         """What a header says of the framing."""
@@ -225,17 +233,8 @@ class LeanCycle(RequestResponseCycle):
     def _send_body(self, message: Message) -> None:
         if self.response_complete or message["type"] != "http.response.body":
             raise RuntimeError(f"nothing follows a whole response, and {message['type']!r} came")
-        body, more = message.get("body", b""), message.get("more_body", False)
-        if self.method == b"HEAD":
-            body, self.expected_content_length = b"", 0
-        elif self.chunked_encoding:
-            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            if not more:
-                body += b"0\r\n\r\n"
-        else:
-            self.expected_content_length -= len(body)
-            if self.expected_content_length < 0 or (not more and self.expected_content_length):
-                raise RuntimeError("the body of the response is not as long as its head says")
+        more = message.get("more_body", False)
+        body = self._framed(message.get("body", b""), more=more)
         if self._held:
             body, self._held = self._held + body, b""
         if body:
@@ -246,6 +245,19 @@ class LeanCycle(RequestResponseCycle):
             if not self.keep_alive:
                 self.transport.close()
             self._protocol.on_response_complete()
+
+    def _framed(self, body: bytes, *, more: bool) -> bytes:
+        """A piece of the body as it travels."""
+        if self.method == b"HEAD":
+            return b""
+        if self.chunked_encoding:
+            framed = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            return framed if more else framed + b"0\r\n\r\n"
+        if self.chunked_encoding is False or self._version != "1.0":
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0 or (not more and self.expected_content_length):
+                raise RuntimeError("the body of the response is not as long as its head says")
+        return body
 
     def _flush(self) -> None:
         """Send a head whose body did not follow at once."""

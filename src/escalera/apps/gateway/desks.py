@@ -20,7 +20,6 @@ from escalera.core.routing.router import Router
 from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.quality import QualityTested
 from escalera.domain.trial import Switched
-from escalera.engine import proving
 from escalera.engine.serve import Chooser, Desk, Infer, Served
 from escalera.errors import InputError, ProjectError
 from escalera.wiring import Installation, guards, serving, stores
@@ -188,7 +187,7 @@ def _proven(
     """A quality route with the desks of both systems. Raises `ProjectError` where one is gone."""
     route = tested.route
     routers = {side.digest: serving.router(made, side) for side in (route.weak, route.strong)}
-    judge = proving.load(made.artifacts(), route)
+    judge = serving.judge(made, route)
     try:
         weak, strong = (
             Desk(

@@ -187,6 +187,8 @@ class Hot:
             self._books.refused(scope["path"], reply.status)
         except Exception as error:
             await _fail(send, failing.of_error(error), name, regime.hide)
+            if entered is None:  # otherwise its record says so
+                self._books.refused(scope["path"], 500)
             raise
         finally:
             regime.leave()
@@ -252,7 +254,12 @@ class Hot:
             self.watch.end(waiting)
             admitted.settle(asked, ended.found, ended.cost)
             ended.seconds = self._clocks.seconds() - asked.began
-            await self._note(ended, bounds, out)
+            try:
+                await self._note(ended, bounds, out)
+            except BaseException:
+                if ended.found is not None:  # its connection would be held for ever
+                    ended.found.exchange.close()
+                raise
         if ended.found is not None and not ended.code:
             if ended.found.passage is None:
                 ended.found.exchange.close()

@@ -18,7 +18,9 @@ from escalera.apps.gateway.cycle import LeanCycle
 from escalera.apps.gateway.turns import Turns
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a request's head that come in pieces."""
+"""Bytes of a request's head that come in pieces, and of what comes between two pieces of a body or
+behind it: fields there are kept until they are whole.
+"""
 MAX_FIELDS = 200
 """Fields of a request's head."""
 EARNS = 4 * 1024 * 1024
@@ -56,7 +58,7 @@ class LeanProtocol(HttpToolsProtocol):
     """For a caller to read something of what waits for it."""
 
     _part: Part = "nothing"
-    _size = _piece = 0
+    _size = _piece = _beside = 0  # a piece is counted without what of it is of a body
     _until: float | None = None
     _timer: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
@@ -86,7 +88,7 @@ class LeanProtocol(HttpToolsProtocol):
             self._refuse(*told)
         else:
             if self._part != "nothing":
-                self._wait_for_more(before)
+                self._wait_for_more(before, len(data))
         if self._pending is not None:
             self._begin(self._pending)
 
@@ -149,6 +151,8 @@ class LeanProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body came."""
+        self._piece -= len(body)
+        self._beside = -self._piece  # what it came in is no more beside a body
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.push(body)
@@ -201,17 +205,22 @@ class LeanProtocol(HttpToolsProtocol):
         self._answering = cycle
         self._turns.begin(cycle)
 
-    def _wait_for_more(self, before: Part) -> None:
+    def _wait_for_more(self, before: Part, came: int) -> None:
         """A request is not whole yet: what is there is bounded in bytes, the rest in time."""
         if self._part == "head":
             self._size += self._piece
             if self._size > MAX_HEAD:
                 self._refuse(431, _TOO_LONG)
         elif before == "body":
-            self._size += self._piece
+            self._beside += self._piece
+            if self._beside > MAX_HEAD:
+                self._refuse(431, _TOO_MUCH)
+            self._size += came
             if self._size > EARNS:
                 self._size = 0
                 self._wait_on()
+        else:
+            self._beside = 0
         if self._part != before or self._until is None:
             self._wait_on()
 
@@ -304,6 +313,7 @@ def _where(url: bytes) -> tuple[str, bytes, bytes]:
 _where_known = lru_cache(maxsize=64)(_where)  # requests ask for a handful of them
 
 _TOO_LONG = f"The head of a request has at most {MAX_HEAD} bytes."
+_TOO_MUCH = f"Between the pieces of a body, and behind it, come at most {MAX_HEAD} bytes."
 
 
 class _Refused(Exception):

@@ -47,6 +47,19 @@ def test_the_installed_library_loads_no_torch():
     assert "transformers" not in found
 
 
+def test_a_gateway_does_not_load_what_makes_things():
+    """Each of its workers would start later and be larger: it only reads what was made."""
+    program = """
+import sys
+from escalera.apps.gateway import starting
+makers = [f"escalera.engine.{name}" for name in ("climb", "making", "proving", "measuring")]
+print([name for name in makers if name in sys.modules])
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_help_lists_every_command_and_the_exit_codes(capsys):
     """What can be typed, with a line each."""
     assert run(["--help"]) == 0

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from tests.unit.apps.gateway.sockets import responses
 
 from escalera.apps.gateway.admin import MAX_BODY, application
 from escalera.apps.gateway.wire import Refusal
@@ -158,3 +166,44 @@ def test_a_key_that_could_be_guessed_is_none(project: Path) -> None:
     """Before anything listens."""
     with pytest.raises(Refusal, match="at least 16"):
         application(project, "short")
+
+
+@contextmanager
+def served(project: Path) -> Iterator[int]:
+    """The port of `escalera gateway admin`, as operators start it."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    command = [sys.executable, "-m", "escalera", "gateway", "admin", "-p", str(project)]
+    command += ["--key-env", "OPERATORS", "--port", str(port)]
+    process = subprocess.Popen(command, env={**os.environ, "OPERATORS": KEY})
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+            except OSError:
+                assert process.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            else:
+                break
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.network
+def test_its_callers_are_bounded_as_those_of_the_gateway(project: Path) -> None:
+    """It is served by the same protocol: before the key is looked at, a caller may be anybody."""
+    asked = b"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n%b\r\n"
+    with (
+        served(project) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as caller,
+    ):
+        caller.sendall(asked % (KEY.encode(), b""))
+        assert responses(caller.recv(65536))[0].status == 200
+        caller.sendall(asked % (b"x", b"X: x\r\n" * 300))
+        (answer,) = responses(caller.recv(65536))
+    assert answer.status == 431
+    assert b"at most 200 fields" in answer.body

@@ -88,6 +88,7 @@ class World:
             entrance=self.door,
             sink=lambda call: not self.records.append(call),
         )
+        self.metrics = setup.metrics
         self.app = application(desk, api_key=None, now=lambda: 1_000.0, setup=setup)
 
     @property
@@ -288,6 +289,46 @@ def test_an_error_of_ours_is_raised_and_nothing_leaks(stream):
         assert b"odd" not in caller.body
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_record_that_cannot_be_kept_holds_no_connection(stream):
+    """The answer is out by then, and what it came over is given back."""
+    answered = Exchange(*STREAM, headers=EVENTS) if stream else good()
+    world = World(Upstream(answered))
+
+    def broken(ended):
+        raise RuntimeError("the log is broken")
+
+    world.app._hot._books.finished = broken
+
+    async def story():
+        caller = Caller({"stream": stream})
+        with pytest.raises(AssertionError, match="a second head"):  # as a server says it
+            await world.app(caller.scope, caller.receive, caller.send)
+        return caller
+
+    caller = asyncio.run(story())
+    assert caller.status == 200
+    assert answered.closed == 1
+    assert len(world.door.admitted_.settled) == 1
+    assert world.app.regime.requests == 0
+
+
+def test_an_error_of_ours_before_a_request_is_let_in_is_counted():
+    """It has no record: without the count nobody who looks at the metrics would see it."""
+    world = World(Upstream(good))
+
+    def broken(*_):
+        raise RuntimeError("odd")
+
+    world.door.admitted = broken
+    with pytest.raises(RuntimeError, match="odd"):
+        ask(world)
+    counts = dict(world.metrics.snapshot().counts["requests_total"])
+    assert counts == {("chat", "", "500"): 1}
+    assert world.records == world.a.asked == []
+    assert world.app.regime.requests == 0
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.end_to_end.raw_upstream import Upstream, whole
 from tests.unit.apps.gateway.sockets import responses, said
-from tests.unit.apps.gateway.twins import POOR, RICH, compare, talk
+from tests.unit.apps.gateway.twins import POOR, RICH, Twin, compare, settled, talk
 from tests.unit.apps.gateway.upstreams import ANSWER
 
 from escalera.settings.gateway_table import TracesTable
@@ -38,11 +38,11 @@ def post(key=RICH, *, path=b"/v1/chat/completions", close=False, **body):
     return head % (path, key, last, len(text)) + text
 
 
-def mocks(first=0.0):
+def mocks(first=0.0, gap=0.0):
     """Upstreams that answer after some seconds: `a` falls back to `b`, and is `alone` as well."""
 
     def begin(stack: ExitStack):
-        pace = Pace(tokens=5, first=first)
+        pace = Pace(tokens=5, first=first, gap=gap)
         found = {name: Mock(name=name, pace=pace) for name in "ab"}
         for mock in found.values():
             stack.enter_context(serving(mock))
@@ -194,6 +194,7 @@ LINES = st.lists(
             post().replace(b"Host: x", b"Host: x\r\nExpect: 100-continue"),
             post().replace(b"Host: x", b"Host: x\r\nContent-Type: text/plain"),
             post().replace(b" HTTP/1.1", b" HTTP/1.0"),
+            post(stream=True).replace(b" HTTP/1.1", b" HTTP/1.0"),
             post()[:-1] + b"!",
             b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
             b"PUT /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
@@ -212,6 +213,84 @@ def test_no_cut_of_requests_changes_anything(lines, places):
     edges = [0, *sorted({place % len(asked) for place in places}), len(asked)]
     pieces = [asked[a:b] for a, b in itertools.pairwise(edges)]
     compare(lambda twin: talk(twin.port, post()) + said(twin.port, *pieces), mocks())
+
+
+def test_a_connection_goes_on_after_errors():
+    """Each request is answered for itself, whatever became of the one before."""
+    wrong = [
+        (post()[:-1] + b"!", 400),
+        (post(b"esk-unknown"), 401),
+        (post(model="unknown"), 404),
+        (post().replace(b"Host: x", b"Host: x\r\nContent-Encoding: gzip"), 415),
+        (post(n=0), 400),
+        (b"PUT /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405),
+    ]
+    asked = [one for request, _ in wrong for one in (request, post())]
+    seen = []
+
+    def story(twin):
+        heard = talk(twin.port, post(), *asked)
+        seen.append([one.status for one in responses(heard)])
+        return heard
+
+    told, taken = compare(story, mocks())
+    assert seen[0] == [200, *(status for _, wanted in wrong for status in (wanted, 200))]
+    assert len(told["records"]) == 1 + len(wrong)
+    assert taken["answered"] == len(wrong)
+
+
+@pytest.mark.parametrize("cut", [1, 40])
+def test_what_never_becomes_a_request_reserves_nothing(cut):
+    """Its time is over before it is let in."""
+    told, _ = compare(lambda twin: said(twin.port, post()[:-cut]), mocks())
+    assert told["responses"].startswith(b"HTTP/1.1 408")
+    assert told["records"] == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_caller_who_ends_its_side_has_left(stream):
+    """Nothing can be told from a caller who is gone: it is paid for and recorded as such."""
+
+    def story(twin):
+        heard = talk(twin.port, post()) + said(twin.port, post(stream=stream), end=True)
+        time.sleep(0.8)
+        return heard
+
+    told, _ = compare(story, mocks(0.4))
+    assert told["responses"].count(b"HTTP/1.1") == 1
+    assert sorted(call.status for call in told["records"]) == [200, 499]
+
+
+def test_every_request_that_is_let_in_is_recorded_once():
+    """Whatever becomes of it: answered at once or as a stream, late, left, or failed."""
+
+    def one(twin, number):
+        heard = responses(talk(twin.port, post(), post(model="unknown"), post(model="b")))
+        heard += responses(said(twin.port, post(stream=number % 2 == 0, close=True)))
+        with socket.create_connection(("127.0.0.1", twin.port)) as caller:
+            caller.sendall(post(stream=number % 2 == 1) * (1 + number % 2))
+            time.sleep(0.02 * number)
+        later = talk(twin.port, post(b"esk-unknown"), post(), post(n=0), post())
+        return heard + responses(later)
+
+    def story(twin):
+        with ThreadPoolExecutor(8) as threads:
+            calls = [threads.submit(one, twin, number) for number in range(8)]
+            heard = [answer for call in calls for answer in call.result()]
+        return {one.header(b"x-escalera-request") for one in heard if one.status == 200}
+
+    for lane in (True, False):
+        with ExitStack() as stack:
+            twin = Twin(mocks(0.05)(stack), lane=lane)
+            with twin.served():
+                answered = story(twin)
+                settled(twin)
+        ids = [call.id.encode() for call in twin.records]
+        assert len(ids) == len(set(ids))
+        assert len(answered) == 8 * 5
+        assert answered <= set(ids)
+        assert len(ids) <= 8 * 5 + 8 + 4  # those whose callers have left
+        assert twin.gateway.regime.requests == 0
 
 
 def test_money_ends_alike():
@@ -295,7 +374,7 @@ def test_a_reload_while_something_is_answered(seconds):
     assert len(told["records"]) == 4
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.45])
+@pytest.mark.parametrize("seconds", [0.2, 0.45])  # a server looks ten times a second
 def test_a_stop_waits_for_what_is_answered(seconds):
     """The answer comes, and says that it is the last of its connection."""
 
@@ -313,6 +392,34 @@ def test_a_stop_waits_for_what_is_answered(seconds):
     told, _ = compare(story, mocks(seconds))
     assert told["responses"].count(b"connection: close") == 1
     assert len(told["records"]) == 2
+
+
+@pytest.mark.parametrize("event", ["reload", "stop"])
+def test_a_stream_goes_on_to_its_end(event):
+    """Whatever the gateway is told meanwhile: it is whole, paid for and recorded."""
+
+    def story(twin):
+        heard = talk(twin.port, post())
+        with socket.create_connection(("127.0.0.1", twin.port), timeout=5) as caller:
+            caller.sendall(post(stream=True))
+            streamed = caller.recv(65536)
+            if event == "reload":
+                twin.reload()
+                heard += talk(twin.port, post())
+            else:
+                twin.server.should_exit = True
+            while not streamed.endswith(b"0\r\n\r\n"):
+                streamed += caller.recv(65536)
+            is_last = event == "reload" or caller.recv(1) == b""
+        (answer,) = responses(streamed)
+        assert (answer.whole, is_last) == (True, True)
+        return heard + answer.body
+
+    told, _ = compare(story, mocks(gap=0.1))
+    assert told["responses"].endswith(b"data: [DONE]\n\n")
+    assert {call.status for call in told["records"]} == {200}
+    assert len(told["records"]) == (3 if event == "reload" else 2)
+    assert all(call.attempts[0].completion_tokens for call in told["records"])
 
 
 @pytest.mark.parametrize("action", ["block", "redact", "flag"])

@@ -36,6 +36,12 @@ class Echo:
             await send({"type": "http.response.start", "status": 401, "headers": [length]})
             await send({"type": "http.response.body", "body": b"no"})
             return
+        if scope["path"] == "/stream":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for piece in (b"one,", b"", b"two"):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            return
         body, more = b"", True
         while more:
             message = await receive()
@@ -100,6 +106,7 @@ def test_one_byte_at_a_time(port):
     assert answer.body == b'{"a":1}'
 
 
+CLOSE = b"\r\nConnection: close\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -154,6 +161,15 @@ def test_what_two_readers_could_frame_differently_is_refused(port, server, head)
         b"2\nab\n0\n\n",
         b"fffffffffffffffff\r\n",
         b"0x2\r\nab\r\n0\r\n\r\n",
+        b"2;a\nab\r\n0\r\n\r\n",
+        b"2;a\rxab\r\n0\r\n\r\n",
+        b"2\r\nab\n0\r\n\r\n",
+        b"2\r\nabxx0\r\n\r\n",
+        b"2\r\nab\rx0\r\n\r\n",
+        b"2\r\nab\r\n0\r\n\n",
+        b"2\r\nab\r\n0\r\nX: a\n\r\n",
+        b"2\r\nab\r\n0\r\nX\r\n\r\n",
+        b"2 ;a\r\nab\r\n0\r\n\r\n",
     ],
 )
 def test_broken_chunks_are_no_request(port, server, body):
@@ -178,11 +194,48 @@ def test_fields_behind_a_body_are_not_read(port, server):
     assert b"authorization" not in server[1].seen[0][2]
 
 
+@pytest.mark.parametrize("begin", [b"0\r\nX: ", b"3;a=", b"2\r\nab\r\n0\r\nX: "])
+def test_what_comes_beside_a_body_has_its_size(port, server, begin):
+    """A field behind a body is kept until it is whole: without end it would take all memory."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        caller.sendall(post(b"", b"Transfer-Encoding: chunked", path=b"/") + begin)
+        sent, heard = 0, b""
+        with suppress(ConnectionError):
+            while sent < 50_000_000:
+                caller.sendall(b"a" * 100_000)
+                sent += 100_000
+        with suppress(ConnectionError):
+            heard = caller.recv(1000)
+    assert sent < 20_000_000  # what is in the buffers between the two is sent all the same
+    assert not heard or responses(heard)[0].status == 431  # a reset may overtake it
+    assert server[1].seen == []
+
+
+def test_a_long_body_in_chunks_is_no_field(port):
+    """However small they are: what a chunk begins with does not add up."""
+    chunks = b"1;of=" + b"a" * 50 + b"\r\nx\r\n"
+    pieces = [chunks * 500] * 20
+    (answer,) = asked(
+        port, post(b"", b"Transfer-Encoding: chunked", path=b"/"), *pieces, b"0\r\n\r\n"
+    )
+    assert answer.body == b"x" * 10_000
+
+
 def test_requests_in_a_row_are_answered_in_their_order(port):
     """All that came in one packet, each once."""
     requests = [b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n%d" % n for n in range(9)]
     found = asked(port, b"".join(requests) + post(b"end", path=b"/"))
     assert [one.body for one in found] == [b"%d" % n for n in range(9)] + [b"end"]
+
+
+@pytest.mark.parametrize("size", [1_000, 60_000, 100_000, 200_000])
+@pytest.mark.parametrize("cut", [1, 30])
+def test_a_body_is_no_part_of_the_next_head(port, size, cut):
+    """Where a head begins in the packet that a long body ends in."""
+    first = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+    second = post(b"end", path=b"/")
+    found = asked(port, first + second[:cut], 0.05, second[cut:])
+    assert [len(one.body) for one in found] == [size, 3]
 
 
 def test_requests_in_a_row_are_bounded(port, server):
@@ -350,6 +403,31 @@ def test_continue_is_said_to_who_waits_for_it(port):
         assert caller.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         caller.sendall(b"abc")
         assert responses(caller.recv(1000))[0].body == b"abc"
+
+
+def test_who_is_not_told_to_go_on_asks_nothing_more_on_the_connection(port, server):
+    """Nobody could tell whether the next bytes are the body or another request: of somebody else,
+    where a proxy shares the connection.
+    """
+    head = b"POST /early HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 37\r\n\r\n"
+    (answer,) = asked(port, head, 0.05, SMUGGLED + SMUGGLED)
+    assert (answer.status, answer.header(b"connection")) == (401, b"close")
+    assert not any(path == "/smuggled" for _, path, *_ in server[1].seen)
+    early, later = asked(port, head + b"x" * 37, SMUGGLED.replace(b"\r\n\r\n", CLOSE))
+    assert (early.header(b"connection"), later.status) == (None, 200)  # its body was there
+
+
+def test_an_old_caller_gets_what_its_version_knows(port):
+    """HTTP/1.0 has neither chunks nor interim responses (RFC 9112, 6.1; RFC 9110, 10.1.1)."""
+    for more in (b"", b"Connection: keep-alive\r\n"):
+        heard = said(port, b"GET /stream HTTP/1.0\r\n" + more + b"\r\n")
+        head, _, body = heard.partition(b"\r\n\r\n")
+        assert b"transfer-encoding" not in head
+        assert b"connection: close" in head
+        assert body == b"one,two"
+    heard = said(port, b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc")
+    assert heard.startswith(b"HTTP/1.1 200")
+    assert heard.endswith(b"abc")
 
 
 @pytest.mark.parametrize("junk", [b"\x00\x01", b"junk\r\n\r\n"])

@@ -192,10 +192,14 @@ def compare(
 
 
 def settled(twin: Twin) -> None:
-    """Wait until nothing is being answered."""
+    """Wait until nothing is being answered; then nothing is held for what was."""
     end = time.monotonic() + 5
     while twin.gateway.regime.requests and time.monotonic() < end:
         time.sleep(0.01)
+    plans = twin.gateway.regime.board.plans.values()
+    lines = [line for plan in plans for tier in plan.tiers for line in tier.lines]
+    assert {line.load.in_flight for line in lines} == {0}
+    assert not any(one.upstream._active for one in twin.gateway.desk.models().values())
 
 
 def talk(port: int, *requests: bytes | float, wait: float = 5.0) -> bytes:
