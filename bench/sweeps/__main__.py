@@ -1,8 +1,10 @@
-"""Replay rules of sweeps on trainings that were scored at every pause, and write the table.
+"""Replay rules of sweeps on trainings that were scored at every pause, and write the page.
 
-    python -m bench.sweeps --data ../shared/data --output bench/results/sweeps.md
+    python -m bench.sweeps --output bench/results/sweeps.md
+    python -m bench.sweeps.curves --data ../shared/data --tasks snips_intent --drawn 26
 
-What is trained is kept in `--cache`.
+The second trains what is not recorded yet. Records lie in `bench/results/sweeps`: the first trains
+nothing.
 """
 
 from __future__ import annotations
@@ -10,48 +12,37 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import optuna
-from bench.sweeps import curves
-from bench.sweeps.curves import Board
+from bench.sweeps import record, rules, spread
+from bench.sweeps.board import Board
+from bench.sweeps.record import CHOSEN_ON, HELD_OUT, RECORDS
+from bench.sweeps.rules import RULES, Rule
 
-from escalera.core.finetuning import rounds, sweeping
-from escalera.core.finetuning.rounds import PausedTrial
 from escalera.core.finetuning.sweeping import PAUSES
-from escalera.domain.sweep import LeverTrial
 
-TRIALS, SWEEPS = 20, 200
-WIDTHS = np.diff((0.0, *PAUSES))
-
-Verdict = Callable[[LeverTrial, Sequence[LeverTrial]], bool]
-"""Whether a trial goes on from its last pause, given those before it."""
-
-Rule = Callable[[Board, Sequence[int]], tuple[int, float]]
-"""Of trials in an order, the number that wins, and what was paid, in full trainings."""
+TRIALS, SWEEPS = 20, 1000
+OURS = "rounds within a share (Escalera)"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train what is missing, replay, print and write."""
+    """Replay, print and write."""
     parser = argparse.ArgumentParser(prog="bench.sweeps")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the text sets")
-    parser.add_argument("--bases", type=Path, default=Path("build/bench/bases"))
-    parser.add_argument("--cache", type=Path, default=Path("build/bench/sweeps"))
-    parser.add_argument("--drawn", type=int, default=curves.DRAWN)
-    parser.add_argument("--tasks", nargs="+", default=[*curves.TASKS])
-    parser.add_argument("--kept", action="store_true", help="train nothing that is not kept yet")
-    parser.add_argument("--output", type=Path, help="file to write the table to")
+    parser.add_argument("--records", type=Path, default=RECORDS)
+    parser.add_argument("--tasks", nargs="+", default=[*CHOSEN_ON, *HELD_OUT])
+    parser.add_argument("--after", type=int, default=0, help="leave out so many trainings")
+    parser.add_argument("--before", type=int, help="and all from this one on")
+    parser.add_argument("--output", type=Path, help="file to write the page to")
     asked = parser.parse_args(arguments)
-    found = {
-        task: Board.of(
-            curves.curve(task, n, data=asked.data, bases=asked.bases, cache=asked.cache)
-            for n in range(asked.drawn)
-            if not asked.kept or curves.kept(task, n, asked.cache).exists()
-        )
-        for task in asked.tasks
-    }
+    found = {}
+    for task in asked.tasks:
+        known = record.read(asked.records / f"{task}.json.gz")
+        if not known:
+            print(f"bench.sweeps: no record of {task!r} in {asked.records}", file=sys.stderr)
+            return 2
+        found[task] = Board(known[number] for number in sorted(known)[asked.after : asked.before])
     text = page(found)
     print(text)
     if asked.output is not None:
@@ -59,168 +50,143 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def in_full(board: Board, order: Sequence[int]) -> tuple[int, float]:
-    """Every trial to its end."""
-    return max(order, key=lambda n: (board.score(n, -1), -order.index(n))), float(len(order))
-
-
-def one_by_one(verdict: Verdict) -> Rule:
-    """Each trial to where it is stopped, before the next is begun."""
-
-    def rule(board: Board, order: Sequence[int]) -> tuple[int, float]:
-        tried: list[LeverTrial] = []
-        for number in order:
-            one = LeverTrial(values=(number,))
-            while not sweeping.ended(one):
-                score = board.score(number, len(one.scores))
-                one = LeverTrial(values=(number,), scores=(*one.scores, score))
-                if not verdict(one, tried):
-                    break
-            tried.append(one)
-        won = sweeping.winner(tried)
-        assert won is not None
-        return order[won], sweeping.cost(tried)
-
-    return rule
-
-
-def median(trial: LeverTrial, before: Sequence[LeverTrial]) -> bool:
-    """Not below the median of those before it at this pause, from the sixth trial on."""
-    place = len(trial.scores) - 1
-    others = [one.scores[place] for one in before if len(one.scores) > place]
-    return len(others) < 5 or trial.scores[-1] >= float(np.median(others))
-
-
-def halving(kept: int) -> Verdict:
-    """The rule of sweeps that were begun before there were rounds, by how many one goes on."""
-    return lambda trial, before: sweeping.verdict(trial, before, kept=kept) == "goes on"
-
-
-def pruned(pruner: Callable[[], optuna.pruners.BasePruner]) -> Rule:
-    """A pruner of Optuna, told at each pause; the resource is eighths of a training."""
-
-    def rule(board: Board, order: Sequence[int]) -> tuple[int, float]:
-        study = optuna.create_study(direction="maximize", pruner=pruner())
-        ended, paid = list[int](), 0.0
-        for number in order:
-            trial, place = study.ask(), 0
-            while place < len(PAUSES):
-                paid += WIDTHS[place]
-                trial.report(board.score(number, place), step=round(8 * PAUSES[place]))
-                if trial.should_prune():
-                    break
-                place += 1
-            state = optuna.trial.TrialState
-            study.tell(
-                trial,
-                board.score(number, -1) if place == len(PAUSES) else None,
-                state=state.COMPLETE if place == len(PAUSES) else state.PRUNED,
-            )
-            ended += [number] if place >= len(PAUSES) - 1 else []
-        return max(ended or order[:1], key=lambda n: board.score(n, -1)), paid
-
-    return rule
-
-
-def counted(*many: int) -> Rule:
-    """All trials come to a pause before any goes on, and so many do, the best by score."""
-
-    def rule(board: Board, order: Sequence[int]) -> tuple[int, float]:
-        alive, paid = list(order), 0.0
-        for place, width in enumerate(WIDTHS):
-            paid += len(alive) * width
-            ranked = sorted(alive, key=lambda n: -board.score(n, place))
-            alive = ranked[: [*many, 1][place]]
-        return alive[0], paid
-
-    return rule
-
-
-def in_rounds(board: Board, order: Sequence[int]) -> tuple[int, float]:
-    """The product's rule; the first of the order has the part of the own levers."""
-    alive, came = list(range(len(order))), [len(order)]
-    for place in range(len(PAUSES) - 1):
-        alive = rounds.going_on(_paused(board, order, alive, place), room=rounds.room(came))
-        came.append(len(alive))
-    won = rounds.best(_paused(board, order, alive, len(PAUSES) - 1))
-    assert won is not None
-    return order[won], float(np.dot(came, WIDTHS))
-
-
-RULES: dict[str, Rule] = {
-    "every trial in full": in_full,
-    "one by one, median": one_by_one(median),
-    "one by one, one in 2": one_by_one(halving(2)),
-    "one by one, one in 3 (Escalera before)": one_by_one(halving(sweeping.KEPT)),
-    "Optuna, successive halving by 2": pruned(
-        lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
-    ),
-    "rounds by score: 10, 5, 3 of 20 go on": counted(10, 5, 3),
-    "rounds within a share (Escalera)": in_rounds,
-}
-
-
 def page(found: dict[str, Board]) -> str:
     """The page."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    lines = [
+    lines = [*_head(), *_rules_head()]
+    ours = {}
+    for task, board in found.items():
+        orders = _orders(task, board)
+        for name, rule in RULES.items():
+            replayed = _Replayed(board, orders, rule)
+            lines.append(f"| {_named(task)} | {len(board)} | {name} | {replayed.row} |")
+            if name == OURS:
+                ours[task] = replayed
+    lines += ["", *_held_out(ours), "", *_misses_head()]
+    lines += [f"| {_named(task)} | {_misses(found[task], ours[task])} |" for task in found]
+    return "\n".join(lines) + "\n"
+
+
+class _Replayed:
+    """A rule on the sweeps of a task, beside full trainings."""
+
+    def __init__(self, board: Board, orders: Sequence[Sequence[int]], rule: Rule) -> None:
+        self.orders, trials = orders, len(orders[0])
+        self.full = [rules.in_full(board, order)[0] for order in orders]
+        played = [rule(board, order) for order in orders]
+        self.won = [won for won, _ in played]
+        self.paid = np.array([paid for _, paid in played]).mean() / trials
+        self.apart, self.wide = (
+            100 * np.array([of(one) - of(other) for one, other in self._pairs()])
+            for of in (board.fresh, board.widely)
+        )
+        self._many = len(board)
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        return list(zip(self.won, self.full, strict=True))
+
+    @property
+    def as_good(self) -> np.ndarray:
+        """For each sweep, whether the winner is no more than a point below."""
+        return self.apart >= -1.0 - 1e-9
+
+    @property
+    def row(self) -> str:
+        """Share paid; points and share as good, on both kinds of fresh items."""
+        cells = [f"{100 * self.paid:.0f} %"]
+        for apart in (self.apart, self.wide):
+            points = spread.over_trainings(apart, self.orders, many=self._many)
+            good = 100.0 * (apart >= -1.0 - 1e-9)
+            share, low, high = spread.over_trainings(good, self.orders, many=self._many)
+            cells += [
+                "{:+.2f} ({:+.1f} to {:+.1f})".format(*points),
+                f"{share:.0f} % ({max(0.0, low):.0f} to {min(100.0, high):.0f})",
+            ]
+        return " | ".join(cells)
+
+
+# Private.
+
+
+def _orders(task: str, board: Board) -> list[list[int]]:
+    trials = TRIALS if len(board) > TRIALS else 3 * len(board) // 4
+    return [random.Random(f"{task} {n}").sample(range(len(board)), trials) for n in range(SWEEPS)]
+
+
+def _named(task: str) -> str:
+    return f"{task} (chosen on)" if task in CHOSEN_ON else task
+
+
+def _head() -> list[str]:
+    return [
         "# Sweeps: rounds over learning curves beside full trainings",
         "",
         "    make bench-sweeps",
         "",
         "LoRA trainings of a small Llama (`bench/bases`) with drawn levers (rate over three",
         "decades, rank, batch, schedule, decay), scored at a set of pauses (in shares of their",
-        f"steps: {', '.join(f'{p:.3g}' for p in PAUSES)}); {SWEEPS} sweeps in random orders for",
-        f"each rule, of {TRIALS} of them, or of three in four where fewer were drawn. The first",
-        "half of 400 items chooses, the others judge the",
-        "winner. `quality` is the winner's score less that of the winner among the same trials in",
-        "full, in points, with the 2.5 and 97.5 % quantiles over sweeps; `as good` counts sweeps",
-        "that are no more than a point below. Trials are drawn at random: what an estimator",
-        "suggests cannot be replayed. Sweeps of one task share its trials, so that their spread is",
-        "that of orders and not of tasks. The settings of the rounds were chosen on",
-        f"{' and '.join(f'`{task}`' for task in curves.CHOSEN_ON)}; other tasks are held out.",
+        f"steps: {', '.join(f'{p:.3g}' for p in PAUSES)}), as they are recorded in `sweeps/`;",
+        f"{SWEEPS} sweeps in random orders for each rule, of {TRIALS} of a task's trainings (of",
+        "three in four where there are no more than that). The first half of 400 items chooses,",
+        "the others judge the winner. `points`: its score less that of the winner among the same",
+        "trials in full. `as good`: sweeps in which it is no more than a point below. `of all`:",
+        "the same with all items that were neither taught nor choose, up to 1,200. In brackets",
+        "95 % intervals over trainings (jackknife, on the wide side; without a width where all",
+        "sweeps came out alike). They do not say how tasks differ. Trials are drawn at random:",
+        "what an estimator suggests cannot be replayed. The settings of the rounds were chosen on",
+        f"{' and '.join(f'`{task}`' for task in CHOSEN_ON)}; the other tasks are held out.",
         "",
-        "| task | of trials | rule | paid | quality, points | as good |",
-        "|---|---|---|---|---|---|",
     ]
-    for task, board in found.items():
-        lines += _rows(task, board)
-    return "\n".join(lines) + "\n"
 
 
-# Private.
-
-
-def _paused(
-    board: Board, order: Sequence[int], alive: Sequence[int], place: int
-) -> list[PausedTrial]:
+def _rules_head() -> list[str]:
     return [
-        PausedTrial(
-            number=number,
-            scores=board.chosen(order[number], place),
-            clusters=board.clusters,
-            loss=board.loss(order[number], place),
-        )
-        for number in alive
+        "| task | trainings | rule | paid | points | as good | points, of all | as good, of all |",
+        "|---|---|---|---|---|---|---|---|",
     ]
 
 
-def _rows(task: str, board: Board) -> list[str]:
-    trials = TRIALS if len(board) > TRIALS else 3 * len(board) // 4
-    orders = [random.Random(f"{task} {n}").sample(range(len(board)), trials) for n in range(SWEEPS)]
-    full = np.array([board.fresh(in_full(board, order)[0]) for order in orders])
-    lines = []
-    for name, rule in RULES.items():
-        found = [rule(board, order) for order in orders]
-        apart = 100 * (np.array([board.fresh(won) for won, _ in found]) - full)
-        low, high = np.quantile(apart, [0.025, 0.975])
-        lines.append(
-            f"| {task} | {trials} of {len(board)} | {name} | "
-            f"{100 * np.mean([paid for _, paid in found]) / trials:.0f} % | "
-            f"{apart.mean():+.2f} ({low:+.1f} to {high:+.1f}) | "
-            f"{100 * (apart >= -1.0).mean():.0f} % |"
-        )
-    return lines
+def _held_out(ours: dict[str, _Replayed]) -> list[str]:
+    """The mean over tasks on which nothing was chosen."""
+    tasks = [task for task in ours if task not in CHOSEN_ON]
+    if len(tasks) < 2:
+        return []
+    of = [ours[task] for task in tasks]
+    points = spread.over_tasks([float(one.apart.mean()) for one in of])
+    wide = spread.over_tasks([float(one.wide.mean()) for one in of])
+    share, low, high = spread.over_tasks([100 * float(one.as_good.mean()) for one in of])
+    return [
+        f"Escalera's rounds over the {len(tasks)} tasks that are held out, each counted once, with"
+        " Student's t over tasks:",
+        f"{100 * np.mean([one.paid for one in of]):.0f} % paid,"
+        " {:+.2f} points ({:+.1f} to {:+.1f}),".format(*points)
+        + " of all {:+.2f} ({:+.1f} to {:+.1f}),".format(*wide)
+        + f" {share:.0f} % as good ({max(0.0, low):.0f} to {min(100.0, high):.0f}).",
+    ]
+
+
+def _misses_head() -> list[str]:
+    pauses = " | ".join(f"left at {share:.3g}" for share in PAUSES[:-1])
+    return [
+        "Where the rounds lost the winner of full trainings, and how many of these sweeps were",
+        "not as good:",
+        "",
+        f"| task | {pauses} | came to its end |",
+        "|---|---|---|---|---|",
+    ]
+
+
+def _misses(board: Board, ours: _Replayed) -> str:
+    """For each pause the sweeps whose best was left there, and those of them that missed."""
+    left = [
+        sum(full in some for some in rules.came(board, order))
+        for order, full in zip(ours.orders, ours.full, strict=True)
+    ]
+    cells = []
+    for pauses in range(1, len(PAUSES) + 1):
+        here = np.array(left) == pauses
+        missed = (here & ~ours.as_good).sum()
+        cells.append(f"{here.sum()}, {missed} not as good" if here.any() else "0")
+    return " | ".join(cells)
 
 
 if __name__ == "__main__":
