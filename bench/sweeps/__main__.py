@@ -1,10 +1,10 @@
 """Replay rules of sweeps on trainings that were scored at every pause, and write the page.
 
     python -m bench.sweeps --output bench/results/sweeps.md
-    python -m bench.sweeps.curves --data ../shared/data --tasks snips_intent --drawn 26
+    python -m bench.sweeps.curves --data ../shared/data --tasks snips_intent
 
-The second trains what is not recorded yet. Records lie in `bench/results/sweeps`: the first trains
-nothing.
+The first trains nothing: trainings are recorded in `bench/results/sweeps`. The second trains what
+is not recorded yet.
 """
 
 from __future__ import annotations
@@ -18,31 +18,29 @@ from pathlib import Path
 import numpy as np
 from bench.sweeps import record, rules, spread
 from bench.sweeps.board import Board
-from bench.sweeps.record import CHOSEN_ON, HELD_OUT, RECORDS
-from bench.sweeps.rules import RULES, Rule
+from bench.sweeps.record import POOLS, RECORDS, Pool
+from bench.sweeps.rules import OURS, RULES, Rule
 
 from escalera.core.finetuning.sweeping import PAUSES
 
 TRIALS, SWEEPS = 20, 1000
-OURS = "rounds within a share (Escalera)"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Replay, print and write."""
     parser = argparse.ArgumentParser(prog="bench.sweeps")
     parser.add_argument("--records", type=Path, default=RECORDS)
-    parser.add_argument("--tasks", nargs="+", default=[*CHOSEN_ON, *HELD_OUT])
-    parser.add_argument("--after", type=int, default=0, help="leave out so many trainings")
-    parser.add_argument("--before", type=int, help="and all from this one on")
+    parser.add_argument("--tasks", nargs="+", default=sorted({pool.task for pool in POOLS}))
     parser.add_argument("--output", type=Path, help="file to write the page to")
     asked = parser.parse_args(arguments)
-    found = {}
-    for task in asked.tasks:
-        known = record.read(asked.records / f"{task}.json.gz")
-        if not known:
-            print(f"bench.sweeps: no record of {task!r} in {asked.records}", file=sys.stderr)
-            return 2
-        found[task] = Board(known[number] for number in sorted(known)[asked.after : asked.before])
+    found = []
+    for pool in POOLS:
+        if pool.task in asked.tasks:
+            known = record.read(asked.records / f"{pool.task}.json.gz")
+            if not set(pool.numbers) <= set(known):
+                print(f"bench.sweeps: {asked.records} lacks trainings of {pool}", file=sys.stderr)
+                return 2
+            found.append((pool, Board(known[number] for number in pool.numbers)))
     text = page(found)
     print(text)
     if asked.output is not None:
@@ -50,70 +48,94 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def page(found: dict[str, Board]) -> str:
+def page(found: Sequence[tuple[Pool, Board]]) -> str:
     """The page."""
-    lines = [*_head(), *_rules_head()]
-    ours = {}
-    for task, board in found.items():
-        orders = _orders(task, board)
-        for name, rule in RULES.items():
-            replayed = _Replayed(board, orders, rule)
-            lines.append(f"| {_named(task)} | {len(board)} | {name} | {replayed.row} |")
-            if name == OURS:
-                ours[task] = replayed
-    lines += ["", *_held_out(ours), "", *_misses_head()]
-    lines += [f"| {_named(task)} | {_misses(found[task], ours[task])} |" for task in found]
+    played = [(pool, _replayed(pool, board)) for pool, board in found]
+    lines = [*_head(), *_ours_head()]
+    for pool, by_rule in played:
+        lines.append(f"| {_named(pool)} | {by_rule[OURS].row} |")
+    lines += [*_held_out([by_rule[OURS] for pool, by_rule in played if _fresh(pool)])]
+    lines += ["", *_misses_head()]
+    lines += [f"| {_named(pool)} | {by_rule[OURS].misses} |" for pool, by_rule in played]
+    lines += ["", *_rules_head()]
+    for pool, by_rule in played:
+        lines += [f"| {_named(pool)} | {name} | {one.row} |" for name, one in by_rule.items()]
     return "\n".join(lines) + "\n"
 
 
 class _Replayed:
-    """A rule on the sweeps of a task, beside full trainings."""
+    """A rule on the sweeps of a pool, beside full trainings."""
 
     def __init__(self, board: Board, orders: Sequence[Sequence[int]], rule: Rule) -> None:
-        self.orders, trials = orders, len(orders[0])
-        self.full = [rules.in_full(board, order)[0] for order in orders]
+        self._board, self._orders = board, orders
+        self._full = [rules.in_full(board, order)[0] for order in orders]
         played = [rule(board, order) for order in orders]
-        self.won = [won for won, _ in played]
-        self.paid = np.array([paid for _, paid in played]).mean() / trials
+        self.paid = np.array([paid for _, paid in played]).mean() / len(orders[0])
+        pairs = [(won, full) for (won, _), full in zip(played, self._full, strict=True)]
         self.apart, self.wide = (
-            100 * np.array([of(one) - of(other) for one, other in self._pairs()])
+            100 * np.array([of(won) - of(full) for won, full in pairs])
             for of in (board.fresh, board.widely)
         )
-        self._many = len(board)
-
-    def _pairs(self) -> list[tuple[int, int]]:
-        return list(zip(self.won, self.full, strict=True))
-
-    @property
-    def as_good(self) -> np.ndarray:
-        """For each sweep, whether the winner is no more than a point below."""
-        return self.apart >= -1.0 - 1e-9
 
     @property
     def row(self) -> str:
         """Share paid; points and share as good, on both kinds of fresh items."""
         cells = [f"{100 * self.paid:.0f} %"]
         for apart in (self.apart, self.wide):
-            points = spread.over_trainings(apart, self.orders, many=self._many)
-            good = 100.0 * (apart >= -1.0 - 1e-9)
-            share, low, high = spread.over_trainings(good, self.orders, many=self._many)
-            cells += [
-                "{:+.2f} ({:+.1f} to {:+.1f})".format(*points),
-                f"{share:.0f} % ({max(0.0, low):.0f} to {min(100.0, high):.0f})",
-            ]
+            points = spread.over_trainings(apart, self._orders, many=len(self._board))
+            share = spread.over_trainings(
+                100.0 * as_good(apart), self._orders, many=len(self._board)
+            )
+            cells += [_points(points), _share(share)]
         return " | ".join(cells)
+
+    @property
+    def misses(self) -> str:
+        """For each pause the sweeps whose best was left there, and those of them that missed."""
+        left = np.array(
+            [
+                sum(full in some for some in rules.came(self._board, order))
+                for order, full in zip(self._orders, self._full, strict=True)
+            ]
+        )
+        cells = []
+        for pauses in range(1, len(PAUSES) + 1):
+            here = left == pauses
+            missed = (here & ~as_good(self.wide)).sum()
+            cells.append(f"{here.sum()}, {missed} not as good" if here.any() else "0")
+        return " | ".join(cells)
+
+
+def as_good(apart: np.ndarray) -> np.ndarray:
+    """For each sweep, whether its winner is no more than a point below."""
+    return apart >= -1.0 - 1e-9
 
 
 # Private.
 
 
-def _orders(task: str, board: Board) -> list[list[int]]:
-    trials = TRIALS if len(board) > TRIALS else 3 * len(board) // 4
-    return [random.Random(f"{task} {n}").sample(range(len(board)), trials) for n in range(SWEEPS)]
+def _replayed(pool: Pool, board: Board) -> dict[str, _Replayed]:
+    orders = [
+        random.Random(f"{pool.task} {n}").sample(range(len(board)), TRIALS) for n in range(SWEEPS)
+    ]
+    return {name: _Replayed(board, orders, rule) for name, rule in RULES.items()}
 
 
-def _named(task: str) -> str:
-    return f"{task} (chosen on)" if task in CHOSEN_ON else task
+def _fresh(pool: Pool) -> bool:
+    return pool.held_out == "task and levers"
+
+
+def _named(pool: Pool) -> str:
+    return f"{pool.task} | {pool.held_out} | {len(pool.numbers)}"
+
+
+def _points(ends: spread.Ends) -> str:
+    return "{:+.2f} ({:+.1f} to {:+.1f})".format(*ends)
+
+
+def _share(ends: spread.Ends) -> str:
+    mean, low, high = ends
+    return f"{mean:.0f} % ({max(0.0, low):.0f} to {min(100.0, high):.0f})"
 
 
 def _head() -> list[str]:
@@ -125,42 +147,44 @@ def _head() -> list[str]:
         "LoRA trainings of a small Llama (`bench/bases`) with drawn levers (rate over three",
         "decades, rank, batch, schedule, decay), scored at a set of pauses (in shares of their",
         f"steps: {', '.join(f'{p:.3g}' for p in PAUSES)}), as they are recorded in `sweeps/`;",
-        f"{SWEEPS} sweeps in random orders for each rule, of {TRIALS} of a task's trainings (of",
-        "three in four where there are no more than that). The first half of 400 items chooses,",
-        "the others judge the winner. `points`: its score less that of the winner among the same",
-        "trials in full. `as good`: sweeps in which it is no more than a point below. `of all`:",
-        "the same with all items that were neither taught nor choose, up to 1,200. In brackets",
-        "95 % intervals over trainings (jackknife, on the wide side; without a width where all",
-        "sweeps came out alike). They do not say how tasks differ. Trials are drawn at random:",
-        "what an estimator suggests cannot be replayed. The settings of the rounds were chosen on",
-        f"{' and '.join(f'`{task}`' for task in CHOSEN_ON)}; the other tasks are held out.",
+        f"{SWEEPS} sweeps in random orders for each rule, of {TRIALS} of a pool of trainings. The",
+        "first half of 400 items chooses, the others judge the winner. `points`: its score less",
+        "that of the winner among the same trials in full. `as good`: sweeps in which it is no",
+        "more than a point below. `of all`: the same with all items that were neither taught nor",
+        "choose, up to 1,200: two hundred tell a point badly. In brackets 95 % intervals over the",
+        "pool's trainings (jackknife, on the wide side; without a width where all sweeps came out",
+        "alike). They do not say how tasks differ. Trials are drawn at random: what an estimator",
+        "suggests cannot be replayed. The settings of the rounds were chosen on two tasks with",
+        "levers that two of the other pools share.",
         "",
     ]
 
 
-def _rules_head() -> list[str]:
+_COLUMNS = "paid | points | as good | points, of all | as good, of all |"
+
+
+def _ours_head() -> list[str]:
     return [
-        "| task | trainings | rule | paid | points | as good | points, of all | as good, of all |",
+        "## Escalera's rounds",
+        "",
+        f"| task | held out | trainings | {_COLUMNS}",
         "|---|---|---|---|---|---|---|---|",
     ]
 
 
-def _held_out(ours: dict[str, _Replayed]) -> list[str]:
-    """The mean over tasks on which nothing was chosen."""
-    tasks = [task for task in ours if task not in CHOSEN_ON]
-    if len(tasks) < 2:
+def _held_out(of: Sequence[_Replayed]) -> list[str]:
+    """The mean over pools that share neither task nor levers with what was chosen on."""
+    if len(of) < 2:
         return []
-    of = [ours[task] for task in tasks]
-    points = spread.over_tasks([float(one.apart.mean()) for one in of])
-    wide = spread.over_tasks([float(one.wide.mean()) for one in of])
-    share, low, high = spread.over_tasks([100 * float(one.as_good.mean()) for one in of])
+    cells = [f"{100 * np.mean([one.paid for one in of]):.0f} %"]
+    for each in ([one.apart for one in of], [one.wide for one in of]):
+        cells.append(_points(spread.over_tasks([float(apart.mean()) for apart in each])))
+        shares = [100.0 * float(as_good(apart).mean()) for apart in each]
+        cells.append(_share(spread.over_tasks(shares)))
     return [
-        f"Escalera's rounds over the {len(tasks)} tasks that are held out, each counted once, with"
-        " Student's t over tasks:",
-        f"{100 * np.mean([one.paid for one in of]):.0f} % paid,"
-        " {:+.2f} points ({:+.1f} to {:+.1f}),".format(*points)
-        + " of all {:+.2f} ({:+.1f} to {:+.1f}),".format(*wide)
-        + f" {share:.0f} % as good ({max(0.0, low):.0f} to {min(100.0, high):.0f}).",
+        f"| the {len(of)} where both are | mean of tasks | | {' | '.join(cells)} |",
+        "",
+        "The last line has Student's t over tasks.",
     ]
 
 
@@ -168,25 +192,20 @@ def _misses_head() -> list[str]:
     pauses = " | ".join(f"left at {share:.3g}" for share in PAUSES[:-1])
     return [
         "Where the rounds lost the winner of full trainings, and how many of these sweeps were",
-        "not as good:",
+        "not as good by all items:",
         "",
-        f"| task | {pauses} | came to its end |",
-        "|---|---|---|---|---|",
+        f"| task | held out | trainings | {pauses} | came to its end |",
+        "|---|---|---|---|---|---|---|",
     ]
 
 
-def _misses(board: Board, ours: _Replayed) -> str:
-    """For each pause the sweeps whose best was left there, and those of them that missed."""
-    left = [
-        sum(full in some for some in rules.came(board, order))
-        for order, full in zip(ours.orders, ours.full, strict=True)
+def _rules_head() -> list[str]:
+    return [
+        "## Beside other rules",
+        "",
+        f"| task | held out | trainings | rule | {_COLUMNS}",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    cells = []
-    for pauses in range(1, len(PAUSES) + 1):
-        here = np.array(left) == pauses
-        missed = (here & ~ours.as_good).sum()
-        cells.append(f"{here.sum()}, {missed} not as good" if here.any() else "0")
-    return " | ".join(cells)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Trainings with drawn levers, scored at every pause: what rules of stopping are replayed on.
 
-    python -m bench.sweeps.curves --data ../shared/data --tasks snips_intent --drawn 26
+    python -m bench.sweeps.curves --data ../shared/data --tasks snips_intent
 
 Each is kept in `--cache` when it is made, and all of a task are recorded in `--into`, from where
 they are not made again.
@@ -19,7 +19,7 @@ import torch
 from bench.bases import finetuned, pretrained, tasks
 from bench.sweeps import record
 from bench.sweeps.board import Curve
-from bench.sweeps.record import CHOSEN_ON, HELD_OUT, RECORDS
+from bench.sweeps.record import POOLS, RECORDS, Pool
 
 from escalera.core.finetuning import sweeping
 from escalera.domain.levers import Levers, Trainable
@@ -27,7 +27,7 @@ from escalera.domain.recipe import TrainingRecipe
 from escalera.edges.training import loading
 from escalera.errors import TrainingError
 
-TAUGHT, TESTED, DRAWN = 500, 400, 26
+TAUGHT, TESTED = 500, 400
 FURTHER = 1000
 """So many items more, at the most, are answered at the end alone: two winners that are equally good
 differ by more than a point on two hundred items in every third case."""
@@ -40,20 +40,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--bases", type=Path, default=Path("build/bench/bases"))
     parser.add_argument("--cache", type=Path, default=Path("build/bench/sweeps"))
     parser.add_argument("--into", type=Path, default=RECORDS)
-    parser.add_argument("--drawn", type=int, default=DRAWN)
-    parser.add_argument("--tasks", nargs="+", default=[*CHOSEN_ON, *HELD_OUT])
+    parser.add_argument("--tasks", nargs="+", default=sorted({pool.task for pool in POOLS}))
     asked = parser.parse_args(arguments)
-    for task in asked.tasks:
-        file = asked.into / f"{task}.json.gz"
-        found = record.read(file)
-        missing = [number for number in range(asked.drawn) if number not in found]
-        for number in missing:
-            found[number] = curve(
-                task, number, data=asked.data, bases=asked.bases, cache=asked.cache
-            )
-            print(task, number, flush=True)
-        if missing:
-            record.write(file, found, {number: drawn(number) for number in found})
+    for pool in POOLS:
+        if pool.task in asked.tasks:
+            _recorded(pool, asked)
 
 
 def drawn(number: int) -> dict[str, object]:
@@ -84,6 +75,20 @@ def curve(task: str, number: int, *, data: Path, bases: Path, cache: Path) -> Cu
 
 
 # Private.
+
+
+def _recorded(pool: Pool, asked: argparse.Namespace) -> None:
+    """Train what the record of a pool's task lacks, and write all of them."""
+    file = asked.into / f"{pool.task}.json.gz"
+    found = record.read(file)
+    missing = [number for number in pool.numbers if number not in found]
+    for number in missing:
+        found[number] = curve(
+            pool.task, number, data=asked.data, bases=asked.bases, cache=asked.cache
+        )
+        print(pool.task, number, flush=True)
+    if missing:
+        record.write(file, found, {number: drawn(number) for number in found})
 
 
 def _trained(task: str, levers: dict, data: Path, bases: Path) -> Curve:

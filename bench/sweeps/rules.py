@@ -122,6 +122,8 @@ def in_rounds(board: Board, order: Sequence[int]) -> tuple[int, float]:
     return order[won], float(np.dot([len(some) for some in found], WIDTHS))
 
 
+OURS = "rounds within a share (Escalera)"
+
 RULES: dict[str, Rule] = {
     "every trial in full": in_full,
     "one by one, median": one_by_one(median),
@@ -131,5 +133,5 @@ RULES: dict[str, Rule] = {
         lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
     ),
     "rounds by score: 10, 5, 3 of 20 go on": counted(10, 5, 3),
-    "rounds within a share (Escalera)": in_rounds,
+    OURS: in_rounds,
 }

@@ -13,6 +13,7 @@ pytest.importorskip("optuna")
 from bench.sweeps import __main__ as command
 from bench.sweeps import record, rules, spread
 from bench.sweeps.board import Board, Curve
+from bench.sweeps.record import POOLS, Pool
 
 from escalera.core.finetuning.sweeping import PAUSES
 
@@ -134,20 +135,22 @@ def test_the_page_has_a_row_for_every_rule(monkeypatch: pytest.MonkeyPatch, tmp_
     """With what was paid and missed, what is held out, and where the best was lost."""
     monkeypatch.setattr(command, "SWEEPS", 40)
     monkeypatch.setattr(command, "TRIALS", 12)
-    for task in ("clinc_banking", "snips_intent", "clinc_oos"):
-        file = tmp_path / f"{task}.json.gz"
-        made = dict(enumerate(trained()))
-        record.write(file, made, {number: {} for number in made})
+    held = {"clinc_banking": "nothing", "snips_intent": "task and levers"}
+    held["clinc_oos"] = "task and levers"
+    pools = [Pool(task=task, numbers=range(24), held_out=what) for task, what in held.items()]
+    monkeypatch.setattr(command, "POOLS", pools)
+    made = dict(enumerate(trained()))
+    for task in held:
+        record.write(tmp_path / f"{task}.json.gz", made, {number: {} for number in made})
     written = tmp_path / "page.md"
-    asked = ["--records", f"{tmp_path}", "--output", f"{written}", "--tasks"]
-    assert command.main([*asked, "clinc_banking", "snips_intent", "clinc_oos"]) == 0
+    assert command.main(["--records", f"{tmp_path}", "--output", f"{written}"]) == 0
     text = written.read_text()
     for rule in rules.RULES:
-        assert f"| clinc_banking (chosen on) | 24 | {rule} |" in text
-        assert f"| snips_intent | 24 | {rule} |" in text
+        assert f"| clinc_banking | nothing | 24 | {rule} |" in text
+        assert f"| snips_intent | task and levers | 24 | {rule} |" in text
     assert "| every trial in full | 100 % | +0.00 (+0.0 to +0.0) | 100 % (100 to 100) |" in text
-    assert "over the 2 tasks that are held out" in text
-    assert "| snips_intent | 0 | 0 | 0 | 40, 0 not as good |" in text
+    assert "| the 2 where both are | mean of tasks | | 31 % |" in text
+    assert "| snips_intent | task and levers | 24 | 0 | 0 | 0 | 40, 0 not as good |" in text
 
 
 def test_without_a_record_nothing_is_trained(
@@ -155,4 +158,14 @@ def test_without_a_record_nothing_is_trained(
 ) -> None:
     """The command says which one is missing."""
     assert command.main(["--records", f"{tmp_path}", "--tasks", "snips_intent"]) == 2
-    assert "no record of 'snips_intent'" in capsys.readouterr().err
+    assert "lacks trainings of Pool(task='snips_intent'" in capsys.readouterr().err
+
+
+def test_pools_that_are_held_out_share_nothing_with_those_that_are_not() -> None:
+    """Neither a task nor, where it is said, the levers; and no two of these share levers."""
+    chosen = [pool for pool in POOLS if pool.held_out == "nothing"]
+    apart = [pool for pool in POOLS if pool.held_out == "task and levers"]
+    tasks = {pool.task for pool in chosen}
+    assert all(pool.task not in tasks for pool in POOLS if pool not in chosen)
+    used = [number for pool in (chosen[0], *apart) for number in pool.numbers]
+    assert len(used) == len(set(used))
