@@ -19,7 +19,7 @@ import numpy as np
 from bench.sweeps import record, rules, spread
 from bench.sweeps.board import Board
 from bench.sweeps.record import POOLS, RECORDS, Pool
-from bench.sweeps.rules import OURS, RULES, Rule
+from bench.sweeps.rules import OTHERS, OURS, RULES, Rule
 
 from escalera.core.finetuning.sweeping import PAUSES
 
@@ -53,13 +53,16 @@ def page(found: Sequence[tuple[Pool, Board]]) -> str:
     played = [(pool, _replayed(pool, board)) for pool, board in found]
     lines = [*_head(), *_ours_head()]
     for pool, by_rule in played:
-        lines.append(f"| {_named(pool)} | {by_rule[OURS].row} |")
+        lines.append(f"| {_named(pool)} | {by_rule[OURS].cost} | {by_rule[OURS].row} |")
     lines += [*_held_out([by_rule[OURS] for pool, by_rule in played if _fresh(pool)])]
     lines += ["", *_misses_head()]
     lines += [f"| {_named(pool)} | {by_rule[OURS].misses} |" for pool, by_rule in played]
     lines += ["", *_rules_head()]
     for pool, by_rule in played:
-        lines += [f"| {_named(pool)} | {name} | {one.row} |" for name, one in by_rule.items()]
+        for name, one in by_rule.items():
+            # All items hold those by which these were chosen.
+            row = f"{one.upon(one.apart)} | - | -" if name == OTHERS else one.row
+            lines.append(f"| {_named(pool)} | {name} | {one.cost} | {row} |")
     return "\n".join(lines) + "\n"
 
 
@@ -78,16 +81,21 @@ class _Replayed:
         )
 
     @property
+    def cost(self) -> str:
+        """The share paid."""
+        return f"{100 * self.paid:.0f} %"
+
+    @property
     def row(self) -> str:
-        """Share paid; points and share as good, on both kinds of fresh items."""
-        cells = [f"{100 * self.paid:.0f} %"]
-        for apart in (self.apart, self.wide):
-            points = spread.over_trainings(apart, self._orders, many=len(self._board))
-            share = spread.over_trainings(
-                100.0 * as_good(apart), self._orders, many=len(self._board)
-            )
-            cells += [_points(points), _share(share)]
-        return " | ".join(cells)
+        """Points and share as good, on both kinds of fresh items."""
+        return f"{self.upon(self.apart)} | {self.upon(self.wide)}"
+
+    def upon(self, apart: np.ndarray) -> str:
+        """Points and share as good, with intervals."""
+        points = spread.over_trainings(apart, self._orders, many=len(self._board))
+        good = 100.0 * as_good(apart)
+        share = spread.over_trainings(good, self._orders, many=len(self._board))
+        return f"{_points(points)} | {_share(share)}"
 
     @property
     def misses(self) -> str:
@@ -155,7 +163,8 @@ def _head() -> list[str]:
         "pool's trainings (jackknife, on the wide side; without a width where all sweeps came out",
         "alike). They do not say how tasks differ. Trials are drawn at random: what an estimator",
         "suggests cannot be replayed. The settings of the rounds were chosen on two tasks with",
-        "levers that two of the other pools share.",
+        "levers that two of the other pools share. `paid`: of the steps of all trainings; answers",
+        "are not counted (rounds ask at 38 pauses of twenty trials, full trainings at 20 ends).",
         "",
     ]
 
@@ -202,6 +211,9 @@ def _misses_head() -> list[str]:
 def _rules_head() -> list[str]:
     return [
         "## Beside other rules",
+        "",
+        "`chosen by other items` has the same full trainings, and two hundred other items choose",
+        "the winner (112 of `snips_rating`): what chance in the items costs without any stopping.",
         "",
         f"| task | held out | trainings | rule | {_COLUMNS}",
         "|---|---|---|---|---|---|---|---|---|",

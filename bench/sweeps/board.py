@@ -40,6 +40,7 @@ class Board:
         beside = np.array([one.further for one in every])
         both = np.concatenate([self._right[:, -1, half:], beside], axis=1)
         self.many, self._widely = both.shape[1], both.mean(axis=1)
+        self._otherwise = beside[:, :half].mean(axis=1)
 
     def __len__(self) -> int:
         return len(self._right)
@@ -68,3 +69,7 @@ class Board:
     def widely(self, number: int) -> float:
         """The same with all items beside them: `many` in all."""
         return float(self._widely[number])
+
+    def otherwise(self, number: int) -> float:
+        """The share on items beside all others, as many as choose where there are that many."""
+        return float(self._otherwise[number])

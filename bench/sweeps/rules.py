@@ -26,6 +26,11 @@ def in_full(board: Board, order: Sequence[int]) -> tuple[int, float]:
     return max(order, key=lambda n: (board.score(n, -1), -order.index(n))), float(len(order))
 
 
+def in_full_by_others(board: Board, order: Sequence[int]) -> tuple[int, float]:
+    """The same, chosen by other items: what the choice of items alone makes of the winner."""
+    return max(order, key=lambda n: (board.otherwise(n), -order.index(n))), float(len(order))
+
+
 def one_by_one(verdict: Verdict) -> Rule:
     """Each trial to where it is stopped, before the next is begun."""
 
@@ -124,8 +129,11 @@ def in_rounds(board: Board, order: Sequence[int]) -> tuple[int, float]:
 
 OURS = "rounds within a share (Escalera)"
 
+OTHERS = "every trial in full, chosen by other items"
+
 RULES: dict[str, Rule] = {
     "every trial in full": in_full,
+    OTHERS: in_full_by_others,
     "one by one, median": one_by_one(median),
     "one by one, one in 2": one_by_one(halving(2)),
     "one by one, one in 3 (Escalera before)": one_by_one(halving(sweeping.KEPT)),

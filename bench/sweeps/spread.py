@@ -18,16 +18,18 @@ def over_trainings(values: np.ndarray, orders: Sequence[Sequence[int]], *, many:
 
     Leaves out one of the `many` trainings after the other (the jackknife): a mean over sweeps that
     are drawn without return is a U-statistic, and the jackknife of these errs on the wide side
-    (Efron & Stein 1981, The jackknife estimate of variance, theorem 2). What the number of sweeps
-    adds to it is taken out. Nothing is said where all values are the same.
+    (Efron & Stein 1981, The jackknife estimate of variance). What the number of sweeps adds to it
+    is taken out, but never more than can be told from that noise. Nothing is said where all values
+    are the same.
     """
     inside = np.zeros((len(orders), many), dtype=bool)
     for place, order in enumerate(orders):
         inside[place, list(order)] = True
-    without = (~inside).sum(axis=0)
     means = np.array([values[~inside[:, one]].mean() for one in range(many)])
-    spread = ((means - means.mean()) ** 2).sum() - (values.var() * (1 / without)).sum()
-    half = 1.96 * math.sqrt(max(0.0, spread) * (many - 1) / many)
+    spread = ((means - means.mean()) ** 2).sum()
+    noise = (values.var() / (~inside).sum(axis=0)).sum()
+    told = max(spread - noise, noise * math.sqrt(2 / (many - 1)))
+    half = 1.96 * math.sqrt(told * (many - 1) / many + values.var() / len(values))
     return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
 
 
