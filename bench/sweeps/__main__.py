@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.sweeps")
     parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--tasks", nargs="+", default=sorted({pool.task for pool in POOLS}))
+    parser.add_argument("--trials", type=int, default=TRIALS, help="of each sweep")
     parser.add_argument("--output", type=Path, help="file to write the page to")
     asked = parser.parse_args(arguments)
     found = []
@@ -41,17 +42,17 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"bench.sweeps: {asked.records} lacks trainings of {pool}", file=sys.stderr)
                 return 2
             found.append((pool, Board(known[number] for number in pool.numbers)))
-    text = page(found)
+    text = page(found, asked.trials)
     print(text)
     if asked.output is not None:
         asked.output.write_text(text, encoding="utf-8")
     return 0
 
 
-def page(found: Sequence[tuple[Pool, Board]]) -> str:
-    """The page."""
-    played = [(pool, _replayed(pool, board)) for pool, board in found]
-    lines = [*_head(), *_ours_head()]
+def page(found: Sequence[tuple[Pool, Board]], trials: int) -> str:
+    """The page, of sweeps of so many trials."""
+    played = [(pool, _replayed(pool, board, trials)) for pool, board in found]
+    lines = [*_head(trials), *_ours_head()]
     for pool, by_rule in played:
         lines.append(f"| {_named(pool)} | {by_rule[OURS].cost} | {by_rule[OURS].row} |")
     lines += [*_held_out([by_rule[OURS] for pool, by_rule in played if _fresh(pool)])]
@@ -122,9 +123,9 @@ def as_good(apart: np.ndarray) -> np.ndarray:
 # Private.
 
 
-def _replayed(pool: Pool, board: Board) -> dict[str, _Replayed]:
+def _replayed(pool: Pool, board: Board, trials: int) -> dict[str, _Replayed]:
     orders = [
-        random.Random(f"{pool.task} {n}").sample(range(len(board)), TRIALS) for n in range(SWEEPS)
+        random.Random(f"{pool.task} {n}").sample(range(len(board)), trials) for n in range(SWEEPS)
     ]
     return {name: _Replayed(board, orders, rule) for name, rule in RULES.items()}
 
@@ -146,7 +147,7 @@ def _share(ends: spread.Ends) -> str:
     return f"{mean:.0f} % ({max(0.0, low):.0f} to {min(100.0, high):.0f})"
 
 
-def _head() -> list[str]:
+def _head(trials: int) -> list[str]:
     return [
         "# Sweeps: rounds over learning curves beside full trainings",
         "",
@@ -155,7 +156,7 @@ def _head() -> list[str]:
         "LoRA trainings of a small Llama (`bench/bases`) with drawn levers (rate over three",
         "decades, rank, batch, schedule, decay), scored at a set of pauses (in shares of their",
         f"steps: {', '.join(f'{p:.3g}' for p in PAUSES)}), as they are recorded in `sweeps/`;",
-        f"{SWEEPS} sweeps in random orders for each rule, of {TRIALS} of a pool of trainings. The",
+        f"{SWEEPS} sweeps in random orders for each rule, of {trials} of a pool of trainings. The",
         "first half of 400 items chooses, the others judge the winner. `points`: its score less",
         "that of the winner among the same trials in full. `as good`: sweeps in which it is no",
         "more than a point below. `of all`: the same with all items that were neither taught nor",

@@ -135,7 +135,6 @@ def test_the_interval_over_tasks_is_students() -> None:
 def test_the_page_has_a_row_for_every_rule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With what was paid and missed, what is held out, and where the best was lost."""
     monkeypatch.setattr(command, "SWEEPS", 40)
-    monkeypatch.setattr(command, "TRIALS", 12)
     held = {"clinc_banking": "nothing", "snips_intent": "task and levers"}
     held["clinc_oos"] = "task and levers"
     pools = [Pool(task=task, numbers=range(24), held_out=what) for task, what in held.items()]
@@ -144,8 +143,10 @@ def test_the_page_has_a_row_for_every_rule(monkeypatch: pytest.MonkeyPatch, tmp_
     for task in held:
         record.write(tmp_path / f"{task}.json.gz", made, {number: {} for number in made})
     written = tmp_path / "page.md"
-    assert command.main(["--records", f"{tmp_path}", "--output", f"{written}"]) == 0
+    asked = ["--records", f"{tmp_path}", "--output", f"{written}", "--trials", "12"]
+    assert command.main(asked) == 0
     text = written.read_text()
+    assert "of 12 of a pool of trainings" in text
     for rule in rules.RULES:
         assert f"| clinc_banking | nothing | 24 | {rule} |" in text
         assert f"| snips_intent | task and levers | 24 | {rule} |" in text
