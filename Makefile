@@ -121,9 +121,9 @@ bench-pilots: $(BIN)/.dev  ## which base: choices from pilots, in DATA (half an 
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.pilots --data $(DATA) \
 		--output bench/results/pilots.md
 
-bench-sweeps: $(BIN)/.dev  ## rounds of a sweep beside full trainings, in DATA (half an hour)
-	OMP_NUM_THREADS=1 $(BIN)/python -m bench.sweeps --data $(DATA) \
-		--output bench/results/sweeps.md
+bench-sweeps: $(BIN)/.dev  ## rounds of a sweep beside full trainings; trains in DATA what is not recorded
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.sweeps.curves --data $(DATA)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.sweeps --output bench/results/sweeps.md
 
 # MERGE_PEER is an interpreter of an environment with mergekit 0.1.5 and PEFT.
 bench-merge: $(BIN)/.dev  ## merging beside mergekit and PEFT (an hour); MERGE_PEER=PYTHON

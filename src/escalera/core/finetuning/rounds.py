@@ -1,11 +1,11 @@
 """Rounds of a sweep: all trials come to a pause before any goes on from it.
 
 Successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943, section 3) with three changes. How
-many go on is what a fixed share of all trainings affords, so that a sweep is never dearer and
-leaves nothing of it unused. Trials rank by how many are shown to be ahead of them, by paired
-intervals on common items; so none is preferred for the luck of a few answers. Those that the
-answers cannot tell apart rank by what their training has lost of late: at a first pause hardly any
-answer is right, and the loss says already who learns.
+many go on is what a fixed share of all trainings affords, so that a sweep is never dearer; one of
+twenty trials uses all of it, smaller ones less. Trials rank by how many are shown to be ahead of
+them, by paired intervals on common items; so none is preferred for the luck of a few answers. Those
+that the answers cannot tell apart rank by what their training has lost of late: at a first pause
+hardly any answer is right, and the loss says already who learns.
 
 Everything is a function of what was measured. Optuna's pruners are none: what they decide of a
 trial depends on those that came before it, and a trial that they stopped never goes on.
