@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy.special
 import scipy.stats
 from numpy.typing import NDArray
 
@@ -29,8 +30,8 @@ normal   as t, with the normal everywhere
 both     the wider of what the items say by the normal and the clusters by t; as t where fewer than
          ten clusters and fewer than half have a gain or a loss
 no guard as both, however few clusters have a gain or a loss
-skew     as no guard, and nearer to 0 by the skewness of clusters beyond its noise: the library's
-         rule
+skew     as no guard, and nearer to 0 by the skewness of clusters beyond its noise, and what items
+         say where they lose alone, or gain alone, by mid-p: the library's rule
 
 Below `FEWEST` clusters all but "normal" are as t.
 """
@@ -163,7 +164,7 @@ def binary(found: Prefixes, null: float | Floats, *, rule: Held = "skew") -> Flo
     alone = tango(found.gains, found.losses, found.n, null)
     nothing, single = variance <= 1e-15, found.steps == found.n
     # Counts divided by an effect divide the deviate by its root.
-    copies = alone / np.sqrt(found.n / found.steps)
+    tied = alone / np.sqrt(found.n / found.steps)
     with np.errstate(divide="ignore", invalid="ignore"):
         effect = found.error**2 * found.n / variance
         few = found.few if rule == "both" else found.steps < FEWEST
@@ -172,13 +173,17 @@ def binary(found: Prefixes, null: float | Floats, *, rule: Held = "skew") -> Flo
         if rule == "skew":
             t = allowed(t, beyond_noise(found.skewness, found.steps), found.steps)
         clustered = z_from_t(t, found.steps - 1.0)
+    if rule == "skew":
+        size = found.steps / found.n
+        alone = one_kind(found.gains, found.losses, found.n, null)
+        tied = one_kind(found.gains * size, found.losses * size, found.steps, null)
     if rule == "floor":
         clustered = np.where((effect > 1.0) | few, clustered, alone)
     elif rule in ("both", "no guard", "skew"):
         clustered = np.where(np.abs(clustered) < np.abs(alone), clustered, alone)
     elif rule == "normal":
         clustered = alone / np.sqrt(np.maximum(1.0, effect))
-    several = np.where(nothing, copies, clustered)
+    several = np.where(nothing, tied, clustered)
     return np.where(single, alone, np.where(found.steps > 1.0, several, 0.0))
 
 
@@ -191,7 +196,8 @@ def graded(found: Prefixes, null: float | Floats, *, rule: Held = "skew") -> Flo
     if not found.fragile.any():
         return deviate
     scale = found.steps / found.n
-    bound = tango(found.gains * scale, found.losses * scale, found.steps, null)
+    read = one_kind if rule == "skew" else tango
+    bound = read(found.gains * scale, found.losses * scale, found.steps, null)
     return np.where(found.fragile, bound, deviate)
 
 
@@ -205,6 +211,34 @@ def allowed(t: Floats, skewness: Floats, steps: Floats) -> Floats:
 def beyond_noise(skewness: Floats, steps: Floats) -> Floats:
     """`skewness.beyond_noise` for arrays."""
     return np.sign(skewness) * np.maximum(0.0, np.abs(skewness) - np.sqrt(6.0 / steps))
+
+
+def one_kind(gains: Floats, losses: Floats, n: Floats, null: float | Floats) -> Floats:
+    """Tango's form; losses alone against a fall, or gains alone against a rise, also by mid-p."""
+    z = tango(gains, losses, n, null)
+    null, n = (np.broadcast_to(np.asarray(x, dtype=np.float64), z.shape) for x in (null, n))
+    for ours, theirs, sign in ((losses, gains, -1.0), (gains, losses, 1.0)):
+        rows = (theirs == 0.0) & (sign * null > 0.0)
+        if rows.any():
+            exact = sign * mid_p_z(np.minimum(ours, n)[rows], n[rows], sign * null[rows])
+            nearer = np.where(np.abs(exact) < np.abs(z[rows]), exact, z[rows])
+            z[rows] = np.where(z[rows] * exact > 0.0, nearer, 0.0)
+    return z
+
+
+def mid_p_z(successes: Floats, n: Floats, bar: float | Floats) -> Floats:
+    """`proportion.mid_p_z` for arrays."""
+
+    def tail(count: Floats, share: float | Floats) -> Floats:
+        reached = scipy.special.betainc(np.maximum(count, 1e-300), n - count + 1.0, share)
+        exceeded = scipy.special.betainc(count + 1.0, np.maximum(n - count, 1e-300), share)
+        reached = np.where(count <= 0.0, 1.0, reached)
+        found: Floats = 0.5 * (reached + np.where(count >= n, 0.0, exceeded))
+        return found
+
+    upper, lower = tail(successes, bar), tail(n - successes, 1.0 - np.asarray(bar))
+    size: Floats = -scipy.special.ndtri(np.maximum(np.minimum(upper, lower), 1e-300))
+    return np.where(upper > 0.5, -size, size)
 
 
 def tango(gains: Floats, losses: Floats, n: Floats, null: float | Floats) -> Floats:

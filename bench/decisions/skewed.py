@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-import scipy.special
 from bench.decisions import deviate, few_clusters, nulls
 from bench.decisions.deviate import Floats, Held, Prefixes
 from bench.decisions.few_clusters import PLANS, SPENDINGS
@@ -161,21 +160,6 @@ def deviates(case: Case, at: Prefixes, rule: Held, *, whole: bool) -> Floats:
     return np.where((at.steps == 1.0) & (at.n > 1.0), 0.0, z)
 
 
-def mid_p_z(successes: Floats, n: Floats, bar: float) -> Floats:
-    """`proportion.mid_p_z` for arrays."""
-
-    def tail(count: Floats, share: float) -> Floats:
-        reached = scipy.special.betainc(np.maximum(count, 1e-300), n - count + 1.0, share)
-        exceeded = scipy.special.betainc(count + 1.0, np.maximum(n - count, 1e-300), share)
-        reached = np.where(count <= 0.0, 1.0, reached)
-        found: Floats = 0.5 * (reached + np.where(count >= n, 0.0, exceeded))
-        return found
-
-    upper, lower = tail(successes, bar), tail(n - successes, 1.0 - bar)
-    size: Floats = -scipy.special.ndtri(np.maximum(np.minimum(upper, lower), 1e-300))
-    return np.where(upper > 0.5, -size, size)
-
-
 def summary(rows: list[Row]) -> str:
     """Per question, kind, items, looks and rule the worst and mean rates, and how many too many."""
     lines = []
@@ -206,7 +190,7 @@ def _share_z(share: Floats, size: Floats, bar: float, rule: Held) -> Floats:
     wilson = (share - bar) / np.sqrt(bar * (1.0 - bar) / size)
     if rule != "skew":
         return wilson
-    exact = mid_p_z(np.minimum(share * size, size), size, bar)
+    exact = deviate.mid_p_z(np.minimum(share * size, size), size, bar)
     nearer = np.where(np.abs(exact) < np.abs(wilson), exact, wilson)
     return np.where(wilson * exact > 0.0, nearer, 0.0)
 

@@ -3,7 +3,9 @@
 The order is (candidate, baseline): positive differences speak for the candidate. The cases mirror
 those of `mean`, and `interval` and `z_statistic` invert each other:
 
-binary   both score 0 or 1 everywhere: Tango's (1998) score form. When clustered, the wider of two:
+binary   both score 0 or 1 everywhere: Tango's (1998) score form; losses alone beside a fall as null
+         are counts of one kind, and shown no more than mid-p shows them (`proportion`), gains alone
+         beside a rise likewise. When clustered, the wider of two:
          what the items say by themselves with the normal, and what the clusters say, counts
          divided by the design effect with t(G-1). Something is shown only if both show it, so the
          error is at most that of either (an intersection-union test, Berger 1982), and an effect
@@ -14,7 +16,7 @@ graded   anything between: cluster-robust mean of differences on t(G-1) (Miller 
 bound    graded, but nearly all clusters tie: Tango's form on the summed gains and losses, a bound
          because E d^2 <= E |d| for differences in [-1, 1]; clusters count as one item each.
 
-t is used with what `skewness` allows for, which the earlier rules did not.
+t is used with what `skewness` allows for. The earlier rules had neither that nor mid-p.
 """
 
 import math
@@ -24,7 +26,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from escalera.core.stats import clustering, distributions, mean, skewness
+from escalera.core.stats import clustering, distributions, mean, proportion, skewness
 from escalera.core.stats.clustering import Clusters, Estimate, Interval, ScoreRule, Values
 
 _BISECTIONS = 60
@@ -86,7 +88,7 @@ def interval(
         ends = _widest(forms, _critical(alpha))
         method = "tango" if found.clusters == found.n else _METHODS[rule]
     elif found.fragile:
-        form = _Form(pairs=_graded_pairs(found, _differences(candidate, baseline)))
+        form = _Form(pairs=_graded_pairs(found, _differences(candidate, baseline)), rule=rule)
         ends, method = _widest((form,), _critical(alpha)), "variance-bound"
     else:
         ends, method = mean.t_interval(found, alpha=alpha, rule=rule), "cluster-t"
@@ -122,7 +124,7 @@ def z_statistic(
         return min((form.z(null) for form in forms), key=abs)
     if found.fragile:
         pairs = _graded_pairs(found, _differences(candidate, baseline))
-        return _tango_z(pairs, null)
+        return _Form(pairs=pairs, rule=rule).z(null)
     t = (found.value - null) / found.standard_error
     skew = mean.graded_skewness(found, rule)
     t = skewness.allow(t, skew, found.clusters) if skew else t
@@ -206,6 +208,23 @@ def _tango_z(pairs: _Pairs, null: float) -> float:
     return excess / math.sqrt(variance) if variance > 0 else 0.0
 
 
+def _one_kind_z(pairs: _Pairs, null: float) -> float:
+    """Tango's z; for losses alone and a fall as null, the one nearer to 0 of it and mid-p's.
+
+    Under the null with no gains at all, losses are binomial. Without it losses alone among 150
+    pairs are said to be more than a margin of 0.05, which they are, in 4.1 % instead of 2.2 %.
+    """
+    z = _tango_z(pairs, null)
+    if not 0.0 < abs(null) < 1.0:
+        return z
+    sign = math.copysign(1.0, null)
+    count, others = (pairs.gains, pairs.losses) if null > 0.0 else (pairs.losses, pairs.gains)
+    if others != 0.0:
+        return z
+    exact = sign * proportion.mid_p_z(min(count, pairs.n), pairs.n, bar=abs(null))
+    return min(z, exact, key=abs) if z * exact > 0.0 else 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
     """Counts to read by Tango's form, and how to read them.
@@ -214,13 +233,14 @@ class _Form:
     """
 
     pairs: _Pairs
+    rule: ScoreRule
     freedom: float = math.inf
     skew: float = 0.0
     steps: int = 1
 
     def z(self, null: float) -> float:
         """The normal deviate of "the mean difference is the null"."""
-        t = _tango_z(self.pairs, null)
+        t = self._raw(null)
         t = skewness.allow(t, self.skew, self.steps) if self.skew else t
         return distributions.z_from_t(t, self.freedom)
 
@@ -230,11 +250,15 @@ class _Form:
         below, above = skewness.ends(t, self.skew, self.steps)
         return self._end(above, -1.0), self._end(below, 1.0)
 
+    def _raw(self, null: float) -> float:
+        whole = self.rule == "skewness allowed" and math.isinf(self.freedom)
+        return _one_kind_z(self.pairs, null) if whole else _tango_z(self.pairs, null)
+
     def _end(self, critical: float, outside: float) -> float:
         inside = (self.pairs.gains - self.pairs.losses) / self.pairs.n
         for _ in range(_BISECTIONS):
             middle = 0.5 * (inside + outside)
-            if abs(_tango_z(self.pairs, middle)) > critical:
+            if abs(self._raw(middle)) > critical:
                 outside = middle
             else:
                 inside = middle
@@ -253,7 +277,7 @@ def _forms(
 ) -> tuple[_Form, ...]:
     """The forms that must agree: one, or that of the items and that of the clusters."""
     gains, losses = float((differences > 0).sum()), float((differences < 0).sum())
-    alone = _Form(pairs=_Pairs(gains=gains, losses=losses, n=float(found.n)))
+    alone = _Form(pairs=_Pairs(gains=gains, losses=losses, n=float(found.n)), rule=rule)
     variance = (gains + losses) / found.n - found.value**2
     if clusters is None or found.clusters == found.n:
         return (alone,)

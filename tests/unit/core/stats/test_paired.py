@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
 
-from escalera.core.stats import clustering, distributions, mean, paired
+from escalera.core.stats import clustering, distributions, mean, paired, proportion
 from escalera.core.stats.clustering import ScoreRule
 
 
@@ -85,7 +85,22 @@ def test_tango_z_matches_numerical_maximum_likelihood(
     expected = (gains - losses - n * null) / np.sqrt(n * (2 * q + null - null**2))
     both = (n - gains - losses) // 2
     data = pairs(both, gains, losses, n - gains - losses - both)
-    assert paired.z_statistic(*data, null=null) == pytest.approx(expected, rel=1e-4)
+    z = paired.z_statistic(*data, null=null, rule="wider of two")
+    assert z == pytest.approx(expected, rel=1e-4)
+
+
+def test_losses_alone_are_counts_beside_a_fall() -> None:
+    """Of 150 pairs 13 lose and none gains: a margin of 0.05 is passed by less than Tango's z."""
+    data = pairs(100, 0, 13, 37)
+    score = paired.z_statistic(*data, null=-0.05, rule="wider of two")
+    found = paired.z_statistic(*data, null=-0.05)
+    assert found == pytest.approx(-proportion.mid_p_z(13, 150, bar=0.05), rel=1e-12)
+    assert score < found - 0.05 < 0.0
+    mirrored = paired.z_statistic(data[1], data[0], null=0.05)
+    assert mirrored == pytest.approx(-found, rel=1e-12)
+    assert paired.interval(*data).upper > paired.interval(*data, rule="wider of two").upper
+    both = pairs(100, 1, 13, 36)
+    assert paired.interval(*both) == paired.interval(*both, rule="wider of two")
 
 
 def test_clusters_that_lose_much_leave_more_room_for_losses() -> None:
