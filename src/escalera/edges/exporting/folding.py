@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
+from escalera.edges.model_loading import LOADING
 from escalera.errors import InputError
 
 TUNED = "tuned_weights.safetensors"
@@ -83,16 +84,17 @@ def _precision(base: Path) -> torch.dtype:
 
 
 def _load(folder: Path) -> Any:
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-    )
+    with LOADING:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+        )
     return model.eval()
 
 
 def _with(model: Any, artifact: Path) -> Any:
     """The model with what was learned: matrices beside its weights, or weights in their place."""
     if not (artifact / TUNED).is_file():
-        with warnings.catch_warnings():
+        with LOADING, warnings.catch_warnings():
             # PEFT 0.21 reads a property that Transformers 5.23 renamed.
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
             found: Any = PeftModel.from_pretrained(model, artifact)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +15,8 @@ from safetensors.torch import load_file
 from escalera.core.prompts import chat_form
 from escalera.domain.left_files import HOSTED_FILE
 from escalera.domain.message import Message
+from escalera.edges.model_loading import LOADING
 from escalera.errors import InputError
-
-LOADING = threading.Lock()
-"""Transformers replaces functions of torch while it loads: one load at a time."""
 
 HELD = 16
 """Adapters that stay in memory: a race of merges makes dozens, and leaves most of them behind."""

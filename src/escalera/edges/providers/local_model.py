@@ -10,8 +10,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from escalera.domain.message import Message
+from escalera.edges.model_loading import LOADING
 from escalera.edges.providers import model_files
-from escalera.edges.providers.adapters import LOADING, Adapters
+from escalera.edges.providers.adapters import Adapters
 from escalera.edges.providers.chat_text import ChatText
 from escalera.edges.providers.decoding import Batch, Row
 from escalera.edges.providers.grammar import Grammars, Guide

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging
 
 from escalera.domain.levers import Levers, Trainable
+from escalera.edges.model_loading import LOADING
 from escalera.edges.training.lessons import Teaching, stop_tokens
 from escalera.errors import TrainingError
 
@@ -23,12 +24,13 @@ def load(folder: Path, trainable: Trainable, levers: Levers, *, device: str) -> 
     half = levers.precision == "bfloat16" and trainable.adapter
     found = tokenizer(folder)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.bfloat16 if half else torch.float32,
-        )
+        with LOADING:
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.bfloat16 if half else torch.float32,
+            )
     except _REFUSED as error:
         raise _unusable(folder, error) from error
     return model.to(device), found

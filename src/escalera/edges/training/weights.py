@@ -11,6 +11,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from escalera.domain.levers import Trainable
+from escalera.edges.model_loading import LOADING
 from escalera.errors import TrainingError
 
 Learning = dict[str, torch.nn.Parameter]
@@ -101,7 +102,7 @@ def _adapt(model: Any, tokenizer: Any, trainable: Trainable) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    with warnings.catch_warnings():
+    with LOADING, warnings.catch_warnings():
         # PEFT 0.21 reads a property that Transformers 5.23 renamed.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         try:

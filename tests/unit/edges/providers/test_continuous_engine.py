@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from escalera.domain.message import Decoding, Message, Reply, Request  # noqa: E
 from escalera.domain.project import BaseModel  # noqa: E402
 from escalera.edges import schemas  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
+from escalera.edges.model_loading import LOADING  # noqa: E402
 from escalera.edges.providers import packed_linear  # noqa: E402
 from escalera.edges.providers.continuous import Room  # noqa: E402
 from escalera.edges.providers.continuous_engine import ContinuousEngine, Serving  # noqa: E402
@@ -99,9 +100,14 @@ def untimed(replies: Any) -> list[Any]:
 
 async def streamed(engine: ContinuousEngine, request: Request) -> Reply:
     """The reply of a stream, whose pieces say the same."""
-    pieces = [piece async for piece in engine.stream(request)]
-    assert "".join(pieces[:-1]) == pieces[-1].text
-    return pieces[-1]
+    return await ended(engine.stream(request))
+
+
+async def ended(pieces: AsyncIterator[Any], *before: str) -> Reply:
+    """The reply at the end of a stream, of which some pieces came before."""
+    told: list[Any] = [*before, *[piece async for piece in pieces]]
+    assert "".join(told[:-1]) == told[-1].text
+    return told[-1]
 
 
 def test_many_callers_get_what_each_gets_alone(folder: Path) -> None:
@@ -241,9 +247,11 @@ def test_an_adapter_that_comes_later_disturbs_nobody(folder: Path, tmp_path: Pat
     new = replace(asked(4), adapter="new")
 
     async def job(engine: ContinuousEngine) -> Any:
-        stream = asyncio.create_task(streamed(engine, long))
-        await asyncio.sleep(0.05)
-        tiny_adapter(folder / "new", folder / "model", seed=77)
+        pieces = engine.stream(long)
+        first = await anext(pieces)  # the model is loaded, and the answer goes on
+        with LOADING:
+            tiny_adapter(folder / "new", folder / "model", seed=77)
+        stream = asyncio.create_task(ended(pieces, first))
         (reply,) = await engine.answer([new])
         return untimed([await stream, reply])
 

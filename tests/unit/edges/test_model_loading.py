@@ -1,0 +1,67 @@
+"""Models of Transformers are loaded one after another, whoever loads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from escalera.domain.levers import Levers, Trainable  # noqa: E402
+from escalera.domain.project import BaseModel  # noqa: E402
+from escalera.edges.clock import SystemClock  # noqa: E402
+from escalera.edges.exporting import folding  # noqa: E402
+from escalera.edges.model_loading import LOADING  # noqa: E402
+from escalera.edges.providers.local_embeddings import LocalEmbeddings  # noqa: E402
+from escalera.edges.providers.local_model import LocalModel  # noqa: E402
+from escalera.edges.training import loading  # noqa: E402
+from escalera.testing.tiny import tiny_model  # noqa: E402
+
+pytestmark = pytest.mark.local
+
+
+def _answering(folder: Path) -> Any:
+    return LocalModel(
+        name="tiny", folder=folder, adapters=Path, max_context=None, device="cpu"
+    ).network
+
+
+def _embedding(folder: Path) -> Any:
+    base = BaseModel(name="tiny", revision="r", trainable=True, price=None)
+    embedder = LocalEmbeddings(model=base, folder=folder, clock=SystemClock(), threads=1)
+    return embedder._loaded[0]
+
+
+def _learning(folder: Path) -> Any:
+    return loading.load(folder, Trainable(), Levers(), device="cpu")[0]
+
+
+@pytest.mark.parametrize("load", [_answering, _embedding, _learning, folding._load])
+def test_a_load_waits_for_the_one_before(load: Callable[[Path], Any], tmp_path: Path) -> None:
+    """Two at once would leave a model without weights: what Transformers replaces is shared."""
+    folder = tiny_model(tmp_path / "model")
+    with ThreadPoolExecutor(1) as pool:
+        with LOADING:
+            second = pool.submit(load, folder)
+            with pytest.raises(TimeoutError):
+                second.result(0.5)
+        network = second.result(60)
+    assert all(weight.device.type == "cpu" for weight in network.parameters())
+
+
+def test_loads_of_many_threads_at_once_are_whole(tmp_path: Path) -> None:
+    """Models that answer, embed and learn, all loaded in the same moment, twenty-four times."""
+    folder = tiny_model(tmp_path / "model")
+    with ThreadPoolExecutor(6) as pool:
+        found = [
+            pool.submit(load, folder)
+            for _ in range(8)
+            for load in (_answering, _embedding, _learning)
+        ]
+        networks = [one.result(60) for one in found]
+    for network in networks:
+        assert all(weight.device.type == "cpu" for weight in network.parameters())
