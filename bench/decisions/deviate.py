@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 TIED = 5e-13
 FEWEST = 5
 """Clusters from which on the library uses an effect below 1."""
+SIGN_SHOWN = 10
+"""Steps that vary from which on the library believes the sign of a skewness."""
 
 Held = Literal["t", "floor", "normal", "both", "no guard", "skew"]
 """How clustered right/wrong pairs are read.
@@ -189,9 +191,11 @@ def binary(found: Prefixes, null: float | Floats, *, rule: Held = "skew") -> Flo
 
 def graded(found: Prefixes, null: float | Floats, *, rule: Held = "skew") -> Floats:
     """Scores between 0 and 1; the library's rule is "skew", and all others are its earlier one."""
-    skewness = found.skewness if rule == "skew" else np.zeros_like(found.skewness)
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = allowed((found.mean - null) / found.error, skewness, found.steps)
+        t = plain = (found.mean - null) / found.error
+        for skewness in plausible(found) if rule == "skew" else ():
+            bent = allowed(plain, skewness, found.steps)
+            t = np.where(np.abs(bent) < np.abs(t), bent, t)
         deviate = z_from_t(t, found.steps - 1.0)
     if not found.fragile.any():
         return deviate
@@ -201,8 +205,18 @@ def graded(found: Prefixes, null: float | Floats, *, rule: Held = "skew") -> Flo
     return np.where(found.fragile, bound, deviate)
 
 
+def plausible(found: Prefixes) -> tuple[Floats, Floats]:
+    """`skewness.plausible` for arrays: two values each, which are the same where it has one."""
+    steps = found.steps
+    error = np.sqrt(6.0 / steps)
+    skewness = found.skewness * np.sqrt(steps * (steps - 1.0)) / np.maximum(steps - 2.0, 1.0)
+    raised = skewness + np.sign(skewness) * np.minimum(np.abs(skewness), error)
+    shown = found.informative >= SIGN_SHOWN
+    return np.where(shown, raised, skewness - error), np.where(shown, raised, skewness + error)
+
+
 def allowed(t: Floats, skewness: Floats, steps: Floats) -> Floats:
-    """`skewness.allow` for arrays."""
+    """`skewness.allow` for arrays, and one skewness."""
     a = skewness / (3.0 * np.sqrt(steps))
     bent = t + a * t**2 + a**2 * t**3 / 3.0 + 0.5 * a
     return np.where(bent * t <= 0.0, 0.0, np.where(np.abs(bent) < np.abs(t), bent, t))

@@ -29,6 +29,7 @@ from bench.decisions import deviate, nulls
 from bench.decisions.deviate import Floats, Held, Prefixes
 from bench.decisions.tables import percent, table
 
+from escalera.core.evaluation.compare import spendable
 from escalera.core.stats import spending
 from escalera.core.stats.spending import Spending
 
@@ -236,7 +237,9 @@ def boundaries(plan: int, kind: Spending, items: int) -> tuple[np.ndarray, Float
     shares = np.arange(1, plan + 1) / plan
     counts, first = np.unique(np.ceil(shares * items - 1e-9).astype(int), return_index=True)
     counts = np.maximum(counts, 1)
-    limits = spending.boundaries(tuple(shares[first].tolist()), alpha=0.05, spending=kind)
+    limits = spending.boundaries(
+        tuple(shares[first].tolist()), alpha=spendable(0.05), spending=kind
+    )
     return counts, np.array(limits)
 
 

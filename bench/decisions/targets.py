@@ -38,7 +38,7 @@ def of_nulls(rows: Sequence[nulls.Row]) -> list[Target]:
 def of_pairs(rows: Sequence[pairs.Row]) -> list[Target]:
     """Recall and calls of the looks, decisions with a margin, the finite population."""
     found = []
-    for rule in (rules.OBF, rules.HELD_BACK, pairs.STRICT):
+    for rule in (rules.OBF, pairs.STRICT):
         for row in _of(rows, rule, 0.0):
             recall = row.found / row.significant
             found.append(

@@ -10,6 +10,7 @@ from escalera.apps import estimates, judges
 from escalera.apps.estimates import Estimate, Probe
 from escalera.apps.judges import Finding
 from escalera.core.economics import pilot
+from escalera.core.evaluation.compare import spendable
 from escalera.core.finetuning.effort import Setting
 from escalera.core.ladder import rungs
 from escalera.core.prompts import fewshot, operators, overlap, rendering
@@ -91,7 +92,7 @@ def _power(project: Project, task: Task) -> Finding:
     """
     items = task.items("confirm")
     independent = len({item.cluster for item in items})
-    alpha = rungs.alpha_of("prompt", project.policy.rungs, project.policy.alpha)
+    alpha = spendable(rungs.alpha_of("prompt", project.policy.rungs, project.policy.alpha))
     better = next(
         (
             mean / 100

@@ -3,6 +3,9 @@
 Every question is group-sequential (Lan and DeMets 1983; the spending is the policy's): it may be
 read after fixed shares of the items, and each look spends part of the question's alpha. Figures
 carry repeated confidence intervals, so that all looks together keep the promise.
+
+The promise is "at most alpha", and looks at a nominal alpha err about that often: the normal and t
+are approximations. So looks spend `SPENT` of it (dev/LOG.md, 2026-11-21).
 """
 
 from __future__ import annotations
@@ -17,13 +20,21 @@ from escalera.core.evaluation.correction import NO_LABELS, Labels
 from escalera.core.evaluation.sample import Row, Sample, Scores
 from escalera.core.evidence import Evidence
 from escalera.core.stats import mean, noninferiority, paired, sequential
-from escalera.core.stats.clustering import Interval
+from escalera.core.stats.clustering import Interval, ScoreRule
 from escalera.domain.dataset import Example
 from escalera.domain.event import Looked
 from escalera.domain.project import Policy
 from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.domain.verdict import Adequacy, Comparison, Figure, Question
+
+SPENT = 0.9
+"""The share of a question's alpha that its looks spend together."""
+
+
+def spendable(alpha: float, rule: ScoreRule = "skewness allowed") -> float:
+    """Return what looks may spend of *alpha*: all of it in questions of earlier rules."""
+    return SPENT * alpha if rule == "skewness allowed" else alpha
 
 
 def look(question: Question, sample: Sample, before: Sequence[Looked], policy: Policy) -> Looked:
@@ -35,7 +46,8 @@ def look(question: Question, sample: Sample, before: Sequence[Looked], policy: P
     times = policy.looks
     time = times[len(before)]
     sample = as_begun(sample, before)
-    plan = sequential.Plan(alpha=question.alpha, spending=policy.spending)
+    alpha = spendable(question.alpha, sample.pairing)
+    plan = sequential.Plan(alpha=alpha, spending=policy.spending)
     state = sequential.init(plan)
     for earlier in times[: len(before)]:
         # An earlier look settled nothing, whatever its statistic: its verdict may have been

@@ -27,6 +27,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from escalera.core.evaluation.compare import spendable
 from escalera.core.stats import draws, halving, paired, sequential
 from escalera.core.stats.spending import Spending
 
@@ -295,7 +296,7 @@ def _race(shown: Array, rules: Rules) -> int:
 def _confirmed(fresh: Array, pool: _Pool, rules: Rules) -> _Claim:
     """The winner against the incumbent on fresh items, look by look; the last look is reported."""
     incumbent, winner = fresh
-    state = sequential.init(sequential.Plan(alpha=rules.alpha, spending=rules.spending))
+    state = sequential.init(sequential.Plan(alpha=spendable(rules.alpha), spending=rules.spending))
     status: sequential.Status = "continue"
     seen = 0
     for time in rules.looks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from escalera.core.evaluation.compare import spendable
 from escalera.core.ladder.confirm import Standing
 from escalera.core.stats import power
 from escalera.domain.event import Looked
@@ -45,7 +46,8 @@ def items_needed(found: Looked) -> str:
     question, value = found.question, found.figure.value
     if question.kind != "adequacy" or not 0 < value < 1:
         return "more `confirm` items are needed"
-    needed = power.items_against_bar(mean=value, bar=question.threshold, alpha=question.alpha)
+    alpha = spendable(question.alpha, found.pairing)
+    needed = power.items_against_bar(mean=value, bar=question.threshold, alpha=alpha)
     if needed is None:
         return "no number of items is likely to settle it: the score is at the bar"
     more = max(needed - found.figure.n, 1)

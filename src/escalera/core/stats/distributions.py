@@ -9,6 +9,7 @@ from statistics import NormalDist
 
 _STANDARD_NORMAL = NormalDist()
 _SMALLEST_TAIL = 1e-140
+_NO_COUNT = 1e-300
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _TINY = 1e-300
 
@@ -138,7 +139,7 @@ def binomial_mid_sf(successes: float, trials: float, probability: float) -> floa
     """
     other = 1.0 - probability
     reached = exceeded = 0.0
-    if successes <= 0:
+    if successes <= _NO_COUNT:
         reached = 1.0
     else:
         reached = _incomplete_beta(successes, trials - successes + 1.0, probability, other)
@@ -177,6 +178,8 @@ def _incomplete_beta(a: float, b: float, x: float, y: float) -> float:
         return 1.0
     if x > (a + 1.0) / (a + b + 2.0):
         return 1.0 - _beta_term(b, a, y, x) * _continued_fraction(b, a, y, x)
+    if a < 1.0:  # the fraction cancels there: DLMF 8.17.20
+        return _beta_term(a, b, x, y) / a + _incomplete_beta(a + 1.0, b, x, y)
     return _beta_term(a, b, x, y) * _continued_fraction(a, b, x, y)
 
 

@@ -78,11 +78,12 @@ def z_statistic(
         if math.isinf(freedom):
             return _share_z(found, size, bar, rule)
         t = proportion.score_test(found.value * size, size, bar=bar).z
-        return distributions.z_from_t(_allowed(t, _clustered(found, rule), found), freedom)
+        t = skewness.allow(t, score_skews(found, rule), found.clusters)
+        return distributions.z_from_t(t, freedom)
     if found.fragile:
         return _share_z(found, found.clusters, bar, rule)
     t = (found.value - bar) / found.standard_error
-    t = _allowed(t, graded_skewness(found, rule), found)
+    t = skewness.allow(t, graded_skews(found, rule), found.clusters)
     return distributions.z_from_t(t, found.degrees_of_freedom)
 
 
@@ -91,20 +92,28 @@ def t_interval(
 ) -> tuple[float, float]:
     """Return mean -+ t(G-1) * SE, each end as far as the skewness of the clusters asks for.
 
-    For graded values; as `clustering.t_interval` under the earlier rules, or without skewness.
+    For graded values; as `clustering.t_interval` under the earlier rules.
     """
-    skew = graded_skewness(found, rule)
-    if found.degrees_of_freedom < 1 or skew == 0.0:
+    if found.degrees_of_freedom < 1:
         return clustering.t_interval(found, alpha=alpha)
     critical = distributions.student_t_isf(0.5 * alpha, found.degrees_of_freedom)
-    below, above = skewness.ends(critical, skew, found.clusters)
+    below, above = skewness.ends(critical, graded_skews(found, rule), found.clusters)
     error = found.standard_error
     return found.value - above * error, found.value + below * error
 
 
-def graded_skewness(found: Estimate, rule: ScoreRule) -> float:
-    """The skewness that a t statistic of graded values is to allow for, under a rule."""
-    return found.skewness if rule == "skewness allowed" else 0.0
+def graded_skews(found: Estimate, rule: ScoreRule) -> tuple[float, ...]:
+    """The skewnesses that a t statistic of graded values is to allow for, under a rule."""
+    if rule != "skewness allowed":
+        return ()
+    return skewness.plausible(found.skewness, found.clusters, varying=found.informative)
+
+
+def score_skews(found: Estimate, rule: ScoreRule) -> tuple[float, ...]:
+    """The same for score forms of clusters, which know the skewness of right and wrong."""
+    if rule != "skewness allowed":
+        return ()
+    return (skewness.beyond_noise(found.skewness, found.clusters),)
 
 
 def is_binary(scores: Values) -> bool:
@@ -148,17 +157,6 @@ def _share_z(found: Estimate, size: float, bar: float, rule: ScoreRule) -> float
     return min(wilson, exact, key=abs) if wilson * exact > 0.0 else 0.0
 
 
-def _clustered(found: Estimate, rule: ScoreRule) -> float:
-    """Wilson's form has the skewness of right and wrong; what clusters have beyond noise is not."""
-    if rule != "skewness allowed":
-        return 0.0
-    return skewness.beyond_noise(found.skewness, found.clusters)
-
-
-def _allowed(t: float, skew: float, found: Estimate) -> float:
-    return skewness.allow(t, skew, found.clusters) if skew else t
-
-
 def _wilson(found: Estimate, alpha: float, rule: ScoreRule) -> Interval:
     """Wilson on n/deff items, shrunk by (z/t)^2 for the estimated design effect.
 
@@ -172,7 +170,7 @@ def _wilson(found: Estimate, alpha: float, rule: ScoreRule) -> Interval:
         return _clipped(found, _share(found, size, alpha, rule), alpha, method)
     z = -distributions.normal_quantile(0.5 * alpha)
     critical = distributions.student_t_isf(0.5 * alpha, freedom)
-    below, above = skewness.ends(critical, _clustered(found, rule), found.clusters)
+    below, above = skewness.ends(critical, score_skews(found, rule), found.clusters)
 
     def shrunk(by: float) -> Interval:
         items = size * (z / by) ** 2

@@ -126,8 +126,7 @@ def z_statistic(
         pairs = _graded_pairs(found, _differences(candidate, baseline))
         return _Form(pairs=pairs, rule=rule).z(null)
     t = (found.value - null) / found.standard_error
-    skew = mean.graded_skewness(found, rule)
-    t = skewness.allow(t, skew, found.clusters) if skew else t
+    t = skewness.allow(t, mean.graded_skews(found, rule), found.clusters)
     return distributions.z_from_t(t, found.degrees_of_freedom)
 
 
@@ -229,25 +228,26 @@ def _one_kind_z(pairs: _Pairs, null: float) -> float:
 class _Form:
     """Counts to read by Tango's form, and how to read them.
 
-    `freedom`: of what they were divided by, infinite where by nothing. `skew`: of `steps` clusters.
+    `freedom`: of what they were divided by, infinite where by nothing. `skews`: of the `steps`
+    clusters.
     """
 
     pairs: _Pairs
     rule: ScoreRule
     freedom: float = math.inf
-    skew: float = 0.0
+    skews: tuple[float, ...] = ()
     steps: int = 1
 
     def z(self, null: float) -> float:
         """The normal deviate of "the mean difference is the null"."""
         t = self._raw(null)
-        t = skewness.allow(t, self.skew, self.steps) if self.skew else t
+        t = skewness.allow(t, self.skews, self.steps)
         return distributions.z_from_t(t, self.freedom)
 
     def interval(self, critical: float) -> tuple[float, float]:
         """All nulls with |z| <= critical: z falls in the null, so each end is bisected."""
         t = distributions.t_from_z(critical, self.freedom)
-        below, above = skewness.ends(t, self.skew, self.steps)
+        below, above = skewness.ends(t, self.skews, self.steps)
         return self._end(above, -1.0), self._end(below, 1.0)
 
     def _raw(self, null: float) -> float:
@@ -291,17 +291,10 @@ def _forms(
         alone,
         pairs=_divided(alone.pairs, effect),
         freedom=float(found.degrees_of_freedom),
-        skew=_clustered_skewness(found, rule),
+        skews=mean.score_skews(found, rule),
         steps=found.clusters,
     )
     return (clustered,) if rule == "held effect" else (alone, clustered)
-
-
-def _clustered_skewness(found: Estimate, rule: ScoreRule) -> float:
-    """Tango's form has the skewness of gains and losses; what clusters have beyond it is not."""
-    if rule != "skewness allowed":
-        return 0.0
-    return skewness.beyond_noise(found.skewness, found.clusters)
 
 
 def _few(found: Estimate, discordant: set[Hashable], rule: ScoreRule) -> bool:

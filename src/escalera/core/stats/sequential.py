@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from escalera.core.stats import clustering, distributions, spending
-from escalera.core.stats.clustering import Estimate, Interval
 from escalera.core.stats.spending import Spending
 
 Status: TypeAlias = Literal["crossed-up", "crossed-down", "continue", "finished"]
@@ -92,40 +91,6 @@ def read(state: State) -> Reading:
         nominal_alpha=2.0 * distributions.normal_cdf(-limits[-1]),
         alpha_spent=spending.spent(times[-1], alpha=plan.alpha, spending=plan.spending),
     )
-
-
-def interval(state: State, estimate: Estimate) -> Interval:
-    """Return the repeated confidence interval at the last look: estimate -+ c_k * SE.
-
-    All intervals of all looks cover the true value together with probability 1-alpha, whether or
-    not the test stops (Jennison and Turnbull 1989); with few clusters c_k becomes the t
-    deviate of equal tail. For scores with a score form call ``mean.interval`` or
-    ``paired.interval`` with ``alpha=read(state).nominal_alpha`` instead. ValueError before a look.
-    """
-    if not state.information_times:
-        raise ValueError("no look has been taken: update the state before asking for an interval")
-    nominal = read(state).nominal_alpha
-    lower, upper = clustering.t_interval(estimate, alpha=nominal)
-    return Interval(
-        estimate=estimate.value, lower=lower, upper=upper, alpha=nominal, method="repeated"
-    )
-
-
-def z_statistic(estimate: Estimate, *, null: float) -> float:
-    """Return the normal deviate of "the true value equals null", mapped from t by its tail.
-
-    0 with a single cluster, whose error is infinite. ValueError for a standard error of 0: the
-    score forms of `mean.z_statistic` and `paired.z_statistic` handle that case.
-    """
-    if estimate.degrees_of_freedom < 1:
-        return 0.0
-    if not estimate.standard_error > 0:
-        raise ValueError(
-            f"standard error {estimate.standard_error!r} gives no statistic: all values agree; use "
-            "mean.z_statistic or paired.z_statistic, which bound the variance"
-        )
-    t = (estimate.value - null) / estimate.standard_error
-    return distributions.z_from_t(t, estimate.degrees_of_freedom)
 
 
 # Private.

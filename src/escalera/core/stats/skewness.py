@@ -5,34 +5,53 @@ is high and its estimated error small at once: cluster t then takes falls of exa
 smaller ones in up to 16 % of runs at a nominal 2.5 % (dev/LOG.md, 2026-11-22). Hall's (1992)
 transformation takes the first-order effect away. It is used towards doubt only: a deviate may come
 nearer to 0 and never farther from it, because an estimated skewness is no reason to be surer.
+
+A skewness here is that of units: third central moment over the cube of the standard deviation.
 """
 
 import math
+from collections.abc import Sequence
 
 
-def allow(t: float, skewness: float, steps: int) -> float:
+def allow(t: float, skews: Sequence[float], steps: int) -> float:
     """Return a t statistic of `steps` independent units nearer to 0 by what skewness does to it.
 
     Hall (1992), "On the removal of skewness by transformation", JRSS B 54, 221-228:
     g(t) = t + a t^2 + a^2 t^3 / 3 + skewness / (6 sqrt(steps)) with a = skewness/(3 sqrt(steps)),
-    which rises in t. Where g has the other sign the result is 0. `skewness` is that of the units:
-    third central moment over the cube of the standard deviation.
+    which rises in t. Of several skewnesses that may be, the one that leaves least counts; where g
+    has the other sign under any of them the result is 0. Without any, t is returned.
     """
-    bent = _transformed(t, skewness, steps)
-    if bent * t <= 0.0:
+    bent = [_transformed(t, skew, steps) for skew in skews]
+    if any(one * t <= 0.0 for one in bent):
         return 0.0
-    return min(t, bent, key=abs)
+    return min((t, *bent), key=abs)
 
 
-def ends(critical: float, skewness: float, steps: int) -> tuple[float, float]:
+def ends(critical: float, skews: Sequence[float], steps: int) -> tuple[float, float]:
     """Return what t must reach below 0 and above it, as two positive numbers >= critical.
 
     They invert `allow`: its result reaches *critical* > 0 exactly where t reaches the second, and
     -critical where t reaches minus the first. So an interval's upper end takes the first and its
     lower end the second.
     """
-    below = -_original(-critical, skewness, steps)
-    return max(critical, below), max(critical, _original(critical, skewness, steps))
+    below = [-_original(-critical, skew, steps) for skew in skews]
+    above = [_original(critical, skew, steps) for skew in skews]
+    return max((critical, *below)), max((critical, *above))
+
+
+def plausible(skewness: float, steps: int, *, varying: int) -> tuple[float, ...]:
+    """Return what the skewness of units may be, `steps` of which show `skewness`.
+
+    `varying` of them differ from the commonest. The estimate is Fisher's, g sqrt(n(n-1))/(n-2)
+    (Joanes and Gill 1998), and may be off by a standard error of normal samples, sqrt(6/n). With
+    ten units that vary its sign is believed and its size raised by that, at most to the double;
+    with fewer it may be that much more or less, whatever its sign.
+    """
+    error = math.sqrt(6.0 / steps)
+    found = skewness * math.sqrt(steps * (steps - 1)) / max(steps - 2, 1)
+    if varying < _SIGN_SHOWN:
+        return found - error, found + error
+    return (found + math.copysign(min(abs(found), error), found),)
 
 
 def beyond_noise(skewness: float, steps: int) -> float:
@@ -45,6 +64,9 @@ def beyond_noise(skewness: float, steps: int) -> float:
 
 
 # Private.
+
+_SIGN_SHOWN = 10
+"""Units that vary from which on the sign of an estimated skewness is believed."""
 
 
 def _transformed(t: float, skewness: float, steps: int) -> float:

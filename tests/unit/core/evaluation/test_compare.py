@@ -144,8 +144,8 @@ def test_gains_that_outweigh_losses_prove_nothing():
 
 
 def test_golden_look():
-    """The numbers of one look, as published: the last of two, at alpha 0.05."""
-    first, last = looks(adequacy(), answered(at_rate(0.85)))
+    """The numbers of one look, as published: the last of two, which spend an alpha of 0.05."""
+    first, last = looks(adequacy(alpha=0.05 / compare.SPENT), answered(at_rate(0.85)))
     assert (first.figure.n, first.look, first.looks) == (50, 1, 2)
     assert (last.figure.n, last.figure.clusters, last.look) == (100, 100, 2)
     assert last.figure.value == 0.85
@@ -155,6 +155,14 @@ def test_golden_look():
     assert last.boundary == pytest.approx(1.969, abs=5e-4)
     # The score statistic: (0.85 - 0.7) / sqrt(0.7 * 0.3 / 100).
     assert last.statistic == pytest.approx(3.2733, abs=1e-4)
+
+
+def test_a_tenth_of_alpha_is_kept_back():
+    """From new questions: those of earlier rules spend all of it, as they began."""
+    (first, last) = looks(adequacy(alpha=0.05), answered(at_rate(0.8)))
+    assert last.alpha_spent == pytest.approx(0.045)
+    assert compare.spendable(0.05, "wider of two") == 0.05
+    assert first.boundary > 2.963
 
 
 def test_the_interval_and_the_statistic_say_the_same():

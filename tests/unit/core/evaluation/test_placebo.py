@@ -126,7 +126,7 @@ def confirmed(answers, old, new, varied, rules):
             first = int(old[item] * len(scores))
             others = [*scores[first + 1 :], *scores[:first]] or scores
             winner[item] = others[int(new[item] * len(others))]
-    limits = spending.boundaries(rules.looks, alpha=rules.alpha, spending=rules.spending)
+    limits = spending.boundaries(rules.looks, alpha=0.9 * rules.alpha, spending=rules.spending)
     for time, limit in zip(rules.looks, limits, strict=True):
         seen = math.ceil(time * len(answers.scores))
         z = paired.z_statistic(winner[:seen], incumbent[:seen], answers.clusters[:seen])

@@ -118,6 +118,17 @@ def test_mid_tails_join_fractional_counts() -> None:
     assert all(one > other for one, other in itertools.pairwise(tails))
 
 
+def test_mid_tails_of_almost_nothing() -> None:
+    """Counts far below one, as a design effect may leave of one loss, agree with SciPy, too."""
+    for k in (0.3, 1e-3, 1e-6, 1e-9, 1e-12, 1e-100):
+        for p in (0.0076, 0.5):
+            expected = scipy.special.betainc(k, 129 - k, p) + scipy.special.betainc(
+                k + 1, 128 - k, p
+            )
+            found = distributions.binomial_mid_sf(k, 128, p)
+            assert found == pytest.approx(0.5 * expected, rel=1e-12)
+
+
 def test_binomial_matches_scipy() -> None:
     """Binomial tails and masses agree with SciPy to 1e-11, edges included."""
     for trials in (1, 2, 17, 400, 50_000):

@@ -1,7 +1,7 @@
 """Wilson's interval and the score test agree with statsmodels, the literature and each other."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
@@ -53,6 +53,7 @@ def test_mid_p_of_none_right_is_half_of_a_tail(n: int) -> None:
 
 
 @given(n=st.integers(1, 300), share=st.floats(0, 1), alpha=st.floats(0.001, 0.4))
+@example(n=128, share=1.1125369292536007e-308, alpha=0.375)
 @settings(derandomize=True, max_examples=80, deadline=None)
 def test_mid_p_and_its_deviate_are_dual(n: int, share: float, alpha: float) -> None:
     """At an inner end |z| is critical; fractional counts, too."""

@@ -17,15 +17,40 @@ def test_halls_cubic(t: float, skew: float) -> None:
     a = skew / (3 * 5)
     expected = ((1 + a * t) ** 3 - 1) / (3 * a) + skew / (6 * 5)
     assert abs(expected) < abs(t)
-    assert skewness.allow(t, skew, 25) == pytest.approx(expected, rel=1e-12)
+    assert skewness.allow(t, [skew], 25) == pytest.approx(expected, rel=1e-12)
 
 
 def test_nothing_is_made_surer() -> None:
     """Skewness that speaks for the deviate changes nothing; what would turn its sign makes it 0."""
-    assert skewness.allow(2.0, 1.5, 25) == 2.0
-    assert skewness.allow(-2.0, -1.5, 25) == -2.0
-    assert skewness.allow(0.1, -3.0, 25) == 0.0
-    assert skewness.allow(2.0, 0.0, 25) == 2.0
+    assert skewness.allow(2.0, [1.5], 25) == 2.0
+    assert skewness.allow(-2.0, [-1.5], 25) == -2.0
+    assert skewness.allow(0.1, [-3.0], 25) == 0.0
+    assert skewness.allow(2.0, [0.0], 25) == 2.0
+    assert skewness.allow(2.0, [], 25) == 2.0
+
+
+def test_of_several_skewnesses_the_worst_counts() -> None:
+    """For a deviate on either side, and for the ends of an interval."""
+    for t, worst in ((2.0, -1.0), (-2.0, 0.5)):
+        assert skewness.allow(t, [-1.0, 0.5], 25) == skewness.allow(t, [worst], 25) != t
+    below, above = skewness.ends(2.0, [-1.0, 0.5], 25)
+    assert (below, above) == (skewness.ends(2.0, [0.5], 25)[0], skewness.ends(2.0, [-1.0], 25)[1])
+    assert skewness.ends(2.0, [], 25) == (2.0, 2.0)
+
+
+def test_what_a_sample_leaves_open() -> None:
+    """Fisher's estimate; its sign is believed from ten units that vary, its size never."""
+    values = np.random.default_rng(8).exponential(size=30)
+    biased, fisher = (float(scipy.stats.skew(values, bias=bias)) for bias in (True, False))
+    error = (6 / 30) ** 0.5
+    (found,) = skewness.plausible(biased, 30, varying=10)
+    assert found == pytest.approx(fisher + error)
+    assert fisher > error
+    (small,) = skewness.plausible(-0.01, 30, varying=30)
+    assert small == pytest.approx(-0.02, rel=0.1)
+    assert skewness.plausible(biased, 30, varying=9) == pytest.approx(
+        (fisher - error, fisher + error)
+    )
 
 
 @given(
@@ -36,10 +61,10 @@ def test_it_keeps_the_order_and_the_sign(
     first: float, second: float, skew: float, steps: int
 ) -> None:
     """Stronger evidence never becomes weaker than weaker evidence; doubt only grows."""
-    low, high = (skewness.allow(t, skew, steps) for t in sorted((first, second)))
+    low, high = (skewness.allow(t, [skew], steps) for t in sorted((first, second)))
     assert low <= high + 1e-12
     for t in (first, second):
-        found = skewness.allow(t, skew, steps)
+        found = skewness.allow(t, [skew], steps)
         assert abs(found) <= abs(t)
         assert found * t >= 0.0
 
@@ -48,10 +73,10 @@ def test_it_keeps_the_order_and_the_sign(
 @settings(derandomize=True, max_examples=200, deadline=None)
 def test_ends_invert_it(critical: float, skew: float, steps: int) -> None:
     """What t must reach on either side is where `allow` reaches the critical value."""
-    below, above = skewness.ends(critical, skew, steps)
+    below, above = skewness.ends(critical, [skew], steps)
     assert min(below, above) >= critical
-    assert skewness.allow(above, skew, steps) == pytest.approx(critical, rel=1e-9)
-    assert skewness.allow(-below, skew, steps) == pytest.approx(-critical, rel=1e-9)
+    assert skewness.allow(above, [skew], steps) == pytest.approx(critical, rel=1e-9)
+    assert skewness.allow(-below, [skew], steps) == pytest.approx(-critical, rel=1e-9)
 
 
 def test_beyond_noise() -> None:
