@@ -29,7 +29,7 @@ wider of two      the wider of that, with an effect that may be less than 1 wher
                   differ, and of the items alone
 skewness allowed  the same, with any number of clusters that differ; and no reading takes skewed
                   scores, or few of them, for surer than they are (`skewness`,
-                  `proportion.mid_p_z`)
+                  `proportion.mid_p_z`); looks keep a tenth of alpha back
 """
 
 _ENOUGH_INFORMATIVE = 10

@@ -14,6 +14,6 @@ def test_it_prints_the_verdict_its_reasons_and_what_would_reverse_it(write, clim
     assert run(["explain", "-p", str(folder)]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("Route over separate models meets every bar")
-    assert re.search(r"  - Prompt wording\b.*\bnot enough\b.* 0\.34 \[0\.13, 0\.60\]", shown)
+    assert re.search(r"  - Prompt wording\b.*\bnot enough\b.* 0\.34 \[0\.13, 0\.61\]", shown)
     assert "LoRA on the failing types: regressed" in shown
     assert "What would reverse it\n  - a bar for a above" in shown
