@@ -19,6 +19,7 @@ from bench.decisions.rules import Rule
 from escalera.core.stats.spending import Spending
 
 MARGIN = 0.05
+OFTEN = "Pocock, 40 looks"
 STRICT = "O'Brien-Fleming, 20 looks, alpha 0.01"
 FINITE_STRICT = "finite population, alpha 0.02"
 SPENDING: dict[Spending, str] = {"obrien-fleming": "O'Brien-Fleming", "pocock": "Pocock"}

@@ -49,7 +49,8 @@ def of_pairs(rows: Sequence[pairs.Row]) -> list[Target]:
                     met=recall >= 0.97 and row.used <= 0.5 and row.wrong_signs == 0,
                 )
             )
-    found += [_equivalence(row) for row in _of(rows, rules.POCOCK, pairs.MARGIN)]
+    for rule in (rules.POCOCK, pairs.OFTEN):
+        found += [_equivalence(row) for row in _of(rows, rule, pairs.MARGIN)]
     for rule in (rules.FINITE, pairs.FINITE_STRICT):
         found += [_this_data_set(row) for row in _of(rows, rule, 0.0)]
     return found
