@@ -132,7 +132,8 @@ class _Talk:
     def missing(self, task: Task) -> int | None:
         """How many more items are likely to settle it."""
         sample = self._sample(task, len(self.looks(task)) - 1)
-        return missing.items(sample, margin=task.margin, alpha=self._alpha)
+        alpha = compare.spendable(self._alpha, sample.pairing)
+        return missing.items(sample, margin=task.margin, alpha=alpha)
 
     def row(self, task: Task) -> Contrast:
         """The task at the error that its last look had for itself."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from escalera.core.evaluation import compare
+from escalera.core.evaluation import compare, missing
 from escalera.core.evidence import fold
 from escalera.core.ladder.caps import Caps
 from escalera.domain.dataset import Examples
@@ -147,6 +147,21 @@ def test_what_was_read_under_an_earlier_rule_is_shown_by_it():
     assert (shown.gate == "passed") is earlier.passed is False
     assert first.passed
     assert len(again.looks()) == 1
+
+
+def test_what_is_missing_is_reckoned_with_what_looks_spend():
+    """Items that an open gate needs: at nine tenths of its alpha, as the looks themselves are."""
+    one, other = route("near", "same"), route("good", "good")
+    tight = replace(A, margin=0.06)
+    world = World()
+    found = world.compare(one, other, playbook.project(tight, B, policy=POLICY))
+    ((name, needed),) = found.missing
+    assert name == "a"
+    evidence = fold(world.journal.events())
+    sample = compare.gather(evidence, tight.items("confirm"), one, other)
+    alpha = PROJECT.policy.alpha / 2
+    assert needed == missing.items(sample, margin=tight.margin, alpha=0.9 * alpha)
+    assert needed > missing.items(sample, margin=tight.margin, alpha=alpha)
 
 
 def test_a_cap_leaves_its_task_open():

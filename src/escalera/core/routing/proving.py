@@ -18,7 +18,7 @@ from escalera.core.routing.fitting import Weighed
 from escalera.core.routing.gain import Gain
 from escalera.core.routing.quality import Judge
 from escalera.core.routing.sense import Sensed
-from escalera.core.stats import clustering, paired
+from escalera.core.stats import clustering, mean, paired
 from escalera.core.stats.clustering import Interval
 from escalera.domain.message import FinishReason
 from escalera.domain.quality import Asking, Expense, Side, Worth
@@ -248,5 +248,5 @@ def _share(paid: float, weak: float, strong: float) -> float:
 
 def _mean(values: np.ndarray, clusters: Sequence[str], alpha: float) -> Interval:
     found = clustering.robust_mean(values.tolist(), clusters)
-    lower, upper = clustering.t_interval(found, alpha=alpha)
+    lower, upper = mean.t_interval(found, alpha=alpha)
     return Interval(estimate=found.value, lower=lower, upper=upper, alpha=alpha, method="cluster-t")

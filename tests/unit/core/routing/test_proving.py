@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from escalera.core.routing import proving
 from escalera.core.routing.proving import Answered, Claim, Pair
 from escalera.core.routing.sense import Sensed
+from escalera.core.stats import clustering
 
 EASY, HARD = "what is {n} plus one", "prove theorem {n} of the third kind"
 
@@ -83,6 +86,25 @@ def test_a_cascade_pays_for_both_answers():
     assert found.worth == "gain"
     paid = 1 + found.blind.strong * 10
     assert found.saved.estimate == pytest.approx(10 - paid)
+
+
+def test_what_is_rarely_very_dear_is_no_sure_saving():
+    """A weak system whose few long answers cost a lot: what is saved may be less than t says.
+
+    Where a sample happens to miss them, t is too sure that there is a saving.
+    """
+    made = [
+        replace(pair, strong_expense=10.0, weak_expense=1.0 if n % 50 else 200.0)
+        for n, pair in enumerate(pairs(900))
+    ]
+    learned, fresh = proving.learn(made[:600]), made[600:]
+    claim = Claim(threshold=0.0, asking="before", single="strong", margin=0.05)
+    saved = proving.prove(learned, fresh, claim, alpha=0.05).saved
+    differences = [pair.strong_expense - pair.weak_expense for pair in fresh]
+    lower, upper = clustering.t_interval(clustering.robust_mean(differences), alpha=0.05)
+    assert saved.estimate == pytest.approx(np.mean(differences))
+    assert saved.upper == pytest.approx(upper)
+    assert saved.lower < lower - 0.3 * (upper - lower) / 2
 
 
 def test_cut_blocked_and_invalid_answers_are_never_enough():
