@@ -7,7 +7,8 @@ Then all is done where bytes come in: once when the request is there, once when 
 Whatever else happens is handed over to the ordinary way (`Hot`) with what is done by then. Before
 anything is reserved that is nothing; then the request that was let in; then the exchange, which is
 the first attempt there: an error, a broken or malformed answer, one that takes its time, a caller
-who does not read or leaves. So nothing is decided here but that all went well.
+who does not read or leaves. So nothing is decided here but that all went well; a fault of ours is
+met again in the ordinary way, which says 500 and tells of it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from escalera.apps.gateway.asked import Asked, Opened
 from escalera.apps.gateway.asking import Asking, First
 from escalera.apps.gateway.board import Board, Line, Plan
 from escalera.apps.gateway.cycle import LeanCycle
-from escalera.apps.gateway.hot import EXPECTED, Ended, Entered, Hot
+from escalera.apps.gateway.hot import Ended, Entered, Hot
 from escalera.apps.gateway.regime import Regime
 from escalera.apps.gateway.targets import Passing
 from escalera.apps.gateway.turns import Turns
@@ -65,8 +66,8 @@ class Lane:
         began = self._seconds()
         try:
             found = self._let_in(cycle, regime, operation, began)
-        except EXPECTED:
-            return False  # it is told in the ordinary way
+        except Exception:  # noqa: BLE001  whatever it is: it is told in the ordinary way
+            return False
         if found is None:
             return False
         regime.requests += 1
@@ -109,7 +110,7 @@ class Lane:
     def _let_in(
         self, cycle: LeanCycle, regime: Regime, operation: Operation, began: float
     ) -> LetIn | None:
-        """The request, let in. Raises `Refusal` kin; then nothing is reserved."""
+        """The request, let in. Where it raises, nothing is reserved."""
         entrance, bounds, body = self._entrance, regime.bounds, cycle.body
         shown = arrival.read(cycle.headers, most=bounds.body, is_open=entrance.is_open)
         caller = entrance.known(shown)
@@ -130,17 +131,18 @@ class Lane:
             deadline=began + bounds.seconds,
             capped=None if read.limit(operation) is not None else bounds.tokens,
         )
+        if bounds.traced:
+            asked.trace = arrival.trace(cycle.headers)
         if regime.checkpoint is not None:
             regime.checkpoint.enter_now(asked)
+        asked.id = self._name()
         admitted = entrance.admitted(caller, asked, way[0])
         own = caller.own
         if admitted is None or (own.micro_dollars < own.held and own.calls >= BUSY):
             entrance.short(caller, asked, way[0])  # before many calls have to wait for it
         if admitted is None:
             return None
-        asked.id, asked.extend, asked.key = self._name(), admitted.extend, admitted.key
-        if bounds.traced:
-            asked.trace = arrival.trace(cycle.headers)
+        asked.extend, asked.key = admitted.extend, admitted.key
         return asked, way, admitted
 
 
@@ -166,8 +168,8 @@ class Ride(msgspec.Struct, eq=False):
         seconds = max(0.001, asked.deadline - now)
         try:
             self.sending = target.begin(asked, seconds, opening.MAX_ANSWER, self.heard)
-        except EXPECTED:
-            self.leave()  # it is told in the ordinary way
+        except Exception:  # noqa: BLE001  as above
+            self.leave()
         else:
             if self.sending is None:
                 self.leave()
@@ -176,7 +178,15 @@ class Ride(msgspec.Struct, eq=False):
 
     def heard(self) -> None:
         """The answer has come, or something else has."""
-        if self.cycle.ride is self and not self._lane.answer(self):
+        if self.cycle.ride is not self:
+            return
+        try:
+            done = self._lane.answer(self)
+        except Exception:
+            if self.cycle.ride is not self:  # it is answered: the connection is told of it
+                raise
+            done = False
+        if not done:
             self.leave()
 
     def end(self) -> None:

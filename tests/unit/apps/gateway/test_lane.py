@@ -17,6 +17,7 @@ from tests.unit.apps.gateway.sockets import responses, said
 from tests.unit.apps.gateway.twins import POOR, RICH, Twin, compare, settled, talk
 from tests.unit.apps.gateway.upstreams import ANSWER
 
+from escalera.apps.gateway import answers, fields
 from escalera.settings.gateway_table import TracesTable
 from escalera.settings.guard_table import GuardTable
 from escalera.testing.upstream import FAULTS, Mock, Pace, serving
@@ -321,6 +322,28 @@ def test_a_fault_of_our_own_is_met_once():
     told, _ = compare(story, mocks())
     assert told["responses"].count(b"200 OK") == 4
     assert len(told["records"]) == 3
+
+
+@pytest.mark.parametrize("place", [(fields, "read"), (fields, "written"), (answers, "read")])
+def test_a_fault_of_ours_in_the_middle_is_a_500(place, monkeypatch):
+    """Of what is asked and of what is answered: no 400, which blames the caller, and no silence."""
+    real = getattr(*place)
+
+    def failing(*given, **named):
+        if any(isinstance(one, bytes | bytearray) and b"faulty" in one for one in given):
+            raise RuntimeError("a fault of ours")
+        return real(*given, **named)
+
+    monkeypatch.setattr(*place, failing)
+    faulty = whole(ANSWER.replace(b"assistant", b"faulty"))
+    asked = post() if place[0] is answers else post(user="faulty")
+    third = faulty if place[0] is answers else whole(ANSWER)
+    told, taken = compare(
+        lambda twin: b"".join(talk(twin.port, one) for one in (post(), post(), asked, post())),
+        raw([whole(ANSWER)], [whole(ANSWER)], [third], [whole(ANSWER)]),
+    )
+    assert [one.status for one in responses(told["responses"])] == [200, 200, 500, 200]
+    assert taken["answered"] >= 1
 
 
 def test_many_at_once_pay_alike():
