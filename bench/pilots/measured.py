@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from bench.bases import finetuned, pretrained, tasks
 
-from escalera.core.finetuning import trainings
+from escalera.core.finetuning import effort, trainings
 from escalera.core.finetuning.data_plan import Planned
 from escalera.core.finetuning.trainings import Training
 from escalera.domain.identity import digest_of
@@ -18,7 +18,13 @@ from escalera.domain.recipe import TrainingRecipe
 
 POOL, TESTED, SEEDS, RESAMPLES = 1024, 300, (0, 1), 3
 TASKS = ("snips_intent", "mtod_intent", "clinc_oos")
-_LEVERS = {"epochs": 3, "batch_tokens": 512, "learning_rate": 2e-3, "schedule": "cosine"}
+_LEVERS = {
+    "epochs": 3,
+    "batch_tokens": 512,
+    "fewest_steps": effort.FEWEST_STEPS,
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+}
 
 
 @dataclass(frozen=True, slots=True)

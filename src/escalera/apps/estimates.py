@@ -213,7 +213,8 @@ def _training_minutes(project: Project, rung: RungName, probe: Probe) -> float |
         return None
     tokens = _training_tokens(project, probe)
     if project.levers.learning_rate is None:
-        tokens *= 1 + rates.cost(math.ceil(tokens / project.levers.batch_tokens))
+        steps = math.ceil(tokens / project.levers.batch_tokens)
+        tokens *= 1 + rates.cost(max(steps, project.levers.fewest_steps))
     return tokens * pricing.BACKWARD * probe.seconds_per_token / 60
 
 

@@ -87,8 +87,9 @@ class Levers:
     `learning_rate` None is to be found before the training. `warm_up` is the share of the steps in
     which the rate rises, at most ten steps where it is 0; `clip` the largest norm of a gradient.
     `batch_tokens` counts the tokens of the examples of one optimizer step, and where
-    `batch_examples` is a number, that counts its examples instead. `bfloat16` computes in that
-    precision and keeps what learns in float32.
+    `batch_examples` is a number, that counts its examples instead. Where batches of tokens would
+    make fewer steps than `fewest_steps`, they are smaller, down to an example each. `bfloat16`
+    computes in that precision and keeps what learns in float32.
     """
 
     optimizer: OptimizerName = "adamw"
@@ -102,6 +103,7 @@ class Levers:
     seed: int = 0
     precision: Precision = "float32"
     batch_examples: int | None = field(default=None, metadata=LATER)
+    fewest_steps: int = field(default=0, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ OURS = (
     "warm_up",
     "weight_decay",
     "batch_tokens",
+    "fewest_steps",
     "clip",
     "precision",
     "checkpoints",

@@ -135,6 +135,7 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     weight_decay: float | None = None
     epochs: int | None = None
     batch_tokens: int | None = None
+    fewest_steps: int | None = None
     clip: float | None = None
     precision: Precision | None = None
     checkpoints: int = 3
@@ -156,6 +157,8 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         given: dict[str, Any] = msgspec.structs.asdict(self) | msgspec.structs.asdict(self.weights)
         if self.learning_rate == "auto":
             given["learning_rate"] = None
+        if self.sweep.batch_tokens is not None and self.fewest_steps is None:
+            given["fewest_steps"] = 0  # else batches that are tried would come out alike
         return {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
 
     def whole(self, levers: Levers) -> Levers:
@@ -185,6 +188,7 @@ def ranges(table: TrainingTable) -> list[Check]:
         *_within(table.warm_up, 0.0, 0.9, "warm_up"),
         *_within(table.weight_decay, 0.0, 10.0, "weight_decay"),
         *_within(table.batch_tokens, 16, 2**24, "batch_tokens"),
+        *_within(table.fewest_steps, 0, 2**24, "fewest_steps"),
         *_within(table.checkpoints, 1, 100, "checkpoints"),
         *_within(weights.dropout, 0.0, 0.9, "weights.dropout"),
         *_within(weights.share, 1e-6, 1.0, "weights.share"),

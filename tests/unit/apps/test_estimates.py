@@ -105,7 +105,8 @@ def test_trainings_are_told_for_the_rungs_that_train(write):
         for item in task.items("train")
     )
     tokens = characters * 0.25 * project.levers.epochs
-    search = 1 + rates.cost(math.ceil(tokens / project.levers.batch_tokens))  # its rate is open
+    assert tokens < project.levers.batch_tokens * project.levers.fewest_steps
+    search = 1 + rates.cost(project.levers.fewest_steps)  # its rate is open
     least = search * tokens * 3 * 0.001 / 60
     assert told["lora"] == told["mixture"] == told["merge"]
     assert 0.7 * least < told["lora"] < 1.3 * least

@@ -115,7 +115,8 @@ def _levers(facts: Facts) -> Sequence[tuple[str, str]]:
 def _batch(levers: Levers) -> str:
     if levers.batch_examples is not None:
         return f"{levers.batch_examples} examples"
-    return f"{levers.batch_tokens} tokens"
+    least = f", at least {levers.fewest_steps} steps" if levers.fewest_steps else ""
+    return f"{levers.batch_tokens} tokens{least}"
 
 
 def _known(outcome: JobOutcome | None) -> str:

@@ -12,6 +12,10 @@ from typing import Any
 from escalera.domain.levers import ADAPTERS, Effort, Levers, Trainable
 
 
+FEWEST_STEPS = 100
+"""Steps below which batches are made smaller (dev/LOG.md, 2026-11-22)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """A lever with its value, and why it has it."""
@@ -83,6 +87,9 @@ def _defaults(effort: Effort, said: Mapping[str, Any]) -> list[tuple[str, Any, s
         ),
         ("epochs", _EPOCHS[effort], degree),
         ("batch_tokens", 2048, "some ten to thirty short examples in a step"),
+        ("fewest_steps", 0, "batches are as large as the project file says")
+        if "batch_tokens" in said
+        else ("fewest_steps", FEWEST_STEPS, "few examples in few steps teach next to nothing"),
         ("clip", 1.0, "one strange batch must not undo a thousand good ones"),
         ("precision", "float32", "exact on a processor; take bfloat16 on an accelerator"),
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from escalera.core.finetuning import effort, rates
 from escalera.core.finetuning.rates import RateTrial, TriedRate
 from escalera.domain.job import JobWish
-from escalera.domain.levers import ADAPTERS, Effort, Method, Trainable
+from escalera.domain.levers import ADAPTERS, Effort, Levers, Method, Trainable
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import Prompt
 from escalera.domain.training import RateTried
@@ -57,7 +57,7 @@ def recipe(
     if asked.batch_size is None:
         notes.append(
             f"batch_size: as many examples as have {levers.batch_tokens} tokens together "
-            f"({reasons['batch_tokens']})."
+            f"({reasons['batch_tokens']}){_fewer(levers)}."
         )
     if wish.objective == "preference" and asked.beta is None:
         notes.append(f"beta is {BETA:g}, which Rafailov et al. 2023 took.")
@@ -123,6 +123,11 @@ def is_told(step: int, planned: int) -> bool:
 
 
 # Below: private.
+
+
+def _fewer(levers: Levers) -> str:
+    least = levers.fewest_steps
+    return f", or fewer where that makes less than {least} steps" if least else ""
 
 
 def _levers_said(usual: Usual, wanted: Trainable | None) -> dict[str, Any]:

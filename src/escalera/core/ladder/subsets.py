@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from escalera.core.finetuning import trainings
+from escalera.core.finetuning import effort, trainings
 from escalera.core.finetuning.data_plan import Planned
 from escalera.core.finetuning.trainings import Training
 from escalera.core.ladder import distilling, materials, rating, training
@@ -14,6 +14,7 @@ from escalera.core.ladder.steps import Call, Evaluate, Step, Train
 from escalera.core.prompts import operators
 from escalera.domain.dataset import Example
 from escalera.domain.identity import digest_of
+from escalera.domain.levers import Levers
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import System
 from escalera.domain.task import Task
@@ -24,7 +25,7 @@ class Subsets:
     """The trainings of one base on parts of one task's examples.
 
     A learning rate that is open is found on the examples of `rated`, under the seed `seed`, and
-    holds for all of them.
+    holds for all of them. None has so few steps that what it lacks is steps and not examples.
     """
 
     case: Case
@@ -93,7 +94,11 @@ class Subsets:
             without=without,
             paired=project.objective == "preference",
         )
-        seeded = replace(project, policy=replace(project.policy, seed=self.seed))
+        seeded = replace(
+            project,
+            policy=replace(project.policy, seed=self.seed),
+            levers=_enough(project.levers),
+        )
         taught = distilling.applied(self.case, task, ingredient, found)
         return training.of_ingredients(replace(self.case, project=seeded), [taught])
 
@@ -122,6 +127,10 @@ def scored(case: Case, task: Task, systems: Sequence[System]) -> list[Example]:
 
 
 # Below: private.
+
+
+def _enough(levers: Levers) -> Levers:
+    return replace(levers, fewest_steps=max(levers.fewest_steps, effort.FEWEST_STEPS))
 
 
 def _scores(case: Case, system: System, found: Sequence[Example]) -> list[float]:

@@ -105,12 +105,23 @@ def skipping(batches: Plan, places: Collection[int], *, after: int) -> Plan:
 
 def plan(lessons: Sequence[Lesson], levers: Levers) -> Plan:
     """Every batch of every epoch, in order: a function of the seed."""
+    found = _batches(lessons, levers, levers.batch_tokens)
+    if levers.batch_examples is not None or len(found) >= levers.fewest_steps:
+        return found
+    tokens = sum(len(lesson.tokens) for lesson in lessons)
+    return _batches(lessons, levers, tokens // math.ceil(levers.fewest_steps / levers.epochs))
+
+
+# Below: private.
+
+
+def _batches(lessons: Sequence[Lesson], levers: Levers, batch_tokens: int) -> Plan:
     return [
         batch
         for epoch in range(levers.epochs)
         for batch in packing.batches(
             lessons,
-            batch_tokens=levers.batch_tokens,
+            batch_tokens=batch_tokens,
             seed=levers.seed,
             epoch=epoch,
             batch_examples=levers.batch_examples,

@@ -34,6 +34,14 @@ def test_what_was_said_is_kept_and_moves_what_depends_on_it() -> None:
     assert effort.levers(effort.settings("normal", {}), seed=0).weight_decay == 0.0
 
 
+def test_small_batches_only_where_their_size_is_not_said() -> None:
+    """Who says how large a batch is gets it, however few steps that makes."""
+    assert effort.levers(effort.settings("normal", {}), seed=0).fewest_steps == 100
+    assert effort.levers(effort.settings("normal", {"batch_tokens": 64}), seed=0).fewest_steps == 0
+    both = {"batch_tokens": 64, "fewest_steps": 7}
+    assert effort.levers(effort.settings("normal", both), seed=0).fewest_steps == 7
+
+
 def test_the_rate_is_to_be_found_unless_it_is_said() -> None:
     """None is what a search is asked for."""
     assert effort.levers(effort.settings("normal", {}), seed=0).learning_rate is None

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.evidence import Evidence
+from escalera.core.finetuning.effort import FEWEST_STEPS
 from escalera.core.finetuning.pilots import STAY
 from escalera.core.ladder import piloting, steps
 from escalera.core.ladder.piloting import Asking, Economy
@@ -51,6 +52,7 @@ def test_what_answers_now_is_measured_first_and_every_base_begins_alike() -> Non
     opened = [(r.model, r.ingredients[0].examples, r.ingredients[0].order) for r in recipes[:9]]
     assert opened == [(base.name, n, 1) for n in (8, 16, 32) for base in BASES]
     assert len({recipe.digest for recipe in recipes}) == len(recipes)
+    assert {recipe.levers.fewest_steps for recipe in recipes} == {FEWEST_STEPS}
     for step in done:
         if isinstance(step, steps.Evaluate):
             assert len({call.system.model for call in step.calls}) == 1

@@ -51,6 +51,16 @@ def made(spoil: int = -1, levers: Levers = LEVERS) -> loop.Loop:
     )
 
 
+@pytest.mark.parametrize(("fewest", "steps"), [(0, 8), (8, 8), (9, 10), (13, 20), (500, 20)])
+def test_batches_are_smaller_where_steps_would_be_few(fewest: int, steps: int) -> None:
+    """Ten lessons of three tokens, nine a batch, twice: down to one lesson each, and no further."""
+    plan = loop.plan(LESSONS, replace(LEVERS, fewest_steps=fewest))
+    assert len(plan) == steps >= min(fewest, 20)
+    assert sorted(les.place for batch in plan for les in batch) == sorted(list(range(10)) * 2)
+    counted = replace(LEVERS, fewest_steps=fewest, batch_examples=10)
+    assert len(loop.plan(LESSONS, counted)) == 2
+
+
 def test_every_epoch_teaches_every_lesson_once_in_another_order() -> None:
     """The plan is a function of the seed."""
     plan = loop.plan(LESSONS, LEVERS)
