@@ -11,7 +11,6 @@ from typing import Any
 
 from escalera.domain.levers import ADAPTERS, Effort, Levers, Trainable
 
-
 FEWEST_STEPS = 100
 """Steps below which batches are made smaller (dev/LOG.md, 2026-11-22)."""
 
