@@ -8,7 +8,7 @@ Whatever else happens is handed over to the ordinary way (`Hot`) with what is do
 anything is reserved that is nothing; then the request that was let in; then the exchange, which is
 the first attempt there: an error, a broken or malformed answer, one that takes its time, a caller
 who does not read or leaves. So nothing is decided here but that all went well; a fault of ours is
-met again in the ordinary way, which says 500 and tells of it.
+told to the loop, and the ordinary way goes on, which says 500 where it meets it again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from escalera.apps.gateway.asked import Asked, Opened
 from escalera.apps.gateway.asking import Asking, First
 from escalera.apps.gateway.board import Board, Line, Plan
 from escalera.apps.gateway.cycle import LeanCycle
-from escalera.apps.gateway.hot import Ended, Entered, Hot
+from escalera.apps.gateway.hot import EXPECTED, Ended, Entered, Hot
 from escalera.apps.gateway.regime import Regime
 from escalera.apps.gateway.targets import Passing
 from escalera.apps.gateway.turns import Turns
@@ -66,7 +66,10 @@ class Lane:
         began = self._seconds()
         try:
             found = self._let_in(cycle, regime, operation, began)
-        except Exception:  # noqa: BLE001  whatever it is: it is told in the ordinary way
+        except EXPECTED:
+            return False  # it is told in the ordinary way
+        except Exception as error:  # noqa: BLE001  the connection would end without an answer
+            _tell(error)
             return False
         if found is None:
             return False
@@ -168,7 +171,10 @@ class Ride(msgspec.Struct, eq=False):
         seconds = max(0.001, asked.deadline - now)
         try:
             self.sending = target.begin(asked, seconds, opening.MAX_ANSWER, self.heard)
-        except Exception:  # noqa: BLE001  as above
+        except EXPECTED:
+            self.leave()
+        except Exception as error:  # noqa: BLE001  as above
+            _tell(error)
             self.leave()
         else:
             if self.sending is None:
@@ -180,14 +186,13 @@ class Ride(msgspec.Struct, eq=False):
         """The answer has come, or something else has."""
         if self.cycle.ride is not self:
             return
+        done = False
         try:
             done = self._lane.answer(self)
-        except Exception:
-            if self.cycle.ride is not self:  # it is answered: the connection is told of it
-                raise
-            done = False
+        except Exception as error:  # noqa: BLE001  as above
+            _tell(error)
         if not done:
-            self.leave()
+            self.leave()  # nothing is done where it is answered already
 
     def end(self) -> None:
         """It is answered, or goes on in the ordinary way."""
@@ -215,6 +220,12 @@ class Ride(msgspec.Struct, eq=False):
 
 
 # Below: private.
+
+
+def _tell(fault: Exception) -> None:
+    """Say in the log what went wrong here."""
+    told = {"message": "A fault of the gateway on the fast lane", "exception": fault}
+    asyncio.get_running_loop().call_exception_handler(told)
 
 
 def _ways(regime: Regime) -> Mapping[str, Way]:
