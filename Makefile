@@ -62,11 +62,11 @@ bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions, jud
 	$(BIN)/python bench/kills.py --into build/bench/kills
 	@$(MAKE) --no-print-directory decisions bench-judges bench-prompts bench-data-need bench-diagnosis
 
-decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (two hours)
+decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (three hours)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decisions --data $(DATA) \
 		--output bench/results/decisions.md
 
-bench-judges: $(BIN)/.dev  ## real judges beside real people, in DATA (two hours)
+bench-judges: $(BIN)/.dev  ## real judges beside real people, in DATA (three hours)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.judges --data $(DATA) \
 		--output bench/results/judges.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.judges.orders --data $(DATA) \

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--nulls", type=int, default=100_000, help="per scenario")
     parser.add_argument("--orders", type=int, default=20, help="of every pair")
-    parser.add_argument("--races", type=int, default=2_000, help="per field and rule")
+    parser.add_argument("--races", type=int, default=10_000, help="per field and rule")
     parser.add_argument("--runs", type=int, default=20_000, help="per cell of the coverage grid")
     parser.add_argument("--draws", type=int, default=2_000, help="per judge")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
