@@ -77,7 +77,7 @@ def measured(project: Project, evidence: Evidence, asking: Asking) -> tuple[Trai
 def _subsets(project: Project, evidence: Evidence, asking: Asking) -> Subsets:
     task = project.task(asking.task)
     return Subsets(
-        case=Case(project=project, evidence=evidence),
+        case=Case(project=subsets.in_enough_steps(project), evidence=evidence),
         task=task,
         rated=Planned(examples=_pool(project, task), chain=0),
         seed=project.policy.seed,

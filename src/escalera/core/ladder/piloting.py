@@ -166,8 +166,9 @@ class _Board:
         Its seed is not the climb's, whose question is answered by all examples.
         """
         rated = self._opening[-1]
+        taught = subsets.in_enough_steps(replace(project, model=base))
         return Subsets(
-            case=Case(project=replace(project, model=base), evidence=self.own.evidence),
+            case=Case(project=taught, evidence=self.own.evidence),
             task=self._task,
             rated=rated,
             seed=project.policy.seed + rated.chain,

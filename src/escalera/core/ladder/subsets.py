@@ -14,7 +14,7 @@ from escalera.core.ladder.steps import Call, Evaluate, Step, Train
 from escalera.core.prompts import operators
 from escalera.domain.dataset import Example
 from escalera.domain.identity import digest_of
-from escalera.domain.levers import Levers
+from escalera.domain.project import Project
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import System
 from escalera.domain.task import Task
@@ -25,7 +25,7 @@ class Subsets:
     """The trainings of one base on parts of one task's examples.
 
     A learning rate that is open is found on the examples of `rated`, under the seed `seed`, and
-    holds for all of them. None has so few steps that what it lacks is steps and not examples.
+    holds for all of them.
     """
 
     case: Case
@@ -94,13 +94,18 @@ class Subsets:
             without=without,
             paired=project.objective == "preference",
         )
-        seeded = replace(
-            project,
-            policy=replace(project.policy, seed=self.seed),
-            levers=_enough(project.levers),
-        )
+        seeded = replace(project, policy=replace(project.policy, seed=self.seed))
         taught = distilling.applied(self.case, task, ingredient, found)
         return training.of_ingredients(replace(self.case, project=seeded), [taught])
+
+
+def in_enough_steps(project: Project) -> Project:
+    """The project, whose trainings never lack steps where what is asked is what examples bring."""
+    levers = project.levers
+    return replace(
+        project,
+        levers=replace(levers, fewest_steps=max(levers.fewest_steps, effort.FEWEST_STEPS)),
+    )
 
 
 def prompted(case: Case, task: Task) -> System:
@@ -127,10 +132,6 @@ def scored(case: Case, task: Task, systems: Sequence[System]) -> list[Example]:
 
 
 # Below: private.
-
-
-def _enough(levers: Levers) -> Levers:
-    return replace(levers, fewest_steps=max(levers.fewest_steps, effort.FEWEST_STEPS))
 
 
 def _scores(case: Case, system: System, found: Sequence[Example]) -> list[float]:

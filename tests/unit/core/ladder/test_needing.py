@@ -8,6 +8,7 @@ import pytest
 
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning.data_need import Question
+from escalera.core.finetuning.effort import FEWEST_STEPS
 from escalera.core.ladder import materials, needing, steps
 from escalera.core.ladder.needing import Asking
 from escalera.domain.identity import digest_of
@@ -96,6 +97,8 @@ def test_an_open_rate_is_found_first_and_once() -> None:
     kinds = [type(step) for step in done]
     assert kinds[:10] == [steps.TryRate] * 10
     assert steps.TryRate not in kinds[10:]
+    fewest = {s.recipe.levers.fewest_steps for s in done if isinstance(s, steps.Train)}
+    assert fewest == {FEWEST_STEPS}
     rates = {s.recipe.levers.learning_rate for s in done if isinstance(s, steps.Train)}
     assert list(rates) == [pytest.approx(1e-3)]
 
