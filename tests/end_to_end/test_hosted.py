@@ -228,6 +228,8 @@ def killed(folder: Path, enough: Callable[[], bool], how: signal.Signals) -> int
         [sys.executable, "-m", "escalera", "climb", "-p", str(folder)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # Tests that run in the background of a shell have SIGINT ignored, and so has a child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     while climb.poll() is None and not enough():
         time.sleep(0.01)
