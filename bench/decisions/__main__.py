@@ -15,7 +15,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.decisions import agreement, best_of_k, coverage, data, judges, nulls, pairs, targets
+from bench.decisions import (
+    agreement,
+    best_of_k,
+    corrected,
+    coverage,
+    data,
+    judges,
+    nulls,
+    pairs,
+    targets,
+)
 from bench.decisions.tables import percent, signed, table
 from bench.decisions.targets import Target
 
@@ -53,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, help="file to write the tables to")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--nulls", type=int, default=100_000, help="per scenario")
+    parser.add_argument("--corrected", type=int, default=20_000, help="nulls that labels correct")
     parser.add_argument("--orders", type=int, default=20, help="of every pair")
     parser.add_argument("--races", type=int, default=10_000, help="per field and rule")
     parser.add_argument("--runs", type=int, default=20_000, help="per cell of the coverage grid")
@@ -70,7 +81,8 @@ def _document(given: argparse.Namespace, boards: list[data.Board], found: list[F
     sizes = "; ".join(f"{b.name}: {len(b.systems)} systems, {b.items} common items" for b in boards)
     command = (
         f"python -m bench.decisions --data DATA --seed {given.seed} --nulls {given.nulls} "
-        f"--orders {given.orders} --races {given.races} --runs {given.runs} --draws {given.draws}"
+        f"--corrected {given.corrected} --orders {given.orders} --races {given.races} "
+        f"--runs {given.runs} --draws {given.draws}"
     )
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
     head = (
@@ -93,22 +105,42 @@ def _nulls(boards: list[data.Board], given: argparse.Namespace) -> Found:
         if len(board.systems) >= MANY_SYSTEMS:
             more, count = nulls.run(board, nulls=given.nulls, seed=given.seed)
             rows, compared = rows + more, compared + count
-    columns = list(dict.fromkeys((row.board, row.scenario) for row in rows))
-    cells = {(row.rule, row.board, row.scenario): row for row in rows}
-    body = [
-        [rule, *(_rate(cells.get((rule, *column))) for column in columns)]
-        for rule in dict.fromkeys(row.rule for row in rows)
-    ]
     with_package = " and with evalsig 0.1.2 itself" if agreement.evalsig_installed() else ""
     text = (
         "## Ever a false verdict, looking all the time\n\n"
         f"{given.nulls} nulls per scenario: rate, and Clopper-Pearson's upper 99 % bound. Either "
         "system may win falsely; a single named one wins in half of these. Scenarios: "
         "`bench/decisions/nulls.py`. In `clusters` the rules of others take items for independent, "
-        f"as they do. {compared} runs compared with the library{with_package}.\n\n"
-        + table(("rule", *(f"{board}, {scenario}" for board, scenario in columns)), body)
+        f"as they do. {compared} runs compared with the library{with_package}.\n\n" + _rates(rows)
     )
     return text, targets.of_nulls(rows)
+
+
+def _corrected(boards: list[data.Board], given: argparse.Namespace) -> Found:
+    rows = [
+        row
+        for board in boards
+        if len(board.systems) >= MANY_SYSTEMS
+        for row in corrected.run(board, count=given.corrected, seed=given.seed)
+    ]
+    text = (
+        "## Ever a false verdict where labels correct a judge\n\n"
+        f"{given.corrected} nulls per scenario ({corrected.FEW} of the judge alone) by the "
+        "library's own intervals: a judge that leans to one side, and people's labels for "
+        f"{percent(corrected.LABELLED, 0)} of the items. Scenarios: "
+        "`bench/decisions/corrected.py`.\n\n" + _rates(rows)
+    )
+    return text, targets.of_nulls(rows)
+
+
+def _rates(rows: list[nulls.Row]) -> str:
+    columns = list(dict.fromkeys((row.board, row.scenario) for row in rows))
+    cells = {(row.rule, row.board, row.scenario): row for row in rows}
+    body = [
+        [rule, *(_rate(cells.get((rule, *column))) for column in columns)]
+        for rule in dict.fromkeys(row.rule for row in rows)
+    ]
+    return table(("rule", *(f"{board}, {scenario}" for board, scenario in columns)), body)
 
 
 def _rate(row: nulls.Row | None) -> str:
@@ -261,6 +293,7 @@ def _judges(boards: list[data.Board], given: argparse.Namespace) -> Found:
 
 PARTS: dict[str, Callable[[list[data.Board], argparse.Namespace], Found]] = {
     "nulls": _nulls,
+    "corrected": _corrected,
     "pairs": _pairs,
     "best": _best,
     "coverage": _coverage,

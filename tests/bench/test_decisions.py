@@ -64,7 +64,8 @@ def boards(folder: Path) -> list[data.Board]:
 def test_the_whole_replay_writes_its_tables(folder: Path, tmp_path: Path) -> None:
     """Every part runs, targets have rows, and runs are compared with the library on the way."""
     output = tmp_path / "decisions.md"
-    sizes = ["--nulls", "4", "--orders", "1", "--races", "2", "--runs", "2", "--draws", "2"]
+    sizes = ["--nulls", "4", "--corrected", "2", "--orders", "1", "--races", "2", "--runs", "2"]
+    sizes += ["--draws", "2"]
     code = command.main(["--data", str(folder), "--output", str(output), *sizes])
     text = output.read_text(encoding="utf-8")
     assert code == 0

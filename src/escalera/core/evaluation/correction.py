@@ -96,7 +96,12 @@ def corrected(scores: Scores, *, alpha: float) -> ppi.Corrected:
     given = {chance for chance, y in zip(chances, human, strict=True) if y is not None}
     correct = ppi.difference if scores.incumbent else ppi.mean
     return correct(
-        judge, human, clusters, probabilities=chances if len(given) > 1 else None, alpha=alpha
+        judge,
+        human,
+        clusters,
+        probabilities=chances if len(given) > 1 else None,
+        alpha=alpha,
+        rule=scores.pairing,
     )
 
 
