@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from escalera.core.merging.compiling import MergedModel, Plan
 from escalera.edges.merging import adapter_folders, adapter_recipes, whole_models
 from escalera.edges.merging.whole_models import Means, Opened
-from escalera.errors import MergeError
+from escalera.errors import MergeError, MissingExtra
 from escalera.settings import merge_recipe
 
 if TYPE_CHECKING:  # ports load every event, for a third of the start of a plan
@@ -47,11 +49,19 @@ def plan(file: Path) -> Plan:
 
 
 def merge(
-    file: Path, *, into: Path, threads: int | None, shard: int, progress: Progress
+    file: Path,
+    *,
+    into: Path,
+    threads: int | None,
+    shard: int,
+    progress: Progress,
+    device: str | None = None,
 ) -> MergedModel:
     """Merge as a file says, into a folder: models, or adapters where all of them are.
 
-    Raises `DataError` for the file and `MergeError` for what cannot be merged.
+    Models are computed on the *device* that PyTorch knows by this name, else by the processor;
+    adapters always by the processor, in seconds. Raises `MissingExtra` for a device where PyTorch
+    is not installed, `DataError` for the file and `MergeError` for what cannot be merged.
     """
     found = merge_recipe.read(file)
     folders = found.folders
@@ -63,6 +73,25 @@ def merge(
             f"{min(adapters)!r} is an adapter and others are models. "
             "Merge models with models, and adapters with adapters."
         )
-    means = Means(threads=threads or whole_models.threads(), shard=shard)
+    means = _means(threads or whole_models.threads(), shard, device)
     with opened(folders, found.statistics) as models:
         return models.merge(models.plan(found.recipe), into=into, means=means, progress=progress)
+
+
+# Below: private.
+
+
+def _means(threads: int, shard: int, name: str | None) -> Means:
+    if name is None:
+        return Means(threads=threads, shard=shard)
+    if find_spec("torch") is None:
+        raise MissingExtra(feature="merging on a device", package="torch", extra="local")
+    from escalera.edges.merging import device
+
+    return Means(
+        threads=threads,
+        shard=shard,
+        chunk=device.CHUNK,
+        device=name,
+        spare=partial(device.DeviceSpare, device.named(name)),
+    )

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     help="Threads that compute; by default one for each processor, at most 16.",
 )
 @click.option(
+    "--device",
+    help="A GPU by PyTorch's name, such as cuda, that computes in place of the processor.",
+)
+@click.option(
     "--shard-size",
     type=click.FloatRange(min=0.001),
     default=5.0,
@@ -33,17 +37,18 @@ if TYPE_CHECKING:
     help="Gigabytes of weights in one file.",
 )
 @options.as_json
-def command(
+def command(  # noqa: PLR0913  one parameter per option
     recipe: Path,
     into: Path | None,
     plan_only: bool,  # noqa: FBT001
     threads: int | None,
+    device: str | None,
     shard_size: float,
     json_: bool,  # noqa: FBT001
 ) -> None:
     """Merge models, or LoRA adapters, as RECIPE says: a TOML file, or one of mergekit as it is.
 
-    Weights are read and written as a stream, on the CPU, in little memory. A merge that was killed
+    Weights are read and written as a stream, in little memory. A merge that was killed
     goes on when the same command is given again; one that fails leaves nothing behind.
     """
     from escalera import merging
@@ -61,6 +66,7 @@ def command(
             recipe,
             into=into,
             threads=threads,
+            device=device,
             shard=round(shard_size * 1e9),
             progress=watcher.progressed,
         )

@@ -76,7 +76,7 @@ def regmean(stream: Stream, inner: Sequence[Tensor], *, shrink: float = 0.9) -> 
         mixed = rows[0] @ factors[0].T
         for values, factor in zip(rows[1:], factors[1:], strict=True):
             mixed += values @ factor.T
-        yield np.ascontiguousarray(mixed, np.float32).reshape(-1)
+        yield mixed.reshape(-1)
 
 
 def nearswap(stream: Stream, t: float) -> Iterator[Floats]:

@@ -94,7 +94,9 @@ def products(one: Floats, other: Floats, cell: int) -> list[float]:
 
 def _widen(raw: Raw, out: Floats) -> None:
     """Write bfloat16 numbers as float32."""
-    if numkong is not None and raw.flags.c_contiguous and out.flags.c_contiguous:
+    # Arrays that are not NumPy's compute for themselves, on a device.
+    ours = isinstance(out, np.ndarray) and raw.flags.c_contiguous and out.flags.c_contiguous
+    if numkong is not None and ours:
         numkong.astype(_bfloats(raw), "float32", out=out)
         return
     bits = out.view(np.uint32)

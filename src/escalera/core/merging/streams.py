@@ -92,6 +92,19 @@ class Spare:
         self._arrays: dict[str, Floats] = {}
         self._last: dict[str, Floats] = {}
 
+    @property
+    def host(self) -> Spare:
+        """Arrays in the processor's memory, where these are elsewhere."""
+        return self
+
+    def new(self, size: int) -> Floats:
+        """A new array of any content."""
+        return np.empty(size, np.float32)
+
+    def bring(self, values: Floats) -> Floats:
+        """*values* in the processor's memory."""
+        return values
+
     def floats(self, name: str, size: int) -> Floats:
         """*size* numbers of any value; the same object as long as the size is the same."""
         last = self._last.get(name)
@@ -99,7 +112,7 @@ class Spare:
             return last
         found = self._arrays.get(name)
         if found is None or found.size < size:
-            found = self._arrays[name] = np.empty(size, np.float32)
+            found = self._arrays[name] = self.new(size)
         self._last[name] = found[:size]
         return self._last[name]
 

@@ -46,7 +46,7 @@ def smallest(
     if open_:
         for values in parts():
             work = np.empty_like(values[0]) if work.size != values[0].size else work
-            mask = np.empty(work.size, np.bool_) if mask.size != work.size else mask
+            mask = np.empty_like(work, np.bool_) if mask.size != work.size else mask
             for hunt in open_:
                 hunt.see(values[hunt.wanted.quantity], work, mask)
     found = [hunt.found() for hunt in hunts]

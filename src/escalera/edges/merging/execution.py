@@ -71,14 +71,16 @@ class Shop:
         sums = np.zeros(2)
         raw = np.empty(0, STORED[kind])
         view = memoryview(b"")
-        for block in self.blocks(task, spare):
+        host = spare.host
+        for merged in self.blocks(task, spare):
+            block = spare.bring(merged)
             size = len(block)
             if size != raw.size:
-                raw = spare.floats("output", size).view(STORED[kind])[:size]
+                raw = host.floats("output", size).view(STORED[kind])[:size]
                 view = memoryview(raw.data).cast("B")
-            strange += numbers.encode(block, kind, raw, spare.floats("read", size))
+            strange += numbers.encode(block, kind, raw, host.floats("read", size))
             if base is not None:
-                sums += _costs(base, kind, block, raw, place, spare)
+                sums += _costs(base, kind, block, raw, place, host)
             whole.update(view)
             put(view)
             place += size

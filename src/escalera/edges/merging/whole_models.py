@@ -33,11 +33,17 @@ _HELD = 4 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """How a merge is computed; nothing of it changes a byte of a tensor."""
+    """How a merge is computed; threads, shards and chunks change no byte of a tensor.
+
+    `spare` makes the arrays that a thread computes in. On a *device* inner products are added up in
+    another order, so that methods which need them may differ in the last bit.
+    """
 
     threads: int = 1
     shard: int = SHARD
     chunk: int = 2 * CELL
+    device: str | None = None
+    spare: Callable[[], Spare] = Spare
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,9 +84,9 @@ class Opened:
         Raises `MergeError`; then nothing is left of it. Killed, it goes on when it is called again.
         """
         layout = shards.lay_out(plan.tasks, limit=means.shard)
-        key = digest_of(
-            {"plan": plan.digest, "shard": means.shard, "inputs": self._inputs(plan, clock=True)}
-        )
+        inputs = self._inputs(plan, clock=True)
+        device = {} if means.device is None else {"device": means.device}
+        key = digest_of({"plan": plan.digest, "shard": means.shard, "inputs": inputs, **device})
         if found := _there(into, key):
             return found
         shop = self.shop(plan, chunk=means.chunk, sharing=means.threads)
@@ -88,10 +94,11 @@ class Opened:
         _require_room(into, plan.bytes)
         output = Output(into, plan, layout, key)
         try:
-            written = _work(shop, output, means.threads, progress)
+            written = _work(shop, output, means, progress)
             merged = _merged(plan, into, written, resumed=len(output.done))
             output.complete(
-                self.models[plan.owner].folder, self._lineage(plan, key, written, merged)
+                self.models[plan.owner].folder,
+                {**self._lineage(plan, key, written, merged), **device},
             )
         except (MergeError, OSError) as error:
             output.remove()
@@ -206,7 +213,7 @@ def _require_room(into: Path, wanted: int) -> None:
 
 
 def _work(
-    shop: Shop, output: Output, count: int, progress: Callable[[str, int, int], None]
+    shop: Shop, output: Output, means: Means, progress: Callable[[str, int, int], None]
 ) -> dict[int, Written]:
     done = dict(output.done)
     tasks = shop.plan.tasks
@@ -214,7 +221,7 @@ def _work(
 
     def one(number: int) -> None:
         if not hasattr(mine, "spare"):
-            mine.spare = Spare()
+            mine.spare = means.spare()
         pieces = output.pieces(number)
         written = shop.write(tasks[number], mine.spare, pieces.write)
         pieces.close()
@@ -224,11 +231,11 @@ def _work(
         progress("merge", len(done), len(tasks))
 
     left = [number for number in range(len(tasks)) if number not in done]
-    if count == 1:
+    if means.threads == 1:
         for number in left:
             one(number)
         return done
-    pool = ThreadPoolExecutor(count)
+    pool = ThreadPoolExecutor(means.threads)
     try:
         # The longest first, so that no thread is left alone with one at the end.
         ordered = sorted(left, key=lambda number: -tasks[number].bytes)
