@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from escalera.apps.cli import options
+from escalera.apps.cli import bar, options
 
 if TYPE_CHECKING:
     from escalera.core.merging.compiling import MergedModel, Plan
@@ -59,16 +59,14 @@ def command(  # noqa: PLR0913  one parameter per option
         planned = merging.plan(recipe)
         click.echo(json.dumps(_planned(planned), indent=2) if json_ else _told(planned))
         return
-    from escalera.apps.cli.watching import watching
-
-    with watching(quiet=json_) as watcher:
+    with bar.shown(quiet=json_) as progressed:
         found = merging.merge(
             recipe,
             into=into,
             threads=threads,
             device=device,
             shard=round(shard_size * 1e9),
-            progress=watcher.progressed,
+            progress=progressed,
         )
     click.echo(json.dumps(_merged(found), indent=2) if json_ else _said(found))
 
