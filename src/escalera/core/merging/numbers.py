@@ -41,7 +41,7 @@ def decode(raw: Raw, kind: Kind, out: Floats) -> None:
         _widen(raw, out)
     else:
         np.copyto(out, raw)
-        _tidy(out)
+        tidy(out)
 
 
 def encode(values: Floats, kind: Kind, out: Raw, spare: Floats) -> int:
@@ -71,6 +71,15 @@ def as_stored(values: Floats, kind: Kind) -> Raw:
     out = np.empty(values.shape, STORED[kind])
     encode(values, kind, out, np.empty(values.shape, np.float32))
     return out
+
+
+def tidy(values: Floats) -> None:
+    """Give what is no number the common bits in place: others may round to a number."""
+    # A sum is finite only if all are.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = np.add.reduce(values, axis=None)
+    if not np.isfinite(total):
+        values[np.isnan(values)] = np.float32(np.nan)
 
 
 def products(one: Floats, other: Floats, cell: int) -> list[float]:
@@ -140,11 +149,3 @@ def _strange(raw: Raw, kind: Kind) -> int:
     if most < above and np.maximum.reduce(bits, axis=None, initial=0) < below:
         return 0
     return int(np.count_nonzero(signed >= above) + np.count_nonzero(bits >= below))
-
-
-def _tidy(values: Floats) -> None:
-    # Some patterns of "not a number" would round to numbers; a sum is finite only if all are.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = np.add.reduce(values, axis=None)
-    if not np.isfinite(total):
-        values[np.isnan(values)] = np.float32(np.nan)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from escalera.core.merging.numbers import Floats
+from escalera.core.merging.numbers import Floats, tidy
 from escalera.core.merging.streams import Spare
 from escalera.errors import MergeError
 
@@ -62,6 +62,7 @@ class DeviceSpare(Spare):
         """Copy *values* from the device; they hold until the next are brought."""
         found = self._host.floats("brought", values.size)
         torch.from_numpy(found).copy_(cast("DeviceArray", values).tensor)
+        tidy(found)  # CUDA writes all bits of what is no number
         return found
 
 

@@ -126,6 +126,16 @@ def test_strange_numbers_stay_what_they_are():
         np.testing.assert_array_equal(found["torch"], found["numpy"])
 
 
+def test_what_is_no_number_is_written_as_none():
+    """A GPU's has all bits set, which would round to minus zero."""
+    cuda = np.array([0x7FFFFFFF, 0x3F800000], np.uint32).view(np.float32)
+    spare = DeviceSpare(DEVICE)
+    brought = spare.bring(DeviceArray(torch.from_numpy(cuda.copy())))
+    raw = np.empty(2, np.uint16)
+    numbers._narrow(brought, raw, np.empty(2, np.float32))
+    assert np.isnan(numbers.as_floats(raw, "BF16")).tolist() == [True, False]
+
+
 def test_what_no_method_needs_is_refused():
     """A function that is not listed raises instead of computing something near it."""
     array = DeviceArray(torch.ones(3))
