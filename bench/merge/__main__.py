@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.merge import adapters, equality, kills, recipes, tables
-from bench.merge.measuring import HERE, merge, seconds
+from bench.merge.measuring import merge, seconds
 from bench.merge.synthetic import SIZES, make
 
 
@@ -155,20 +155,23 @@ def killed(asked: Asked) -> None:
 
 
 def start(asked: Asked) -> None:
-    """From the command line to the first answer, five times each."""
-    recipe = str(asked.recipe("linear", "7M"))
+    """Whole commands that have next to nothing to do, five times each."""
+    recipe, into = str(asked.recipe("linear", "7M")), asked.out("start")
     ours = [sys.executable, "-m", "escalera", "merge"]
     theirs = str(Path(asked.peer).parent / "mergekit-yaml")
     commands = {
         "escalera merge --help": [*ours, "--help"],
         "escalera merge --plan": [*ours, recipe, "--plan"],
         "mergekit-yaml --help": [theirs, "--help"],
-        "ours: start and imports of a merge": [sys.executable, str(HERE / "ours.py"), "--help"],
-        "mergekit: start and imports of a merge": [asked.peer, str(HERE / "theirs.py"), "--help"],
+        tables.SMALL["ours"]: [*ours, recipe, "--into", str(into)],
+        tables.SMALL["theirs"]: [theirs, recipe, str(into)],
     }
     found: dict[str, Any] = {}
     for name, command in commands.items():
-        runs = [seconds(command) for _ in range(5)]
+        runs = []
+        for _ in range(5):
+            shutil.rmtree(into, ignore_errors=True)
+            runs.append(seconds(command))
         found[name] = {"wall": min(wall for wall, _ in runs), "cpu": min(cpu for _, cpu in runs)}
         print(name, found[name], flush=True)
     asked.keep("start", found)
