@@ -62,7 +62,7 @@ bench: $(BIN)/.dev bench-runner  ## the story, kills, the runner, decisions, jud
 	$(BIN)/python bench/kills.py --into build/bench/kills
 	@$(MAKE) --no-print-directory decisions bench-judges bench-prompts bench-data-need bench-diagnosis
 
-decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (three hours)
+decisions: $(BIN)/.dev  ## error rates and calls on real scores in DATA (five hours)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench.decisions --data $(DATA) \
 		--output bench/results/decisions.md
 

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, help="file to write the tables to")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--nulls", type=int, default=100_000, help="per scenario")
-    parser.add_argument("--corrected", type=int, default=20_000, help="nulls that labels correct")
+    parser.add_argument("--corrected", type=int, default=60_000, help="nulls that labels correct")
     parser.add_argument("--orders", type=int, default=20, help="of every pair")
     parser.add_argument("--races", type=int, default=10_000, help="per field and rule")
     parser.add_argument("--runs", type=int, default=20_000, help="per cell of the coverage grid")

@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 
 from escalera.core.stats import clustering, distributions, paired, skewness
 from escalera.core.stats import mean as means
-from escalera.core.stats.clustering import Clusters, Interval, ScoreRule, Values
+from escalera.core.stats.clustering import Clusters, Estimate, Interval, ScoreRule, Values
 
 Labels: TypeAlias = Sequence[float | None]
 Floats: TypeAlias = NDArray[np.float64]
@@ -249,9 +249,9 @@ def _corrected(
 
 def _jackknife(data: _Data, fit: _Fit, alpha: float) -> Interval:
     columns = (data.y, data.y - fit.weight * data.f_labelled)
-    fragile = any(clustering.robust_mean(c, data.cluster_labelled).fragile for c in columns)
-    variance, method, skews = fit.labelled + fit.unlabelled, "jackknife-t", _skews(data, fit)
-    if fragile or data.kish > 1.0:
+    labels, left = (clustering.robust_mean(c, data.cluster_labelled) for c in columns)
+    variance, method, skews = fit.labelled + fit.unlabelled, "jackknife-t", _skews(data, fit, left)
+    if labels.fragile or left.fragile or data.kish > 1.0:
         variance += 2.0 / (data.labelled_clusters / data.kish + 2.0) ** 2
         method, skews = "jackknife-t-adjusted", ()
     below, above = skewness.ends(_critical(data, alpha), skews, data.labelled_clusters)
@@ -305,15 +305,14 @@ def _critical(data: _Data, alpha: float) -> float:
     return distributions.student_t_isf(0.5 * alpha, data.freedom)
 
 
-def _skews(data: _Data, fit: _Fit) -> tuple[float, ...]:
-    """What skewness to allow for in a labelled cluster, of what the judge leaves of equal labels.
+def _skews(data: _Data, fit: _Fit, left: Estimate) -> tuple[float, ...]:
+    """What skewness to allow for in a labelled cluster, of what the judge has *left* of labels.
 
     The unlabelled part adds to the error and, being a mean of many, hardly to its third moment.
     """
     if data.all_or_nothing:
         return ()
-    left = data.y - fit.weight * data.f_labelled
-    found = means.score_skews(clustering.robust_mean(left, data.cluster_labelled), data.rule)
+    found = means.score_skews(left, data.rule)
     share = fit.labelled / max(fit.labelled + fit.unlabelled, _TINY)
     return tuple(skew * share**1.5 for skew in found)
 
