@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.merge import adapters, equality, kills, recipes, tables
-from bench.merge.measuring import merge, seconds
+from bench.merge.measuring import merge, whole
 from bench.merge.synthetic import SIZES, make
 
 
@@ -45,6 +45,13 @@ class Asked:
         file = self.into / "recipes" / f"{method}-{size}-{dtype}.yaml"
         return recipes.write(file, method, self.models(size), dtype=dtype)
 
+    def command(self, tool: str, recipe: Path, into: Path) -> list[str]:
+        """What people type; mergekit's without what it does beside a merge."""
+        if tool == "ours":
+            return [*OURS, str(recipe), "--into", str(into), "--threads", "1"]
+        lean = ["--no-copy-tokenizer", "--no-write-model-card", "--quiet"]
+        return [str(Path(self.peer).parent / "mergekit-yaml"), str(recipe), str(into), *lean]
+
     def out(self, name: str) -> Path:
         """Where a merge goes."""
         return self.into / "out" / name
@@ -54,13 +61,32 @@ class Asked:
         (self.into / f"{part}.json").write_text(json.dumps(found, indent=1))
 
 
+OURS = (sys.executable, "-m", "escalera", "merge")
+CRUMBS = ("breadcrumbs", "breadcrumbs_ties")
 OFTEN = ("linear", "slerp", "task_arithmetic")
 ONCE = ("ties", "karcher", "dare_ties", "nuslerp", "model_stock", "breadcrumbs", "sce", "della")
 
 
+def commands(asked: Asked) -> None:
+    """Processor time and memory of both commands on the large models, from start to end."""
+
+    def run(tool: str, recipe: Path) -> dict[str, Any]:
+        shutil.rmtree(asked.out(tool), ignore_errors=True)
+        return whole(asked.command(tool, recipe, asked.out(tool)))
+
+    _side_by_side(asked, "commands", run)
+
+
 def speed(asked: Asked) -> None:
-    """Processor time and memory of both tools on the large models."""
-    file = asked.into / "speed.json"
+    """The same without start and imports: what merging itself takes."""
+    _side_by_side(
+        asked, "speed", lambda tool, recipe: merge(tool, recipe, asked.out(tool), peer=asked.peer)
+    )
+
+
+def _side_by_side(asked: Asked, part: str, run: Callable[[str, Path], dict[str, Any]]) -> None:
+    """Both tools in turns, by every method, and again."""
+    file = asked.into / f"{part}.json"
     rows: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
     rows = [row for row in rows if row["method"] not in asked.methods]
     for method in asked.methods:
@@ -70,30 +96,34 @@ def speed(asked: Asked) -> None:
             recipe = asked.recipe(method, asked.size, dtype)
             for _ in range(asked.rounds if method in OFTEN else 1):
                 row: dict[str, Any] = {"method": method, "dtype": dtype}
-                for tool in ("ours", "theirs"):
-                    row[tool] = merge(tool, recipe, asked.out(tool), peer=asked.peer)
+                row |= {tool: run(tool, recipe) for tool in ("ours", "theirs")}
                 rows.append(row)
                 print(row, flush=True)
-                asked.keep("speed", rows)
+                asked.keep(part, rows)
     shutil.rmtree(asked.into / "out", ignore_errors=True)
 
 
 def equal(asked: Asked) -> None:
-    """Differences in the numbers, on the small models, where mergekit computes in float32."""
+    """Differences in the numbers on the small models: from mergekit in float32 and in float64."""
     models, found = asked.models("7M"), {}
     for method in recipes.METHODS:
         if method.startswith(("dare", "della")):
             continue
-        recipe = asked.recipe(method, "7M")
-        for tool in ("ours", "theirs"):
-            merge(tool, recipe, asked.out(f"{method}-{tool}"), peer=asked.peer)
-        pair = (asked.out(f"{method}-ours"), asked.out(f"{method}-theirs"))
-        found[method] = equality.differences(*pair)
-        if method == "ties":
-            found[method] |= equality.at_thresholds(*pair, models, 0.3)
+        out = {}
+        for tool, dtype in (("ours", "float32"), ("theirs", "float32"), ("theirs", "float64")):
+            out[tool, dtype] = asked.out(f"{method}-{tool}-{dtype}")
+            merge(tool, asked.recipe(method, "7M", dtype), out[tool, dtype], peer=asked.peer)
+        ours, theirs, exact = out.values()
+        row: dict[str, Any] = equality.differences(ours, theirs, models)
+        row["ours, exact"] = equality.differences(ours, exact, models)
+        row["theirs, exact"] = equality.differences(theirs, exact, models)
+        if method in ("ties", *CRUMBS):
+            gamma = 0.01 if method in CRUMBS else 0.0  # what both tools cut by default
+            row |= equality.at_thresholds(ours, theirs, models, 0.3, gamma)
         if method == "sce":
-            found[method] |= equality.at_variances(*pair, models, 0.3)
-        print(method, found[method], flush=True)
+            row |= equality.at_variances(ours, theirs, models, 0.3)
+        found[method] = row
+        print(method, row, flush=True)
     asked.keep("equal", found)
 
 
@@ -156,23 +186,22 @@ def killed(asked: Asked) -> None:
 
 def start(asked: Asked) -> None:
     """Whole commands that have next to nothing to do, five times each."""
-    recipe, into = str(asked.recipe("linear", "7M")), asked.out("start")
-    ours = [sys.executable, "-m", "escalera", "merge"]
-    theirs = str(Path(asked.peer).parent / "mergekit-yaml")
-    commands = {
-        "escalera merge --help": [*ours, "--help"],
-        "escalera merge --plan": [*ours, recipe, "--plan"],
-        "mergekit-yaml --help": [theirs, "--help"],
-        tables.SMALL["ours"]: [*ours, recipe, "--into", str(into)],
-        tables.SMALL["theirs"]: [theirs, recipe, str(into)],
+    recipe, into = asked.recipe("linear", "7M"), asked.out("start")
+    theirs = asked.command("theirs", recipe, into)
+    typed = {
+        "escalera merge --help": [*OURS, "--help"],
+        "escalera merge --plan": [*OURS, str(recipe), "--plan"],
+        "mergekit-yaml --help": [theirs[0], "--help"],
+        "escalera merge of 14 MB": asked.command("ours", recipe, into),
+        "mergekit-yaml of 14 MB": theirs,
     }
     found: dict[str, Any] = {}
-    for name, command in commands.items():
+    for name, command in typed.items():
         runs = []
         for _ in range(5):
             shutil.rmtree(into, ignore_errors=True)
-            runs.append(seconds(command))
-        found[name] = {"wall": min(wall for wall, _ in runs), "cpu": min(cpu for _, cpu in runs)}
+            runs.append(whole(command))
+        found[name] = {key: min(run[key] for run in runs) for key in ("wall", "cpu")}
         print(name, found[name], flush=True)
     asked.keep("start", found)
 
@@ -191,6 +220,7 @@ PARTS: Mapping[str, Callable[[Asked], None]] = {
     "same": same,
     "killed": killed,
     "factors": factors,
+    "commands": commands,
     "speed": speed,
     "memory": memory,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,54 +22,62 @@ def loaded(folder: Path) -> dict[str, Any]:
     return found
 
 
-def differences(one: Path, other: Path) -> dict[str, Any]:
-    """How many numbers differ, and how many of those by more than the last bit."""
-    first, second = loaded(one), loaded(other)
-    if first.keys() != second.keys():
-        raise SystemExit(f"{one} and {other} hold different tensors")
-    differ = more = total = 0
-    for name, values in first.items():
-        apart = np.abs(values.astype(np.int64) - second[name])
-        differ += int(np.count_nonzero(apart))
-        more += int(np.count_nonzero(apart > 1))
-        total += values.size
-    return {"differ": differ, "more": more, "numbers": total}
+ROUNDINGS = 16
+"""Roundings to float32 that may lie between two ways to compute a number."""
 
 
-def at_thresholds(one: Path, other: Path, models: Path, density: float) -> dict[str, Any]:
-    """Differences of two TIES merges, and how many are where a change equals its threshold."""
-    first, second = loaded(one), loaded(other)
-    base, *changed = (loaded(models / f"m{number}") for number in range(3))
-    differ = ties = 0
-    for name, values in first.items():
-        apart = values != second[name]
-        tied = np.zeros(values.size, bool)
+def differences(one: Path, other: Path, models: Path) -> dict[str, Any]:
+    """How many numbers differ, how many by more than the last bit, and how many beyond rounding."""
+    inputs = [loaded(models / f"m{number}") for number in range(3)]
+    found = {"differ": 0, "more": 0, "beyond": 0, "numbers": 0}
+    for name, ours, theirs in _both(one, other):
+        bits = np.abs(ours.astype(np.int64) - theirs)
+        found["differ"] += int(np.count_nonzero(bits))
+        found["more"] += int(np.count_nonzero(bits > 1))
+        found["beyond"] += int(np.count_nonzero(_beyond(ours, theirs, _of(inputs, name))))
+        found["numbers"] += ours.size
+    return found
+
+
+def at_thresholds(
+    one: Path, other: Path, models: Path, density: float, gamma: float = 0.0
+) -> dict[str, Any]:
+    """Differences beyond rounding where the largest changes are kept (but for a share *gamma* of
+    the very largest), and how many are where a change equals a threshold.
+    """
+    inputs = [loaded(models / f"m{number}") for number in range(3)]
+    beyond = ties = 0
+    for name, ours, theirs in _both(one, other):
+        base, *changed = _of(inputs, name)
+        apart, tied = _beyond(ours, theirs, [base, *changed]), np.zeros(ours.size, bool)
         for model in changed:
-            sizes = np.abs(_floats(model[name]) - _floats(base[name]))
-            kept = max(1, int(density * sizes.size))
-            tied |= sizes == np.partition(sizes, sizes.size - kept)[sizes.size - kept]
-        differ += int(np.count_nonzero(apart))
+            sizes = np.abs(model - base)
+            kept, cut = max(1, int(density * sizes.size)), int(gamma * sizes.size)
+            lowest = sizes.size - kept - cut
+            for rank in (lowest, lowest + kept - 1) if cut else (lowest,):
+                tied |= sizes == np.partition(sizes, rank)[rank]
+        beyond += int(np.count_nonzero(apart))
         ties += int(np.count_nonzero(apart & tied))
-    return {"differ": differ, "at ties": ties}
+    return {"compared": beyond, "at ties": ties}
 
 
 def at_variances(one: Path, other: Path, models: Path, density: float) -> dict[str, Any]:
-    """Differences of two SCE merges by more than the last bit, and those at the threshold."""
-    first, second = loaded(one), loaded(other)
-    base, *changed = (loaded(models / f"m{number}") for number in range(3))
-    differ = ties = 0
-    for name, values in first.items():
-        changes = [_floats(model[name]) - _floats(base[name]) for model in changed]
+    """Differences of two SCE merges beyond rounding, and those at the threshold."""
+    inputs = [loaded(models / f"m{number}") for number in range(3)]
+    beyond = ties = 0
+    for name, ours, theirs in _both(one, other):
+        base, *changed = _of(inputs, name)
+        changes = [model - base for model in changed]
         mean = (changes[0] + changes[1]) / np.float32(2)
         variance = sum((change - mean) ** 2 for change in changes) / np.float32(2)
         kept = int(np.count_nonzero(variance) * density)
         if not kept:
             continue
         limit = np.partition(variance, variance.size - kept)[variance.size - kept]
-        apart = np.abs(values.astype(np.int64) - second[name]) > 1
-        differ += int(np.count_nonzero(apart))
+        apart = _beyond(ours, theirs, [base, *changed])
+        beyond += int(np.count_nonzero(apart))
         ties += int(np.count_nonzero(apart & (variance == limit)))
-    return {"compared": differ, "at ties": ties}
+    return {"compared": beyond, "at ties": ties}
 
 
 def distances(ours: list[Path], theirs: list[Path], base: Path) -> dict[str, float]:
@@ -87,6 +96,29 @@ def distances(ours: list[Path], theirs: list[Path], base: Path) -> dict[str, flo
     means = {key: _mean(models) for key, models in held.items()}
     found["means"] = _far_floats(means["ours"], means["theirs"]) / unit
     return found
+
+
+def _both(one: Path, other: Path) -> Iterator[tuple[str, Any, Any]]:
+    first, second = loaded(one), loaded(other)
+    if first.keys() != second.keys():
+        raise SystemExit(f"{one} and {other} hold different tensors")
+    for name, values in first.items():
+        yield name, values, second[name]
+
+
+def _of(models: list[dict[str, Any]], name: str) -> list[Any]:
+    return [_floats(model[name]) for model in models]
+
+
+def _beyond(ours: Any, theirs: Any, inputs: list[Any]) -> Any:
+    """Where two numbers are farther apart than the last bit of the output (bfloat16) and
+    `ROUNDINGS` of the largest number that went in: where numbers cancel, little is left of them.
+    """
+    ours, theirs = _floats(ours).astype(float), _floats(theirs).astype(float)
+    _, exponent = np.frexp(np.maximum(np.abs(ours), np.abs(theirs)))
+    largest = np.max([np.abs(model) for model in inputs], axis=0)
+    allowed = np.ldexp(1.0, exponent - 8) + ROUNDINGS * 2.0**-24 * largest
+    return np.abs(ours - theirs) > allowed
 
 
 def _floats(bits: Any) -> Any:

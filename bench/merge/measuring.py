@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,19 @@ def merge(tool: str, recipe: Path, into: Path, *more: str, peer: str) -> dict[st
 
 def watched(command: Sequence[str]) -> dict[str, Any]:
     """What a process printed last (JSON), with `anon`: the peak of its own memory in bytes."""
+    out, peak = _run(command)
+    return {"anon": peak} | json.loads(out.strip().splitlines()[-1])
+
+
+def whole(command: Sequence[str]) -> dict[str, Any]:
+    """What a process took from its start to its end: `cpu` and `wall` in seconds, and `anon`."""
+    before, wall = _used(), time.monotonic()
+    _, peak = _run(command)
+    return {"cpu": _used() - before, "wall": time.monotonic() - wall, "anon": peak}
+
+
+def _run(command: Sequence[str]) -> tuple[str, int]:
+    """What a process printed, and the peak of its own memory in bytes."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
     ) as process:
@@ -35,16 +49,13 @@ def watched(command: Sequence[str]) -> dict[str, Any]:
         out, errors = process.communicate()
     if process.returncode:
         raise SystemExit(f"{command}: {errors[-3000:]}")
-    return {"anon": peak} | json.loads(out.strip().splitlines()[-1])
+    return out, peak
 
 
-def seconds(command: Sequence[str]) -> tuple[float, float]:
-    """Wall and processor seconds of a whole process."""
-    before, wall = os.times(), time.monotonic()
-    subprocess.run(command, check=True, capture_output=True, env=_environment())
-    after = os.times()
-    used = after.children_user - before.children_user + after.children_system
-    return time.monotonic() - wall, used - before.children_system
+def _used() -> float:
+    """Processor seconds of all processes that have ended."""
+    taken = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return taken.ru_utime + taken.ru_stime
 
 
 def _environment() -> dict[str, str]:

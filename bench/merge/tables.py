@@ -7,23 +7,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.merge import equality
 from bench.merge.synthetic import SIZES
 
 GOALS = {"linear": 5, "slerp": 5, "task_arithmetic": 5, "ties": 10, "karcher": 40}
-SMALL = {"ours": "escalera merge of 14 MB", "theirs": "mergekit-yaml of 14 MB"}
-"""Rows of whole commands that merge next to nothing, by tool."""
 
 
 def page(folder: Path, *, date: str) -> str:
     """All parts that were run."""
-    parts = [
-        _HEAD.format(date=date),
-        *(make(_read(folder, name)) for name, make in _PARTS.items() if _read(folder, name)),
-    ]
-    rows, start = _read(folder, "speed"), _read(folder, "start")
-    if rows and start:
-        parts.insert(2, _whole(rows, start))
-    return "\n\n".join(parts) + "\n"
+    made = [make(_read(folder, name)) for name, make in _PARTS.items() if _read(folder, name)]
+    return "\n\n".join([_HEAD.format(date=date), *made]) + "\n"
 
 
 _HEAD = """# Merging beside mergekit and PEFT
@@ -42,22 +35,35 @@ def _read(folder: Path, name: str) -> Any:
     return json.loads(file.read_text()) if file.exists() else None
 
 
+def _commands(rows: list[dict[str, Any]]) -> str:
+    about = (
+        "The commands that people type, `escalera merge` and `mergekit-yaml`, from their start to "
+        f"their end; models of {SIZES['290M'].bytes / 1e6:.0f} MB each, a base and two models. "
+        "Reading, writing and (ours) a digest of every tensor included; mergekit writes no card "
+        "and copies no tokenizer. Ratios are the median of the rounds; own memory is the peak of "
+        "what is not shared with files."
+    )
+    return "\n".join(["## Processor time and memory", "", about, "", *_rows(rows)])
+
+
 def _speed(rows: list[dict[str, Any]]) -> str:
+    about = "The same without start and imports: what merging itself takes."
+    return "\n".join(["## Merging alone", "", about, "", *_rows(rows)])
+
+
+def _rows(rows: list[dict[str, Any]]) -> list[str]:
     lines = [
-        "## Processor time and memory",
-        "",
-        f"Models of {SIZES['290M'].bytes / 1e6:.0f} MB each; a base and two models, without start "
-        "and imports, reading, writing and (ours) a digest of every tensor included. The ratio is "
-        "the median of the rounds; own memory is the peak of what is not shared with files.",
-        "",
         "| method | mergekit computes in | rounds | ours, s | mergekit, s | ratio "
         "| lowest, highest | goal | ours, MB | mergekit, MB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
+    missed = []
     for key in dict.fromkeys((row["method"], row["dtype"]) for row in rows):
         held = [row for row in rows if (row["method"], row["dtype"]) == key]
         ratios = sorted(row["theirs"]["cpu"] / row["ours"]["cpu"] for row in held)
         goal = GOALS.get(key[0])
+        if median(ratios) < (goal or 0):
+            missed.append(f"{key[0]} ({key[1]})")
         lines.append(
             f"| {key[0]} | {key[1]} | {len(held)} | {_middle(held, 'ours', 'cpu'):.2f} "
             f"| {_middle(held, 'theirs', 'cpu'):.2f} | **{median(ratios):.1f}** "
@@ -65,40 +71,9 @@ def _speed(rows: list[dict[str, Any]]) -> str:
             f"| {_middle(held, 'ours', 'anon') / 1e6:.0f} "
             f"| {_middle(held, 'theirs', 'anon') / 1e6:.0f} |"
         )
-    missed = [
-        f"{method} ({dtype})"
-        for method, dtype in dict.fromkeys((row["method"], row["dtype"]) for row in rows)
-        if _ratio(rows, method, dtype) < GOALS.get(method, 0)
-    ]
     if missed:
         lines += ["", f"Below the goal: {', '.join(missed)}."]
-    return "\n".join(lines)
-
-
-def _ratio(rows: list[dict[str, Any]], method: str, dtype: str) -> float:
-    held = [row for row in rows if (row["method"], row["dtype"]) == (method, dtype)]
-    return median(row["theirs"]["cpu"] / row["ours"]["cpu"] for row in held)
-
-
-def _whole(rows: list[dict[str, Any]], start: dict[str, Any]) -> str:
-    """Processor time of whole commands: a merge and what comes before it."""
-    before = [start[SMALL[tool]]["cpu"] for tool in ("ours", "theirs")]
-    lines = [
-        "With what whole commands take that merge 14 MB (start, imports, checks, the end), "
-        f"{before[0]:.2f} s and {before[1]:.2f} s, as whoever types the command waits for them:",
-        "",
-        "| method | mergekit computes in | ours, s | mergekit, s | ratio | goal |",
-        "|---|---|---|---|---|---|",
-    ]
-    for method, dtype in dict.fromkeys((row["method"], row["dtype"]) for row in rows):
-        held = [row for row in rows if (row["method"], row["dtype"]) == (method, dtype)]
-        ours = _middle(held, "ours", "cpu") + before[0]
-        theirs = _middle(held, "theirs", "cpu") + before[1]
-        lines.append(
-            f"| {method} | {dtype} | {ours:.2f} | {theirs:.2f} | **{theirs / ours:.1f}** "
-            f"| {GOALS.get(method, '')} |"
-        )
-    return "\n".join(lines)
+    return lines
 
 
 def _middle(rows: list[dict[str, Any]], tool: str, key: str) -> float:
@@ -124,31 +99,38 @@ def _equal(found: dict[str, Any]) -> str:
     lines = [
         "## Equality",
         "",
-        "Models of 7 million parameters, mergekit in float32: numbers of the output (bfloat16) "
-        "that differ, and those that differ by more than the last bit.",
+        "Models of 7 million parameters: numbers of the output (bfloat16) that differ from "
+        "mergekit's in float32; by more than the last bit; and beyond rounding, which is the last "
+        f"bit and {equality.ROUNDINGS} of float32's roundings of the largest number that went in "
+        "(where numbers cancel, what is left is small beside its own error). At a threshold: where "
+        "a change (with SCE a variance) is exactly as large as the threshold; we keep all such, "
+        "mergekit some of them, as its sorting happens to leave them. From float64: how many of "
+        "ours, and of mergekit's in float32, are beyond rounding from what mergekit says in "
+        "float64.",
         "",
-        "| method | differ | share | by more than the last bit |",
-        "|---|---|---|---|",
+        "| method | differ | share | by more than the last bit | beyond rounding "
+        "| at a threshold | ours from float64 | mergekit's from float64 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {name} | {row['differ']:,} | {row['differ'] / row['numbers']:.1e} | {row['more']:,} |"
+        f"| {name} | {row['differ']:,} | {row['differ'] / row['numbers']:.1e} | {row['more']:,} "
+        f"| {row['beyond']:,} | {_held(row)} | {row['ours, exact']['beyond']:,} "
+        f"| {row['theirs, exact']['beyond']:,} |"
         for name, row in found.items()
     ]
-    ties = found.get("ties")
-    if ties:
-        lines += [
-            "",
-            f"TIES: {ties['at ties']:,} of {ties['differ']:,} differences are where a change is "
-            "exactly as large as the threshold. We keep all such, mergekit some of them, as its "
-            "sorting happens to leave them. Breadcrumbs cuts by the same thresholds.",
-        ]
-    if sce := found.get("sce"):
-        lines += [
-            "",
-            f"SCE: {sce['at ties']:,} of {sce['compared']:,} differences by more than the last bit "
-            "are where a variance is exactly as large as the threshold, kept in the same way.",
-        ]
+    if "sce" in found:
+        lines += ["", _SCE]
     return "\n".join(lines)
+
+
+_SCE = (
+    "SCE weighs each model by the changes that it keeps, so that what is kept at a threshold moves "
+    "the other numbers of a tensor, too."
+)
+
+
+def _held(row: dict[str, Any]) -> str:
+    return f"{row['at ties']:,}" if "at ties" in row else ""
 
 
 def _chance(found: dict[str, Any]) -> str:
@@ -248,6 +230,7 @@ def _factors(found: dict[str, Any]) -> str:
 
 
 _PARTS = {
+    "commands": _commands,
     "speed": _speed,
     "start": _start,
     "equal": _equal,
