@@ -180,41 +180,59 @@ class _Compiler:
     beside: Mapping[str, ModelHeader]
 
     def tasks(self, parts: Sequence[Slice]) -> Iterator[TensorTask]:
-        """Tensors before the layers, the layers in their new order, then those after them."""
-        outside = [name for name in sorted(self.owner.tensors) if recipe.layer_of(name) is None]
-        for name in (name for name in outside if _FIRST.search(name)):
-            yield self._task(parts[0], name, lambda _, name=name: name, 0.0)
+        """Tensors before the layers, the layers in their new order, then those after them.
+
+        Whatever one of the models has, all must have, whichever is named first.
+        """
+        for name in self._outside(parts[0]):
+            if _FIRST.search(name):
+                yield self._task(parts[0], name, lambda _, name=name: name, 0.0)
         yield from self._layers(parts)
-        for name in (name for name in outside if not _FIRST.search(name)):
-            yield self._task(parts[-1], name, lambda _, name=name: name, 0.0)
+        for name in self._outside(parts[-1]):
+            if not _FIRST.search(name):
+                yield self._task(parts[-1], name, lambda _, name=name: name, 0.0)
+
+    def _outside(self, part: Slice) -> list[str]:
+        """What the owner or a source of *part* has beside its layers."""
+        held = [self.owner, *(self.known[source.model] for source in part.sources)]
+        names = {name for model in held for name in model.tensors}
+        return sorted(name for name in names if recipe.layer_of(name) is None)
 
     def _layers(self, parts: Sequence[Slice]) -> Iterator[TensorTask]:
-        for stack in _stacks(self.owner):
+        sources = {source.model for part in parts for source in part.sources}
+        held = [self.owner, *(self.known[name] for name in sources)]
+        for stack in sorted({stack for model in held for stack in _stacks(model)}):
             written = 0
             for part in parts:
-                first = part.sources[0]
-                (start, stop) = first.layers or (0, _depth(self.known[first.model], stack))
+                (start, stop) = part.sources[0].layers or (0, self._depth(part, stack))
                 for step in range(stop - start):
                     depth = step / (stop - start - 1) if stop - start > 1 else 1.0
                     yield from self._layer(part, stack, (step, written), depth)
                     written += 1
+
+    def _depth(self, part: Slice, stack: str) -> int:
+        return max(_depth(self.known[source.model], stack) for source in part.sources)
 
     def _layer(
         self, part: Slice, stack: str, places: tuple[int, int], depth: float
     ) -> Iterator[TensorTask]:
         step, written = places
         starts = {source.model: (source.layers or (0, 0))[0] for source in part.sources}
-        first = part.sources[0].model
-        head = f"{stack}{starts[first] + step}."
-        for name in sorted(self.known[first].tensors):
-            if name.startswith(head):
-                rest = name.removeprefix(head)
-                yield self._task(
-                    part,
-                    f"{stack}{written}.{rest}",
-                    lambda model, rest=rest: f"{stack}{starts[model] + step}.{rest}",
-                    depth,
-                )
+        rests = set()
+        for model, start in starts.items():
+            head = f"{stack}{start + step}."
+            rests |= {
+                name.removeprefix(head)
+                for name in self.known[model].tensors
+                if name.startswith(head)
+            }
+        for rest in sorted(rests):
+            yield self._task(
+                part,
+                f"{stack}{written}.{rest}",
+                lambda model, rest=rest: f"{stack}{starts[model] + step}.{rest}",
+                depth,
+            )
 
     def _task(self, part: Slice, name: str, named: Any, depth: float) -> TensorTask:
         about, sources = taking_part.ordered(self.asked, self.method, part)

@@ -56,8 +56,9 @@ def differences(models: Sequence[ModelHeader]) -> list[str]:
     said = [
         f"{name} has no tokenizer.json; its tokens are taken to be those of the others"
         for name in lacking
-        if len(lacking) < len(models)
     ]
+    if len(lacking) == len(models):
+        said = ["no model has a tokenizer.json or vocab.json; all are taken to have one vocabulary"]
     return said + [
         f"{key} is {first.config.get(key)!r} in {first.name} and {other.config.get(key)!r} in "
         f"{other.name}; the output takes that of its configuration"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,17 +97,19 @@ def opened(folders: Mapping[str, Path]) -> Iterator[dict[str, Model]]:
 
 
 def vocabulary(folder: Path) -> dict[str, int] | None:
-    """Numbers of all tokens, from `tokenizer.json`; None where there is none."""
-    found = document(folder / "tokenizer.json")
-    if found is None:
-        return None
-    model = found.get("model") or {}
-    listed = model.get("vocab") or {}
-    if isinstance(listed, list):  # unigram: pieces with their scores, in order
-        listed = {piece[0]: number for number, piece in enumerate(listed)}
-    tokens = {str(token): int(number) for token, number in listed.items()}
-    tokens.update({str(t["content"]): int(t["id"]) for t in found.get("added_tokens") or ()})
-    return tokens
+    """Numbers of all tokens, from `tokenizer.json`, or `vocab.json` of older models.
+
+    None where there is neither. Raises `MergeError` for a file that holds no tokens.
+    """
+    path = folder / "tokenizer.json"
+    if (found := document(path)) is not None:
+        return _tokens(path, lambda: _of_tokenizer(found))
+    path = folder / "vocab.json"
+    if (listed := document(path)) is not None:
+        more = document(folder / "added_tokens.json") or {}
+        described = (document(folder / "tokenizer_config.json") or {}).get("added_tokens_decoder")
+        return _tokens(path, lambda: _of_list(listed | more, described or {}))
+    return None
 
 
 def document(path: Path) -> dict[str, Any] | None:
@@ -124,6 +126,45 @@ def document(path: Path) -> dict[str, Any] | None:
 
 
 # Below: private.
+
+
+def _tokens(path: Path, read: Callable[[], dict[str, int]]) -> dict[str, int]:
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise MergeError(
+            f"the tokens of {str(path)!r} are not understood: {error!r}. Fetch the file again."
+        ) from error
+
+
+def _of_tokenizer(found: Mapping[str, Any]) -> dict[str, int]:
+    model = found.get("model") or {}
+    listed = model.get("vocab") or {}
+    if isinstance(listed, list):  # unigram: pieces with their scores, in order
+        listed = {piece[0]: number for number, piece in enumerate(listed)}
+    tokens = {str(token): int(number) for token, number in listed.items()}
+    tokens.update({str(t["content"]): int(t["id"]) for t in found.get("added_tokens") or ()})
+    return tokens
+
+
+def _of_list(listed: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, int]:
+    tokens = {str(token): int(number) for token, number in listed.items()}
+    tokens.update({str(token["content"]): int(number) for number, token in described.items()})
+    return tokens
+
+
+def _listed(folder: Path) -> dict[str, str] | None:
+    """The file of every tensor, by the index; None where there is none."""
+    index = document(folder / INDEX)
+    if index is None:
+        return None
+    where = index.get("weight_map")
+    if not isinstance(where, dict) or not all(isinstance(file, str) for file in where.values()):
+        raise MergeError(
+            f"{str(folder / INDEX)!r} does not say under 'weight_map' which file holds which "
+            "tensor. Fetch the file again."
+        )
+    return where
 
 
 def _model(name: str, folder: Path) -> Model:
@@ -151,9 +192,9 @@ def _model(name: str, folder: Path) -> Model:
 
 
 def _shards(name: str, folder: Path) -> list[Path]:
-    index = document(folder / INDEX)
-    if index is not None:
-        return [folder / shard for shard in sorted(set(index["weight_map"].values()))]
+    where = _listed(folder)
+    if where is not None:
+        return [folder / shard for shard in sorted(set(where.values()))]
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
     found = sorted(folder.glob("*.safetensors"))
@@ -167,8 +208,7 @@ def _shards(name: str, folder: Path) -> list[Path]:
 
 
 def _require_listed(model: Model) -> None:
-    index = document(model.folder / INDEX)
-    listed = set(index["weight_map"]) if index is not None else set()
+    listed = set(_listed(model.folder) or ())
     if missing := sorted(listed - set(model.entries())):
         raise MergeError(
             f"the index of the model {model.name!r} lists {missing[0]!r}, which is in none of its "

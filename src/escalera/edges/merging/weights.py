@@ -170,7 +170,7 @@ def _header(path: Path) -> tuple[dict[str, Entry], dict[str, str], str]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _broken(path, f"its header is not understood: {error}") from error
     for name, entry in entries.items():
-        _check(path, name, entry, length)
+        _check(path, name, entry, (8 + size, length))
     return entries, metadata, hashlib.sha256(text).hexdigest()
 
 
@@ -180,7 +180,14 @@ def _entry(value: Mapping[str, Any], after: int) -> Entry:
     return Entry(kind=str(value["dtype"]), shape=shape, begin=after + begin, end=after + end)
 
 
-def _check(path: Path, name: str, entry: Entry, length: int) -> None:
+def _check(path: Path, name: str, entry: Entry, within: tuple[int, int]) -> None:
+    first, length = within
+    if not first <= entry.begin <= entry.end or min(entry.shape, default=0) < 0:
+        raise _broken(
+            path,
+            f"{name!r} of the shape {entry.shape} is said to lie from byte {entry.begin - first} "
+            f"to {entry.end - first} of the numbers",
+        )
     if entry.end > length:
         raise _broken(
             path,

@@ -102,14 +102,32 @@ def test_what_does_not_fit_is_refused_by_name(changed, said):
         compile_plan(recipe("linear", "a", "b"), [model("a"), other])
 
 
-def test_a_missing_tensor_is_refused_by_name():
-    """Whichever model lacks it."""
-    lacking = model("b")
-    held = {name: header for name, header in lacking.tensors.items() if name != UP}
-    with pytest.raises(MergeError, match=f"'b' has no tensor '{UP}'"):
-        compile_plan(
-            recipe("linear", "a", "b"), [model("a"), dataclasses.replace(lacking, tensors=held)]
-        )
+@pytest.mark.parametrize("who", ["a", "b", "c"])
+@pytest.mark.parametrize(
+    "which", [UP, "model.embed_tokens.weight", "model.norm.weight", "model.layers.2."]
+)
+def test_a_missing_tensor_is_refused_by_name(who, which):
+    """Whichever model lacks it, the first and the base too, and a whole last layer."""
+    models = {name: model(name) for name in "abc"}
+    held = {key: found for key, found in models[who].tensors.items() if not key.startswith(which)}
+    models[who] = dataclasses.replace(models[who], tensors=held)
+    for asked in (
+        recipe("task_arithmetic", "a", "b", base="c"),
+        recipe("karcher", "a", "b", base="c"),
+        recipe("linear", "c", "b", "a"),
+    ):
+        with pytest.raises(MergeError, match=f"'{who}' has no tensor '{which}"):
+            compile_plan(asked, list(models.values()))
+
+
+def test_a_stack_that_one_model_lacks_is_refused_by_name():
+    """Layers of another stack, as of a part that sees."""
+    more = {"vision.layers.0.up.weight": Header(kind="BF16", shape=(4, 4))}
+    for one, other in ((more, {}), ({}, more)):
+        with pytest.raises(MergeError, match=r"has no tensor 'vision\.layers\.0\.up"):
+            compile_plan(
+                recipe("linear", "a", "b"), [model("a", tensors=one), model("b", tensors=other)]
+            )
 
 
 def test_tensors_without_floats_are_copied():

@@ -25,10 +25,14 @@ def test_depths_may_differ_in_slices_only():
 
 def test_differences_that_are_allowed_are_said():
     """Positions that are encoded in another way, for example."""
-    found = fitting.differences([model("a", rope_theta=1), model("b", rope_theta=2)])
+    tokens = {"x": 0}
+    one, two = (model(name, vocabulary=tokens, rope_theta=n) for n, name in enumerate("ab", 1))
+    found = fitting.differences([one, two])
     assert found == ["rope_theta is 1 in a and 2 in b; the output takes that of its configuration"]
     (said,) = fitting.differences([model("a", vocabulary={"x": 0}), model("b")])
     assert said.startswith("b has no tokenizer.json")
+    (said,) = fitting.differences([model("a"), model("b")])
+    assert said.startswith("no model has a tokenizer.json or")
 
 
 def test_the_configuration_says_what_the_weights_are():

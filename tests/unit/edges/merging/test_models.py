@@ -30,6 +30,30 @@ def test_tokens_have_their_numbers(tmp_path):
     )
     assert models.vocabulary(tmp_path) == {"a": 0, "b": 1, "<end>": 2}
     assert models.vocabulary(tmp_path / "nowhere") is None
+    (tmp_path / "tokenizer.json").unlink()
+    (tmp_path / "vocab.json").write_text(json.dumps({"a": 0, "b": 1}))
+    assert models.vocabulary(tmp_path) == {"a": 0, "b": 1}
+    (tmp_path / "added_tokens.json").write_text(json.dumps({"<end>": 2}))
+    assert models.vocabulary(tmp_path) == {"a": 0, "b": 1, "<end>": 2}
+    described = {"added_tokens_decoder": {"3": {"content": "<pad>"}}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(described))
+    assert models.vocabulary(tmp_path) == {"a": 0, "b": 1, "<end>": 2, "<pad>": 3}
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"model": {"vocab": 3}},
+        {"model": {"vocab": {"a": None}}},
+        {"model": {"vocab": [3]}},
+        {"added_tokens": [{"id": 1}]},
+    ],
+)
+def test_a_tokenizer_without_tokens_is_one_clear_error(tmp_path, held):
+    """Not a vocabulary that is taken to be like the others'."""
+    (tmp_path / "tokenizer.json").write_text(json.dumps(held))
+    with pytest.raises(MergeError, match=r"tokenizer\.json' are not understood"):
+        models.vocabulary(tmp_path)
 
 
 def test_what_is_no_whole_model_is_refused(tmp_path):
@@ -55,3 +79,6 @@ def test_what_is_no_whole_model_is_refused(tmp_path):
     refused("holds 'model.embed_tokens.weight' in 'x.safetensors' and in 'y.safetensors'")
     index.write_text(json.dumps({"weight_map": {"p": "x.safetensors"}}))
     refused("lists 'p', which is in none")
+    for odd in ({}, {"weight_map": ["x.safetensors"]}, {"weight_map": {"p": 1}}):
+        index.write_text(json.dumps(odd))
+        refused("does not say under 'weight_map' which file")

@@ -53,6 +53,18 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path):
         WeightsFile(tmp_path / "nowhere.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("shape", "place"), [([4], [-16, 0]), ([4], [16, 0]), ([-2, -2], [0, 16]), ([4], [-8, 8])]
+)
+def test_numbers_outside_their_part_of_a_file_are_not_read(tmp_path, shape, place):
+    """A place before the first number would have the header read as weights."""
+    text = json.dumps({"w": {"dtype": "F32", "shape": shape, "data_offsets": place}}).encode()
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(16))
+    with pytest.raises(MergeError, match="is said to lie from byte"):
+        WeightsFile(path)
+
+
 def test_a_file_that_shrinks_while_it_is_read_is_noticed(tmp_path):
     """Before and after it is mapped; touching what is gone would end the process."""
     path = tmp_path / "m.safetensors"

@@ -176,6 +176,7 @@ NORM = "model.norm.weight"
     [
         (_cut, "it is cut off"),
         (_resaved(less=[NORM]), f"'b' has no tensor '{NORM}'"),
+        (_resaved(more={"more": ("F32", np.ones(2, np.float32))}), "'a' has no tensor 'more'"),
         (_resaved(more={NORM: ("F8_E4M3", np.zeros(24, np.uint8))}), "holds F8_E4M3"),
         (_resaved(more={NORM: ("F32", np.zeros(9, np.float32))}), r"is \(9,\) in the model 'b'"),
         (_configured(model_type="gpt2"), "model_type is 'llama' in the model 'a' and 'gpt2'"),
@@ -257,7 +258,7 @@ def test_numbers_that_are_not_finite_are_told(tmp_path):
     """With the tensor and how many."""
     folders = {}
     for seed, name in enumerate("ab"):
-        folders[name] = model(tmp_path / name, seed)
+        folders[name] = model(tmp_path / name, seed, tokens={"x": 0, "y": 1})
         values = floats(seed)
         values["lm_head.weight"][0, :3] = np.inf
         save(folders[name] / "model.safetensors", stored(values, "BF16"))
