@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 
 from escalera.apps.cli import gauges
-from escalera.core.ladder import merge_race, steps
+from escalera.core.ladder import steps
 from escalera.core.ladder.caps import Left
 from escalera.domain.distillation import Distilled
 from escalera.domain.event import Decided, Duelled, Event, Priced, Raced, RouterFitted
@@ -231,7 +231,7 @@ def _made(event: RateTried | Trained | HostedJob | Distilled | Suggested | Raced
         case Trained():
             return _trained(event)
         case Suggested():
-            return f"merge: {merge_race.UNSEARCHED}"
+            return f"merge: {steps.UNSEARCHED}"
         case Raced():
             count, stay = len(event.entrants), len(event.survivors)
             goes = "1 goes on" if stay == 1 else f"{stay} go on"

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import race
 from escalera.core.ladder.case import Case
-from escalera.core.ladder.steps import Evaluate, Halve, Merge, Step, Suggest
+from escalera.core.ladder.steps import UNSEARCHED, Evaluate, Halve, Merge, Step, Suggest
 from escalera.core.merging import plans
 from escalera.domain.event import Raced
 from escalera.domain.identity import digest_of
@@ -44,8 +44,6 @@ BEST = 4
 
 MERGE = "merge "
 """What the question of a search begins with."""
-
-UNSEARCHED = "weights moved by steps: CMA-ES is not installed (pip install 'escalera[local]')"
 
 
 def calls(project: Project, task: Task) -> int:

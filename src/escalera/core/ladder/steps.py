@@ -188,6 +188,10 @@ class TryRate:
     trial: RateTrial
 
 
+UNSEARCHED = "weights moved by steps: CMA-ES is not installed (pip install 'escalera[local]')"
+"""What is said of a merge where nothing can be suggested."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggest:
     """Ask the suggester for the levers of a sweep's next trial, after those that were tried."""

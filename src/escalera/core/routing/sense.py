@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from escalera.core.routing.features import Floats
-from escalera.core.routing.rows import Table
+if TYPE_CHECKING:  # whoever holds embeddings without a router needs no n-grams
+    from escalera.core.routing.features import Floats
+    from escalera.core.routing.rows import Table
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

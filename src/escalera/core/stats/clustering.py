@@ -90,12 +90,12 @@ def robust_mean(values: Values, clusters: Clusters = None) -> Estimate:
     if clusters is None:  # what follows without a list per item
         count = n
         means = Counter(round(x, 12) for x in items)
-        rests = [x - value for x in items]
+        rests = packed.array("d", (x - value for x in items))
     else:
         groups = _group(items, clusters)
         count = len(groups)
         means = Counter(round(math.fsum(group) / len(group), 12) for group in groups)
-        rests = [math.fsum(x - value for x in group) for group in groups]
+        rests = packed.array("d", (math.fsum(x - value for x in group) for group in groups))
     squares = math.fsum(rest**2 for rest in rests)
     error = math.sqrt(count / (count - 1) * squares) / n if count > 1 else math.inf
     return Estimate(

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.core.ladder.test_planner import BREAKS, GOOD, POOR, model, rates
 
 from escalera.core.ladder import merge_race
-from escalera.core.ladder.merge_race import LAST, ROUNDS, SEARCHED, UNSEARCHED
-from escalera.core.ladder.steps import Evaluate, Suggest
+from escalera.core.ladder.merge_race import LAST, ROUNDS, SEARCHED
+from escalera.core.ladder.steps import UNSEARCHED, Evaluate, Suggest
 from escalera.domain.event import Merged
 from escalera.domain.sweep import Suggested
 from escalera.testing import playbook
