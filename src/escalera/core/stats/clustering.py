@@ -176,6 +176,8 @@ def _as_floats(values: Values) -> Sequence[float]:
             f"value {float(array[position])!r} at position {position} is not finite: leave "
             "unscored items out and report them as unscored"
         )
+    if isinstance(values, packed.array) and values.typecode == "d":
+        return values  # nobody writes to it
     return packed.array("d", array.tobytes())
 
 
