@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from escalera.apps import drift_words
-from escalera.apps.report import combined, contracts, ladder, lineage, promotions
+from escalera.apps.report import combined, contracts, ladder, lineage, promotions, replayed
 from escalera.core.answers import Answer
 from escalera.core.evidence import Evidence
 from escalera.core.ladder import accounting, choosing, distilling, merge_race, supervising
@@ -71,6 +71,7 @@ def build(
             _training(case, parts) | {"diagnosis": (diagnoses or {}).get(digest)}
             for digest, parts in evidence.trained.items()
         ],
+        "replay": replayed.build(case),
         "merges": [
             {
                 "label": f"merge of {len(entry.plan.adapters)} adapters",

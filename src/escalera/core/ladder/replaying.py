@@ -17,6 +17,7 @@ from escalera.core.ladder.steps import Step, Train
 from escalera.domain.project import Teacher
 from escalera.domain.recipe import TrainingRecipe
 from escalera.domain.task import Task
+from escalera.domain.training import Trained
 
 OWN = Teacher(rung="prompt")
 """The base model under its best wording."""
@@ -48,12 +49,17 @@ def recipe(case: Case) -> TrainingRecipe:
 
 def pilots(case: Case) -> tuple[ReplayPilot, ...]:
     """What is known of the ratios that were tried, smallest first."""
+    return tuple(pilot for pilot, _ in tried(case))
+
+
+def tried(case: Case) -> tuple[tuple[ReplayPilot, Trained], ...]:
+    """The same, each with the part of a training that told it, and what that took."""
     found = []
     for ratio in RATIOS if case.project.policy.replay is None else ():
         parts = case.evidence.trained.get(_recipe(case, ratio).digest, [])
         rooms = _rooms(case, _recipe(case, ratio)) if parts else ()
         if rooms:
-            found.append(ReplayPilot(ratio=ratio, rooms=rooms))
+            found.append((ReplayPilot(ratio=ratio, rooms=rooms), parts[0]))
     return tuple(found)
 
 

@@ -118,10 +118,12 @@ def test_unknown_prices_are_unknown_and_known_ones_are_shown():
     document["candidates"][0]["cells"][1]["tokens_per_call"] = None
     price = {"value": 61.5, "lower": 50.0, "upper": 73.0, "n": 60, "clusters": 60}
     document["contracts"][0]["micro_dollars"] = price
+    document["replay"][1]["micro_dollars"] = 41_234
     text = page.render(document)
     assert "$0.0000615" in text
     assert "$0.00005 to $0.000073" in text
     assert "$12.35" in text
+    assert "$0.0412" in text
     assert "$0.413 per" in text
     assert "tokens not measured" in text
 

@@ -81,8 +81,18 @@ def _expected(document: dict[str, Any]) -> list[str]:
                 numerals.signed_interval(row["difference"]),
                 numerals.percent(row["lost"]["value"]),
             ]
+    told += _expected_of_replay(document)
     told += _expected_of_races(document) + _expected_of_candidates(document)
     return told + _expected_of_contracts(document)
+
+
+def _expected_of_replay(document: dict[str, Any]) -> list[str]:
+    told = []
+    for one in document["replay"]:
+        told += [numerals.plain(one["ratio"]), f"room {numerals.signed(one['room'])}"]
+        told.append(f"{numerals.count(one['tokens'])} tokens")
+        told.append(numerals.duration(one["clocks"]["seconds"]))
+    return told
 
 
 def _expected_of_races(document: dict[str, Any]) -> list[str]:
