@@ -133,7 +133,8 @@ class _Talk:
         """How many more items are likely to settle it."""
         sample = self._sample(task, len(self.looks(task)) - 1)
         alpha = compare.spendable(self._alpha, sample.pairing)
-        return missing.items(sample, margin=task.margin, alpha=alpha)
+        seen = self.row(task).difference
+        return missing.items(sample, margin=task.margin, alpha=alpha, reach=seen.value - seen.lower)
 
     def row(self, task: Task) -> Contrast:
         """The task at the error that its last look had for itself."""

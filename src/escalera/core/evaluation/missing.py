@@ -6,6 +6,8 @@ in five. The gate itself does not rely on it.
 
 from __future__ import annotations
 
+import math
+
 from escalera.core.evaluation.sample import Sample
 from escalera.core.stats import clustering, power
 
@@ -13,12 +15,15 @@ _POWER = 0.8
 _FEWEST = 2
 
 
-def items(sample: Sample, *, margin: float, alpha: float) -> int | None:
+def items(sample: Sample, *, margin: float, alpha: float, reach: float = 0.0) -> int | None:
     """Items besides those scored that are likely to show no fall by *margin* or more.
 
     With as much luck in common within clusters as was seen; where no item differs, the next one is
     taken to. None where no number is: the difference that was seen is such a fall itself. *alpha*
     is two-sided.
+
+    *reach* is how far the interval of what was seen goes below it. With few differences it goes
+    farther than their variance says, and shrinks with the items at the most.
     """
     scored = sample.scored
     changes = [new - old for new, old in zip(scored.candidate, scored.incumbent, strict=True)]
@@ -37,7 +42,9 @@ def items(sample: Sample, *, margin: float, alpha: float) -> int | None:
         power=_POWER,
         design_effect=clustering.design_effect(estimate, variance),
     )
-    return None if needed is None else max(1, needed - seen)
+    if needed is None:
+        return None
+    return max(1, needed - seen, math.ceil(seen * reach / (mean + margin)) - seen)
 
 
 def words(needed: int | None) -> str:

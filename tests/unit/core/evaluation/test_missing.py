@@ -51,6 +51,13 @@ def test_items_that_share_their_luck_count_for_less():
     assert together > 3 * alone
 
 
+def test_what_the_interval_leaves_open_takes_more_than_the_next_item():
+    """Sixty items without a difference and an interval of a tenth: that halves with 120 at best."""
+    pairs = [(1.0, 1.0)] * 60
+    assert missing.items(sample(pairs), margin=0.05, alpha=0.05) == 1
+    assert missing.items(sample(pairs), margin=0.05, alpha=0.05, reach=0.1) == 60
+
+
 def test_where_no_number_helps_that_is_said():
     """A difference at or beyond the margin cannot pass."""
     pairs = [(0.0, 1.0)] * 20 + [(1.0, 1.0)] * 80
