@@ -164,6 +164,18 @@ def test_what_is_missing_is_reckoned_with_what_looks_spend():
     assert needed > missing.items(sample, margin=tight.margin, alpha=alpha)
 
 
+def test_what_is_missing_is_reckoned_with_what_the_interval_leaves_open(monkeypatch):
+    """How far the last look's interval goes below what was seen is told to the estimate."""
+    told = []
+    monkeypatch.setattr(missing, "items", lambda sample, **given: told.append(given) or 7)
+    tight = replace(A, margin=0.06)
+    project = playbook.project(tight, B, policy=POLICY)
+    found = World().compare(route("near", "same"), route("good", "good"), project)
+    seen = next(row.difference for row in found.tasks if row.task == "a")
+    assert found.missing == (("a", 7),)
+    assert told[0]["reach"] == seen.value - seen.lower > 0
+
+
 def test_a_cap_leaves_its_task_open():
     """What could not be asked is not decided; what was settled before stands."""
     world = World(calls=2 * 2 * N // 4)

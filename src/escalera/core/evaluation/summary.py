@@ -163,9 +163,9 @@ def _noise(tally: _Tally) -> float | None:
 
 
 def _share(values: Sequence[float], clusters: array[int], alpha: float) -> Figure:
-    count, n = len(np.unique(np.asarray(clusters))), len(values)
-    shared = _numbered(clusters) if count < n else None
-    interval = mean.interval(values, shared, alpha=alpha)
+    numbers = _numbered(clusters)
+    count, n = int(numbers.max()) + 1, len(values)
+    interval = mean.interval(values, numbers if count < n else None, alpha=alpha)
     return Figure(
         value=interval.estimate,
         lower=interval.lower,
