@@ -69,6 +69,7 @@ def merge(
     if adapters == set(folders):
         return adapter_recipes.merge_recipe(found.recipe, folders, rank=found.rank, into=into)
     if adapters:
+        _require_folders(folders)
         raise MergeError(
             f"{min(adapters)!r} is an adapter and others are models. "
             "Merge models with models, and adapters with adapters."
@@ -79,6 +80,14 @@ def merge(
 
 
 # Below: private.
+
+
+def _require_folders(folders: Mapping[str, Path]) -> None:
+    for name, folder in folders.items():
+        if not folder.is_dir():
+            raise MergeError(
+                f"{name!r} is no folder ({str(folder)!r}). Name the folder of an adapter or model."
+            )
 
 
 def _means(threads: int, shard: int, name: str | None) -> Means:

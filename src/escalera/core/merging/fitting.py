@@ -20,12 +20,16 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelHeader:
-    """What is known of a model without reading its weights. Tokens have their numbers."""
+    """What is known of a model without reading its weights. Tokens have their numbers.
+
+    `tokenizer` names and identifies a file of tokens that is not understood, where that is all.
+    """
 
     name: str
     tensors: Mapping[str, Header]
     config: Mapping[str, Any]
     vocabulary: Mapping[str, int] | None = None
+    tokenizer: tuple[str, str] | None = None
 
 
 _SAME = (
@@ -47,17 +51,20 @@ def require_alike(models: Sequence[ModelHeader], *, whole: bool) -> None:
                     f"{key} is {one!r} in the model {first.name!r} and {two!r} in {other.name!r}. "
                     "Only models of one architecture can be merged."
                 )
+    _require_one_tokenizer([model for model in models if model.tokenizer is not None])
 
 
 def differences(models: Sequence[ModelHeader]) -> list[str]:
     """Differences that are allowed, in words."""
     first = models[0]
     lacking = [model.name for model in models if model.vocabulary is None]
+    if len({model.tokenizer for model in models}) == 1 and models[0].tokenizer is not None:
+        lacking = []
     said = [
         f"{name} has no tokenizer.json; its tokens are taken to be those of the others"
         for name in lacking
     ]
-    if len(lacking) == len(models):
+    if lacking and len(lacking) == len(models):
         said = ["no model has a tokenizer.json or vocab.json; all are taken to have one vocabulary"]
     return said + [
         f"{key} is {first.config.get(key)!r} in {first.name} and {other.config.get(key)!r} in "
@@ -104,3 +111,14 @@ def configuration(
                 for place in range(start, stop)
             ]
     return config
+
+
+def _require_one_tokenizer(models: Sequence[ModelHeader]) -> None:
+    for other in models[1:]:
+        if other.tokenizer != models[0].tokenizer:
+            (one, _), (two, _) = models[0].tokenizer or ("", ""), other.tokenizer or ("", "")
+            raise MergeError(
+                f"{one} of the model {models[0].name!r} and {two} of {other.name!r} differ, and "
+                "which tokens they hold is not read from them. Save both models' tokenizers as "
+                "tokenizer.json, which transformers' save_pretrained does."
+            )

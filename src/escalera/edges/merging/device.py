@@ -256,7 +256,7 @@ def _clip(values: DeviceArray, low: Any, high: Any, *, out: DeviceArray) -> Devi
 
 
 def _searchsorted(values: DeviceArray, value: int, side: str = "left") -> int:
-    wanted = torch.tensor(value, dtype=torch.int64, device=values.tensor.device)
+    wanted = _uploaded(np.asarray(value, np.int64), values.tensor.device)
     found = torch.searchsorted(values.tensor.to(torch.int64), wanted, right=side == "right")
     return int(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from escalera.errors import MergeError
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 CONFIG = "config.json"
+_UNREAD = ("tokenizer.model", "spiece.model", "vocab.txt")
+"""Files of tokens that are only told apart."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class Model:
     files: Sequence[WeightsFile]
     config: Mapping[str, Any]
     vocabulary: Mapping[str, int] | None
+    tokenizer: tuple[str, str] | None = None
     _where: dict[str, WeightsFile] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,6 +56,7 @@ class Model:
             },
             config=self.config,
             vocabulary=self.vocabulary,
+            tokenizer=self.tokenizer,
         )
 
     def entry(self, tensor: str) -> Entry:
@@ -109,6 +114,14 @@ def vocabulary(folder: Path) -> dict[str, int] | None:
         more = document(folder / "added_tokens.json") or {}
         described = (document(folder / "tokenizer_config.json") or {}).get("added_tokens_decoder")
         return _tokens(path, lambda: _of_list(listed | more, described or {}))
+    return None
+
+
+def unread_tokenizer(folder: Path) -> tuple[str, str] | None:
+    """Name and digest of the first file of tokens that is not read here, as SentencePiece's is."""
+    for name in _UNREAD:
+        if (folder / name).is_file():
+            return name, hashlib.sha256((folder / name).read_bytes()).hexdigest()
     return None
 
 
@@ -180,8 +193,14 @@ def _model(name: str, folder: Path) -> Model:
     try:
         for path in _shards(name, folder):
             files.append(WeightsFile(path))  # noqa: PERF401  closed below when one of them fails
+        tokens = vocabulary(folder)
         model = Model(
-            name=name, folder=folder, files=files, config=config, vocabulary=vocabulary(folder)
+            name=name,
+            folder=folder,
+            files=files,
+            config=config,
+            vocabulary=tokens,
+            tokenizer=unread_tokenizer(folder) if tokens is None else None,
         )
         _require_listed(model)
     except MergeError:

@@ -89,3 +89,6 @@ def test_adapters_are_known_by_their_folders(tmp_path, capsys):
     (tmp_path / "mixed.toml").write_text(text + '[[models]]\nmodel = "c"\n')
     assert run(["merge", str(tmp_path / "mixed.toml"), "--into", str(tmp_path / "no")]) == 1
     assert "'a' is an adapter and others are models" in capsys.readouterr().err
+    (tmp_path / "lost.toml").write_text(text + '[[models]]\nmodel = "lost"\n')
+    assert run(["merge", str(tmp_path / "lost.toml"), "--into", str(tmp_path / "no")]) == 1
+    assert "'lost' is no folder" in capsys.readouterr().err

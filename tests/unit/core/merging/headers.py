@@ -18,6 +18,7 @@ def model(
     rows: int = 6,
     tensors: Mapping[str, Header] | None = None,
     vocabulary: Mapping[str, int] | None = None,
+    tokenizer: tuple[str, str] | None = None,
     **config: Any,
 ) -> ModelHeader:
     """A model of some layers with two weights each."""
@@ -31,6 +32,7 @@ def model(
         tensors=held | dict(tensors or {}),
         config=CONFIG | {"num_hidden_layers": layers, "vocab_size": rows} | config,
         vocabulary=vocabulary,
+        tokenizer=tokenizer,
     )
 
 

@@ -35,6 +35,16 @@ def test_differences_that_are_allowed_are_said():
     assert said.startswith("no model has a tokenizer.json or")
 
 
+def test_tokenizers_that_are_not_read_have_to_be_the_same():
+    """Told apart by their bytes; both files and both models are named."""
+    one, same = (model(name, tokenizer=("tokenizer.model", "1")) for name in "ab")
+    other = model("c", tokenizer=("spiece.model", "2"))
+    fitting.require_alike([one, same, model("d")], whole=True)
+    assert fitting.differences([one, same]) == []
+    with pytest.raises(MergeError, match=r"tokenizer\.model of the model 'a' and spiece\.model of"):
+        fitting.require_alike([one, model("d"), other], whole=True)
+
+
 def test_the_configuration_says_what_the_weights_are():
     """Their kind, and in slices how many layers there are and of which types."""
     one = model("a", torch_dtype="float32", layer_types=["full", "sliding", "full"])

@@ -1,7 +1,8 @@
 """Merges computed by PyTorch, here on the processor: the bytes that NumPy computes.
 
 Every method of the table runs on both, over all kinds of numbers, with tensors that take several
-blocks. What a GPU does differently from PyTorch's processor is not shown here.
+blocks; and once more on a device whose memory is apart (`apart`), as a GPU's is. What a GPU's
+arithmetic does differently is not shown here.
 """
 
 import json
@@ -12,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.unit.core.merging.inputs import arrays  # noqa: E402
+from tests.unit.edges.merging import apart  # noqa: E402
 from tests.unit.edges.merging.folders import model  # noqa: E402
 
 from escalera import merging  # noqa: E402
@@ -76,6 +78,28 @@ def test_every_method_gives_what_numpy_gives(method, kind):
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
     else:
         np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
+
+
+@pytest.mark.parametrize("held", [16, 1 << 22])
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_method_keeps_to_the_memory_of_a_device(method, held):
+    """No operation mixes the device's memory with the processor's, which CUDA refuses."""
+    expected = run(method, "BF16", DeviceSpare(DEVICE), held=held)
+    with apart.device() as ran:
+        found = run(method, "BF16", DeviceSpare(torch.device(apart.NAME)), held=held)
+    assert len(ran) > 20
+    np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
+
+
+def test_a_device_apart_refuses_what_a_gpu_refuses():
+    """The device of these tests: without this, keeping to its memory would say nothing."""
+    with apart.device():
+        there = torch.ones(2, device=apart.NAME)
+        with pytest.raises(RuntimeError, match="on meta and on cpu"):
+            there + torch.ones(2)
+        with pytest.raises(RuntimeError, match="numpy"):
+            there.numpy()
+        assert (there + torch.tensor(1.0)).cpu().tolist() == [2.0, 2.0]
 
 
 @pytest.mark.parametrize("method", ["ties", "breadcrumbs", "sce"])
@@ -147,17 +171,34 @@ def test_what_no_method_needs_is_refused():
         np.add(array, 1, where=[True, False, True])
 
 
-@pytest.mark.parametrize("kind", list(STORED))
-def test_a_folder_merged_on_a_device_has_the_same_tensors(tmp_path, kind):
-    """By the command, on two threads, to the byte; the lineage says where it was computed."""
+def three_models(folder, kind):
+    """Models a and b, their base c, and the file of a recipe that merges them."""
     for seed, name in enumerate("abc"):
-        model(tmp_path / name, seed, kind=kind)
-    recipe = tmp_path / "recipe.toml"
+        model(folder / name, seed, kind=kind)
+    recipe = folder / "recipe.toml"
     recipe.write_text(
         'merge_method = "ties"\nbase_model = "c"\n'
         '[[models]]\nmodel = "a"\nparameters = { weight = 0.6, density = 0.3 }\n'
         '[[models]]\nmodel = "b"\nparameters = { weight = 0.4, density = 0.3 }\n'
     )
+    return recipe
+
+
+def test_a_folder_merged_in_memory_apart_has_the_same_tensors(tmp_path):
+    """By the command, to the byte."""
+    given = ["merge", str(three_models(tmp_path, "BF16")), "--threads", "1", "--into"]
+    assert main([*given, str(tmp_path / "numpy")]) == 0
+    with apart.device() as ran:
+        assert main([*given, str(tmp_path / "apart"), "--device", apart.NAME]) == 0
+    assert ran
+    weights = [(tmp_path / into / "model.safetensors").read_bytes() for into in ("numpy", "apart")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("kind", list(STORED))
+def test_a_folder_merged_on_a_device_has_the_same_tensors(tmp_path, kind):
+    """By the command, on two threads, to the byte; the lineage says where it was computed."""
+    recipe = three_models(tmp_path, kind)
     for into, more in (("numpy", []), ("torch", ["--device", "cpu"])):
         given = ["merge", str(recipe), "--into", str(tmp_path / into), "--threads", "2"]
         assert main([*given, *more]) == 0

@@ -40,6 +40,20 @@ def test_tokens_have_their_numbers(tmp_path):
     assert models.vocabulary(tmp_path) == {"a": 0, "b": 1, "<end>": 2, "<pad>": 3}
 
 
+def test_a_tokenizer_that_is_not_read_is_told_from_another(tmp_path):
+    """By the bytes of `tokenizer.model`, where there is nothing that can be read."""
+    one, same, other = (model(tmp_path / name, 1) for name in ("one", "same", "other"))
+    for folder, held in ((one, b"1"), (same, b"1"), (other, b"2")):
+        (folder / "tokenizer.json").unlink(missing_ok=True)
+        (folder / "tokenizer.model").write_bytes(held)
+    with models.opened({"a": one, "b": same, "c": other}) as found:
+        headers = [found[name].header.tokenizer for name in "abc"]
+    assert headers[0] == headers[1] != headers[2]
+    (one / "tokenizer.json").write_text('{"model": {"vocab": {"x": 0}}}')
+    with models.opened({"a": one}) as found:
+        assert found["a"].header.tokenizer is None
+
+
 @pytest.mark.parametrize(
     "held",
     [

@@ -1,0 +1,96 @@
+"""A device whose memory is not the processor's, such as a GPU, without there being one.
+
+Its tensors say that they lie on `NAME`, and their numbers are held where only this module reaches.
+Every operation of PyTorch comes by here, but for `torch.tensor`: one whose tensors lie on both
+sides raises `RuntimeError` as CUDA does, unless it copies or the other one is a single number; and
+`numpy()` raises.
+"""
+
+from contextlib import contextmanager
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._pytree import tree_flatten, tree_map
+
+NAME = "meta"
+"""A device that PyTorch knows and that holds no numbers of its own."""
+
+_MOVES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+
+
+class Apart(torch.Tensor):
+    """A tensor on the device; `inner` holds its numbers."""
+
+    @staticmethod
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(
+            cls,
+            inner.size(),
+            strides=inner.stride(),
+            storage_offset=inner.storage_offset(),
+            dtype=inner.dtype,
+            device=NAME,
+        )
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
+        return _run(operation, args, kwargs or {})
+
+
+@contextmanager
+def device():
+    """Makes the device be there, for this thread; yields how many operations ran on it."""
+    with _Device() as mode:
+        yield mode.count
+
+
+# Below: private.
+
+
+class _Device(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.count = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        given = kwargs or {}
+        tensors = [value for value in tree_flatten((args, given))[0] if _is_tensor(value)]
+        if any(isinstance(value, Apart) for value in tensors) or _on_device(given):
+            self.count.append(operation)
+            return _run(operation, args, given)
+        return operation(*args, **given)
+
+
+def _is_tensor(value):
+    return isinstance(value, torch.Tensor)
+
+
+def _on_device(given):
+    return given.get("device") is not None and torch.device(given["device"]).type == NAME
+
+
+def _inner(value):
+    return value.inner if isinstance(value, Apart) else value
+
+
+def _run(operation, args, given):
+    tensors = [value for value in tree_flatten((args, given))[0] if _is_tensor(value)]
+    if operation not in _MOVES:
+        for value in tensors:
+            if not isinstance(value, Apart) and value.dim():
+                raise RuntimeError(f"{operation} was given tensors on {NAME} and on cpu")
+    there = _on_device(given) if given.get("device") is not None else True
+    if operation is torch.ops.aten.copy_.default:
+        _inner(args[0]).copy_(_inner(args[1]))
+        return args[0]
+    plain = dict(tree_map(_inner, given))
+    if "device" in plain:
+        plain["device"] = "cpu"
+    found = operation(*tree_map(_inner, args), **plain)
+    if not there:
+        return found
+    wrapped = tree_map(lambda value: Apart(value) if _is_tensor(value) else value, found)
+    return return_and_correct_aliasing(operation, args, given, wrapped)
