@@ -308,8 +308,11 @@ class Broken(list):
         raise RuntimeError("the log is broken")
 
 
-def test_a_fault_of_our_own_is_met_once():
-    """The answer is out by then: it is not asked for again, and the next one is answered."""
+def test_a_fault_of_our_own_is_met_once(caplog):
+    """The answer is out by then: it is not asked for again, and the next one is answered.
+
+    What went wrong is in the log.
+    """
 
     def story(twin):
         heard = talk(twin.port, post(), post())
@@ -322,11 +325,19 @@ def test_a_fault_of_our_own_is_met_once():
     told, _ = compare(story, mocks())
     assert told["responses"].count(b"200 OK") == 4
     assert len(told["records"]) == 3
+    assert logged(caplog) == ["the log is broken"]
+
+
+def logged(caplog):
+    """What is told of faults on the fast lane."""
+    told = [one for one in caplog.records if "fault of the gateway on the fast" in one.message]
+    return [str(one.exc_info[1]) for one in told]
 
 
 @pytest.mark.parametrize("place", [(fields, "read"), (fields, "written"), (answers, "read")])
-def test_a_fault_of_ours_in_the_middle_is_a_500(place, monkeypatch):
-    """Of what is asked and of what is answered: no 400, which blames the caller, and no silence."""
+def test_a_fault_of_ours_in_the_middle_is_a_500(place, monkeypatch, caplog):
+    """Of what is asked and of what is answered: no 400, which blames the caller, and no silence,
+    neither to the caller nor in the log."""
     real = getattr(*place)
 
     def failing(*given, **named):
@@ -344,6 +355,7 @@ def test_a_fault_of_ours_in_the_middle_is_a_500(place, monkeypatch):
     )
     assert [one.status for one in responses(told["responses"])] == [200, 200, 500, 200]
     assert taken["answered"] >= 1
+    assert logged(caplog) == ["a fault of ours"]
 
 
 def test_many_at_once_pay_alike():
