@@ -35,9 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="file to write the table to")
     asked = parser.parse_args(arguments)
     place = Place(asked.data, asked.bases, asked.cache)
-    text = tables.page(
-        simulations(asked.fields), real(place, asked.tasks), spread(place, asked.tasks)
-    )
+    text = tables.page(simulations(asked.fields), real(place, asked.tasks))
     print(text)
     if asked.output is not None:
         asked.output.write_text(text, encoding="utf-8")
@@ -51,9 +49,12 @@ def simulations(count: int) -> list[Outcome]:
     for number in range(count):
         field = simulated.field(number)
         truths = {name: field.score(int(name), simulated.POOL) for name in names}
+        full = {name: field.full(int(name)) for name in names}
         for way, choose in WAYS.items():
             choice = choose(names, lambda n, plan, f=field: f.pilot(int(n), plan), simulated.POOL)
-            found.append(Outcome(where="simulated", way=way, choice=choice, truths=truths))
+            found.append(
+                Outcome(where="simulated", way=way, choice=choice, truths=truths, full=full)
+            )
     return found
 
 
@@ -62,7 +63,8 @@ def real(place: Place, asked: Sequence[str]) -> list[Outcome]:
     found = []
     names = [base.name for base in pretrained.BASES]
     for task in asked:
-        truths = {name: measured.truth(name, task, place) for name in names}
+        full = {name: measured.full(name, task, place) for name in names}
+        truths = {name: float(scores.mean()) for name, scores in full.items()}
         for resample in range(measured.RESAMPLES):
 
             def pilot(name: str, plan, *, task: str = task, resample: int = resample):
@@ -70,17 +72,9 @@ def real(place: Place, asked: Sequence[str]) -> list[Outcome]:
 
             for way, choose in WAYS.items():
                 choice = choose(names, pilot, measured.pool(task))
-                found.append(Outcome(where=task, way=way, choice=choice, truths=truths))
+                found.append(Outcome(where=task, way=way, choice=choice, truths=truths, full=full))
             print(task, resample, file=sys.stderr, flush=True)
     return found
-
-
-def spread(place: Place, asked: Sequence[str]) -> float:
-    """Standard deviation of a full training's score between seeds, over tasks and bases."""
-    found: Sequence[float] = [
-        measured.spread(base.name, task, place) for base in pretrained.BASES for task in asked
-    ]
-    return (sum(found) / len(found)) ** 0.5
 
 
 if __name__ == "__main__":

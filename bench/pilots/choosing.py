@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from escalera.core.finetuning import pilots
 from escalera.core.finetuning.data_plan import Planned
@@ -68,6 +70,27 @@ def halving(names: Sequence[str], pilot: Pilot, pool: int, standing: Standing = 
         size *= 2
     best = {name: scores[name] for name in left[:1]}
     return _highest(best, standing, read / (len(names) * pool))
+
+
+def alike(full: Mapping[str, np.ndarray]) -> frozenset[str]:
+    """Bases that full trainings do not tell from the best: z below 1.96.
+
+    A row for each seed, a column for each item. The variance of a difference is that of its items,
+    each the mean over seeds, and that of seeds, which all bases are taken to share.
+    """
+    best = max(full.values(), key=lambda scores: float(scores.mean()))
+    found = set()
+    for name, scores in full.items():
+        lacking = (best - scores).mean(axis=0)
+        variance = lacking.var(ddof=1) / len(lacking) + 2 * spread(full) / len(scores)
+        if lacking.mean() <= 1.96 * variance**0.5:
+            found.add(name)
+    return frozenset(found)
+
+
+def spread(full: Mapping[str, np.ndarray]) -> float:
+    """The variance of a full training's score over seeds: the mean over bases."""
+    return float(np.mean([scores.mean(axis=1).var(ddof=1) for scores in full.values()]))
 
 
 def right(choice: str, truths: dict[str, float]) -> bool:

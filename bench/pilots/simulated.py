@@ -14,7 +14,7 @@ from escalera.core.finetuning import trainings
 from escalera.core.finetuning.data_plan import Planned
 from escalera.core.finetuning.trainings import Training
 
-POOL, ITEMS, BASES = 2048, 300, 6
+POOL, ITEMS, JUDGED, BASES = 2048, 300, 2000, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,20 @@ class Field:
 
     def pilot(self, base: int, plan: Planned) -> Training:
         """One training, measured on the items."""
+        right = self._right(base, plan, ITEMS)
+        return trainings.of_scores(plan.examples, plan.chain, right.tolist())
+
+    def full(self, base: int) -> np.ndarray:
+        """Two trainings on all examples, measured on more items: a row each."""
+        plans = [Planned(examples=POOL, chain=chain) for chain in (101, 102)]
+        return np.array([self._right(base, plan, JUDGED) for plan in plans])
+
+    def _right(self, base: int, plan: Planned, items: int) -> np.ndarray:
         rng = np.random.default_rng([self.number, base, plan.examples, plan.chain])
-        hard = np.random.default_rng([self.number, 99]).random(ITEMS)
+        hard = np.random.default_rng([self.number, 99]).random(items)
         luck = rng.normal(0.0, 0.02 * (256 / plan.examples) ** 0.5)
         expected = np.clip(self.score(base, plan.examples) + luck, 0.0, 1.0)
-        right = hard + rng.normal(0.0, 0.15, ITEMS) < expected
-        return trainings.of_scores(plan.examples, plan.chain, right.astype(float).tolist())
+        return (hard + rng.normal(0.0, 0.15, items) < expected).astype(float)
 
 
 def field(number: int) -> Field:

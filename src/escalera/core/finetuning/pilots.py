@@ -34,6 +34,9 @@ from escalera.core.finetuning.trainings import FEWEST_SIZES, Training
 from escalera.errors import InputError
 
 HALVINGS = 7
+SMALLEST = 4
+"""Examples of a pilot at the least. The opening of 512 examples or more is then within `SHARE`."""
+
 SHARE = 0.1
 """What all pilots may read, as a share of what finetuning every base on all examples would."""
 
@@ -121,14 +124,13 @@ class NextPilot:
 def sizes(pool: int) -> tuple[int, ...]:
     """The sizes of pilots: all examples, halved up to seven times.
 
-    InputError where three sizes of at least eight examples cannot be had.
+    InputError where three sizes of at least four examples cannot be had.
     """
-    least = data_plan.SMALLEST
-    found = tuple(pool // 2**i for i in range(HALVINGS, -1, -1) if pool // 2**i >= least)
+    found = tuple(pool // 2**i for i in range(HALVINGS, -1, -1) if pool // 2**i >= SMALLEST)
     if len(found) < FEWEST_SIZES:
         raise InputError(
             f"{pool!r} examples are too few for pilots: gather at least "
-            f"{least * 2 ** (FEWEST_SIZES - 1)}"
+            f"{SMALLEST * 2 ** (FEWEST_SIZES - 1)}"
         )
     return found
 

@@ -42,8 +42,16 @@ def test_every_base_begins_with_the_three_smallest_sizes() -> None:
         (32, 1),
         (64, 1),
     ]
-    with pytest.raises(InputError, match="gather at least 32"):
-        pilots.sizes(31)
+    with pytest.raises(InputError, match="gather at least 16"):
+        pilots.sizes(15)
+
+
+def test_the_opening_of_512_examples_or_more_keeps_to_the_share() -> None:
+    """Of fewer it may not, since a pilot has four examples at the least."""
+    for pool in (512, 700, 1023, 1024, 5000):
+        read = sum(plan.examples for plan in pilots.opening(pool))
+        assert read <= pilots.SHARE * pool, pool
+    assert sum(plan.examples for plan in pilots.opening(511)) > pilots.SHARE * 511
 
 
 def test_the_better_base_comes_first_with_a_forecast_that_holds_its_score() -> None:

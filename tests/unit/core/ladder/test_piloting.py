@@ -50,7 +50,7 @@ def test_what_answers_now_is_measured_first_and_every_base_begins_alike() -> Non
     assert {call.system.adapter for call in first.calls} == {None}
     recipes = [step.recipe for step in done if isinstance(step, steps.Train)]
     opened = [(r.model, r.ingredients[0].examples, r.ingredients[0].order) for r in recipes[:9]]
-    assert opened == [(base.name, n, 1) for n in (8, 16, 32) for base in BASES]
+    assert opened == [(base.name, n, 1) for n in (4, 8, 16) for base in BASES]
     assert len({recipe.digest for recipe in recipes}) == len(recipes)
     assert {recipe.levers.fewest_steps for recipe in recipes} == {FEWEST_STEPS}
     for step in done:
@@ -134,7 +134,7 @@ def test_an_open_rate_is_found_for_each_base_on_its_largest_opening_pilot() -> N
     done, _ = followed(project=project)
     tried = [step.recipe for step in done if isinstance(step, steps.TryRate)]
     assert {recipe.model for recipe in tried} == set(TOPS)
-    assert {recipe.ingredients[0].examples for recipe in tried} == {32}
+    assert {recipe.ingredients[0].examples for recipe in tried} == {16}
     assert {recipe.levers.seed for recipe in tried} == {project.policy.seed + 1}
     rates = {s.recipe.levers.learning_rate for s in done if isinstance(s, steps.Train)}
     assert list(rates) == [pytest.approx(1e-3)]
