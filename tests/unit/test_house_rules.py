@@ -119,7 +119,6 @@ WITHOUT_OWN_TEST = {
     "domain/levers.py": "in domain/test_recipe and core/finetuning/test_effort",
     "edges/vllm/keeper.py": "as a process in edges/vllm/test_kept",
     "edges/vllm/telling.py": "values; in edges/vllm/test_kept",
-    "edges/training/session.py": "in edges/training/test_local",
     "edges/lines.py": "contract/test_lines",
     "edges/training/trl_steps.py": "contract/test_training_engines",
     "errors.py": "messages are tested where the errors are raised",

@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.unit.core.merging.inputs import arrays  # noqa: E402
-from tests.unit.edges.merging import apart  # noqa: E402
+from tests.unit.edges import apart  # noqa: E402
 from tests.unit.edges.merging.folders import model  # noqa: E402
 
 from escalera import merging  # noqa: E402

@@ -1,12 +1,12 @@
 """A device whose memory is not the processor's, such as a GPU, without there being one.
 
 Its tensors say that they lie on `NAME`, and their numbers are held where only this module reaches.
-Every operation of PyTorch comes by here, but for `torch.tensor`: one whose tensors lie on both
-sides raises `RuntimeError` as CUDA does, unless it copies or the other one is a single number; and
-`numpy()` raises.
+Every operation of PyTorch comes by here: one whose tensors lie on both sides raises `RuntimeError`
+as CUDA does, unless it copies or the other one is a single number; and `numpy()` raises.
 """
 
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
@@ -35,6 +35,13 @@ class Apart(torch.Tensor):
     def __init__(self, inner):
         self.inner = inner
 
+    def tolist(self):
+        return self.inner.tolist()
+
+    def __getitem__(self, key):
+        # Of a list PyTorch makes a tensor on the device, which comes by nowhere.
+        return super().__getitem__(Apart(_TENSOR(key)) if isinstance(key, list) else key)
+
     @classmethod
     def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
         return _run(operation, args, kwargs or {})
@@ -42,8 +49,8 @@ class Apart(torch.Tensor):
 
 @contextmanager
 def device():
-    """Makes the device be there, for this thread; yields how many operations ran on it."""
-    with _Device() as mode:
+    """Makes the device be there, for this thread; yields the operations that ran on it."""
+    with _Device() as mode, patch.object(torch, "tensor", _made):
         yield mode.count
 
 
@@ -62,6 +69,16 @@ class _Device(TorchDispatchMode):
             self.count.append(operation)
             return _run(operation, args, given)
         return operation(*args, **given)
+
+
+_TENSOR = torch.tensor
+
+
+def _made(data, **given):
+    """What `torch.tensor` makes, which comes by nowhere."""
+    if not _on_device(given):
+        return _TENSOR(data, **given)
+    return Apart(_TENSOR(data, **{**given, "device": "cpu"}))
 
 
 def _is_tensor(value):
