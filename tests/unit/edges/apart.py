@@ -5,6 +5,7 @@ Every operation of PyTorch comes by here: one whose tensors lie on both sides ra
 as CUDA does, unless it copies or the other one is a single number; and `numpy()` raises.
 """
 
+import threading
 from contextlib import contextmanager
 from unittest.mock import patch
 
@@ -50,23 +51,46 @@ class Apart(torch.Tensor):
 @contextmanager
 def device():
     """Makes the device be there, for this thread; yields the operations that ran on it."""
-    with _Device() as mode, patch.object(torch, "tensor", _made):
-        yield mode.count
+    ran = []
+    with _Device(ran), patch.object(torch, "tensor", _made):
+        yield ran
+
+
+@contextmanager
+def everywhere():
+    """The same for this thread and those that begin meanwhile.
+
+    What is for inference only is computed as without gradients, which these tensors need.
+    """
+    run = threading.Thread.run
+    no_grad = patch.object(torch, "inference_mode", torch.no_grad)
+    with no_grad, device() as ran:
+
+        def there(thread):
+            with _Device(ran):
+                run(thread)
+
+        with patch.object(threading.Thread, "run", there):
+            yield ran
 
 
 # Below: private.
 
 
 class _Device(TorchDispatchMode):
-    def __init__(self):
+    def __init__(self, ran):
         super().__init__()
-        self.count = []
+        self.ran = ran
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         given = kwargs or {}
+        with self:  # made of others, as in inference mode they come here
+            parts = operation.decompose(*args, **given)
+        if parts is not NotImplemented:
+            return parts
         tensors = [value for value in tree_flatten((args, given))[0] if _is_tensor(value)]
         if any(isinstance(value, Apart) for value in tensors) or _on_device(given):
-            self.count.append(operation)
+            self.ran.append(operation)
             return _run(operation, args, given)
         return operation(*args, **given)
 

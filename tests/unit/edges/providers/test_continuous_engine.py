@@ -11,13 +11,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tests.unit.edges import apart  # noqa: E402
+
 from escalera.domain.contract import OutputContract  # noqa: E402
 from escalera.domain.message import Decoding, Message, Reply, Request  # noqa: E402
 from escalera.domain.project import BaseModel  # noqa: E402
 from escalera.edges import schemas  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
 from escalera.edges.model_loading import LOADING  # noqa: E402
-from escalera.edges.providers import packed_linear  # noqa: E402
+from escalera.edges.providers import exactness, packed_linear  # noqa: E402
 from escalera.edges.providers.continuous import Room  # noqa: E402
 from escalera.edges.providers.continuous_engine import ContinuousEngine, Serving  # noqa: E402
 from escalera.edges.providers.stretch import Stretch  # noqa: E402
@@ -127,6 +129,31 @@ def test_many_callers_get_what_each_gets_alone(folder: Path) -> None:
     assert whole == streams == untimed(static(folder, requests))
     assert len({reply.text for reply in whole}) > 20
     assert all(schemas.invalid(CHOICE.schema, whole[n].text) is None for n in range(0, 40, 7))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_answers_are_the_same_on_a_device_whose_memory_is_apart(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, packed: bool
+) -> None:
+    """As a GPU's is: drawn answers and schemas, in packed rows with adapters and in batches.
+
+    No operation mixes both memories. What a GPU's arithmetic does differently is not shown.
+    """
+    requests = [asked(number, max_tokens=9) for number in range(8)]
+    if not packed:
+        monkeypatch.setattr(exactness, "packed", lambda _: "told otherwise")
+        requests = [replace(request, adapter=None) for request in requests]
+
+    async def job(engine: ContinuousEngine) -> Any:
+        return untimed(await engine.answer(requests))
+
+    said: list[str] = []
+    here = using(folder, job, tell=said.append)
+    with apart.everywhere() as ran:
+        there = using(folder, job, replace(SMALL, device=apart.NAME), tell=said.append)
+    assert len(ran) > 1000
+    assert there == here
+    assert bool(said) is not packed
 
 
 def test_an_answer_ends_before_a_stop_text(folder: Path) -> None:
