@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import median
+from statistics import linear_regression, median
 from typing import Any
 
 TITLES = {
@@ -118,16 +118,16 @@ def _soaked(file: Path) -> list[str]:
         return []
     found = json.loads(file.read_text())
     samples = found["samples"]
-    settled = samples[len(samples) // 4 :]
-    hours = (settled[-1]["at"] - settled[0]["at"]) / 3600
-    slope = (settled[-1]["rss"] - settled[0]["rss"]) / hours if hours else 0.0
+    later = samples[len(samples) // 2 :]
+    slope, _ = linear_regression([one["at"] for one in later], [one["rss"] for one in later])
+    quarters = [samples[(len(samples) - 1) * n // 4]["rss"] for n in range(5)]
     asked = sum(one["requests"] for one in samples)
     return [
         "",
         "## A soak",
         "",
         f"{(samples[-1]['at'] - samples[0]['at']) / 60:.0f} minutes of JSON and streams, over half "
-        f"of the time with a faulty upstream: {asked:,} requests. Memory: {samples[0]['rss']:.1f} "
-        f"MB after the first, {settled[0]['rss']:.1f} MB after a quarter, "
-        f"{settled[-1]['rss']:.1f} MB at the end, {slope:+.1f} MB an hour.",
+        f"of the time with a faulty upstream: {asked:,} requests. Memory after the first sample "
+        f"and after each quarter: {', '.join(f'{rss:.1f}' for rss in quarters)} MB; over the "
+        f"second half {3600 * slope:+.1f} MB an hour (least squares).",
     ]

@@ -234,5 +234,6 @@ def test_figures_as_tables(tmp_path):
     told = "\n".join(speed_table.lines(tmp_path))
     assert "| ours |  | 0.50 | 50.00 | 0.00 | 0.00 |" in told
     assert "| ours | 10 | 20.0-30.0 | 0.50 | 200 | 1.000 | 0.000 | 2.00 | 10 % | 0 |" in told
-    assert "+1.0 MB an hour" in told
+    assert "each quarter: 50.0, 51.0, 53.0, 55.0, 57.0 MB" in told
+    assert "+1.0 MB an hour (least squares)" in told
     assert "40 requests" in told
