@@ -58,7 +58,7 @@ def check(
         checker = Checker(most=left, longest=longest)
         for source in sources:
             _look(checker, source)
-        checker.finish()
+        checker.finish(", ".join(str(source.file) for source in sources))
         left -= len(checker.complaints)
         found.append(checker)
     return Checked(

@@ -12,7 +12,7 @@ from escalera.core.data import argilla, label_studio, rows, writing
 from escalera.core.data.flaws import Flaw
 from escalera.core.data.rows import Entry, Form, Row
 from escalera.core.data.splitting import Shares
-from escalera.errors import InputError
+from escalera.errors import DataError, InputError
 from escalera.settings.data_file import Source
 from escalera.wiring import data_sets
 
@@ -125,6 +125,9 @@ def _labelled(
     """The rows with an agreed answer; the others are told."""
     for place, entry in _entries(source, tool, asked):
         flaws: Iterable[Flaw]
+        if isinstance(entry, Flaw) and not place:
+            # The whole file is no export.
+            raise DataError(file=str(source.file), problem=entry.problem, remedy=entry.remedy)
         if isinstance(entry, Flaw):
             flaws = [entry]
         else:

@@ -47,6 +47,7 @@ def record(row: Row, *, name: str) -> dict[str, Any]:
         for key, value in zip(ABOUT, (row.split, row.cluster, row.licence, row.source), strict=True)
         if value
     }
+    about |= {"rejected": row.rejected} if row.rejected else {}
     if row.fields:
         about["fields"] = canonical({k: json.loads(v) for k, v in row.fields}).decode()
     return {
@@ -81,7 +82,7 @@ def _row(record: Any, question: str | None, *, suggested: bool) -> Mapping[str, 
     if isinstance(agreed, Flaw):
         return agreed
     named = {"id": str(record["id"])} if record.get("id") else {}
-    about = {k: v for k, v in _mapping(record, "metadata").items() if k in (*ABOUT, "fields")}
+    about = {k: v for k, v in _mapping(record, "metadata").items() if k in (*ABOUT, "rejected", "fields")}
     return {**named, **about, **fields, "target": agreed}
 
 

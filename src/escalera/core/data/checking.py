@@ -87,8 +87,8 @@ class Checker:
                 Complaint(file=file, place=place, problem=flaw.problem, remedy=flaw.remedy)
             )
 
-    def finish(self) -> None:
-        """What only the whole can say."""
+    def finish(self, files: str = "") -> None:
+        """What only the whole can say; *files* is what is named where there are no items."""
         if self._decided and self._undecided is not None:
             remedy = "Give every row a split, or none"
             at = self._undecided
@@ -96,7 +96,7 @@ class Checker:
                 at.file, at.place, Flaw("`split` is missing, and others have one", remedy)
             )
         if not self.items and not self.total:
-            self.complain("", "", Flaw("there are no items", "Name files that hold some"))
+            self.complain(files, "", Flaw("there are no items", "Name files that hold some"))
 
     # Below: private.
 

@@ -45,6 +45,7 @@ def task(row: Row, *, name: str, number: int) -> dict[str, Any]:
     data |= {"cluster": row.cluster} if row.cluster else {}
     data |= {"licence": row.licence} if row.licence else {}
     data |= {"source": row.source} if row.source else {}
+    data |= {"rejected": row.rejected} if row.rejected else {}
     if row.history:
         data["history"] = json.loads(canonical(row.history))
     if row.fields:

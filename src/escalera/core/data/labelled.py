@@ -9,8 +9,11 @@ from escalera.core.data.flaws import Flaw
 
 
 def agreed(answers: Sequence[str]) -> str | Flaw:
-    """The answer that more people gave than any other; who disagree as many to as many decide
-    nothing."""
+    """The answer that more people gave than any other, as the first of them wrote it; who disagree
+    as many to as many decide nothing. Answers are the same but for the space around them."""
+    said: dict[str, str] = {}
+    for answer in answers:
+        said.setdefault(answer.strip(), answer)
     ranked = Counter(answer.strip() for answer in answers).most_common(2)
     if not ranked:
         return Flaw("nobody has answered", "Label it, or leave it out")
@@ -18,4 +21,4 @@ def agreed(answers: Sequence[str]) -> str | Flaw:
         first, second = (repr(answer[:40]) for answer, _ in ranked)
         rule = f"as many people answered {first} as {second}"
         return Flaw(rule, "Let one more decide, or mark one as the truth")
-    return ranked[0][0]
+    return said[ranked[0][0]]

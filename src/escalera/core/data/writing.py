@@ -20,8 +20,7 @@ def document(row: Row, *, name: str, form: Form = "items") -> dict[str, Any]:
     if form == "preference":
         return _preference(row, name)
     if form == "chat":
-        fields = dict(row.fields)
-        return {"messages": chats.messages(row.history, row.input, row.target, fields)}
+        return {"messages": _chat(row)}
     if form == "pairs":
         if row.history:
             raise ValueError(f"the row {name!r} has turns before its input")
@@ -41,6 +40,15 @@ def document(row: Row, *, name: str, form: Form = "items") -> dict[str, Any]:
 
 
 # Below: private.
+
+
+def _chat(row: Row) -> list[dict[str, Any]]:
+    """Answers of turns before the input are no targets: without their weight they would be."""
+    *told, asked, answer = chats.messages(row.history, row.input, row.target, dict(row.fields))
+    before: list[dict[str, Any]] = [
+        {**turn, "weight": 0} if turn["role"] == "assistant" else {**turn} for turn in told
+    ]
+    return [*before, asked, answer]
 
 
 def _preference(row: Row, name: str) -> dict[str, Any]:

@@ -10,19 +10,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from escalera.core.data.flaws import Flaw
 from escalera.core.data.rows import Entry
 from escalera.edges.tables import csv_table
 from escalera.errors import DataError
 
 
 def csv_entries(file: Path) -> Iterator[Entry]:
-    """The rows of a CSV or TSV file; an empty cell says nothing.
+    """The rows of a CSV or TSV file; an empty cell says nothing. A row that is broken is told, and
+    the next one is read.
 
     Raises `OSError` for a file that is unreadable, `DataError` for what is no table.
     """
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        for place, cells in csv_table.rows(file, stream, error=DataError):
-            yield place, {name: cell for name, cell in cells.items() if cell}
+    with csv_table.opened(file) as stream:
+        for place, found in csv_table.entries(file, stream, error=DataError):
+            if isinstance(found, csv_table.Broken):
+                yield place, Flaw(found.problem, csv_table.REMEDY)
+            else:
+                yield place, {name: cell for name, cell in found.items() if cell}
 
 
 def told(cells: Mapping[str, Any]) -> dict[str, Any]:

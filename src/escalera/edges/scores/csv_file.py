@@ -36,7 +36,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path) -> ScoreTable:
     """The table of a CSV file with a header; see `columns.COLUMNS` for the names."""
     try:
-        stream = path.open(encoding="utf-8-sig", newline="")
+        stream = csv_table.opened(path)
     except OSError as error:
         raise unreadable(path, error) from error
     with stream:

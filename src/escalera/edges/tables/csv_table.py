@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -14,28 +15,61 @@ LONGEST_LINE = 1_000_000
 """Characters; a cell has 131,072 at most, which is the limit of Python's own reader."""
 
 
+NO_UTF8 = "is not CSV (it holds bytes that are no UTF-8)"
+REMEDY = "Write one row per line in UTF-8, cells divided by commas (tabs in .tsv)"
+"""What is said beside every problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What is wrong with one row; the rows after it can be read."""
+
+    problem: str
+
+
+def opened(path: Path) -> IO[str]:
+    """The file as text in which bytes that are no UTF-8 can be told, row by row.
+
+    Raises `OSError` for a file that is unreadable.
+    """
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
 def rows(path: Path, stream: IO[str], *, error: Refusal) -> Iterator[tuple[str, dict[str, str]]]:
     """The place and the cells of each row, by the names of their columns.
 
     Raises *error* for what is no table: cells without a column, a column that comes twice.
     """
+    for place, found in entries(path, stream, error=error):
+        if isinstance(found, Broken):
+            raise _refused(error, path, place, found.problem)
+        yield place, found
+
+
+def entries(
+    path: Path, stream: IO[str], *, error: Refusal
+) -> Iterator[tuple[str, dict[str, str] | Broken]]:
+    """The place of each row, with its cells by the names of their columns or what is wrong with it.
+
+    Raises *error* for what is no table, and where it cannot be known what the next row is.
+    """
     reader = csv.reader(_lines(path, stream, error), delimiter=delimiter(path), strict=True)
+    begun = 1
     try:
         names = next(reader, None)
         if names is None:
             return
         if len(set(names)) < len(names):
             raise _refused(error, path, "line 1", "names a column twice")
+        if not _is_utf8(names):
+            raise _refused(error, path, "line 1", NO_UTF8)
+        begun = reader.line_num + 1
         for cells in reader:
-            if not cells:
-                continue
-            place = f"line {reader.line_num}"
-            if len(cells) != len(names):
-                problem = f"has {len(cells)} cells under {len(names)} names of columns"
-                raise _refused(error, path, place, problem)
-            yield place, dict(zip(names, cells, strict=True))
-    except (csv.Error, UnicodeDecodeError) as broken:
-        place = f"line {reader.line_num}"
+            if cells:
+                yield f"line {reader.line_num}", _row(names, cells)
+            begun = reader.line_num + 1
+    except csv.Error as broken:
+        place = f"line {begun}"
         raise _refused(error, path, place, f"is not CSV ({broken})") from None
 
 
@@ -47,6 +81,20 @@ def delimiter(path: Path) -> str:
 # Below: private.
 
 
+def _row(names: Sequence[str], cells: Sequence[str]) -> dict[str, str] | Broken:
+    if not _is_utf8(cells):
+        return Broken(NO_UTF8)
+    if len(cells) != len(names):
+        return Broken(f"has {len(cells)} cells under {len(names)} names of columns")
+    return dict(zip(names, cells, strict=True))
+
+
+def _is_utf8(cells: Sequence[str]) -> bool:
+    """Whether no cell holds a byte that could not be decoded."""
+    text = "".join(cells)
+    return text.isascii() or text == text.encode(errors="ignore").decode()
+
+
 def _lines(path: Path, stream: IO[str], error: Refusal) -> Iterator[str]:
     while line := stream.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
@@ -56,5 +104,4 @@ def _lines(path: Path, stream: IO[str], error: Refusal) -> Iterator[str]:
 
 
 def _refused(error: Refusal, path: Path, place: str, problem: str) -> Exception:
-    remedy = "Write one row per line in UTF-8, cells divided by commas (tabs in .tsv)"
-    return error(file=str(path), place=place, problem=problem, remedy=remedy)
+    return error(file=str(path), place=place, problem=problem, remedy=REMEDY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.unit.apps.data.files import row, written
 
 from escalera.apps.data import checked
+from escalera.wiring import data_sets
 
 
 def test_groups_are_looked_at_by_themselves(tmp_path):
@@ -46,3 +47,27 @@ def test_what_is_right_is_said_to_be(tmp_path):
     assert str(checked.check({"t": [source]})) == (
         "not read: the key 'note' of 1 rows\n2 items (1 items, 1 chat): nothing is wrong"
     )
+
+
+def test_an_empty_file_is_named(tmp_path):
+    """Beside others that hold something."""
+    (tmp_path / "empty.csv").write_text("input,target\n")
+    empty = data_sets.source(tmp_path / "empty.csv")
+    found = checked.check({"a": [written(tmp_path, [row(1)])], "b": [empty]})
+    (said,) = map(str, found.complaints)
+    assert said == f"{empty.file}: there are no items. Name files that hold some"
+
+
+def test_every_broken_row_of_a_table_is_told(tmp_path):
+    """With its own line, also where bytes are no UTF-8; the rows between are counted."""
+    (tmp_path / "t.csv").write_bytes(
+        b"input,target\na,b\nshort\nc,d\n\xe9,e\nf,g\n1,2,3\nh,i\n\"open,j\nk,l\n"
+    )
+    found = checked.check({"t": [data_sets.source(tmp_path / "t.csv")]})
+    assert [(one.place, one.problem) for one in found.complaints] == [
+        ("line 3", "has 1 cells under 2 names of columns"),
+        ("line 5", "is not CSV (it holds bytes that are no UTF-8)"),
+        ("line 7", "has 3 cells under 2 names of columns"),
+        ("line 9", "is not CSV (unexpected end of data)"),
+    ]
+    assert found.items == 4

@@ -116,6 +116,19 @@ def test_services_get_their_forms(tmp_path):
     assert not (tmp_path / "pairs.jsonl").exists()
 
 
+def test_a_chat_reads_back_as_the_items_that_it_was(tmp_path):
+    """An answer among the turns before is no target, there or back: it has no weight."""
+    turns = [{"role": "user", "content": "h"}, {"role": "assistant", "content": "not learned"}]
+    source = written(tmp_path, [row(1, history=turns), row(2)])
+    converted.send(source, tmp_path / "chat.jsonl", output="chat")
+    assert read(tmp_path / "chat.jsonl")[0]["messages"][1] == {**turns[1], "weight": 0}
+    bring(data_sets.source(tmp_path / "chat.jsonl"), tmp_path / "back.jsonl")
+    assert [(one["input"], one["target"]) for one in read(tmp_path / "back.jsonl")] == [
+        ("in 1", "x"),
+        ("in 2", "x"),
+    ]
+
+
 def test_what_cannot_be_read_is_told(tmp_path):
     """And nothing is written over what is read."""
     source = written(tmp_path, [row(1), row(2, target=3)])
@@ -124,8 +137,10 @@ def test_what_cannot_be_read_is_told(tmp_path):
     with pytest.raises(InputError, match="is what is read"):
         bring(source, source.file)
     (tmp_path / "x.json").write_text(json.dumps({"not": "a list"}))
-    found = bring(data_sets.source(tmp_path / "x.json"), tmp_path / "y.jsonl", "argilla")
-    assert (found.written, len(found.left_out)) == (0, 1)
+    for tool, list_of in (("argilla", "records"), ("label-studio", "tasks")):
+        with pytest.raises(DataError, match=rf"x\.json: is .*, not a list of {list_of}"):
+            bring(data_sets.source(tmp_path / "x.json"), tmp_path / "y.jsonl", tool)
+    assert not (tmp_path / "y.jsonl").exists()
 
 
 def test_preferences_there_and_back_again(tmp_path):

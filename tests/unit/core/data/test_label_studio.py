@@ -18,12 +18,13 @@ RICH = Row(
     name="r1",
     split="train",
     input="in",
-    target="two\nlines",
+    target=" two\nlines\n",
     cluster="c",
     history=(Message(role="user", content="h"),),
     fields=(("tier", '"gold"'),),
     licence="MIT",
     source="s",
+    rejected="one",
 )
 
 

@@ -9,7 +9,7 @@ from escalera.errors import DataError, ScoresError
 
 
 def rows(path, error=DataError):
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    with csv_table.opened(path) as stream:
         return [*csv_table.rows(path, stream, error=error)]
 
 
@@ -30,3 +30,29 @@ def test_what_is_no_table_is_told_as_the_caller_says(tmp_path, error):
     file.write_text("a,b\n1\n")
     with pytest.raises(error, match=r"t\.csv, line 2: has 1 cells under 2 names"):
         rows(file, error)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"a,b\n1,2\n3,\xe9\n", "line 3: is not CSV .it holds bytes that are no UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16"), "line 1: is not CSV .it holds bytes that are no UTF-8"),
+        (b'a,b\n1,2\n"3,4\n5,6\n', "line 3: is not CSV"),
+    ],
+)
+def test_the_line_that_is_told_is_the_one_that_is_wrong(tmp_path, data, said):
+    """Not the one up to which the file had been read when it was noticed."""
+    file = tmp_path / "t.csv"
+    file.write_bytes(data)
+    with pytest.raises(DataError, match=said):
+        rows(file)
+
+
+def test_a_broken_row_does_not_hide_the_next(tmp_path):
+    """For who looks at all of them."""
+    file = tmp_path / "t.csv"
+    file.write_text("a,b\n1\n2,é\n", encoding="utf-8")
+    with csv_table.opened(file) as stream:
+        (_, broken), read = csv_table.entries(file, stream, error=DataError)
+    assert broken == csv_table.Broken("has 1 cells under 2 names of columns")
+    assert read == ("line 3", {"a": "2", "b": "é"})
