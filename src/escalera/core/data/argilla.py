@@ -82,7 +82,9 @@ def _row(record: Any, question: str | None, *, suggested: bool) -> Mapping[str, 
     if isinstance(agreed, Flaw):
         return agreed
     named = {"id": str(record["id"])} if record.get("id") else {}
-    about = {k: v for k, v in _mapping(record, "metadata").items() if k in (*ABOUT, "rejected", "fields")}
+    about = {
+        k: v for k, v in _mapping(record, "metadata").items() if k in (*ABOUT, "rejected", "fields")
+    }
     return {**named, **about, **fields, "target": agreed}
 
 

@@ -61,7 +61,7 @@ def test_an_empty_file_is_named(tmp_path):
 def test_every_broken_row_of_a_table_is_told(tmp_path):
     """With its own line, also where bytes are no UTF-8; the rows between are counted."""
     (tmp_path / "t.csv").write_bytes(
-        b"input,target\na,b\nshort\nc,d\n\xe9,e\nf,g\n1,2,3\nh,i\n\"open,j\nk,l\n"
+        b'input,target\na,b\nshort\nc,d\n\xe9,e\nf,g\n1,2,3\nh,i\n"open,j\nk,l\n'
     )
     found = checked.check({"t": [data_sets.source(tmp_path / "t.csv")]})
     assert [(one.place, one.problem) for one in found.complaints] == [

@@ -10,7 +10,12 @@ from escalera.core.data.labelled import agreed
 
 @pytest.mark.parametrize(
     ("answers", "expected"),
-    [(["a"], "a"), (["a", "b", "a "], "a"), (["\tb", "b"], "\tb"), (["a", "b", "a", "b", "c", "a"], "a")],
+    [
+        (["a"], "a"),
+        (["a", "b", "a "], "a"),
+        (["\tb", "b"], "\tb"),
+        (["a", "b", "a", "b", "c", "a"], "a"),
+    ],
 )
 def test_the_majority_decides(answers, expected):
     """Of those who answered, as the first of them wrote it."""
