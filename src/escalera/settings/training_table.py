@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -199,7 +200,8 @@ def ranges(table: TrainingTable) -> list[Check]:
 
 
 def problems(table: TrainingTable, models: Mapping[str, bool]) -> list[tuple[str, str, str]]:
-    """What is wrong with whom a training learns from; *models* says of each whether it is local.
+    """What is wrong with whom a training learns from, and with the weights that it names; *models*
+    says of each whether it is local.
 
     Each with its key and the remedy.
     """
@@ -223,7 +225,7 @@ def problems(table: TrainingTable, models: Mapping[str, bool]) -> list[tuple[str
         said = f"{softened.model!r} is no model of this file that lies on this machine"
         remedy = "Name one with a path: its distribution is computed beside the training"
         found.append(("training.softened.model", said, remedy))
-    return found
+    return found + _patterns(table.weights.layers or ())
 
 
 def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[str, ...]:
@@ -270,6 +272,19 @@ def require_pairs(
 
 _SHORT = 8
 """Characters of a digest that are enough to name a training."""
+
+
+def _patterns(layers: Sequence[str]) -> list[tuple[str, str, str]]:
+    """What is no regular expression: told before anything is bought, not when weights learn."""
+    found = []
+    for pattern in layers:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            said = f"{pattern!r} is no regular expression ({error})"
+            remedy = "Name weights like 'layers.3.' or 'mlp'"
+            found.append(("training.weights.layers", said, remedy))
+    return found
 
 
 def _known(file: Path, key: str, items: Sequence[str], tasks: Sequence[Task]) -> tuple[str, ...]:

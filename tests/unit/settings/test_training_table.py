@@ -13,7 +13,12 @@ from escalera.domain.dataset import Examples
 from escalera.domain.recipe import Rewind
 from escalera.errors import ProjectError
 from escalera.settings import training_table
-from escalera.settings.training_table import SoftenedTable, TeacherTable, TrainingTable
+from escalera.settings.training_table import (
+    SoftenedTable,
+    TeacherTable,
+    TrainingTable,
+    WeightsTable,
+)
 from escalera.testing import playbook
 
 
@@ -83,6 +88,14 @@ def test_whom_a_training_learns_from_must_be_there(table, key) -> None:
     """A model of the file or a rung that prompts; for distributions one on this machine."""
     models = {"big": False, "here": True}
     assert key in [found[0] for found in training_table.problems(table, models)]
+
+
+def test_layers_that_are_no_regular_expression_are_told_with_the_project_file() -> None:
+    """Not after the rungs below were paid for."""
+    wrong = TrainingTable(weights=WeightsTable(method="partial", layers=[r"layers\.1\.", "("]))
+    ((key, said, _),) = training_table.problems(wrong, {})
+    assert key == "training.weights.layers"
+    assert said.startswith("'(' is no regular expression")
 
 
 def test_teachers_that_are_there_are_fine() -> None:

@@ -42,6 +42,16 @@ def numeric(reply: str, target: str) -> Score:
     return Score(value=float(right))
 
 
+def no_number(target: str) -> str | None:
+    """What is wrong with a target of `numeric`."""
+    return "holds no number" if _last_number(target) is None else None
+
+
+def no_fields(target: str) -> str | None:
+    """What is wrong with a target of `json_fields`."""
+    return "is no JSON object" if json_object(target) is None else None
+
+
 def json_fields(reply: str, target: str) -> Score:
     """The share of the target's fields that the reply's JSON object has with the same value.
 

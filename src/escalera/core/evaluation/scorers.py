@@ -43,9 +43,13 @@ class Kind:
     refuses: Refuses = _accepts
 
 
-def comparing(compare: Callable[[str, str], Score]) -> Kind:
+def comparing(compare: Callable[[str, str], Score], refuses: Refuses = _accepts) -> Kind:
     """The kind of a function of reply and target alone."""
-    return Kind(options=NoOptions, score=lambda seen, _: compare(seen.reply, seen.target))
+    return Kind(
+        options=NoOptions,
+        score=lambda seen, _: compare(seen.reply, seen.target),
+        refuses=refuses,
+    )
 
 
 def identity(kind: str, options: Any, *, source: str = "") -> str:
@@ -85,8 +89,8 @@ def score(kind: str, seen: Submission, options: Any = None) -> Score:
 SCORERS: Mapping[str, Kind] = {
     "exact": comparing(matching.exact),
     "normalised": comparing(matching.normalised),
-    "numeric": comparing(matching.numeric),
-    "json_fields": comparing(matching.json_fields),
+    "numeric": comparing(matching.numeric, lambda target, _: matching.no_number(target)),
+    "json_fields": comparing(matching.json_fields, lambda target, _: matching.no_fields(target)),
     "contains": Kind(options=matching.Contains, score=matching.contains),
     "rouge": Kind(options=rouge.Rouge, score=rouge.score),
     "set_f1": Kind(options=labels.SetF1, score=labels.set_f1),

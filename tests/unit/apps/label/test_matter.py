@@ -93,7 +93,7 @@ def test_a_target_must_have_the_form_of_the_schema(tmp_path):
     inputs.write_text('{"id": "1", "input": "?"}')
     found = load(file, Wanted(task="routing", targets=inputs))
     assert found.unusable("7") is None
-    assert "the task's schema" in (found.unusable('"seven"') or "")
+    assert "the task's schema" in (found.unusable('"7"') or "")
 
 
 def test_labels_go_where_the_project_says(tmp_path):

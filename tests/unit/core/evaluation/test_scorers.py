@@ -81,6 +81,22 @@ def test_the_defaults_are_said_too():
     assert identity("rouge", rouge.Rouge()) == 'rouge {"variant":"rougeL"}'
 
 
+@pytest.mark.parametrize(
+    ("kind", "wrong", "right"),
+    [
+        ("numeric", "seven", "7 parcels"),
+        ("json_fields", "not json", "{}"),
+        ("slot_f1", "[1]", '{"a": "b"}'),
+    ],
+)
+def test_a_target_that_no_answer_could_be_scored_by_is_refused(kind, wrong, right):
+    """Before anything is spent on its item, or a person's label of it is kept."""
+    known = SCORERS[kind]
+    assert scorers.score(kind, seen("7", wrong)).value is None
+    assert known.refuses(wrong, known.options()) is not None
+    assert known.refuses(right, known.options()) is None
+
+
 def test_no_kind_refuses_what_it_can_score():
     """Only targets that leave every answer unscored are refused at the door."""
     for name, kind in SCORERS.items():
