@@ -166,7 +166,7 @@ def _of_rung(case: Case, rung: str) -> list[str]:
     """Digests of the recipes that a rung trains, now."""
     made = {
         "lora": lambda: [finetuning.recipe(case)],
-        "full": lambda: [finetuning.full_recipe(case)],
+        "full": lambda: [finetuning.full_recipe(case)] if case.project.full else [],
         "mixture": lambda: [replaying.recipe(case)],
         "merge": lambda: combining.specialist_recipes(case),
         "route": lambda: [finetuning.taught(case)],

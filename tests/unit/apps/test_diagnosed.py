@@ -76,6 +76,16 @@ def test_a_name_that_means_no_training_is_refused_with_those_that_do(trained, na
         workspace.load(trained).diagnose(name)
 
 
+def test_a_rung_that_the_project_does_not_climb_is_refused_in_words(trained, capsys) -> None:
+    """Its levers are unknown, so it means no training; the command does not break."""
+    file = trained / "escalera.toml"
+    text = file.read_text(encoding="utf-8")
+    rungs = 'rungs = ["prompt", "lora"]'
+    file.write_text(text.replace("[climb]", f"[climb]\n{rungs}"), encoding="utf-8")
+    assert run(["diagnose", "full", "--project", str(file)]) == 2
+    assert "there is no training 'full'" in capsys.readouterr().err
+
+
 def test_without_a_training_there_is_nothing_to_diagnose(write) -> None:
     """It says what to run."""
     with pytest.raises(EvidenceMissing, match="escalera climb"):

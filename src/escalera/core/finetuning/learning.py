@@ -23,7 +23,10 @@ class Progress:
 
     `level` is the loss of a typical example step by step, `low` that of the easier ones (the lower
     quartile). `start` and `end` are typical losses before anything was learned and at the end.
-    `rise` is the largest rise of `low` above what it had been, in shares of `start`. `pace` is
+    `scale` is what rises are held against: `start`, or the mean loss then where that is more, since
+    `start` is next to nothing where the model knew the typical example already. `rise` is the
+    largest rise of `low` above what it had been, in shares of `scale`. `fall` says how often the
+    loss fell by a factor of e: the mean loss, where the typical example was known before. `pace` is
     how fast the logarithm of `level` falls at the end, per step at the full rate; `reach` the
     distance that AdamW can have moved a weight. `right` is the share of the examples whose answer
     was likelier than not when it was met last, `held` the score on items that are not taught.
@@ -37,7 +40,9 @@ class Progress:
     level: Floats
     low: Floats
     start: float
+    scale: float
     end: float
+    fall: float
     rise: float
     pace: float
     reach: float
@@ -53,11 +58,6 @@ class Progress:
     def rate(self) -> float:
         """The highest learning rate."""
         return float(self.course.rate.max())
-
-    @property
-    def fall(self) -> float:
-        """How often the loss fell by a factor of e."""
-        return math.log(max(self.start, 1e-9) / max(self.end, 1e-9))
 
     @property
     def few(self) -> float:
@@ -80,10 +80,15 @@ def progress(record: RunRecord, course: Course) -> Progress:
     quarter = np.array([curves.quantile(signal, 0.25) for signal in record.signals])
     level, low = curves.smooth(course.typical, width), curves.smooth(quarter, min(5, width))
     begun = course.seen_loss[course.seen_step < 2]
-    start = float(np.median(begun if len(begun) else course.loss[:2]))
+    begun = begun if len(begun) else course.loss[:2]
+    start = float(np.median(begun))
+    scale = max(start, float(np.mean(begun)), 1e-9)
     known = samples.learned(record, course)
     late = course.time >= 0.75 * course.time[-1]
     lowest = np.minimum.accumulate(low)
+    end = float(np.median(course.typical[late]))
+    known_before = start < scale / 10
+    begin, stop = (scale, float(course.loss[late].mean())) if known_before else (start, end)
     after = [one for one in record.held_out if one.step > 0]
     return Progress(
         record=record,
@@ -93,8 +98,10 @@ def progress(record: RunRecord, course: Course) -> Progress:
         level=level,
         low=low,
         start=start,
-        end=float(np.median(course.typical[late])),
-        rise=float((low - lowest).max()) / max(start, 1e-9),
+        scale=scale,
+        end=end,
+        fall=math.log(begin / max(stop, 1e-9)),
+        rise=float((low - lowest).max()) / scale,
         pace=_pace(level, course.time),
         reach=float(course.rate.sum()),
         right=_right(known, course),

@@ -22,7 +22,7 @@ _FAR = 6.0
 """Robust standard deviations from which a value is no accident."""
 
 _JUMP = 0.25
-"""Rise of a step's loss above the usual, in shares of the loss before the training."""
+"""Rise of a step's loss above the usual, in shares of `Progress.scale`."""
 
 _FEW = (0.85, 0.95)
 """Shares of all excess that a few examples put in: from which it is they, and beyond doubt."""
@@ -57,7 +57,7 @@ def jumps(seen: Progress) -> tuple[Jump, ...]:
     usual = curves.smooth(seen.course.loss, _WIDTH)
     norm = curves.smooth(seen.course.norm, _WIDTH)
     excess = seen.course.loss - usual
-    limit = max(_FAR * curves.spread(excess), _JUMP * seen.start)
+    limit = max(_FAR * curves.spread(excess), _JUMP * seen.scale)
     return tuple(
         Jump(
             step=int(step) + 1,
@@ -99,7 +99,7 @@ def spikes(seen: Progress) -> Finding | None:
     last = min(jump.step for jump in found) - 1
     return Finding(
         cause="spikes",
-        strength=min(strength, beyond(worst.excess / seen.start, _JUMP, 2 * _JUMP)),
+        strength=min(strength, beyond(worst.excess / seen.scale, _JUMP, 2 * _JUMP)),
         words=f"the loss jumps at {len(found)} of {seen.course.steps} steps, most at step "
         f"{worst.step}, by {worst.excess:.2f}, and a few examples make it jump",
         figures=measured(

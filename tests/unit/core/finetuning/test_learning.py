@@ -46,6 +46,19 @@ def test_a_loss_that_rises_for_all_examples_is_a_rate_too_high() -> None:
     assert found.setting == "training.learning_rate = 0.0005"
 
 
+def test_a_rise_is_held_against_the_mean_where_the_typical_example_is_known_before() -> None:
+    """Who knows six in ten by heart loses a little of them while the others are learned: no rise
+    of many times next to nothing."""
+
+    def half_known(step: int, place: int) -> float:
+        return max(0.0002, 0.1 if 2 < step < 8 else 0.0) if place % 5 < 3 else fall(step, place)
+
+    met = seen(half_known, held=(0.5, 0.8))
+    assert met.start < 0.001
+    assert 0 < met.rise < 0.35
+    assert learning.rate_high(met) is None
+
+
 def test_gradients_that_vanish_unlearned_are_a_rate_too_high() -> None:
     """No rise: the loss fell to what any answer has, and stays there."""
     flat = seen(
@@ -70,6 +83,19 @@ def test_little_learned_in_many_steps_is_a_rate_too_low() -> None:
     found = learning.rate_low(seen(lambda step, _: 2.0 - step / 1000, rate=1e-5, held=(0, 0)))
     assert found.strength == 1.0
     assert found.setting == "training.learning_rate = 0.0001"
+
+
+def test_what_was_known_before_does_not_hide_that_the_rest_was_learned() -> None:
+    """The typical example went from next to nothing to a little; the mean fell, and the rate is
+    not too low."""
+
+    def half_known(step: int, place: int) -> float:
+        return (0.0002 if step < 5 else 0.02) if place % 5 < 3 else fall(step, place)
+
+    met = seen(half_known, held=(0.4, 0.6))
+    assert met.start < met.end
+    assert met.fall > 1
+    assert learning.rate_low(met) is None
 
 
 @pytest.mark.parametrize(

@@ -67,3 +67,12 @@ def test_suspects_need_a_log_that_tells_of_examples() -> None:
     found = learning.progress(mute, curves.course(mute.signals))
     assert spikes.suspects(found) == ()
     assert spikes.spikes(found) is None
+
+
+def test_bad_examples_are_told_where_all_others_were_known_before() -> None:
+    """The typical loss is 0 from the start, and no scale: the mean is."""
+    shown = seen(lambda _, place: 8.0 if place in BAD else 0.0)
+    assert shown.start == 0.0
+    found = spikes.spikes(shown)
+    assert found.strength == 1.0
+    assert set(found.items[:2]) == {"i7", "i22"}
