@@ -22,7 +22,7 @@ from escalera.domain.task import Task
 from escalera.errors import EscaleraError, ProviderError
 from escalera.ports import Provider
 from escalera.wiring import Installation, hosting, optimisers
-from escalera.wiring.models import require_local
+from escalera.wiring.models import require_engine, require_local
 
 PROBE_ITEMS = 10
 PROBE_SEED = 0
@@ -181,6 +181,7 @@ def _packages(project: Project) -> Finding:
     try:
         if local:
             require_local(f"the local model {project.model.name!r}")
+            require_engine(project.engine)
         if optimiser is not None:
             optimisers.require(optimiser.name)
     except EscaleraError as error:

@@ -27,7 +27,7 @@ from escalera.ports import Progress, Provider, Retrieval, Scoring, Tuner
 from escalera.settings import panels, policies, project_file, training_table
 from escalera.settings.tables import ModelTable, ProjectFile
 from escalera.wiring import models, optimisers, retrieval, scorers, task_tables
-from escalera.wiring.models import cores, require_local
+from escalera.wiring.models import cores, require_engine, require_local
 
 if TYPE_CHECKING:
     from escalera.engine.climb import Ports
@@ -68,9 +68,12 @@ class Installation:
         return FolderArtifacts(self.state / "artifacts")
 
     def ports(self, journal: SQLiteJournal) -> Ports:
-        """What a climb works with. Raises `MissingExtra` where its optimiser is not installed."""
+        """What a climb works with. Raises `MissingExtra` where its optimiser or its training engine
+        is not installed."""
         if self.project.optimiser is not None:
             optimisers.require(self.project.optimiser.name)
+        if self.project.model.trainable:
+            require_engine(self.project.engine)
         from escalera.engine.climb import Ports
         from escalera.wiring import training
 

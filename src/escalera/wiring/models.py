@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from escalera.domain.identity import digest_of
-from escalera.domain.levers import Softened
+from escalera.domain.levers import Engine, Softened
 from escalera.domain.project import PROMPTING, BaseModel, ModelPrice, Teacher
 from escalera.edges.clock import SystemClock
 from escalera.edges.providers import model_files
@@ -179,6 +179,12 @@ def require_local(feature: str) -> None:
     for package in ("torch", "transformers", "peft", "llguidance"):
         if importlib.util.find_spec(package) is None:
             raise MissingExtra(feature=feature, package=package, extra="local")
+
+
+def require_engine(engine: Engine) -> None:
+    """Raise `MissingExtra` unless what does the steps of trainings is installed."""
+    if engine == "trl" and importlib.util.find_spec("trl") is None:
+        raise MissingExtra(feature="the training engine 'trl'", package="trl", extra="trl")
 
 
 # Below: private.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from escalera.domain.levers import Engine
 from escalera.edges.clock import SystemClock
-from escalera.errors import MissingExtra
 from escalera.ports import Merger, Trainer
 from escalera.wiring import Installation, models
-from escalera.wiring.models import cores, require_local
+from escalera.wiring.models import cores, require_engine, require_local
 
 if TYPE_CHECKING:
     from escalera.edges.training.local import Steps
@@ -56,8 +54,7 @@ def _engines(engine: Engine) -> Mapping[str, Steps]:
     """What does the steps of trainings, besides the own loop; TRL is loaded where it is asked."""
     if engine == "own":
         return {}
-    if importlib.util.find_spec("trl") is None:
-        raise MissingExtra(feature="the training engine 'trl'", package="trl", extra="trl")
+    require_engine(engine)
     from escalera.edges.training import trl_steps
 
     return {"trl": trl_steps.steps}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from contextlib import closing
 
 import pytest
 
 import escalera
-from escalera.apps import workspace
+from escalera import wiring
+from escalera.apps import doctor, workspace
 from escalera.domain.optimiser import Optimiser
 from escalera.errors import EvidenceMissing, InputError, MissingExtra, ProjectError
 
@@ -55,6 +57,23 @@ def test_another_tool_that_searches_is_needed_to_climb_and_for_nothing_else(writ
     for climb in (found.climb, lambda: found.climb_until("prompt")):
         with pytest.raises(MissingExtra, match=r"'miprov2' needs .* 'escalera\[dspy\]'"):
             climb()
+
+
+def test_another_engine_that_trains_is_asked_for_before_anything_is_spent(write, monkeypatch):
+    """Not when the prompts are paid for, and the doctor says so; an endpoint trains nothing."""
+    extra = '\n[training]\nengine = "trl"\n'
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "trl" else real(name)
+    )
+    remote = wiring.install(write(extra=extra) / "escalera.toml")
+    with closing(remote.journal()) as journal:
+        assert remote.ports(journal)
+    folder = write(local=True, extra=extra)
+    with pytest.raises(MissingExtra, match=r"'trl' needs .* 'escalera\[trl\]'"):
+        workspace.load(folder).climb()
+    told = doctor.examine(wiring.install(folder / "escalera.toml"))
+    assert any("escalera[trl]" in one.words for one in told.findings if not one.passed)
 
 
 def test_without_a_journal_there_is_no_decision(write):
