@@ -91,6 +91,68 @@ def test_configurations_change_under_traffic(tmp_path: Path) -> None:
         assert escalera(folder, "audit", "verify").returncode == 0
 
 
+UNREADABLE = """
+[gateway.guards.missing]
+function = "missing.py:find"
+action = "block"
+"""
+
+
+def test_a_configuration_that_no_worker_takes_up_is_not_in_use(tmp_path: Path) -> None:
+    """What only workers can tell of it is said, all go on by the version before, and neither a
+    rollback nor the next start meets it."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder, options=("--workers", "2")) as gateway:
+        file = folder / "escalera.toml"
+        good = file.read_text()
+        file.write_text(good.replace('a = ["b"]', 'b = ["a"]'))
+        assert escalera(folder, "gateway", "reload").returncode == 0
+        file.write_text(good + UNREADABLE)
+        done = escalera(folder, "gateway", "reload")
+        assert done.returncode == 1
+        assert "configuration 2 stays in use" in done.stdout
+        assert "'missing.py' cannot be read" in done.stderr
+        status = json.loads(escalera(folder, "gateway", "status", "--json").stdout)
+        assert status["version"] == 2
+        assert [one["version"] for one in status["workers"]] == [2, 2]
+        done = escalera(folder, "gateway", "rollback")
+        assert "configuration 1 is in use instead of 2" in done.stdout
+        assert asked(gateway).status_code == 200
+        gateway.end()
+        assert subprocess.run(gateway.command, check=False, timeout=60).returncode == 2
+        assert escalera(folder, "gateway", "versions").stdout.split() == ["1", "in", "use", "2"]
+        file.write_text(good)
+        gateway.restart()
+        assert asked(gateway).status_code == 200
+    acts = escalera(folder, "audit", "list").stdout
+    assert acts.count("configuration-refused") == 2
+
+
+def test_the_same_text_is_looked_at_again_and_waited_for(tmp_path: Path) -> None:
+    """A reload after a change of a file that the project file names ends when every worker has
+    looked, and says what was wrong, without waiting for more."""
+    folder = tmp_path / "shop"
+    guard = UNREADABLE.replace("missing", "house")
+    fits = "def find(text):\n    return 'forbidden' in text\n"
+
+    def prepare(place: Path) -> None:
+        (place / "house.py").write_text("def find(text):\n    return None\n")
+
+    with served.gateway(folder, extra=guard, prepare=prepare) as gateway:
+        said = {"messages": [{"role": "user", "content": "forbidden"}]}
+        assert asked(gateway, **said).status_code == 200
+        (folder / "house.py").write_text(fits)
+        assert escalera(folder, "gateway", "reload").returncode == 0
+        assert asked(gateway, **said).status_code == 400
+        (folder / "house.py").unlink()
+        began = time.monotonic()
+        done = escalera(folder, "gateway", "reload")
+        assert time.monotonic() - began < 30
+        assert done.returncode == 1
+        assert "'house.py' cannot be read" in done.stderr
+        assert asked(gateway, **said).status_code == 400
+
+
 def test_a_worker_that_is_killed_is_replaced_and_counts_go_on(tmp_path: Path) -> None:
     """Requests are answered again within seconds, and what was counted is not lost."""
     folder = tmp_path / "shop"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,9 +51,10 @@ class Running:
 
     def leader(self) -> int | None:
         """The process that takes signals; None where the gateway does not run."""
-        pid = self._stores.standings().leader()
-        if pid is None:
+        found = self._stores.standings().leader()
+        if found is None:
             return None
+        pid, _ = found
         with suppress(ProcessLookupError):
             os.kill(pid, 0)
             return pid
@@ -82,7 +84,8 @@ class Running:
     def reload(self) -> Taken:
         """Take up the project file as it is now.
 
-        Raises `InputError` kin, and changes nothing, where it cannot be loaded.
+        Raises `InputError` kin, and changes nothing, where it cannot be loaded. Where a worker
+        refuses it, all of them go on by the version before.
         """
         text = project_file.text_of(self._file)
         configurations = self._stores.configurations()
@@ -91,24 +94,30 @@ class Running:
         except EscaleraError as error:
             self._record("configuration-refused", reason=str(error))
             raise
-        before, current = self.version(), configurations.current()
-        if current is None or current.text != text:
-            self._record("configuration-loaded", version=str(configurations.next()))
-        return self._told(before, configurations.add(text).number)
+        current = configurations.current()
+        if current is not None and current.text == text:
+            return self._told(current.number, current.number)
+        self._record("configuration-loaded", version=str(configurations.next()))
+        taken = self._told(self.version(), configurations.add(text).number)
+        return self._kept(taken, lambda: configurations.refuse(taken.now, instead=taken.before))
 
     def rollback(self, number: int | None = None) -> Taken:
-        """Go back to a version, the one before the present where none is named."""
+        """Go back to a version, the one before the present where none is named.
+
+        Where a worker refuses it, all of them go on by the present one.
+        """
         before, numbers = self.version(), self.versions()
         if number is None:
             older = [one for one in numbers if one < before]
             if not older:
                 raise InputError(f"there is no version before {before}: there are {numbers}")
             number = older[-1]
-        text = self._stores.configurations().version(number).text
+        configurations = self._stores.configurations()
+        text = configurations.version(number).text
         wiring.install(self._file, text=text)
         self._record("configuration-rolled-back", version=str(number), before=str(before))
-        self._stores.configurations().use(number)
-        return self._told(before, number)
+        configurations.use(number)
+        return self._kept(self._told(before, number), lambda: configurations.use(before))
 
     # Private
 
@@ -117,15 +126,29 @@ class Running:
 
     def _told(self, before: int, number: int) -> Taken:
         """Signal the workers, and wait until each of them has said what it makes of it."""
-        leader = self.leader()
-        if leader is None:
+        leader, found = self.leader(), self._stores.standings().leader()
+        if leader is None or found is None:
             return Taken(before=before, now=number)
+        _, workers = found
+        looked = {(one.pid, one.looks) for one in self.standings()}
         os.kill(leader, signal.SIGHUP)
         end, refused, waiting = time.monotonic() + PATIENCE, [], 1
+        sign = f"version {number}: "
         while waiting and time.monotonic() < end:
             time.sleep(LOOK)
-            said = self.standings()
-            sign = f"version {number}: "
-            refused = [one.refused for one in said if one.refused.startswith(sign)]
-            waiting = sum(one.version != number for one in said) - len(refused)
+            since = [one for one in self.standings() if (one.pid, one.looks) not in looked]
+            refused = [one.refused for one in since if one.refused.startswith(sign)]
+            taken_up = [one for one in since if one.version == number and not one.refused]
+            waiting = workers - len(refused) - len(taken_up)
         return Taken(before=before, now=number, refused=tuple(refused), waiting=waiting)
+
+    def _kept(self, taken: Taken, back: Callable[[], object]) -> Taken:
+        """What came of a change in the end: where a worker refused it, all go *back*."""
+        if not taken.refused or not taken.before:
+            return taken
+        self._record("configuration-refused", version=str(taken.now), reason=taken.refused[0])
+        back()
+        waiting = taken.waiting
+        if any(one.version == taken.now for one in self.standings()):
+            waiting = self._told(taken.before, taken.before).waiting
+        return Taken(before=taken.before, now=taken.before, refused=taken.refused, waiting=waiting)

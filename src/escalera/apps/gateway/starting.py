@@ -18,7 +18,7 @@ from escalera.apps import issued
 from escalera.apps.gateway import supervisor, worker
 from escalera.apps.gateway.supervisor import Crew, Supervisor
 from escalera.apps.gateway.worker import Start
-from escalera.errors import InputError
+from escalera.errors import EscaleraError, InputError
 from escalera.settings import project_file
 from escalera.wiring import stores, vllm
 from escalera.wiring.vllm import Running
@@ -50,6 +50,7 @@ def has_keys(file: Path) -> bool:
 
 def serve(wanted: Wanted, tell: Tell) -> None:
     """Serve until a signal ends it. Raises `InputError` kin before anything is served."""
+    supervisor.hold_back()
     with closing(_listening(wanted.host, wanted.port)) as listener:
         _serve(wanted, listener, tell)
 
@@ -67,7 +68,15 @@ def work(wanted: Wanted, place: str) -> None:
 
 
 def _serve(wanted: Wanted, listener: socket.socket, tell: Tell) -> None:
-    version = _load(wanted)
+    version, back = _load(wanted)
+    try:
+        _served(wanted, listener, tell, version)
+    except EscaleraError as error:
+        back(str(error))
+        raise
+
+
+def _served(wanted: Wanted, listener: socket.socket, tell: Tell, version: int) -> None:
     where = f"http://{wanted.host}:{listener.getsockname()[1]}/v1"
     told = f"serving on {where} (configuration {version})"
     with _processes(wanted, tell) as running:
@@ -126,20 +135,32 @@ def _start(wanted: Wanted, *, slot: int, running: Mapping[str, Running]) -> Star
     )
 
 
-def _load(wanted: Wanted) -> int:
-    """Put the project file as it is now to use; the number of its version."""
+Back = Callable[[str], None]
+"""Goes back from a version that cannot be served, for a reason."""
+
+
+def _load(wanted: Wanted) -> tuple[int, Back]:
+    """Put the project file as it is now to use; the number of its version, and the way back."""
     kept = stores.of(wanted.file)
     configurations = kept.configurations()
     before, text = configurations.current(), project_file.text_of(wanted.file)
-    if before is None or before.text != text:
+    if fresh := before is None or before.text != text:
         issued.audit(kept).record(
             "configuration-loaded", str(wanted.file), version=str(configurations.next())
         )
     used = configurations.add(text)
     standings = kept.standings()
     standings.clear(wanted.workers)
-    standings.lead(os.getpid())
-    return used.number
+    standings.lead(os.getpid(), workers=wanted.workers)
+
+    def back(reason: str) -> None:
+        now = configurations.current()
+        if fresh and now is not None and now.number == used.number:
+            told = {"version": str(used.number), "reason": reason}
+            issued.audit(kept).record("configuration-refused", str(wanted.file), **told)
+            configurations.refuse(used.number, instead=None if before is None else before.number)
+
+    return used.number, back
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -52,6 +52,7 @@ class Supervisor:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._ending.set)
         loop.add_signal_handler(signal.SIGHUP, self._signal, signal.SIGHUP)
+        let_through()
         kept = [asyncio.create_task(self._keep(slot)) for slot in range(self._crew.workers)]
         try:
             await self._ending.wait()
@@ -87,12 +88,14 @@ class Supervisor:
     async def _work(self, slot: int) -> int:
         """Start a worker and wait for its end; the exit code."""
         number = self._listener.fileno()
+        hold_back()  # the worker begins as we are now
         process = await asyncio.create_subprocess_exec(
             *self._crew.command,
             *("--worker", f"{slot}:{number}:told" if self._crew.told else f"{slot}:{number}"),
             stdin=asyncio.subprocess.PIPE,
             pass_fds=(number,),
         )
+        let_through()
         if self._crew.told and process.stdin is not None:
             process.stdin.write(self._crew.told + b"\n")
         self._running[slot] = process
@@ -120,6 +123,17 @@ def listen(host: str, port: int) -> socket.socket:
         listener.set_inheritable(True)
         stack.pop_all()  # open from now on
         return listener
+
+
+def hold_back() -> None:
+    """Have word of another configuration wait for `let_through`: before it can be heeded it would
+    end this process, or those that it starts."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
+def let_through() -> None:
+    """Take what was held back, and whatever comes."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def told() -> bytes:

@@ -75,7 +75,10 @@ class Start:
 
 
 class Standing(msgspec.Struct):
-    """What a worker says of itself: the version that it goes by, and why not by a newer one."""
+    """What a worker says of itself: the version that it goes by, and why not by a newer one.
+
+    `looks` is how often it has looked at a configuration since it started.
+    """
 
     slot: int
     pid: int
@@ -83,6 +86,7 @@ class Standing(msgspec.Struct):
     names: list[str]
     metrics: Snapshot
     refused: str = ""
+    looks: int = 0
 
 
 class Worker:
@@ -95,7 +99,7 @@ class Worker:
         self._stores = stores.of(start.file)
         self._wall = wiring.wall_clock()
         self._refused = ""
-        self._version = 0
+        self._version = self._looks = 0
         self._metrics = Metrics(self._counted())
         self._table = GatewayTable()
         self._bases: tuple[str, ...] = ()
@@ -212,6 +216,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
             loop.add_signal_handler(signal.SIGHUP, self._reload, gateway)
+            supervisor.let_through()
         if self._watched:
             supervisor.end_with_parent(lambda: os.kill(self._pid, signal.SIGTERM))
         self._beside_us = [asyncio.create_task(self._stand(gateway))]
@@ -260,6 +265,7 @@ class Worker:
             names=list(gateway.names()),
             metrics=self._metrics.snapshot(),
             refused=self._refused,
+            looks=self._looks,
         )
         self._stores.standings().write(self._start.slot, msgspec.json.encode(said))
 
@@ -299,6 +305,7 @@ class Worker:
             self._table = table
             self._attend()
             self._version, self._refused = configuration.number, ""
+        self._looks += 1
         await asyncio.to_thread(self._say, gateway)
 
     def _regime(self, desk: Desk, table: GatewayTable, version: int) -> Regime:

@@ -49,7 +49,7 @@ class Configurations:
 
     def next(self) -> int:
         """The number of the version that will be added next."""
-        return max(self.numbers(), default=0) + 1
+        return max((int(file.stem) for file in self._folder.glob("[0-9]*.*")), default=0) + 1
 
     def add(self, text: str) -> Configuration:
         """A version with *text*, which is put to use; the one in use where it has that text."""
@@ -67,6 +67,19 @@ class Configurations:
         found = self.version(number)
         _write(self._folder / "current", str(number))
         return found
+
+    def refuse(self, number: int, *, instead: int | None) -> None:
+        """Put *instead* to use, None for no version: *number* could not be served.
+
+        It is none of the versions any more, so that nobody goes back to it; its text stays, and its
+        number is not given again.
+        """
+        if instead is None:
+            (self._folder / "current").unlink(missing_ok=True)
+        else:
+            self.use(instead)
+        file = self._file(number)
+        file.replace(file.with_suffix(".refused"))
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:06d}.toml"

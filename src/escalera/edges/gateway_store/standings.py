@@ -33,17 +33,21 @@ class Standings:
         """What every worker said last, by slot."""
         return [file.read_bytes() for file in sorted(self._folder.glob(NAME.format(slot="*")))]
 
-    def lead(self, pid: int) -> None:
-        """Say which process takes the signals of the gateway."""
+    def lead(self, pid: int, *, workers: int) -> None:
+        """Say which process takes the signals of the gateway, and how many workers it has."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / LEADER).write_text(str(pid), encoding="ascii")
+        file = self._folder / LEADER
+        new = file.with_suffix(".new")
+        new.write_text(f"{pid} {workers}", encoding="ascii")
+        new.replace(file)
 
-    def leader(self) -> int | None:
-        """The process that takes the signals; None where no gateway was started."""
+    def leader(self) -> tuple[int, int] | None:
+        """The process that takes the signals, and its workers; None where none was started."""
         try:
-            return int((self._folder / LEADER).read_text(encoding="ascii"))
+            pid, *workers = (self._folder / LEADER).read_text(encoding="ascii").split()
         except FileNotFoundError:
             return None
+        return int(pid), int(workers[0]) if workers else len(self.read_all())
 
     def clear(self, workers: int) -> None:
         """Forget the slots from *workers* on: there are no more of them."""

@@ -27,9 +27,14 @@ def note(number, _):
     said.write_text(f"signal {number}")
     if number == signal.SIGTERM:
         raise SystemExit(0)
-signal.signal(signal.SIGHUP, note)
+if "loading" in sys.argv:
+    said.write_text("loads")
+    while not said.with_name("loaded").exists():
+        pass
 signal.signal(signal.SIGTERM, note)
 said.write_text("runs")
+signal.signal(signal.SIGHUP, note)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 if "stubborn" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 sys.stdin.read()
@@ -92,6 +97,22 @@ def test_workers_are_told_and_ended(tmp_path: Path, listener: socket.socket) -> 
     for pid in pids.values():
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_one_that_loads_is_told_when_it_has(tmp_path: Path, listener: socket.socket) -> None:
+    """A SIGHUP that comes before a worker can heed it does not end it, and is not lost."""
+
+    def then(found: Supervisor) -> None:
+        pids = found.pids()
+        _until(lambda: texts(tmp_path) == ["loads"] * 2)
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(0.2)  # it would have ended them
+        (tmp_path / "loaded").touch()
+        wanted = sorted(["", *[f"signal {signal.SIGHUP}"] * 2])
+        _until(lambda: sorted(texts(tmp_path)) == wanted)
+        assert found.pids() == pids
+
+    assert run(tmp_path, listener, then, "loading") == []
 
 
 def test_one_that_is_killed_is_started_again(tmp_path: Path, listener: socket.socket) -> None:

@@ -33,6 +33,20 @@ def test_going_back_loses_nothing(tmp_path: Path) -> None:
     assert found.numbers() == [1, 2, 3, 4]
 
 
+def test_a_refused_version_is_none_to_go_back_to(tmp_path: Path) -> None:
+    """What was in use before it is in use again, also nothing; its number is not given again."""
+    found = Configurations(tmp_path)
+    found.refuse(found.add("bad").number, instead=None)
+    assert found.current() is None
+    assert found.add("one").number == 2
+    found.refuse(found.add("worse").number, instead=2)
+    current = found.current()
+    assert current is not None
+    assert (current.number, current.text) == (2, "one")
+    assert found.numbers() == [2]
+    assert found.add("two").number == 4
+
+
 def test_a_version_that_is_not_there(tmp_path: Path) -> None:
     """Nothing changes, and it is told what there is."""
     found = Configurations(tmp_path)

@@ -30,8 +30,12 @@ def test_slots_that_are_no_more_are_forgotten(tmp_path: Path) -> None:
 
 
 def test_the_leader(tmp_path: Path) -> None:
-    """The process that takes signals."""
+    """The process that takes signals and the number of its workers, also those that said nothing
+    yet."""
     found = Standings(tmp_path)
     assert found.leader() is None
-    found.lead(17)
-    assert found.leader() == 17
+    found.lead(17, workers=3)
+    assert found.leader() == (17, 3)
+    (tmp_path / "leader").write_text("18")  # of an earlier version
+    found.write(0, b"x")
+    assert found.leader() == (18, 1)
