@@ -224,8 +224,8 @@ _ANYONE = Caller(Key(id="", name="", digest=b"", created=0.0), None)
 _UNBOUNDED = callers.Refusal(
     status=403,
     code="cost_unbounded",
-    message="What a conversation costs that the provider keeps cannot be bounded, so this key's "
-    "allowance of money cannot be kept. Send the whole conversation in `input` instead.",
+    message="What a conversation or a prompt costs that the provider keeps cannot be bounded, so "
+    "this key's allowance of money cannot be kept. Send all of it in `input` instead.",
 )
 
 

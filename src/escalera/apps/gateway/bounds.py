@@ -63,7 +63,10 @@ def is_bounded(asked: Asked) -> bool:
         found = msgspec.json.decode(asked.body, type=_Kept)
     except UNREADABLE:  # the upstream will refuse it
         return True
-    return found.previous_response_id is None and found.conversation is None
+    if not (found.previous_response_id is found.conversation is found.prompt is None):
+        return False
+    items = found.input if isinstance(found.input, list) else ()
+    return not any(_is_reference(item) for item in items)
 
 
 # Below: private.
@@ -80,6 +83,16 @@ class _Completions(msgspec.Struct):
 class _Kept(msgspec.Struct):
     previous_response_id: Any = None
     conversation: Any = None
+    prompt: Any = None
+    input: Any = None
+
+
+def _is_reference(item: Any) -> bool:
+    """Whether an item stands for one that the provider keeps; one with an id alone is such, too."""
+    if not isinstance(item, dict):
+        return False
+    kind = item.get("type")
+    return kind == "item_reference" or (kind is None and "id" in item and "content" not in item)
 
 
 def _completions(body: bytes) -> int:

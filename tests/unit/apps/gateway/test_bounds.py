@@ -79,6 +79,24 @@ def test_a_prompt_that_the_provider_keeps_has_no_bound():
 
 
 @pytest.mark.parametrize(
+    ("body", "bounded"),
+    [
+        ({"prompt": {"id": "pmpt_1"}}, False),
+        ({"input": "a", "prompt": None}, True),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, False),
+        ({"input": [{"id": "msg_1"}]}, False),
+        ({"input": [{"id": "msg_1", "role": "user", "content": "item_reference"}]}, True),
+        ({"input": [{"type": "function_call_output", "id": "a", "output": "b"}, "c"]}, True),
+    ],
+)
+def test_what_a_provider_keeps_is_no_part_of_the_bound(
+    body: dict[str, object], *, bounded: bool
+) -> None:
+    """A prompt or an item that only its id is sent of costs what nobody here can tell."""
+    assert bounds.is_bounded(asked(body, "responses")) is bounded
+
+
+@pytest.mark.parametrize(
     ("body", "least"),
     [
         (rb'{"type":"image\u005furl","image\u005furl":{}}', 1),
