@@ -30,20 +30,20 @@ class AuditLog:
     def record(self, kind: ActKind, subject: str, **details: str) -> None:
         """Add an act; it is on disk when this returns. Raises `LinesError`.
 
-        Nothing is added to a log whose last entry does not hold.
+        Nothing is added to a log in which an entry does not hold.
         """
         with closing(self.open()) as lines:
             written = lines.read()
-            last = audit.last(written)
-            if last.broken:
+            found = audit.chained(written)
+            if found.broken:
                 raise LinesError(
                     file=self.file,
-                    problem=f"{last.broken}, so nothing is added to it",
+                    problem=f"{found.broken}, so nothing is added to it",
                     remedy="Look at it with `escalera audit verify`, keep it as evidence, and move "
                     "it away to begin a new one",
                 )
             act = Act(at=self.now(), who=self.who, kind=kind, subject=subject, details=details)
-            lines.append(audit.line(act, number=len(written) + 1, before=last.head))
+            lines.append(audit.line(act, number=len(written) + 1, before=found.head))
 
 
 def checked(path: Path) -> Checked:

@@ -58,6 +58,25 @@ def test_nothing_is_added_behind_an_entry_that_does_not_hold(tmp_path: Path):
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize("harm", ["changed", "taken out", "moved"])
+def test_nor_where_the_break_is_further_up(tmp_path: Path, harm: str):
+    """The last entry holds by itself, and what is before it does not."""
+    file = tmp_path / "audit.jsonl"
+    for number in range(4):
+        opened(file).record("key-created", f"key_{number}")
+    one, two, three, four = file.read_bytes().splitlines(keepends=True)
+    lines = {
+        "changed": [one, two.replace(b"anna", b"evil"), three, four],
+        "taken out": [one, three, four],
+        "moved": [one, three, two, four],
+    }
+    before = b"".join(lines[harm])
+    file.write_bytes(before)
+    with pytest.raises(LinesError, match=r"entry 2 does not .* nothing is added"):
+        opened(file).record("key-revoked", "key_1")
+    assert file.read_bytes() == before
+
+
 def test_half_an_entry_of_a_power_cut_is_cut_off(tmp_path: Path):
     """Nobody was told that it is there; the next one follows the last whole one."""
     file = tmp_path / "audit.jsonl"

@@ -58,17 +58,22 @@ def text(content: Mapping[str, object]) -> bytes:
 def checked(data: bytes) -> Checked:
     """Every entry of a log, as far as it holds."""
     lines = data.split(b"\n")
+    found = chained(lines[:-1])
+    if lines[-1] and not found.broken:
+        return Checked(entries=found.entries, broken=f"entry {len(lines)} has no end of line")
+    return found
+
+
+def chained(lines: Sequence[bytes]) -> Checked:
+    """The entries of whole lines, as far as they hold: what a new line is chained to."""
     entries: list[Entry] = []
     before = GENESIS
-    for place, written in enumerate(lines[:-1], start=1):
+    for place, written in enumerate(lines, start=1):
         found = read(written, number=place, before=before)
         if isinstance(found, str):
             return Checked(entries=tuple(entries), broken=f"entry {place} {found}")
         entries.append(found)
         before = found.hash
-    if lines[-1]:
-        place = len(lines)
-        return Checked(entries=tuple(entries), broken=f"entry {place} has no end of line")
     return Checked(entries=tuple(entries))
 
 
@@ -86,17 +91,6 @@ def read(written: bytes, *, number: int, before: str) -> Entry | str:
         return f"holds an act {content['kind']!r} that this Escalera does not know"
     act = {name: content[name] for name in ("at", "who", "kind", "subject", "details")}
     return Entry(number=number, act=Act(**act), hash=found)
-
-
-def last(lines: Sequence[bytes]) -> Checked:
-    """The last line alone, checked but for what was before it: what a new line is chained to."""
-    if not lines:
-        return Checked(entries=())
-    content = _claimed(lines[-1])
-    found = read(lines[-1], number=len(lines), before=str(content.get("before")))
-    if isinstance(found, str):
-        return Checked(entries=(), broken=f"entry {len(lines)} {found}")
-    return Checked(entries=(found,))
 
 
 # Below: private.

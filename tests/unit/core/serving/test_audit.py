@@ -94,11 +94,11 @@ def test_an_act_of_a_later_version_is_told():
     assert found.broken == "entry 1 holds an act 'later' that this Escalera does not know"
 
 
-def test_a_new_line_is_chained_to_the_last_if_that_holds():
-    """Without reading all of them again."""
+def test_a_new_line_is_chained_to_lines_that_hold():
+    """All of them, not the last alone."""
     lines = log().splitlines()
-    assert audit.last(lines).head == audit.checked(log()).head
-    assert audit.last([]).head == audit.GENESIS
-    broken = json.dumps({**json.loads(lines[2]), "who": "eve"}).encode()
-    assert audit.last([*lines[:2], broken]).broken.startswith("entry 3 ")
-    assert audit.last([b"x"]).broken.startswith("entry 1 ")
+    assert audit.chained(lines).head == audit.checked(log()).head
+    assert audit.chained([]).head == audit.GENESIS
+    broken = json.dumps({**json.loads(lines[1]), "who": "eve"}).encode()
+    assert audit.chained([lines[0], broken, *lines[2:]]).broken.startswith("entry 2 ")
+    assert audit.chained([b"x"]).broken.startswith("entry 1 ")
