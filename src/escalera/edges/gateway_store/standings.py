@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 NAME = "worker-{slot}.json"
 LEADER = "leader"
+_WRITING = threading.Lock()  # a worker has several threads, and a slot one worker
 
 
 class Standings:
@@ -19,8 +21,9 @@ class Standings:
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / NAME.format(slot=slot)
         new = file.with_suffix(".new")
-        new.write_bytes(text)
-        new.replace(file)
+        with _WRITING:
+            new.write_bytes(text)
+            new.replace(file)
 
     def read(self, slot: int) -> bytes | None:
         """What the worker in *slot* said last; None where none did."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from escalera.edges.gateway_store.standings import Standings
@@ -17,6 +18,16 @@ def test_the_last_word_of_each_slot(tmp_path: Path) -> None:
     found.write(0, b"a")
     assert found.read_all() == [b"a", b"b"]
     assert found.read(1) == b"b"
+
+
+def test_two_threads_of_a_worker_may_speak_at_once(tmp_path: Path) -> None:
+    """Its word of every second and that of a new configuration do not take each other's file."""
+    found = Standings(tmp_path)
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(found.write, 0, b"x" * 1000) for _ in range(2000)]:
+            done.result()
+    assert found.read_all() == [b"x" * 1000]
+    assert [file.name for file in tmp_path.iterdir()] == ["worker-0.json"]
 
 
 def test_slots_that_are_no_more_are_forgotten(tmp_path: Path) -> None:
