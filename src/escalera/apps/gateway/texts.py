@@ -41,11 +41,15 @@ class GivenTwice(InputError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """Where texts stand in a value: in itself if it is a string, in its members, in its items."""
+    """Where texts stand in a value: in itself if it is a string, in its members, in its items.
+
+    `every`: in each member, whatever a caller has named it.
+    """
 
     text: Literal["", "text", "json"] = ""
     members: Mapping[str, Shape] = field(default_factory=dict)
     items: Shape | None = None
+    every: Shape | None = None
 
 
 _NONE, _TEXT, _JSON = Shape(), Shape("text"), Shape("json")
@@ -75,12 +79,16 @@ _ITEM = _members(
 )
 _OUTPUT = _members(output=Shape(items=_ITEM), output_text=_TEXT)
 _PROMPT = Shape("text", items=_TEXT)
+_VARIABLES = Shape(every=Shape("text", members={"text": _TEXT}))
+"""Of a prompt that the provider keeps: what a caller puts into it."""
 
 REQUESTS: Mapping[Operation, Shape] = {
     "chat": _members(messages=Shape(items=_SAID), prediction=_members(content=_PARTS)),
     "completions": _members(prompt=_PROMPT, suffix=_TEXT),
     "embeddings": _members(input=_PROMPT),
-    "responses": _members(instructions=_TEXT, input=Shape("text", items=_ITEM)),
+    "responses": _members(
+        instructions=_TEXT, input=Shape("text", items=_ITEM), prompt=_members(variables=_VARIABLES)
+    ),
 }
 ANSWERS: Mapping[Operation, Shape] = {
     "chat": _members(choices=Shape(items=_members(message=_SAID))),
@@ -218,11 +226,12 @@ def _walk(value: Any, shape: Shape, path: Path, role: str, found: list[Slot]) ->
         if value and shape.text:
             found.append(Slot(path, value, role, shape.text == "json"))
     elif kind is dict:
-        if members := shape.members:
-            own = value.get("role")
+        members, every = shape.members, shape.every
+        if members or every is not None:
+            own = value.get("role") if members else None
             role = own if type(own) is str else role
             for name, inner in value.items():
-                if inner and (of := members.get(name)) is not None:
+                if inner and (of := members.get(name, every)) is not None:
                     _walk(inner, of, (*path, name), role, found)
     elif kind is list and shape.items is not None:
         for place, inner in enumerate(value):

@@ -51,6 +51,16 @@ def test_texts_of_a_chat():
         (
             "responses",
             {
+                "prompt": {
+                    "id": "no",
+                    "variables": {"a": "one", "text": {"text": "two", "type": "no"}},
+                }
+            },
+            ["one", "two"],
+        ),
+        (
+            "responses",
+            {
                 "input": [
                     {"role": "user", "content": [{"type": "input_text", "text": "one"}]},
                     {"role": "user", "content": "two"},
