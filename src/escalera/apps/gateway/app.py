@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.remembering import Asks, Remembering
 from escalera.apps.gateway.shelving import Rack, Shelving
 from escalera.apps.gateway.watching import Receive
+from escalera.apps.gateway.wire import Refusal
 from escalera.domain.job import Published
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError, StoreUnavailable
@@ -169,7 +171,8 @@ class Gateway:
 def application(
     desk: Desk, *, api_key: str | None, now: Callable[[], float], setup: Setup | None = None
 ) -> Gateway:
-    """The gateway of a desk. With *api_key*, everything but `/health` needs it; *now* is wall time.
+    """The gateway of a desk. With *api_key*, everything but `/health` and `/ready` needs it; *now*
+    is wall time.
 
     Raises `ProjectError` for a name in the table of *setup* that nobody answers to.
     """
@@ -297,6 +300,7 @@ def _rest(
     found = Starlette(
         routes=[
             Route("/health", _health, methods=["GET"]),
+            Route("/ready", _ready(entrance), methods=["GET"]),
             *catalogue.routes(entrance, started=int(now())),
             *(Route(path, _post_only, methods=["POST"]) for path in fields.PATHS),
             *(route for room in setup.rooms for route in room(entrance)),
@@ -310,6 +314,24 @@ def _rest(
 
 async def _health(_: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type=JSON)
+
+
+def _ready(entrance: Entrance) -> Callable[[Request], Awaitable[Response]]:
+    """Says whether callers are let in: 503 where the store of keys has been away for too long.
+
+    Upstreams are no part of it: a caller is told the truth about them, which nobody could who is
+    not sent here any more.
+    """
+
+    async def ready(_: Request) -> Response:
+        try:
+            entrance.named("")
+        except Refusal as refused:
+            if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+        return Response(b'{"status":"ready"}', media_type=JSON)
+
+    return ready
 
 
 async def _post_only(_: Request) -> Response:

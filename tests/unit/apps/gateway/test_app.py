@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
 import pytest
 
-from escalera.apps.gateway.app import application
+from escalera.apps.gateway import wire
+from escalera.apps.gateway.admitting import OneKey
+from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.regime import Bounds
 from escalera.core.routing.router import Choice, Refusal
 from escalera.domain.message import Decoding, Reply, Request
@@ -189,6 +192,25 @@ def test_the_right_key_opens_and_health_needs_none() -> None:
     assert call.chat(headers={"Authorization": "Bearer secret"}).status_code == 200
     assert call.chat().status_code == 401
     assert call("GET", "/health").json() == {"status": "ok"}
+    assert call("GET", "/ready").json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize(("status", "found"), [(401, 200), (503, 503)])
+def test_a_gateway_that_lets_nobody_in_is_not_ready(status: int, found: int) -> None:
+    """That nobody has the key that is asked for says nothing, that nobody can look says all."""
+
+    class Away(OneKey):
+        def named(self, key: str) -> Any:
+            raise wire.Refusal("the store of keys is away", status=status, retry_after=1.0)
+
+    call = Call()
+    desk = call.app.desk
+    call.app = application(desk, api_key=None, now=time.time, setup=Setup(entrance=Away("k")))
+    response = call("GET", "/ready")
+    assert response.status_code == found
+    assert call("GET", "/health").status_code == 200
+    if found == 503:
+        assert "store of keys is away" in error_of(response)["message"]
 
 
 @pytest.mark.parametrize("asked", [{}, {"stream": True}])
