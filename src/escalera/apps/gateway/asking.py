@@ -174,6 +174,8 @@ class Asking:
             found = _unfit(line.target.name, error)
         except asyncio.CancelledError:
             self._record(asked, _cancelled(line.target.name), purpose, began)
+            now = self._clock()
+            line.load.left(now - began, now)
             raise
         finally:
             line.load.in_flight -= 1

@@ -33,6 +33,11 @@ class Load:
             self._seconds = self._seconds * kept + seconds * (1 - kept)
         self._at = now
 
+    def left(self, seconds: float, now: float) -> None:
+        """Nobody waited any longer after *seconds*: an answer takes at least as long."""
+        if seconds > self._seconds:
+            self._seconds, self._at = seconds, now
+
     @property
     def expected(self) -> float:
         """Seconds to the first byte as they were lately; 0 where nothing is known."""

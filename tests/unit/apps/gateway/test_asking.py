@@ -23,9 +23,10 @@ from tests.unit.apps.gateway.upstreams import (
 
 from escalera.apps.gateway.asked import Opened, Problem
 from escalera.apps.gateway.asking import Asking, Patience
-from escalera.apps.gateway.board import Line
+from escalera.apps.gateway.board import Line, Plan, Tier
 from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving.breaker import Breaker, BreakerPolicy
+from escalera.core.serving.hedging import HedgeBudget, HedgePolicy
 from escalera.errors import EvidenceMissing
 
 TRIPPED = BreakerPolicy(streak=1)
@@ -263,6 +264,25 @@ def test_a_slow_line_is_hedged_and_the_loser_is_given_up():
         assert tried(request) == [("a", "first", "cancelled")]
         assert slow.load.in_flight == 0
         assert found.exchange.closed == 0
+
+    asyncio.run(story())
+
+
+def test_a_slow_line_that_hedges_beat_is_not_asked_first_again():
+    """It never answers in time, and is not taken for one of which nothing is known."""
+
+    async def story():
+        slow, quick = Upstream(asyncio.Event(), asyncio.Event()), Upstream(good(), good(), good())
+        lines = (line("a", slow), line("b", quick))
+        hedges = HedgeBudget(HedgePolicy(after=0.005, most=1.0))
+        both = Plan(name="m", tiers=(Tier(lines=lines),), hedges=hedges)
+        start = time.monotonic()
+        for _ in range(3):
+            found = await asking(clock=lambda: time.monotonic() - start).ask(asked(), both)
+            assert isinstance(found, Opened)
+            assert found.provenance.deployment == "b"
+        assert len(slow.asked) == 1
+        assert lines[0].load.expected >= 0.005
 
     asyncio.run(story())
 

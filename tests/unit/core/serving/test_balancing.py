@@ -22,6 +22,16 @@ def test_a_slow_answer_counts_at_once_and_a_quick_one_by_and_by() -> None:
     assert load.expected == pytest.approx(0.1, abs=1e-3)
 
 
+def test_who_was_not_waited_for_is_at_least_as_slow() -> None:
+    """What has not answered by then raises what is expected, and never lowers it."""
+    load = Load()
+    load.left(0.5, 0.0)
+    assert load.expected == 0.5
+    load.answered(2.0, 1.0)
+    load.left(0.5, 2.0)
+    assert load.expected == 2.0
+
+
 def test_what_is_in_flight_counts() -> None:
     """Of two that are equally quick the idle one is asked."""
     one, other = Load(), Load()
