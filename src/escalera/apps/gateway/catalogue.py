@@ -60,7 +60,8 @@ def routes(entrance: Entrance, *, started: int) -> list[Route]:
         gateway: Offering = request.app.state.gateway
         with suppress(StoreUnavailable):  # then those that are known are told
             await gateway.look()
-        found = list(_seen(gateway, caller, started))
+        seen = _seen(gateway, caller, started)
+        found = [one for one in seen if not caller.models or one.id in caller.models]
         return _json({"object": "list", "data": found})
 
     async def one(request: Request) -> Response:
