@@ -51,14 +51,8 @@ class Running:
 
     def leader(self) -> int | None:
         """The process that takes signals; None where the gateway does not run."""
-        found = self._stores.standings().leader()
-        if found is None:
-            return None
-        pid, _ = found
-        with suppress(ProcessLookupError):
-            os.kill(pid, 0)
-            return pid
-        return None
+        found = self._led()
+        return None if found is None else found[0]
 
     def standings(self) -> list[Standing]:
         """What each worker said last, by slot."""
@@ -121,15 +115,24 @@ class Running:
 
     # Private
 
+    def _led(self) -> tuple[int, int] | None:
+        """The process that takes signals, and how many workers it has; None where none runs."""
+        found = self._stores.standings().leader()
+        if found is not None:
+            with suppress(ProcessLookupError):
+                os.kill(found[0], 0)
+                return found
+        return None
+
     def _record(self, kind: ActKind, **details: str) -> None:
         issued.audit(self._stores).record(kind, str(self._file), **details)
 
     def _told(self, before: int, number: int) -> Taken:
         """Signal the workers, and wait until each of them has said what it makes of it."""
-        leader, found = self.leader(), self._stores.standings().leader()
-        if leader is None or found is None:
+        found = self._led()
+        if found is None:
             return Taken(before=before, now=number)
-        _, workers = found
+        leader, workers = found
         looked = {(one.pid, one.looks) for one in self.standings()}
         os.kill(leader, signal.SIGHUP)
         end, refused, waiting = time.monotonic() + PATIENCE, [], 1

@@ -116,6 +116,21 @@ def test_who_has_no_key_is_refused():
     entering(story, KEY, gone)
 
 
+def test_that_nobody_can_be_let_in_is_told_whatever_is_asked():
+    """What `/ready` asks: a name that nobody has is 401, and 503 once the store is long away."""
+
+    async def story(entrance: ManyKeys, store: MemoryKeys) -> None:
+        with pytest.raises(Refusal) as refused:
+            entrance.named("")
+        assert refused.value.status == 401
+        entrance._door._stale = True
+        with pytest.raises(Refusal) as refused:
+            entrance.named("")
+        assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
+
+    entering(story)
+
+
 def test_one_key_for_all_counts_nothing():
     """Compared as a whole; without a key everybody comes in."""
 
