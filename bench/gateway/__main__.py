@@ -26,6 +26,7 @@ from bench.gateway import speed_table, stalling
 from bench.gateway.processes import MockUpstream, pinned
 from bench.gateway.systems import (
     GUARDS,
+    BareForwarder,
     Escalera,
     LiteLLM,
     Nginx,
@@ -94,7 +95,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--into", type=Path, default=Path("build/bench/gateway"))
     parser.add_argument("--output", type=Path, help="the table, as Markdown")
     parser.add_argument("--litellm", type=Path, help="the program of LiteLLM's proxy")
-    everyone = ["direct", "nginx", *OURS, "litellm"]
+    everyone = ["direct", "nginx", "bare", *OURS, "litellm"]
     parser.add_argument("--systems", nargs="+", default=everyone, choices=everyone)
     parser.add_argument("--points", nargs="+", default=[point.name for point in POINTS])
     parser.add_argument("--rounds", type=int, default=3)
@@ -145,6 +146,8 @@ def systems(given: argparse.Namespace, a: MockUpstream) -> Iterator[tuple[str, S
             yield name, None
         elif name == "nginx":
             yield name, Nginx(place, a.url, a.url)
+        elif name == "bare":
+            yield name, BareForwarder(place, a.url, a.url)
         elif name in OURS:
             yield name, Escalera(place, a.url, a.url, **OURS[name])
         elif given.litellm is not None:

@@ -158,6 +158,21 @@ class LiteLLM(System):
         super().__init__(port, place, command=command, ready=ready, environment=quiet)
 
 
+class BareForwarder(System):
+    """The least that a hop costs in this interpreter: `bench.gateway.bare`, without any feature."""
+
+    name = "bare"
+    model = "model-a"
+
+    def __init__(self, place: Place, a: str, b: str) -> None:
+        del b
+        port = free_port()
+        upstream = a.removeprefix("http://").removesuffix("/v1")
+        command = [sys.executable, "-m", "bench.gateway.bare", "--port", str(port)]
+        command += ["--upstream", upstream]
+        super().__init__(port, place, command=command, ready=f"http://127.0.0.1:{port}/v1/models")
+
+
 class Nginx(System):
     """nginx as a plain reverse proxy: the floor of what a hop costs."""
 

@@ -94,6 +94,8 @@ class _Flow:
     `left` is what could not be sent at once, and `failed` why what came cannot go on.
     """
 
+    __slots__ = ("_checks", "_passage", "_write", "failed", "left")
+
     def __init__(self, passage: Passage, checks: CheckedEvents | None, write: Write) -> None:
         self._passage = passage
         self._checks = checks

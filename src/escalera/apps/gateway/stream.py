@@ -70,22 +70,23 @@ class Passage:
         """
         if self.fault or self.ended:
             return b""
-        # One whole event of one line of JSON, as most are.
-        last = len(piece) - 2
-        is_one = piece[:7] == b"data: {" and piece.find(b"\n") == last
-        if is_one and 0 < last < MAX_EVENT - 2 and not self._rest:
-            dropped = self._is_unasked(piece[6:-2].strip())
-            return b"" if dropped or self.fault else piece
-        came = self._rest + piece if self._rest else piece
-        end = _end(came)
-        if end == len(came):
-            self._rest = b""
-            return self._read(came)
-        self._rest = came[end:]
-        passed = self._read(came[:end]) if end else b""
-        if len(self._rest) > MAX_EVENT and not (self.fault or self.ended):
-            self.fault = "malformed"
-        return passed
+        size = len(piece) - 2
+        is_one = piece[:7] == b"data: {" and piece.find(b"\n") == size and piece[-1:] == b"\n"
+        if self._rest or not is_one or size >= MAX_EVENT - 2:
+            return self._push_more(piece)
+        # One whole event of one line of JSON, as most are; of these most go on with an answer. Who
+        # calls fewer functions waits less for memory between the events of a hundred streams.
+        try:
+            found = _EVENT.decode(piece[6:])
+        except UNREADABLE:
+            found = _NOTHING
+        choices = found.choices
+        if choices and found.usage is None and found.error is None and found.type is None:
+            choice = choices[0]
+            if len(choices) == 1 and choice.finish_reason is None and choice.index in self._open:
+                return piece
+        dropped = self._is_unasked(piece[6:-2].strip())
+        return b"" if dropped or self.fault else piece
 
     def close(self) -> Fault:
         """What is wrong with a stream that ends here; empty where nothing is."""
@@ -96,6 +97,19 @@ class Passage:
         return "" if self.whole else "unfinished"
 
     # The events
+
+    def _push_more(self, piece: bytes) -> bytes:
+        """The same for anything but one whole event."""
+        came = self._rest + piece if self._rest else piece
+        end = _end(came)
+        if end == len(came):
+            self._rest = b""
+            return self._read(came)
+        self._rest = came[end:]
+        passed = self._read(came[:end]) if end else b""
+        if len(self._rest) > MAX_EVENT and not (self.fault or self.ended):
+            self.fault = "malformed"
+        return passed
 
     def _read(self, events: bytes) -> bytes:
         """The events that may go on: all up to an error or the end, but what nobody asked for."""
@@ -211,6 +225,7 @@ class _Kind(msgspec.Struct, frozen=True):
     object: Any = None
 
 
+_NOTHING = _Event()
 _EVENT = msgspec.json.Decoder(_Event)
 _BARE = msgspec.json.Decoder(_Bare)
 _KIND = msgspec.json.Decoder(_Kind)

@@ -248,28 +248,27 @@ class Connection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.feed(self._buffer[:nbytes])
-
-    def feed(self, data: bytes | memoryview) -> None:
-        """Take what arrived."""
         if not self._busy:
             self._keep_alive = False
             self.abort()  # nothing was asked
             return
         self.heard = self._loop.time()
-        self._piece_size = len(data)
-        self._overhead += self._piece_size
+        self._piece_size = nbytes
+        self._overhead += nbytes
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._buffer[:nbytes])
         except httptools.HttpParserUpgrade:
             self._broken("the server changes the protocol")
         except httptools.HttpParserError as error:
             self._broken(f"not HTTP: {error}")
         else:
-            take = self._taker
-            if take is not None and self._pieces and not take(self._take()):
-                self._taker = None  # more may come before whoever waits goes on
-                self._wake()
+            take, pieces = self._taker, self._pieces
+            if take is not None and pieces:
+                came = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                pieces.clear()
+                if not take(came):
+                    self._taker = None  # more may come before whoever waits goes on
+                    self._wake()
             if self._overhead > MAX_HEAD and self._busy:
                 self._broken(f"more than {MAX_HEAD} bytes of head, or between pieces of the body")
             if self._listener is not None and (

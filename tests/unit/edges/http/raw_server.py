@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import asynccontextmanager, closing
 from urllib.parse import urlsplit
 
+from escalera.edges.http.connection import Connection
 from escalera.edges.http.target import Limits, Target
 from escalera.edges.http.upstream import HTTPUpstream
 
@@ -22,6 +23,12 @@ CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\nx-a: 2\r\n\r\n"
     b"1\r\nh\r\n1;ext=1\r\ni\r\n0\r\nTrailer: x\r\n\r\n"
 )
+
+
+def arrive(connection: Connection, data: bytes) -> None:
+    """Bytes come in, as a transport brings them: all at once."""
+    connection.get_buffer(-1)[: len(data)] = data
+    connection.buffer_updated(len(data))
 
 
 class Server:

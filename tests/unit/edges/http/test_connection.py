@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.edges.http.raw_server import arrive
 
 from escalera.edges.http.connection import HIGH_WATER, MAX_HEAD, Connection
 from escalera.edges.http.target import Limits
@@ -49,7 +50,7 @@ def _loop() -> Iterator[None]:
 
 
 def asked(body: bytes = b"{}", *, total_at: float = 1e9) -> tuple[Connection, Wire]:
-    connection, wire = Connection(LOOP[-1], "tiny", memoryview(bytearray(16))), Wire()
+    connection, wire = Connection(LOOP[-1], "tiny", memoryview(bytearray(4 * HIGH_WATER))), Wire()
     connection.connection_made(wire)  # type: ignore[arg-type]
     connection.ask(b"POST / HTTP/1.1\r\n\r\n", body, LOOP[-1].time(), total_at)
     return connection, wire
@@ -97,7 +98,7 @@ def test_split_anywhere_it_is_the_same_body(said: Said, sizes: list[int]) -> Non
     rest = said.text
     for size in [*sizes, len(rest) or 1]:
         if rest:
-            connection.feed(rest[:size])
+            arrive(connection, rest[:size])
         rest = rest[size:]
     if said.until_closed:
         connection.connection_lost(None)
@@ -118,7 +119,7 @@ def test_cut_anywhere_it_is_whole_or_a_fault(
     end = data.draw(st.integers(0, len(said.text)))
     connection, _ = asked()
     if end:
-        connection.feed(said.text[:end])
+        arrive(connection, said.text[:end])
     connection.connection_lost(ConnectionResetError("reset by peer") if broken else None)
     if end < said.head:
         expected = "reset"
@@ -170,16 +171,17 @@ def test_what_is_not_one_response(text: bytes, size: int) -> None:
     connection, wire = asked()
     for start in range(0, len(text), size):
         if not wire.aborted:
-            connection.feed(text[start : start + size])
+            arrive(connection, text[start : start + size])
     assert (connection.fault, wire.aborted, connection.reusable) == ("malformed", True, False)
 
 
 def test_headers_are_raw_pairs_in_order() -> None:
     """Names in lower case, repeated ones all there; trailers and interim heads are none of them."""
     connection, _ = asked()
-    connection.feed(
+    arrive(
+        connection,
         b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: A\r\n"
-        b"SET-cookie: \xe9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: 1\r\n\r\n"
+        b"SET-cookie: \xe9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: 1\r\n\r\n",
     )
     assert connection.headers == [
         (b"set-cookie", b"A"), (b"set-cookie", b"\xe9"), (b"transfer-encoding", b"chunked"),
@@ -192,11 +194,11 @@ def test_bytes_that_nobody_asked_for_do_not_touch_the_response(more: bytes) -> N
     """What was whole stays so; the connection is not trusted again, now or later."""
     response = HEAD + b"Content-Length: 2\r\n\r\nhi"
     together, _ = asked()
-    together.feed(response + more)
+    arrive(together, response + more)
     later, wire = asked()
-    later.feed(response)
+    arrive(later, response)
     assert later.reusable
-    later.feed(more)
+    arrive(later, more)
     for connection in (together, later):
         assert body_of(connection) == b"hi"
         assert not connection.reusable
@@ -217,14 +219,14 @@ def test_what_arrives_lies_in_a_buffer_that_is_shared() -> None:
 def test_unread_bytes_make_the_server_wait() -> None:
     """Reading pauses above the mark, and goes on when pieces are taken or all is asked for."""
     connection, wire = asked()
-    connection.feed(HEAD + b"Content-Length: 10000000\r\n\r\n")
-    connection.feed(b"x" * HIGH_WATER)
+    arrive(connection, HEAD + b"Content-Length: 10000000\r\n\r\n")
+    arrive(connection, b"x" * HIGH_WATER)
     assert wire.reading
-    connection.feed(b"x")
+    arrive(connection, b"x")
     assert not wire.reading
     assert len(LOOP[-1].run_until_complete(connection.piece())) == HIGH_WATER + 1
     assert wire.reading
-    connection.feed(b"x" * (HIGH_WATER + 1))
+    arrive(connection, b"x" * (HIGH_WATER + 1))
     waiting = LOOP[-1].create_task(connection.rest(1 << 30))
     LOOP[-1].run_until_complete(asyncio.sleep(0))
     assert wire.reading
@@ -235,11 +237,11 @@ def test_a_body_beyond_the_limit_is_not_gathered() -> None:
     """Known from what came before, or as it comes."""
     for early in (b"x" * 11, b"x"):
         connection, wire = asked()
-        connection.feed(HEAD + b"Content-Length: 1000\r\n\r\n" + early)
+        arrive(connection, HEAD + b"Content-Length: 1000\r\n\r\n" + early)
         waiting = LOOP[-1].create_task(connection.rest(10))
         LOOP[-1].run_until_complete(asyncio.sleep(0))
         if not waiting.done():
-            connection.feed(b"x" * 10)
+            arrive(connection, b"x" * 10)
         with pytest.raises(UpstreamFault, match="longer than 10 bytes"):
             LOOP[-1].run_until_complete(waiting)
         assert wire.aborted
@@ -251,13 +253,13 @@ def test_a_silence_is_laid_to_whom_it_belongs() -> None:
     now = LOOP[-1].time()
     silent, _ = asked()
     headed, _ = asked()
-    headed.feed(HEAD + b"Content-Length: 9000000\r\n\r\n")
+    arrive(headed, HEAD + b"Content-Length: 9000000\r\n\r\n")
     begun, _ = asked()
-    begun.feed(HEAD + b"Content-Length: 9000000\r\n\r\nx")
+    arrive(begun, HEAD + b"Content-Length: 9000000\r\n\r\nx")
     held, _ = asked(total_at=now + 100.0)
-    held.feed(HEAD + b"Content-Length: 9000000\r\n\r\n" + b"x" * (HIGH_WATER + 1))
+    arrive(held, HEAD + b"Content-Length: 9000000\r\n\r\n" + b"x" * (HIGH_WATER + 1))
     ended, _ = asked()
-    ended.feed(HEAD + b"Content-Length: 1\r\n\r\nx")
+    arrive(ended, HEAD + b"Content-Length: 1\r\n\r\nx")
     every = [silent, headed, begun, held, ended]
     assert [found.overdue(now + 1.9, limits) for found in every] == [False] * 5
     assert [found.overdue(now + 4.0, limits) for found in every] == [
@@ -303,7 +305,7 @@ def test_a_closed_connection_is_gone_at_once() -> None:
     try:
         before = there()
         connection, wire = asked()
-        connection.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        arrive(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
         connection.connection_lost(None)
         assert connection.fault == "cut"
         assert wire.written

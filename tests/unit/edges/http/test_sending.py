@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from tests.unit.edges.http.raw_server import CHUNKED, OK, Part, talking, whole
+from tests.unit.edges.http.raw_server import CHUNKED, OK, Part, arrive, talking, whole
 
 from escalera.edges.http.upstream import HTTPUpstream, Sending
 from escalera.errors import UpstreamFault
@@ -244,7 +244,7 @@ def test_what_comes_before_whoever_waits_goes_on_is_kept() -> None:
             pouring = asyncio.create_task(exchange.pour(take))
             await asyncio.sleep(0)
             for piece in (b"2\r\n0;\r\n", b"2\r\n1;\r\n", b"2\r\n2;\r\n"):
-                exchange._connection.feed(piece)
+                arrive(exchange._connection, piece)
             await pouring
             assert taken == [b"0;"]
             assert await exchange.read() == b"1;2;"
