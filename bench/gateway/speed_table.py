@@ -25,8 +25,10 @@ test has the other; systems take turns at every point. Ranges are over the round
 processor time of the system's own processes, for a request or, in streams, for an event; it is what
 the ratios are made of, since wall figures depend on what others on the machine leave. *Added* times
 are medians less those of the upstream asked directly; the first word is the second event of a
-stream, behind the role. With `--priority` all of it goes before other programs, which the kernel
-interrupts for 50 ms of every second that is busy throughout: p99 shows it where a core is full."""
+stream, behind the role. *Bare* passes bytes on and does nothing else (`bench/gateway/bare.py`):
+what a hop costs in this interpreter; the rest is what the gateway does. With `--priority` all of it
+goes before other programs, which the kernel interrupts for 50 ms of every second that is busy
+throughout: p99 shows it where a core is full."""
 
 
 def load(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from bench.gateway import callers, client_cost, fault_table, load, speed_table, 
 from bench.gateway.callers import Question
 from bench.gateway.oracle import Outcome, verdict, worst
 from bench.gateway.processes import MockUpstream, Running, free_port
-from bench.gateway.systems import Nginx, Place
+from bench.gateway.systems import BareForwarder, Nginx, Place
 
 from escalera.testing.upstream import FAULTS, Mock, Pace, serving
 
@@ -194,6 +194,19 @@ def test_readers_that_stall_are_left_unread():
     with MockUpstream("A", "--tokens", "100000") as mock:
         stalling.grown(mock, readers=1)  # writes the answer once, for all
         assert stalling.grown(mock, readers=4) < 8
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_bare_forwarder_passes_answers_on(tmp_path, streamed):
+    """What ours is held against answers like the upstream itself, over kept connections too."""
+    how = "stream" if streamed else "whole"
+    with (
+        serving(Mock(name="A", pace=Pace(tokens=callers.TOKENS))) as mock,
+        BareForwarder(Place(folder=tmp_path), mock.url, "") as bare,
+    ):
+        asked = Question(operation="chat", form=how, url=bare.url, model="m", patience=10.0)
+        assert [callers.official(asked).seen for _ in range(3)] == ["A"] * 3
 
 
 def test_the_configuration_of_nginx(tmp_path):

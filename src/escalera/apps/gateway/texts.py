@@ -151,7 +151,7 @@ def with_value(body: bytes, at: Path, value: bytes) -> bytes:
 def replaced_once(body: bytes, key: str, path: Path, text: str) -> bytes:
     """`in_answer` for one text under *key*: quick where the key is there only once."""
     name = b'"%s"' % key.encode()
-    told = _LOGPROBS.search(body)
+    told = _LOGPROBS.search(body) if b'"logprobs"' in body else None  # it reads byte by byte
     if (
         told is None
         and body.count(name) == 1

@@ -170,6 +170,16 @@ def test_an_upstream_that_gives_fewer_answers_is_believed():
     assert passed([chunk("a"), chunk(finish="stop"), DONE], answers=2)[1].close() == ""
 
 
+def test_an_event_goes_on_only_with_its_blank_line():
+    """A piece that ends with the first character of another line is no whole event yet."""
+    passage = Passage("chat")
+    first = b'data: {"choices": [\n'
+    assert passage.push(first + b"d") == b""
+    whole = b'ata: {"index": 0, "delta": {"content": "hi"}}]}\n\n'
+    assert passage.push(whole) == first + b"d" + whole
+    assert (passage.begun, passage.fault) == (True, "")
+
+
 def test_nothing_passes_after_the_end():
     """What follows the marker is dropped, in the same piece as in a later one."""
     whole = b"".join([*ANSWER, DONE, chunk("more")])

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from string import ascii_lowercase
 from typing import Protocol
 
 from escalera.core.serving.guarding.pattern import CONTEXT, WINDOW, Pattern
@@ -125,21 +124,20 @@ class Scan:
 def beginnings(patterns: Sequence[Pattern]) -> re.Pattern[str]:
     """Where one of them may begin that is not all there; anywhere, if one of them says nothing.
 
-    Most of them begin no word in its midst, and most begin with no small letter: each of these is
-    looked for together, so that in plain words nearly all are out of the question at once.
+    Most of them begin no word in its midst, and each with few characters: that is looked at first,
+    for all that have it in common, so that in plain words most are out of the question at once.
     """
-    groups: dict[tuple[bool, bool], list[str]] = {}
+    groups: dict[bool, dict[str, list[str]]] = {}
     for before, opening in dict.fromkeys((one.before, one.opening) for one in patterns):
         rest = before.removeprefix(r"\w")
         behind = f"(?<![{rest}])" if rest else ""
         said = opening or ""
-        small = re.compile(said)
-        key = (rest != before, not any(small.match(sign) for sign in ascii_lowercase))
-        groups.setdefault(key, []).append(f"{behind}(?:{said})")
-    found = [
-        (r"(?<!\w)" if apart else "") + ("(?![a-z])" if large else "") + f"(?:{'|'.join(said)})"
-        for (apart, large), said in groups.items()
-    ]
+        together = groups.setdefault(rest != before, {})
+        together.setdefault(_first(said), []).append(f"{behind}(?:{said})")
+    found = []
+    for apart, by_first in groups.items():
+        said = "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in by_first.items())
+        found.append((r"(?<!\w)" if apart else "") + f"(?:{said})")
     return re.compile("|".join(found) or "(?!)", re.ASCII)
 
 
@@ -153,6 +151,13 @@ def undecided(beginning: re.Pattern[str], text: str, start: int) -> int:
 
 _BEHIND = CONTEXT + 16
 """Characters behind a look at which a match may begin: another look may have been left out."""
+
+
+def _first(opening: str) -> str:
+    """What looks for a character with which *opening* may begin: one of them, or none of ASCII."""
+    one = re.compile(opening, re.ASCII)
+    found = [sign for sign in map(chr, range(128)) if one.match(sign)]
+    return f"(?=[{re.escape(''.join(found))}\\x80-\U0010ffff])" if len(found) < 128 else ""
 
 
 class _Ahead:

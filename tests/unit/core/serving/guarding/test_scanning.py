@@ -13,6 +13,7 @@ from escalera.wiring.guards import matching
 
 ALL = kinds.patterns(["personal", "secrets", "url"])
 MATCHER = matching(ALL)
+BEGINNING = scanning.beginnings(ALL)
 
 
 def whole(patterns, matcher, text):
@@ -81,6 +82,24 @@ def test_only_what_cannot_change_is_decided():
     limit = scanning.undecided(beginning, text, scan.at)
     (found,) = scan.advance(text, scanning.looks(matcher, text), limit)
     assert (found.start, found.end) == (4, 16)
+
+
+@settings(deadline=None)
+@given(searching.texts(), st.integers(0, 70), st.booleans())
+def test_what_may_begin_is_what_any_pattern_says(text, cut, accented):
+    """Looking for first characters leaves out nothing that a pattern's own opening finds."""
+    text = text[:cut] + ("é" if accented else "")
+    each = [
+        searching.re.compile(
+            (f"(?<![{one.before}])" if one.before else "") + f"(?:{one.opening or ''})",
+            searching.re.ASCII,
+        )
+        for one in ALL
+    ]
+    start = max(0, len(text) - 63)
+    found = [match.start() for one in each if (match := one.search(text, start))]
+    expected = min(found, default=len(text))
+    assert scanning.undecided(BEGINNING, text, 0) == expected
 
 
 @settings(deadline=None)
