@@ -80,7 +80,7 @@ class Routed:
             )
         else:
             promise = (
-                f"{found.weak} answers from {threshold:.3f} on: at most {bound.most_lost:g} of the "
+                f"{found.weak} answers from {threshold:.3g} on: at most {bound.most_lost:g} of the "
                 f"score is lost, with probability {1 - bound.risk:g} ({bound.lost:.3f} on the "
                 f"{bound.n} that calibrated it)"
             )

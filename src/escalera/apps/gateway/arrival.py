@@ -1,4 +1,4 @@
-"""What the head of a request says: whose it is, and whether its body can be read."""
+"""What the head of a request says: whose it is, whether its body can be read; and the body."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from escalera.apps.gateway.watching import Receive
 from escalera.apps.gateway.wire import Refusal
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -45,6 +46,15 @@ def read(headers: Sequence[tuple[bytes, bytes]], *, most: int, is_open: bool) ->
     return shown
 
 
+async def body(receive: Receive, most: int) -> bytes:
+    """The body of a request, read no further than the limit. Raises `Refusal`."""
+    message = await receive()
+    found: bytes = message.get("body", b"")
+    if message.get("more_body") or len(found) > most:
+        return await _rest(found, receive, most)
+    return found
+
+
 def trace(headers: Sequence[tuple[bytes, bytes]]) -> str:
     """The caller's `traceparent` (W3C Trace Context, section 3.2); empty where there is none.
 
@@ -80,6 +90,21 @@ _KNOWN = 55
 _HEEDED = frozenset(
     {b"authorization", b"content-encoding", b"content-length", b"content-type", b"origin"}
 )
+
+
+async def _rest(begun: bytes, receive: Receive, most: int) -> bytes:
+    """A body that comes in pieces."""
+    pieces, size, more = [begun], len(begun), True
+    while more and size <= most:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal("The body ended early.")
+        piece = message.get("body", b"")
+        pieces.append(piece)
+        size, more = size + len(piece), message.get("more_body", False)
+    if size > most:
+        raise too_long(most)
+    return b"".join(pieces)
 
 
 def _bearer(value: bytes) -> bytes:

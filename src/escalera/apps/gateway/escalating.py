@@ -130,14 +130,23 @@ class Escalating:
         return signal is not None and self._route.side(signal) == "weak"
 
     def _why(self, signal: float | None) -> str:
-        if signal is None:
+        threshold = self._route.threshold
+        if signal is None or threshold is None:
             return "strong: unread"
         side = self._route.side(signal)
         sign = ">=" if side == "weak" else "<"
-        return f"{side}: {signal:.3f} {sign} {self._route.threshold:.3f}"
+        one, other = _apart(signal, threshold)
+        return f"{side}: {one} {sign} {other}"
 
 
 # Below: private.
+
+
+def _apart(signal: float, threshold: float) -> tuple[str, str]:
+    """Both in as few digits as tell them apart: a signal of 0.9996 is below a threshold of 1."""
+    forms = (".3f", *(f".{digits}g" for digits in range(3, 18)))
+    pairs = [(format(signal, form), format(threshold, form)) for form in forms]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
 
 
 async def _reply(answering: Answering, seconds: float) -> Reply | ProviderError:

@@ -29,7 +29,6 @@ from escalera.apps.gateway.outgoing import Outgoing
 from escalera.apps.gateway.regime import Bounds, Regime
 from escalera.apps.gateway.remembering import Asks
 from escalera.apps.gateway.watching import Receive, Watch
-from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving import finetuned
 from escalera.errors import GuardError, InputError, StoreUnavailable
 
@@ -184,10 +183,11 @@ class Hot:
         except EXPECTED as error:
             reply = failing.of_error(error)
             await _fail(send, reply, name, regime.hide)
-            self._books.refused(scope["path"], reply.status)
+            if entered is None:  # otherwise its record says so
+                self._books.refused(scope["path"], reply.status)
         except Exception as error:
             await _fail(send, failing.of_error(error), name, regime.hide)
-            if entered is None:  # otherwise its record says so
+            if entered is None:
                 self._books.refused(scope["path"], 500)
             raise
         finally:
@@ -202,7 +202,7 @@ class Hot:
         entrance, bounds, names = self._entrance, regime.bounds, regime.board
         shown = arrival.read(scope["headers"], most=bounds.body, is_open=entrance.is_open)
         caller = entrance.known(shown) or await entrance.enter(shown)
-        body = await _body(receive, bounds.body)
+        body = await arrival.body(receive, bounds.body)
         operation = fields.PATHS[scope["path"]]
         read = fields.read(operation, body)
         asked = Asked(
@@ -247,8 +247,8 @@ class Hot:
         except asyncio.CancelledError:
             if not waiting.left:
                 raise
-        except Exception:
-            ended.status, ended.code = 500, "internal_error"
+        except Exception as error:
+            _failed(ended, error)
             raise
         finally:
             self.watch.end(waiting)
@@ -339,6 +339,17 @@ class _Late(Exception):
     """An error after the response had begun: nothing can be told any more."""
 
 
+def _failed(ended: Ended, error: Exception) -> None:
+    """The record says of an error what the caller is told of it, and whose it was."""
+    if not isinstance(error, EXPECTED):
+        ended.status, ended.code = 500, "internal_error"
+        return
+    reply = failing.of_error(error)
+    ended.status, ended.code = reply.status, reply.code
+    if reply.status < 500:
+        ended.problem = Problem(deployment="", blame="caller", status=reply.status, code=reply.code)
+
+
 async def _checked(
     checkpoint: Checkpoint, asking: Asks, asked: Asked, plan: Plan, found: Opened
 ) -> Found:
@@ -358,30 +369,6 @@ async def _checked(
             insisting.let_go(asked, found)
             raise
     return found
-
-
-async def _body(receive: Receive, most: int) -> bytes:
-    """The body of a request, read no further than the limit. Raises `Refusal`."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message.get("more_body") or len(body) > most:
-        return await _rest(body, receive, most)
-    return body
-
-
-async def _rest(body: bytes, receive: Receive, most: int) -> bytes:
-    """A body that comes in pieces."""
-    pieces, size, more = [body], len(body), True
-    while more and size <= most:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refusal("The body ended early.")
-        piece = message.get("body", b"")
-        pieces.append(piece)
-        size, more = size + len(piece), message.get("more_body", False)
-    if size > most:
-        raise arrival.too_long(most)
-    return b"".join(pieces)
 
 
 async def _fail(send: Send, reply: ErrorReply, name: str, hide: Hide, deployment: str = "") -> None:

@@ -19,6 +19,7 @@ from escalera.apps.gateway.regime import Bounds
 from escalera.core.routing.router import Choice, Refusal
 from escalera.domain.message import Decoding, Reply, Request
 from escalera.domain.system import Branch, Prompt, Route, System
+from escalera.domain.traffic import ServedCall
 from escalera.engine.serve import Desk, Served
 from escalera.errors import BadReply, EvidenceMissing, ProviderError, ProviderUnavailable
 from escalera.testing.loopback import serving
@@ -51,7 +52,9 @@ class Call:
             models={"small": Served(revision="r1", provider=provider or ScriptedProvider(echo))},
             infer=infer,
         )
-        self.app = application(desk, api_key=api_key, now=lambda: 1_000.5)
+        self.records: list[ServedCall] = []
+        self.setup = Setup(sink=lambda record: not self.records.append(record))  # type: ignore[func-returns-value]
+        self.app = application(desk, api_key=api_key, now=lambda: 1_000.5, setup=self.setup)
 
     def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
         async def send() -> httpx2.Response:
@@ -151,6 +154,18 @@ def test_a_callers_system_message_is_refused() -> None:
     assert (response.status_code, error["type"]) == (400, "invalid_request_error")
     assert error["param"] == "messages"
     assert "'small'" in error["message"]
+
+
+def test_what_a_measured_system_cannot_honour_is_the_callers_mistake_on_record_too() -> None:
+    """The record and the metrics have the status that the caller got, and each call once."""
+    call = Call()
+    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    response = call.chat(tools=[tool])
+    assert response.status_code == 400
+    (record,) = call.records
+    assert (record.status, record.error) == (400, "unsupported_parameter")
+    counts = dict(call.setup.metrics.snapshot().counts["requests_total"])
+    assert counts == {("chat", "support", "400"): 1}
 
 
 @pytest.mark.parametrize(

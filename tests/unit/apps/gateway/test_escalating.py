@@ -316,6 +316,16 @@ def test_without_a_threshold_the_strong_system_answers_everything() -> None:
     assert serving.weak.requests == []
 
 
+def test_a_signal_next_to_its_threshold_is_told_apart_from_it() -> None:
+    """Of a route whose threshold is tiny, `0.000 < 0.000` would tell nothing."""
+    found = learned(after=False)
+    low = proving.signal(found, HARD, None)
+    response = Serving("before", threshold=low * 1.0001, judge=found).ask(HARD)
+    side, signal, sign, threshold = response.headers["x-escalera-why"].split()[1:]
+    assert (side, sign) == ("strong:", "<")
+    assert float(signal) < float(threshold)
+
+
 def test_other_operations_are_refused_by_name() -> None:
     """What was measured are chats."""
     serving = Serving("before")
