@@ -66,7 +66,7 @@ class Chat:
     """A request for `n` answers to a chat that can be honoured in full.
 
     A completion is a chat of one message that the model is given as it is. `most` is the gateway's
-    limit of an answer's tokens where the caller sets none.
+    limit of an answer's tokens where the caller sets none; `model` is empty where none was named.
     """
 
     model: str
@@ -185,9 +185,9 @@ class _StreamOptions(msgspec.Struct):
 
 
 class _Asked(msgspec.Struct, kw_only=True):
-    """What chats and completions have in common."""
+    """What chats and completions have in common; no `model` is the name that is meant by default."""
 
-    model: str
+    model: str = ""
     temperature: _Temperature | None = None
     top_p: _TopP | None = None
     seed: _Seed | None = None

@@ -112,6 +112,14 @@ def test_a_chat_completion() -> None:
     assert found["model"] == "support"
 
 
+@pytest.mark.parametrize("asked", [{}, {"model": ""}])
+def test_who_names_no_model_means_the_systems_name(asked: dict[str, str]) -> None:
+    """The project's decision is the default, whether the field is empty or left out."""
+    response = Call()("POST", "/v1/chat/completions", json={"messages": HELLO, **asked})
+    assert response.status_code == 200
+    assert response.json()["model"] == "support"
+
+
 def test_a_base_model_has_no_task_header() -> None:
     """A raw answer claims no task."""
     response = Call().chat(model="small")

@@ -213,8 +213,8 @@ def test_what_is_no_object_is_refused(raw: bytes) -> None:
 
 
 def test_a_missing_field_is_named() -> None:
-    """Leaving out the model says so."""
-    assert refusal(b'{"messages": []}').param == "model"
+    """Leaving out the messages says so."""
+    assert refusal(b'{"model": "support"}').param == "messages"
 
 
 @pytest.mark.parametrize(
