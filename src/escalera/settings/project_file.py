@@ -100,6 +100,9 @@ def secret(variable: str) -> str | None:
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]+)`")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
+_ENTRY = re.compile(r"\[([^]]*[^]0-9.][^]]*)\]")
+_DOT = "\0"
+"""Stands for a dot in the name of an entry within a path."""
 _REMEDY = "`escalera init` shows every key"
 
 
@@ -151,8 +154,8 @@ class _Reader:
         self, key: str, value: object, kind: type[msgspec.Struct], message: str
     ) -> ProjectError:
         where = _PATH.search(message)
-        inner = where.group(1) if where else ""
-        full = ".".join(part for part in (key, inner) if part)
+        inner = _named_entry(value, kind, where.group(1), message) if where else ""
+        full = ".".join(part for part in (key, _ENTRY.sub(_shown, inner)) if part)
         problem = _PATH.sub("", message)
         if unknown := _UNKNOWN.search(problem):
             known = list(_struct_at(kind, inner).__struct_fields__)
@@ -182,6 +185,30 @@ def _struct_at(kind: type[msgspec.Struct], path: str) -> type[msgspec.Struct]:
     return kind
 
 
+def _named_entry(value: object, kind: type[msgspec.Struct], path: str, message: str) -> str:
+    """*path*, where msgspec says `[...]` of a table of tables, with the name of the wrong one."""
+    head, _, tail = path.partition("[...]")
+    entries = value.get(head) if isinstance(value, Mapping) and head != path else None
+    if not isinstance(value, Mapping) or not isinstance(entries, Mapping):
+        return path
+    for name, entry in entries.items():
+        if _problem({**value, head: {name: entry}}, kind) == message:
+            return f"{head}[{name.replace('.', _DOT)}]{tail}"
+    return path
+
+
+def _problem(value: object, kind: type[msgspec.Struct]) -> str:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
+
+
+def _shown(entry: re.Match[str]) -> str:
+    return "." + entry.group(1).replace(_DOT, ".")
+
+
 def _at(value: object, path: str) -> object:
     for part in path.split(".") if path else []:
         name, _, index = part.partition("[")
@@ -189,4 +216,6 @@ def _at(value: object, path: str) -> object:
             value = value.get(name)
         if index and isinstance(value, list) and index[:-1].isdigit():
             value = value[int(index[:-1])]
+        elif index and isinstance(value, Mapping):
+            value = value.get(index[:-1].replace(_DOT, "."))
     return value

@@ -130,6 +130,15 @@ CASES = [
         "'magic'",
         "",
     ),
+    (
+        "",
+        '[gateway.routes.good]\nmodels = ["base"]\n'
+        '[gateway.routes."a.b"]\ndecision = "123456"\nforce = " "\n',
+        "gateway.routes.a.b.force",
+        "' '",
+        "escalera init",
+    ),
+    ("", "[gateway.routes.a]\nmdels = []\n", "gateway.routes.a.mdels", "is not a", "'models'"),
     ('[models.base]\npath = "model"', "[models]\nbase = 3", "models.base", "3", "escalera init"),
 ]
 

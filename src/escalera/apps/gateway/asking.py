@@ -147,7 +147,10 @@ class Asking:
     async def _attempt(
         self, asked: Asked, line: Line, purpose: Purpose, first: First | None = None
     ) -> Found:
-        """Ask one line. Raises `Refusal` where the first of all finds a mistake of the caller's."""
+        """Ask one line. Raises `Refusal` where the one that decides finds the caller's mistake.
+
+        That is the first of all, but of a candidate on trial the one that it is to replace.
+        """
         began = self._clock() if first is None else first.began
         line.load.in_flight += first is None
         exchange = None
@@ -169,7 +172,7 @@ class Asking:
         except ProviderError as error:
             found = _told(line.target.name, error)
         except Refusal as error:
-            if purpose == "first":
+            if _decides(line, purpose):
                 raise
             found = _unfit(line.target.name, error)
         except asyncio.CancelledError:
@@ -186,7 +189,7 @@ class Asking:
         if isinstance(found, Problem):
             self._record(asked, found, purpose, began)
         self._note(line, found, began)
-        return found
+        return found if line.decides is not False else _undecided(found)
 
     def _record(self, asked: Asked, problem: Problem, purpose: Purpose, began: float) -> None:
         seconds = self._clock() - began
@@ -291,6 +294,18 @@ async def _first_answer(running: set[asyncio.Task[Found]]) -> Found:
 
 def _is_final(found: Found) -> bool:
     return isinstance(found, Opened) or found.blame == "caller"
+
+
+def _decides(line: Line, purpose: Purpose) -> bool:
+    """Whether a request that *line* cannot take is the caller's mistake."""
+    return purpose == "first" if line.decides is None else line.decides
+
+
+def _undecided(found: Found) -> Found:
+    """What a candidate takes for the caller's mistake, left for the next one to judge."""
+    if isinstance(found, Problem) and found.blame == "caller":
+        found.blame = "nobody"
+    return found
 
 
 def _drops_usage(line: Line, asked: Asked) -> bool:

@@ -24,11 +24,16 @@ from escalera.domain.traffic import Purpose
 
 @dataclass(slots=True, kw_only=True)
 class Line:
-    """A target with what is known of its health and its speed."""
+    """A target with what is known of its health and its speed.
+
+    `decides` is whether what it takes for a mistake of the caller's is one: of a candidate that is
+    tried it is not, of what answered before it is. None where the order of the lines says so.
+    """
 
     target: Target
     breaker: Breaker
     load: Load = field(default_factory=Load)
+    decides: bool | None = None
 
     def learn(self, seconds: float, now: float) -> None:
         """Note an answer whose first byte came after *seconds*."""

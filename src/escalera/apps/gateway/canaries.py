@@ -14,7 +14,7 @@ from escalera.apps.gateway import pairing
 from escalera.apps.gateway.asked import Asked
 from escalera.apps.gateway.board import Plan
 from escalera.apps.gateway.hot import Ended
-from escalera.apps.gateway.mirroring import Heard, Means
+from escalera.apps.gateway.mirroring import NO_ANSWER, Heard, Means
 from escalera.core.serving.trials import State
 from escalera.domain.trial import Paired, Taken
 from escalera.errors import EscaleraError
@@ -81,7 +81,7 @@ class Canary:
         if candidate is None or not self._others:
             return
         if ended.found is not None and ended.found.purpose == "fallback":
-            candidate = Taken(failed=1.0, refused=0.0, seconds=None, micro_dollars=None)
+            candidate = NO_ANSWER
         event = Paired(
             trial=self._name,
             kind="canary",

@@ -21,15 +21,18 @@ from escalera.apps.gateway.board import Plan
 from escalera.apps.gateway.hot import Ended
 from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.pairing import Said
+from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving import blame, spending
 from escalera.core.serving.trials import State
-from escalera.domain.trial import Paired
+from escalera.domain.trial import Paired, Taken
 from escalera.errors import EscaleraError
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 TOKENS = 4096
 """Tokens that an answer without a limit is taken to have at the most, where money is bounded."""
+NO_ANSWER = Taken(failed=1.0, refused=0.0, seconds=None, micro_dollars=None)
+"""What a candidate's call took that gave none to a request which the live system answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +151,10 @@ class Shadow:
             terms.left += most - _spent(ended, most)
         said = pairing.said(asked.operation, heard) if heard else None
         candidate = pairing.taken(ended, said)
-        if candidate is None:
-            return "refused"
+        if candidate is None:  # it takes the request for wrong
+            if live_taken.failed:
+                return "refused"
+            candidate = NO_ANSWER
         self._metrics.count("mirrors_micro_dollars_total", (terms.name,), ended.cost)
         event = Paired(
             trial=terms.name,
@@ -199,7 +204,10 @@ class Shadow:
         """The candidate's answer, heard to its end."""
         heard = Heard(lambda _, __: None)
         ended = Ended(asked=asked, plan=self._terms.plan, key="", status=0)
-        found = await self._asking.ask(asked, self._terms.plan)
+        try:
+            found = await self._asking.ask(asked, self._terms.plan)
+        except Refusal as error:
+            found = Problem(deployment="", blame="caller", status=error.status)
         if isinstance(found, Problem):
             ended.problem = found
             return ended, b""

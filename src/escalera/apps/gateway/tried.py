@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from escalera.apps.gateway.asking import Asking, Patience
-from escalera.apps.gateway.board import Line, Plan
+from escalera.apps.gateway.board import Line, Plan, Tier
 from escalera.apps.gateway.canaries import Canary
 from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.mirroring import Means, Shadow, ShadowTerms
@@ -67,7 +67,7 @@ class Trials:
         for name, canary in table.canaries.items():
             state = self.book.begin(name, terms(canary, self.alpha))
             live = found[canary.of]
-            tiers = (*plans[canary.to].tiers, *live.tiers)
+            tiers = _before(plans[canary.to].tiers, live.tiers)
             candidate = replace(plans[canary.to], name=canary.of, tiers=tiers, hedges=None)
             trial = Canary(
                 name,
@@ -154,6 +154,17 @@ def terms(table: Trial, alpha: float) -> Terms:
 
 def _watched(limit: float) -> float | None:
     return None if limit < 0 else limit
+
+
+def _before(candidate: tuple[Tier, ...], live: tuple[Tier, ...]) -> tuple[Tier, ...]:
+    """The *candidate*'s tiers, then the *live* ones, of which the first knows a mistake as one."""
+    tried = [_deciding(tier, decides=False) for tier in candidate]
+    return (*tried, _deciding(live[0], decides=True), *live[1:])
+
+
+def _deciding(tier: Tier, *, decides: bool) -> Tier:
+    """The same lines, with the same health and speed."""
+    return replace(tier, lines=tuple(replace(line, decides=decides) for line in tier.lines))
 
 
 def _dearest(candidate: Plan, live: Plan) -> Plan:

@@ -185,7 +185,7 @@ class _StreamOptions(msgspec.Struct):
 
 
 class _Asked(msgspec.Struct, kw_only=True):
-    """What chats and completions have in common; no `model` is the name that is meant by default."""
+    """What chats and completions have in common; `model` is empty where none is named."""
 
     model: str = ""
     temperature: _Temperature | None = None

@@ -30,6 +30,8 @@ from escalera.testing.scripted import Faults, ScriptedProvider
 
 PRICE = ModelPrice(prompt=1_000_000, completion=1_000_000)
 SHADOW = ShadowTable(of="live", to="new", share=1.0)
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
+REJECTS = Faults(when=lambda _: True, kind="rejected")
 
 
 class World:
@@ -39,6 +41,7 @@ class World:
         self,
         folder: Any,
         *,
+        live: ScriptedProvider | None = None,
         new: ScriptedProvider | None = None,
         price: ModelPrice | None = PRICE,
         redact: Callable[[str], str] = str,
@@ -46,7 +49,7 @@ class World:
     ) -> None:
         self.file = folder / "trials.sqlite"
         self.texts = folder / "pairs.sqlite"
-        self.live = ScriptedProvider(lambda request: request.messages[-1].content)
+        self.live = live or ScriptedProvider(lambda request: request.messages[-1].content)
         self.new = new or ScriptedProvider(lambda request: request.messages[-1].content)
         models = {
             "live": Served(revision="r", provider=self.live, price=PRICE),
@@ -294,6 +297,38 @@ def test_a_canary_that_fails_is_rolled_back_and_callers_never_see_it(tmp_path) -
     again = World(tmp_path, new=new, canaries={"try": CANARY})
     again.ask(*(f"m{n}" for n in range(20)))
     assert len(new.requests) == asked
+
+
+@pytest.mark.parametrize("mode", ["canary", "shadow"])
+def test_what_only_the_candidate_takes_for_wrong_is_its_failure(tmp_path, mode: str) -> None:
+    """Callers of what answered before get their answer, and nothing is paid for none."""
+    new = ScriptedProvider(lambda _: "x", faults=REJECTS)
+    tables = {
+        "canary": {"canaries": {"try": replace_table(CANARY, share=0.5)}},
+        "shadow": {"shadows": {"try": replace_table(SHADOW, money=1.0)}},
+    }
+    world = World(tmp_path, new=new, **tables[mode])
+    found = world.ask(*(f"m{n}" for n in range(30)), max_tokens=2)
+    assert {response.status_code for response in found} == {200}
+    assert {response.headers["x-escalera-deployment"] for response in found} == {"live"}
+    pairs = world.pairs()
+    assert pairs
+    assert {(pair.live.failed, pair.candidate.failed) for pair in pairs} == {(0.0, 1.0)}
+    if mode == "shadow":
+        assert world.trial._terms.left == 1_000_000
+
+
+@pytest.mark.parametrize("asked", [{}, {"tools": [TOOL]}])
+@pytest.mark.parametrize("mode", ["canary", "shadow"])
+def test_what_both_take_for_wrong_is_the_callers_mistake(tmp_path, mode: str, asked: Any) -> None:
+    """It says nothing of the candidate, and the caller is told so."""
+    faults = Faults() if asked else REJECTS
+    live, new = (ScriptedProvider(lambda _: "x", faults=faults) for _ in range(2))
+    tables = {"canary": {"canaries": {"try": CANARY}}, "shadow": {"shadows": {"try": SHADOW}}}
+    world = World(tmp_path, live=live, new=new, **tables[mode])
+    found = world.ask(*(f"m{n}" for n in range(20)), **asked)
+    assert {response.status_code for response in found} == {400}
+    assert world.pairs() == []
 
 
 def test_what_was_switched_answers_under_the_old_name(tmp_path) -> None:
