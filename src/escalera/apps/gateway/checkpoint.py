@@ -41,9 +41,12 @@ class Checkpoint:
 
     async def leave(self, asked: Asked, body: bytes) -> bytes:
         """Look at a whole answer; what the caller gets."""
-        seen = self._answer(asked, body)
-        if filtering.of_side(self.filters, "output"):
-            seen = await filtering.answer(self.filters, asked.operation, seen)
+        if not filtering.of_side(self.filters, "output"):
+            return self.leave_now(asked, body)
+        operation, vault = asked.operation, _vault(asked)
+        seen = guarded.looked_at(self.guarding, operation, body, vault)
+        seen = await filtering.answer(self.filters, operation, seen)
+        seen = guarded.given_back(operation, seen, vault)
         _note(asked, seen.findings)
         return seen.body
 
@@ -53,23 +56,20 @@ class Checkpoint:
 
     def leave_now(self, asked: Asked, body: bytes) -> bytes:
         """As `leave`, of one that `is_prompt`."""
-        seen = self._answer(asked, body)
+        seen = guarded.answer(self.guarding, asked.operation, body, _vault(asked))
         _note(asked, seen.findings)
         return seen.body
-
-    def _answer(self, asked: Asked, body: bytes) -> Guarded:
-        vault = Vault() if asked.vault is None else asked.vault
-        return guarded.answer(self.guarding, asked.operation, body, vault)
 
     def events(self, asked: Asked) -> CheckedEvents | None:
         """Looks at a stream; None where nothing is looked for and nothing has to be put back."""
         filters = filtering.of_side(self.filters, "output")
-        vault = Vault() if asked.vault is None else asked.vault
-        if not filters and not self.guarding.output.active and not len(vault):
+        vault = _vault(asked)
+        if filters:  # they look before anything is put back, as the guards do
+            guard = EventGuard(self.guarding.output, asked.operation, Vault(beside=vault))
+            return CheckedEvents(asked, guard, HeldStream(filters, asked.operation, vault))
+        if not self.guarding.output.active and not len(vault):
             return None
-        guard = EventGuard(self.guarding.output, asked.operation, vault)
-        held = HeldStream(filters, asked.operation, Vault(beside=vault)) if filters else None
-        return CheckedEvents(asked, guard, held)
+        return CheckedEvents(asked, EventGuard(self.guarding.output, asked.operation, vault), None)
 
 
 class CheckedEvents:
@@ -111,6 +111,10 @@ class CheckedEvents:
 
 
 # Below: private.
+
+
+def _vault(asked: Asked) -> Vault:
+    return Vault() if asked.vault is None else asked.vault
 
 
 def _entered(asked: Asked, seen: Guarded) -> None:

@@ -49,7 +49,7 @@ async def request(filters: Sequence[Filter], operation: Operation, sent: Guarded
 async def answer(filters: Sequence[Filter], operation: Operation, got: Guarded) -> Guarded:
     """*got* after the filters of the output; errors as above.
 
-    What callers had sent should be put back only after it, or be looked at as well.
+    What callers had sent is put back only after it, or they would get placeholders of their own.
     """
     try:
         slots = texts.of_answer(operation, got.body)
@@ -59,12 +59,13 @@ async def answer(filters: Sequence[Filter], operation: Operation, got: Guarded) 
 
 
 class HeldStream:
-    """Events that are held back until all of them are there."""
+    """Events that are held back until all are there; then what is in *vault* is put back."""
 
     def __init__(self, filters: Sequence[Filter], operation: Operation, vault: Vault) -> None:
         self._filters = filters
         self._operation = operation
-        self._vault = vault
+        self._sent = vault
+        self._vault = Vault(beside=vault)
         self._events: list[bytes] = []
         self.findings: tuple[Finding, ...] = ()
 
@@ -106,6 +107,11 @@ class HeldStream:
     async def _changed(self, slots: Sequence[Slot]) -> dict[Path, str]:
         findings, changed = await _found(self._filters, slots, self._vault, "output")
         self.findings += tuple(findings)
+        for slot in slots:
+            text = changed.get(slot.path, slot.text)
+            back = self._sent.restore(text, escaped=slot.escaped)
+            if back != slot.text:
+                changed[slot.path] = back
         return changed
 
 

@@ -67,27 +67,30 @@ def answer(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) 
 
     Raises `GuardBlocked`, and `GuardFailed` for one whose texts cannot be read for certain.
     """
-    if not guarding.output.active and not len(vault):
-        return Guarded(body=body)
-    try:
-        found = texts.of_answer(operation, body)
-    except InputError as error:
-        raise GuardFailed(f"the answer cannot be read: {error}", guard="output") from error
-    own = Vault(beside=vault)
-    seen = _looked(guarding.output, found, body, own, texts.in_answer)
+    return given_back(operation, looked_at(guarding, operation, body, vault), vault)
+
+
+def looked_at(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) -> Guarded:
+    """A whole answer after the guards, still with the placeholders of *vault*; errors as above."""
+    if not guarding.output.active:
+        return Guarded(body=body, vault=Vault(beside=vault))
+    found = _of_answer(operation, body)
+    return _looked(guarding.output, found, body, Vault(beside=vault), texts.in_answer)
+
+
+def given_back(operation: Operation, seen: Guarded, vault: Vault) -> Guarded:
+    """*seen* with what its caller had sent in the place of placeholders. Raises `GuardFailed`."""
     if not len(vault):
         return seen
-    if seen.body is not body:
-        found = texts.of_answer(operation, seen.body)
     back = {
         slot.path: restored
-        for slot in found
+        for slot in _of_answer(operation, seen.body)
         if (restored := vault.restore(slot.text, escaped=slot.escaped)) != slot.text
     }
     if not back:
         return seen
     body = texts.in_answer(seen.body, back)
-    return Guarded(body=body, findings=seen.findings, vault=own)
+    return Guarded(body=body, findings=seen.findings, vault=seen.vault)
 
 
 class EventGuard:
@@ -186,6 +189,13 @@ class EventGuard:
 # Below: private.
 
 _Replacing = Callable[[bytes, Mapping[texts.Path, str]], bytes]
+
+
+def _of_answer(operation: Operation, body: bytes) -> list[texts.Slot]:
+    try:
+        return texts.of_answer(operation, body)
+    except InputError as error:
+        raise GuardFailed(f"the answer cannot be read: {error}", guard="output") from error
 
 
 class _Channel:

@@ -134,3 +134,27 @@ def test_a_stream_under_a_filter_is_held_until_its_end() -> None:
     passed = asyncio.run(run())
     assert b"sec" not in passed
     assert found.findings == ["own"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_filter_on_both_sides_gives_callers_back_what_they_sent(*, stream: bool) -> None:
+    """It and the guards look before anything is put back; what the model says of its own is cut."""
+    own = Filter(name="own", asks=Finding("ACME"), action="redact")
+    checkpoint = Checkpoint(guarding=guarding(), filters=[own])
+    found = request(f"I am {MAIL} of ACME", stream=stream)
+    said = "Hello [EMAIL_1] of [OWN_1]; no, not ACME"
+
+    async def run() -> bytes:
+        await checkpoint.enter(found)
+        assert b"ACME" not in found.body
+        if not stream:
+            return await checkpoint.leave(found, answer(said))
+        events = checkpoint.events(found)
+        assert events is not None
+        held = events.push(delta({"content": said[:12]})) + events.push(
+            delta({"content": said[12:]})
+        )
+        return held + await events.finish()
+
+    passed = asyncio.run(run())
+    assert f"Hello {MAIL} of ACME; no, not [OWN_2]".encode() in passed
