@@ -39,7 +39,10 @@ class Crew:
 
 
 class Supervisor:
-    """Watches over a crew on *listener*. *tell* says what happens to whoever started it."""
+    """Watches over a crew on *listener*, which it closes at the end.
+
+    *tell* says what happens to whoever started it.
+    """
 
     def __init__(self, crew: Crew, listener: socket.socket, tell: Callable[[str], None]) -> None:
         self._crew, self._listener, self._tell = crew, listener, tell
@@ -59,6 +62,7 @@ class Supervisor:
         finally:
             self._ending.set()
             self._signal(signal.SIGTERM)
+            self._listener.close()  # whoever comes now is refused, and does not wait for nobody
             _, left = await asyncio.wait(kept, timeout=DRAIN)
             if left:
                 self._tell(f"{len(left)} workers do not end within {DRAIN:g} s: they are killed")

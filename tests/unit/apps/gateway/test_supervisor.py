@@ -19,12 +19,15 @@ from escalera.apps.gateway.supervisor import Crew, Supervisor
 pytestmark = [pytest.mark.network, pytest.mark.timeout(60)]
 
 WORKER = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 slot = sys.argv[-1].partition(":")[0]
 said = Path(sys.argv[1]) / f"{slot}-{os.getpid()}"
 def note(number, _):
     said.write_text(f"signal {number}")
+    if number == signal.SIGTERM and "draining" in sys.argv:
+        os.close(int(sys.argv[-1].split(":")[1]))
+        time.sleep(20)
     if number == signal.SIGTERM:
         raise SystemExit(0)
 if "loading" in sys.argv:
@@ -184,3 +187,29 @@ def test_the_socket_is_one(listener: socket.socket) -> None:
         pass
     with pytest.raises(OSError, match="in use"):
         supervisor.listen(*listener.getsockname())
+
+
+def test_who_comes_while_workers_end_is_refused_at_once(
+    tmp_path: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes connections any more: one that is let wait is reset when all have ended."""
+    monkeypatch.setattr(supervisor, "DRAIN", 2.0)
+    address = listener.getsockname()
+
+    def refused() -> bool:
+        try:
+            socket.create_connection(address, timeout=1).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    def end(found: Supervisor) -> None:
+        _until(lambda: texts(tmp_path) == ["runs"] * 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+        _until(lambda: texts(tmp_path) == ["signal 15"] * 2)
+        end_of_patience = time.monotonic() + 1
+        while not refused():
+            assert time.monotonic() < end_of_patience
+        assert len(found.pids()) == 2
+
+    run(tmp_path, listener, end, "draining")
