@@ -77,7 +77,8 @@ def of_problem(problem: Problem, *, tried: int = 1) -> ErrorReply:
     status, code = _status(problem), code_of(problem)
     said = _sentence(problem)
     if tried > 1:
-        said += f" It was the last of {tried} attempts."
+        end = "" if said.endswith(".") else "."
+        said += f"{end} It was the last of {tried} attempts."
     again = problem.blame == "server"
     headers = [(b"x-should-retry", b"true" if again else b"false")]
     if problem.retry_after is not None:

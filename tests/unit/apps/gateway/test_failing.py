@@ -97,7 +97,9 @@ def test_pauses_are_whole_seconds_and_attempts_are_counted():
     """Rounded up: sooner would be too soon."""
     reply = failing.of_problem(problem(retry_after=0.2), tried=3)
     assert dict(reply.headers)[b"retry-after"] == b"1"
-    assert error_of(reply)["message"].endswith("It was the last of 3 attempts.")
+    assert error_of(reply)["message"].endswith(". It was the last of 3 attempts.")
+    told = failing.of_problem(problem(message="no free slot"), tried=3)
+    assert error_of(told)["message"].endswith("no free slot. It was the last of 3 attempts.")
 
 
 @pytest.mark.parametrize(
