@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -181,11 +182,15 @@ def _require_reason(reason: str | None) -> None:
         raise InputError("the reason is empty: say why, the journal keeps it")
 
 
+_NOTHING_KNOWN = {(-1.0, 1.0), (-math.inf, math.inf)}
+"""Intervals of shares and of means that rule nothing out."""
+
+
 def _line(guard: Guard) -> str:
     if guard.interval is None or guard.limit is None:
         return f"{guard.name}: {guard.state}"
     found = guard.interval
-    if found.lower == -found.upper or abs(found.upper) == float("inf"):
+    if (found.lower, found.upper) in _NOTHING_KNOWN:
         return f"{guard.name}: {guard.state}, limit {guard.limit:g}, too few pairs"
     return (
         f"{guard.name}: {guard.state}, limit {guard.limit:g}; {found.estimate:+.3f} "

@@ -90,6 +90,15 @@ def test_status_says_a_word_and_every_limit(project, capsys) -> None:
     assert "it must not take over: failures" in capsys.readouterr().out
 
 
+def test_no_failure_among_many_pairs_is_a_figure(project) -> None:
+    """An interval about 0 is known from both sides; only before the first pairs it says nothing."""
+    before = str(Tried(project()).standing("try"))
+    assert "failures: open, limit 0.05, too few pairs" in before
+    after = str(Tried(project(pairs(600))).standing("try"))
+    assert "failures: kept, limit 0.05; +0.000 [-0.0" in after
+    assert "too few" not in after
+
+
 def test_what_is_fit_takes_over_and_is_rolled_back(project, capsys) -> None:
     """Both are events with their grounds, and acts in the audit log."""
     folder = project(pairs(600))
