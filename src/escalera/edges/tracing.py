@@ -33,6 +33,8 @@ OPERATIONS: Mapping[Operation, str] = {
     "responses": "chat",
 }
 """What the conventions call an operation."""
+SPOKEN = gen_ai.GenAiProviderNameValues.OPENAI.value
+"""The provider, by the conventions: whose API is spoken, whoever has the model."""
 REST = 30.0
 """Seconds for which nothing is sent after the collector did not take what was."""
 NANO = 1_000_000_000
@@ -163,6 +165,7 @@ def exporter(endpoint: str, *, seconds: float = 5.0) -> SpanExporter:
 def _of_call(call: ServedCall) -> dict[str, Value]:
     found: dict[str, Value] = {
         gen_ai.GEN_AI_OPERATION_NAME: OPERATIONS[call.operation],
+        gen_ai.GEN_AI_PROVIDER_NAME: SPOKEN,
         gen_ai.GEN_AI_REQUEST_MODEL: call.model,
         HTTP_RESPONSE_STATUS_CODE: call.status,
         "escalera.request": call.id,
@@ -180,6 +183,7 @@ def _of_call(call: ServedCall) -> dict[str, Value]:
 def _of_attempt(call: ServedCall, attempt: Attempt) -> dict[str, Value]:
     found: dict[str, Value] = {
         gen_ai.GEN_AI_OPERATION_NAME: OPERATIONS[call.operation],
+        gen_ai.GEN_AI_PROVIDER_NAME: SPOKEN,
         gen_ai.GEN_AI_REQUEST_MODEL: attempt.deployment,
         gen_ai.GEN_AI_USAGE_INPUT_TOKENS: attempt.prompt_tokens,
         gen_ai.GEN_AI_USAGE_OUTPUT_TOKENS: attempt.completion_tokens,

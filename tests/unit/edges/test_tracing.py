@@ -99,6 +99,9 @@ def test_a_call_and_its_attempts_are_one_trace() -> None:
     )
     assert second.attributes is not None
     assert second.attributes["gen_ai.operation.name"] == "chat"
+    for one in (root, first, second):
+        assert one.attributes is not None
+        assert one.attributes["gen_ai.provider.name"] == "openai"
     assert second.attributes["gen_ai.usage.input_tokens"] == 3
     assert second.attributes["gen_ai.usage.output_tokens"] == 4
     assert second.attributes["http.response.status_code"] == 200
