@@ -374,7 +374,10 @@ class _Performer:
 
 
 def _far_enough(evidence: Evidence, step: steps.Step, until: RungName | None) -> bool:
-    """Whether *until* is decided and *step* would go on; an end that is due is recorded."""
+    """Whether *until* is decided and *step* would go on; an end that is due is recorded.
+
+    A project that has changed is opened first: what was decided before is about another one.
+    """
     if until is None or evidence.decision(until, "") is None:
         return False
-    return not isinstance(step, steps.Stop)
+    return not isinstance(step, steps.Open | steps.Stop)

@@ -348,3 +348,18 @@ def test_a_refused_call_is_not_an_outage(tmp_path):
     decided = [event for event in evidence.decided if isinstance(event, Decided)]
     assert {event.outcome for event in decided} == {"undecided"}
     assert evidence.failed == []
+
+
+def test_a_changed_project_is_climbed_anew_until_a_rung(tmp_path):
+    """What was decided before is about another project: its verdict is not shown for this one."""
+    world, journal = World(tmp_path), MemoryJournal()
+    before = climb.run(
+        PROJECT, ports=world.ports(journal), observer=Quiet(), version="1", until="prompt"
+    )
+    assert before.decision("prompt", "").outcome == "inadequate"
+    modest = playbook.project(*(replace(task, bar=0.6) for task in (A, B)))
+    after = climb.run(
+        modest, ports=world.ports(journal), observer=Quiet(), version="1", until="prompt"
+    )
+    assert len(after.opened) == 2
+    assert "bar 0.60" in after.decision("prompt", "a").words
