@@ -60,8 +60,9 @@ class Answered:
 def run(installation: Installation, wish: Wish, into: Path, *, progress: Progress) -> Answered:
     """Write the inputs with their answers to *into*, and what was left out beside it.
 
-    Raises `InputError` kin for unknown names and for rows that are more than an input, and
-    `MissingExtra` without the extra `data`: the guard against leaks needs it.
+    Raises `InputError` kin for unknown names, for rows that are more than an input, and where
+    what is read would be written over, and `MissingExtra` without the extra `data`: the guard
+    against leaks needs it.
     """
     task = next((one for one in installation.project.tasks if one.name == wish.task), None)
     if task is None:
@@ -70,6 +71,7 @@ def run(installation: Installation, wish: Wish, into: Path, *, progress: Progres
     sketches = data_sets.sketches(wish.near)
     if sketches is None:
         raise MissingExtra(feature="Keeping leaks out", package="rensa", extra="data")
+    removed = loading.beside_project(into, installation.file, wish.file)
     asked = _inputs(wish.file)
     sieve = Sieve(kept=[Draft(input=text) for text in asked])
     items = [item for one in installation.project.tasks for item in one.examples]
@@ -88,7 +90,6 @@ def run(installation: Installation, wish: Wish, into: Path, *, progress: Progres
             capped |= filters.judge(sieve, generator, panel, task, least=wish.least)
     written = data_sets.write_lines(into, (_row(asked[d.input], d, wish) for d in sieve.kept))
     gone = ({**asdict(one.draft), "rule": one.rule, "found": one.found} for one in sieve.gone)
-    removed = into.with_name(f"{into.name}.removed.jsonl")
     data_sets.write_lines(removed, gone)
     return Answered(
         inputs=len(asked),

@@ -12,7 +12,6 @@ from escalera.apps.data import laid, loading
 from escalera.apps.data.laid import Laid
 from escalera.core.data import wording
 from escalera.core.data.likeness import Found, Likeness
-from escalera.errors import InputError
 from escalera.ports import Progress
 from escalera.settings.data_file import Source
 from escalera.wiring import data_sets
@@ -60,7 +59,7 @@ def clean(
     one of them leaks. The input is read only. Raises `InputError` where an output would be written
     over an input.
     """
-    _apart([into, removed], [source.file, *(other.file for other in others)])
+    loading.require_apart([into, removed], [source.file, *(other.file for other in others)])
     found, sizes = Laid(), []
     laid.against(found, others)
     first = len(found.pile)
@@ -77,15 +76,6 @@ def clean(
 
 
 # Below: private.
-
-
-def _apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    known = [path.resolve() for path in inputs]
-    for number, path in enumerate(outputs):
-        if path.resolve() in [*known, *(one.resolve() for one in outputs[:number])]:
-            raise InputError(f"{path} is read or written already: name another file")
-        if any(one in path.resolve().parents for one in known):
-            raise InputError(f"{path} is inside of what is read: name another file")
 
 
 def _gone(

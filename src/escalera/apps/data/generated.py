@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from escalera.apps.data import filters
+from escalera.apps.data import filters, loading
 from escalera.core.data import diversity, generating, sifting, wording, writing
 from escalera.core.data.diversity import Diversity
 from escalera.core.data.generating import Draft
@@ -135,12 +135,14 @@ def run(
     """Write rows to *into*, and what was left out beside it; *told* is the estimate, before.
 
     With *only_estimate* nothing is bought, and None returned. What the journal holds of an earlier
-    run is used. Raises `InputError` kin for an unknown name or a task whose items cannot be shown,
-    and `MissingExtra` without the extra `data`: the guard against leaks needs it.
+    run is used. Raises `InputError` kin for an unknown name, a task whose items cannot be shown, or
+    a data file of the project as *into*, and `MissingExtra` without the extra `data`: the guard
+    against leaks needs it.
     """
     task = _task(installation, wish)
     if data_sets.sketches(wish.near) is None:
         raise MissingExtra(feature="Generating examples", package="rensa", extra="data")
+    removed = loading.beside_project(into, installation.file)
     with closing(installation.journal()) as journal:
         evidence = fold(journal.events())
         systems = {
@@ -168,7 +170,7 @@ def run(
             panel=panel,
         )
         work.until_enough()
-        return work.harvest(into, _cost(before, evidence.spent))
+        return work.harvest(into, removed, _cost(before, evidence.spent))
 
 
 # Below: private.
@@ -223,7 +225,7 @@ class _Work:
             self.capped |= filters.judge(sieve, self.generator, self.panel, task, least=least)
         return sieve
 
-    def harvest(self, into: Path, cost: Mapping[str, Any]) -> Harvest:
+    def harvest(self, into: Path, removed: Path, cost: Mapping[str, Any]) -> Harvest:
         """Choose the rows, write them and what was left out."""
         sieve = self.sieve or Sieve(kept=[])
         drafts = len(sieve.kept) + len(sieve.gone)
@@ -234,7 +236,6 @@ class _Work:
         language = data_sets.language()
         told = Counter(language(draft.input) for draft in sieve.kept) if language else None
         written = data_sets.write_lines(into, map(self._row, sieve.kept))
-        removed = into.with_name(f"{into.name}.removed.jsonl")
         data_sets.write_lines(
             removed, ({**asdict(g.draft), "rule": g.rule, "found": g.found} for g in sieve.gone)
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from escalera.core.data import rows
 from escalera.core.data.flaws import Flaw
 from escalera.core.data.rows import Form, Row
-from escalera.errors import DataError
+from escalera.errors import DataError, InputError
 from escalera.settings.data_file import Source
 from escalera.wiring import data_sets
 
@@ -38,6 +39,28 @@ def read(source: Source, *, asked_only: bool = False) -> Iterator[Placed]:
         for flaw in reading.flaws:
             raise _error(file, place, flaw)
         yield Placed(file=file, place=place, raw=found, form=reading.form, rows=reading.rows)
+
+
+def require_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Raise `InputError` where an output would be written over an input, or over another output."""
+    known = [path.resolve() for path in inputs]
+    for number, path in enumerate(outputs):
+        if path.resolve() in [*known, *(one.resolve() for one in outputs[:number])]:
+            raise InputError(f"{path} is read or written already: name another file")
+        if any(one in path.resolve().parents for one in known):
+            raise InputError(f"{path} is inside of what is read: name another file")
+
+
+def beside_project(into: Path, project: Path, *inputs: Path) -> Path:
+    """Where is told what was left out of *into*: a file beside it.
+
+    Raises `InputError` where either is a data file of the project or one of *inputs*, which would
+    be lost.
+    """
+    removed = into.with_name(f"{into.name}.removed.jsonl")
+    named = [one.file for group in data_sets.of_project(project).values() for one in group]
+    require_apart([into, removed], [*named, *inputs])
+    return removed
 
 
 # Below: private.

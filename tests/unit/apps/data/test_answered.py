@@ -49,6 +49,20 @@ def test_answers_that_may_be_taught_stay(shop, tmp_path):
     assert MODELS["big"].requests == []
 
 
+@pytest.mark.parametrize("into", ["topics.jsonl", "inputs.jsonl"])
+def test_what_is_read_is_not_written_over(shop, tmp_path, into):
+    """Neither a data file of the project nor the inputs; nothing is bought."""
+    made = shop(answers)
+    file = tmp_path / "inputs.jsonl"
+    file.write_text(json.dumps(INPUTS[0]) + "\n")
+    before = (tmp_path / into).read_bytes()
+    wish = Wish(task="topics", file=file, by="big")
+    with pytest.raises(InputError, match="read or written already: name another file"):
+        answered.run(made, wish, tmp_path / into, progress=quiet)
+    assert (tmp_path / into).read_bytes() == before
+    assert MODELS["big"].requests == []
+
+
 def test_a_judge_decides_where_there_is_no_target(shop, tmp_path):
     """And then nothing needs to be said of it."""
     found = answer(shop(answers), tmp_path, INPUTS, judge="fits")

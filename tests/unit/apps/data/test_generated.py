@@ -229,6 +229,17 @@ def test_what_cannot_be_is_refused_before_anything_is_bought(shop, tmp_path, wis
     assert MODELS["big"].requests == []
 
 
+@pytest.mark.parametrize("into", ["topics.jsonl", "other.jsonl"])
+def test_no_data_of_the_project_is_written_over(shop, tmp_path, into):
+    """Nor is anything bought before that is told."""
+    made = shop(lines)
+    before = (tmp_path / into).read_bytes()
+    with pytest.raises(InputError, match="read or written already: name another file"):
+        generate(made, tmp_path / into)
+    assert (tmp_path / into).read_bytes() == before
+    assert MODELS["big"].requests == []
+
+
 def test_the_command_tells_what_it_costs_first(shop, tmp_path, capsys):
     """Nothing is asked of an endpoint for an estimate."""
     shop(lines)
