@@ -5,6 +5,7 @@ Command groups are imported when they are called, so that `--help` loads nothing
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 import click
 
 EXIT_ERROR, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 COMMANDS: Mapping[str, str] = {
     "init": "Write a commented project file.",
@@ -120,4 +122,11 @@ def run(arguments: list[str]) -> int:
     except EscaleraError as error:
         click.echo(f"escalera: {error}", err=True)
         return EXIT_ERROR
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = "" if error.filename is None else f" ({error.filename})"
+        said = f"the disk is full{where}: make room and run the same command again"
+        click.echo(f"escalera: {said}; what was recorded is kept and used", err=True)
+        code = EXIT_ERROR
     return code if isinstance(code, int) else 0

@@ -66,11 +66,7 @@ class Checkpoint:
                 os.fsync(written.fileno())
             new.replace(self._file)
         except (OSError, SafetensorError) as error:
-            raise TrainingError(
-                f"the checkpoint {str(self._file)!r} cannot be written: {error}. "
-                "Make room on the disk and start again: the training goes on from the checkpoint "
-                "before."
-            ) from error
+            raise _unwritable(self._file, error) from error
 
     def restore(self, weights: Learning, optimizers: Optimizers) -> list[StepSignal]:
         """Put the state back and return what the steps so far told; empty without a checkpoint.
@@ -89,18 +85,21 @@ class Checkpoint:
     def mark(self) -> None:
         """Keep what is kept now for good, as a place to go back to; nothing where nothing is.
 
-        No more than `MARKS` are kept of a training.
+        No more than `MARKS` are kept of a training. Raises `TrainingError` like `save`.
         """
         steps = self._logged
         marked = self._before / f"{steps}.safetensors"
         if not self._file.exists() or marked.exists() or len(self._marks()) >= MARKS:
             return
-        self._before.mkdir(exist_ok=True)
-        (self._before / f"{steps}.jsonl").write_bytes(b"".join(_lines(self._log, steps)))
         try:
-            os.link(self._file, marked)  # costs nothing: the next checkpoint is another file
-        except OSError:
-            shutil.copyfile(self._file, marked)
+            self._before.mkdir(exist_ok=True)
+            (self._before / f"{steps}.jsonl").write_bytes(b"".join(_lines(self._log, steps)))
+            try:
+                os.link(self._file, marked)  # costs nothing: the next checkpoint is another file
+            except OSError:
+                shutil.copyfile(self._file, marked)
+        except OSError as error:
+            raise _unwritable(marked, error) from error
 
     def go_back(self, weights: Learning, optimizers: Optimizers, most: int) -> list[StepSignal]:
         """Put back the last marked state with *most* steps or fewer; empty where there is none."""
@@ -135,6 +134,13 @@ class Checkpoint:
 
 
 # Below: private.
+
+
+def _unwritable(file: Path, error: Exception) -> TrainingError:
+    return TrainingError(
+        f"the checkpoint {str(file)!r} cannot be written: {error}. Make room on the disk and start "
+        "again: the training goes on from the checkpoint before."
+    )
 
 
 def _lines(log: Path, steps: int) -> list[bytes]:

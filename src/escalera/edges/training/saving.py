@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from escalera.domain.levers import Trainable
 from escalera.edges.training.weights import Learning
+from escalera.errors import TrainingError
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 TUNED_WEIGHTS = "tuned_weights.safetensors"
@@ -30,14 +32,21 @@ def save(model: Any, weights: Learning, trainable: Trainable, *, base: str, into
     """Write what was learned into *into*: sorted, and without a path of this machine.
 
     Weights of the model's own (partial, full and merged trainings) are written under their names
-    in the model, only those that changed: served, they take the place of the model's.
+    in the model, only those that changed: served, they take the place of the model's. Raises
+    `TrainingError` where the disk does not hold it.
     """
-    if not isinstance(model, PeftModel):
-        _save_weights(dict(weights), trainable, base=base, into=into)
-    elif trainable.merged:
-        _save_weights(_merged(model), trainable, base=base, into=into)
-    else:
-        _save_adapter(model, base, into)
+    try:
+        if not isinstance(model, PeftModel):
+            _save_weights(dict(weights), trainable, base=base, into=into)
+        elif trainable.merged:
+            _save_weights(_merged(model), trainable, base=base, into=into)
+        else:
+            _save_adapter(model, base, into)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            f"what was learned cannot be written into {str(into)!r}: {error}. Make room on the "
+            "disk and start again: the training goes on from its last checkpoint."
+        ) from error
 
 
 # Below: private.

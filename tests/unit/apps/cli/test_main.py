@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -174,6 +175,24 @@ def test_no_decision_yet_is_code_2(write, capsys):
     """With the command that makes one."""
     assert run(["report", "-p", str(write())]) == 2
     assert "run `escalera climb`" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_with_the_remedy(monkeypatch, capsys):
+    """Wherever it becomes full; what else goes wrong with files is no message."""
+
+    def fails(number):
+        def call(**_):
+            raise OSError(number, os.strerror(number), "journal")
+
+        monkeypatch.setattr(main.cli, "main", call)
+
+    fails(errno.ENOSPC)
+    assert run(["climb"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("escalera: the disk is full (journal): make room and run the same")
+    fails(errno.EIO)
+    with pytest.raises(OSError, match="journal"):
+        run(["climb"])
 
 
 def test_an_interruption_is_code_130(write, climb, monkeypatch, capsys):

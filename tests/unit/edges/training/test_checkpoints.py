@@ -108,6 +108,18 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     assert Checkpoint(tmp_path / "recipe").restore(again, other) == signals
 
 
+def test_a_state_that_cannot_be_marked_is_told(tmp_path: Path) -> None:
+    """Like one that cannot be kept; what was kept can still be read."""
+    kept = Checkpoint(tmp_path / "recipe")
+    weights, made = start()
+    signals = [step(weights, made, 1)]
+    kept.save(weights, made, signals)
+    (tmp_path / "recipe" / "before").write_text("no folder")
+    with pytest.raises(TrainingError, match="Make room on the disk"):
+        kept.mark()
+    assert Checkpoint(tmp_path / "recipe").restore(weights, made) == signals
+
+
 def test_marked_states_stay_when_the_training_has_ended(tmp_path: Path) -> None:
     """The last one in time is put back, with what was told until then, and changes no bit; no more
     than a few are kept, and what runs looks ended."""

@@ -15,6 +15,7 @@ from safetensors.torch import load_file  # noqa: E402
 from escalera.core.prompts import chat_form  # noqa: E402
 from escalera.domain.levers import Levers, Trainable  # noqa: E402
 from escalera.edges.training import lessons, loading, saving, weights  # noqa: E402
+from escalera.errors import TrainingError  # noqa: E402
 from escalera.testing.tiny import tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
@@ -62,6 +63,15 @@ def test_merged_adapters_are_weights_and_the_training_can_go_on(tmp_path: Path) 
     expected = layer.base_layer.weight + 2 * up @ down
     torch.testing.assert_close(found["model.layers.0.self_attn.q_proj.weight"], expected)
     assert weights.learning(model)
+
+
+def test_what_the_disk_does_not_take_is_told(tmp_path: Path) -> None:
+    """With the remedy, for adapters and for weights."""
+    for number, trainable in enumerate((LORA, Trainable(method="full"))):
+        _, model = saved(tmp_path / f"{number}", trainable)
+        gone = tmp_path / "gone"
+        with pytest.raises(TrainingError, match=r"cannot be written into .*Make room on the disk"):
+            saving.save(model, weights.learning(model), trainable, base="tiny", into=gone)
 
 
 def test_the_chat_form_is_written_beside(tmp_path: Path) -> None:
