@@ -12,12 +12,12 @@ from escalera.apps.judges import Finding
 from escalera.core.economics import pilot
 from escalera.core.evaluation.compare import spendable
 from escalera.core.finetuning.effort import Setting
-from escalera.core.ladder import rungs
+from escalera.core.ladder import materials, rungs
 from escalera.core.prompts import fewshot, operators, overlap, rendering
 from escalera.core.stats import power
 from escalera.domain.dataset import SPLITS, Split, rank
 from escalera.domain.message import Decoding, Reply, Request
-from escalera.domain.project import PROMPTING, Project
+from escalera.domain.project import PROMPTING, TRAINING, Project
 from escalera.domain.task import Task
 from escalera.errors import EscaleraError, ProviderError
 from escalera.ports import Provider
@@ -81,7 +81,22 @@ def _data(project: Project, task: Task) -> list[Finding]:
         if counts[split] < least
     )
     findings += [_power(project, task), *_repeated(task), *_split_clusters(task)]
+    findings += _unpaired(project, task)
     return [*findings, *(_leaks(task) if "examples" in project.policy.rungs else [])]
+
+
+def _unpaired(project: Project, task: Task) -> list[Finding]:
+    """The `train` items that are not taught, where a preference is learned."""
+    if not any(rung in TRAINING for rung in project.policy.rungs):
+        return []
+    every = len(task.items("train"))
+    without = every - len(materials.teachable(project, task))
+    if not without:
+        return []
+    said = (
+        f"{task.name}: {without} of {every} train items have no rejected answer, and are not taught"
+    )
+    return [Finding(passed=True, words=said)]
 
 
 def _power(project: Project, task: Task) -> Finding:

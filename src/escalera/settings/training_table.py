@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -225,6 +225,9 @@ def problems(table: TrainingTable, models: Mapping[str, bool]) -> list[tuple[str
         said = f"{softened.model!r} is no model of this file that lies on this machine"
         remedy = "Name one with a path: its distribution is computed beside the training"
         found.append(("training.softened.model", said, remedy))
+    if table.engine == "trl" and table.objective != "supervised":
+        said = f"is 'trl', which has no objective {table.objective!r} here"
+        found.append(("training.engine", said, "Train with engine = 'own', which has it"))
     return found + _patterns(table.weights.layers or ())
 
 
@@ -266,6 +269,23 @@ def require_pairs(
                 remedy="Add pairs (`escalera label --pairs` collects them; rows with `chosen` and "
                 "`rejected` are read as they are), or train with objective = 'supervised'",
             )
+
+
+def require_teacher(
+    file: Path, table: TrainingTable, models: Collection[str], rungs: Sequence[RungName]
+) -> None:
+    """Raise `ProjectError` where a rung is to teach that is not among those that are climbed."""
+    teacher = table.teacher
+    if teacher is None or teacher.system in (*models, *rungs):
+        return
+    if any(name in TRAINING for name in rungs):
+        raise ProjectError(
+            file=str(file),
+            key="training.teacher.system",
+            problem=f"{teacher.system!r} is a rung that is not climbed: it puts nothing forward "
+            "that could teach",
+            remedy="Allow it under climb.rungs, or name a model",
+        )
 
 
 # Below: private.

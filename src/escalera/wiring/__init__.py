@@ -248,6 +248,7 @@ def install(file: Path, *, text: str | None = None) -> Installation:
     policy = policies.policy(tables, model, tasks)
     hosting = _hosting(file, tables, epochs=levers.epochs)
     training_table.require_pairs(file, tables.training, tasks, policy.rungs)
+    training_table.require_teacher(file, tables.training, tables.models, policy.rungs)
     project = Project(
         name=tables.project.name,
         model=model,

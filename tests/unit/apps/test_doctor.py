@@ -10,6 +10,7 @@ import pytest
 
 from escalera import wiring
 from escalera.apps import doctor
+from escalera.domain.dataset import Examples
 from escalera.domain.optimiser import Optimiser
 from escalera.domain.project import ModelPrice
 from escalera.testing.scripted import Faults, ScriptedProvider
@@ -55,6 +56,25 @@ def test_a_good_project_is_healthy(write):
     assert "a: with 100 confirm items a true score of 0.8" in said
     assert "model base: answers (revision scripted-1)" in said
     assert installation.given.closed == 1
+
+
+def test_what_a_preference_does_not_teach_is_told(write):
+    """Items without a rejected answer are left out of the training, and not in silence."""
+    installation = install(write())
+    task, other = installation.project.tasks
+    first = task.items("train")[0]
+    rest = [item for item in task.examples if item != first]
+    paired = replace(task, examples=Examples([replace(first, rejected="no"), *rest]))
+    policy = replace(installation.project.policy, rungs=("prompt", "lora"))
+    project = replace(
+        installation.project, tasks=(paired, other), objective="preference", policy=policy
+    )
+    found = doctor.examine(replace(installation, project=project))
+    said = [one.words for one in found.findings if "rejected" in one.words]
+    assert said[0] == "a: 9 of 10 train items have no rejected answer, and are not taught"
+    bought = replace(project, policy=replace(policy, rungs=("prompt",)))
+    found = doctor.examine(replace(installation, project=bought))
+    assert not any("rejected" in one.words for one in found.findings)
 
 
 @pytest.mark.parametrize("installed", [True, False])

@@ -90,6 +90,26 @@ def test_whom_a_training_learns_from_must_be_there(table, key) -> None:
     assert key in [found[0] for found in training_table.problems(table, models)]
 
 
+@pytest.mark.parametrize("objective", ["preference", "distillation"])
+def test_what_trl_does_not_do_is_told_before_anything_is_bought(objective) -> None:
+    """Not by the trainer, behind the rungs below."""
+    table = TrainingTable(engine="trl", objective=objective, softened=SoftenedTable(model="here"))
+    found = {key: said for key, said, _ in training_table.problems(table, {"here": True})}
+    assert f"no objective {objective!r}" in found["training.engine"]
+    assert training_table.problems(TrainingTable(engine="trl"), {}) == []
+
+
+def test_a_rung_that_teaches_must_be_climbed() -> None:
+    """Told with the project file, where something is trained; a model need not be a rung."""
+    where, table = Path("e.toml"), TrainingTable(teacher=TeacherTable(system="search"))
+    training_table.require_teacher(where, table, ["big"], ["prompt", "search", "lora"])
+    training_table.require_teacher(where, table, ["search"], ["prompt", "lora"])
+    training_table.require_teacher(where, table, ["big"], ["prompt"])
+    training_table.require_teacher(where, TrainingTable(), ["big"], ["lora"])
+    with pytest.raises(ProjectError, match="'search' is a rung that is not climbed"):
+        training_table.require_teacher(where, table, ["big"], ["prompt", "lora"])
+
+
 def test_layers_that_are_no_regular_expression_are_told_with_the_project_file() -> None:
     """Not after the rungs below were paid for."""
     wrong = TrainingTable(weights=WeightsTable(method="partial", layers=[r"layers\.1\.", "("]))

@@ -207,7 +207,9 @@ def _unpacked(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _talk_of(value: Any) -> bool:
     """Whether JSON is a list of messages."""
-    return isinstance(value, list) and all(isinstance(e, Mapping) and "role" in e for e in value)
+    if not isinstance(value, list) or not value:
+        return False  # an empty list is an answer: it says that there is nothing
+    return all(isinstance(e, Mapping) and "role" in e for e in value)
 
 
 def _formless(raw: Mapping[str, Any], defaults: Defaults) -> Flaw:

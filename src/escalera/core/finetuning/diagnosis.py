@@ -22,7 +22,7 @@ def diagnose(record: RunRecord) -> tuple[Finding, ...]:
     held = (contents.leakage(record), contents.duplicates(record), contents.imbalance(record))
     seen = progress(record, course)
     went = (
-        learning.rate_high(seen),
+        learning.rate_high(seen) or learning.displaced(seen),
         learning.rate_low(seen),
         learning.few_steps(seen),
         learning.overfit(seen),
@@ -75,7 +75,7 @@ def _healthy(seen: learning.Progress) -> Finding:
         figures=measured(
             loss_at_the_start=seen.start,
             loss_at_the_end=seen.end,
-            answers_learned=seen.right,
+            **({"answers_learned": seen.right} if seen.tells else {}),
             **({} if seen.held is None else {"score_on_others": seen.held}),
         ),
         remedy="Nothing is to be done.",

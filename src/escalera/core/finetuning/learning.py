@@ -69,6 +69,11 @@ class Progress:
         return float(worst.sum() / max(self.excess.sum(), 1e-12))
 
     @property
+    def tells(self) -> bool:
+        """Whether the losses are those of answers: else they do not say which answers are known."""
+        return self.record.recipe.objective == "supervised"
+
+    @property
     def known(self) -> float:
         """The share of answers that the model gives now: on other items, where that is known."""
         return self.right if self.held is None else self.held
@@ -141,6 +146,33 @@ def rate_high(seen: Progress) -> Finding | None:
     )
 
 
+def displaced(seen: Progress) -> Finding | None:
+    """Others are answered worse than before a preference was learned, though its loss fell.
+
+    Only the distance to rejected answers is taught, and both kinds of answers can become unlikely
+    (Razin et al. 2024, arXiv 2410.08847).
+    """
+    change = seen.record.held_out[-1].change if seen.record.held_out else None
+    if seen.record.recipe.objective != "preference" or seen.held is None or change is None:
+        return None
+    before, lower = seen.held - change, seen.rate / 10
+    return Finding(
+        cause="rate too high",
+        strength=beyond(-change, 0.05, 0.2),
+        words=f"the items that were not taught score {seen.held:.2f}, and {before:.2f} before: "
+        "the preferred answers became unlikely together with the rejected ones",
+        figures=measured(
+            learning_rate=seen.rate,
+            score_on_others_before=before,
+            score_on_others=seen.held,
+            loss_at_the_end=seen.end,
+        ),
+        remedy=f"Train with a tenth of the learning rate ({lower:.2g}), or for fewer epochs.",
+        setting=f"training.learning_rate = {lower:.2g}",
+        command="escalera climb",
+    )
+
+
 def rate_low(seen: Progress) -> Finding | None:
     """Little was learned in many steps, and the weights can hardly have moved."""
     if seen.time < SETTLED or seen.known > _LEARNED or seen.rise >= _RISE[0]:
@@ -149,7 +181,7 @@ def rate_low(seen: Progress) -> Finding | None:
     limit = _REACH / 10 if own else _REACH
     still = beyond(seen.fall, 0.12, 0.02)
     near = beyond(math.log(max(seen.reach, 1e-12)), math.log(limit), math.log(limit / 4))
-    strength = max(still, near)
+    strength = max(still, near) if seen.tells else still
     if strength < 0.5:
         return None
     raised = seen.rate * 10
@@ -204,7 +236,7 @@ def few_steps(seen: Progress) -> Finding | None:
 
 def overfit(seen: Progress) -> Finding | None:
     """The examples are known by heart, and others are not."""
-    if seen.held is None or seen.time < SETTLED or seen.right < _LEARNED:
+    if not seen.tells or seen.held is None or seen.time < SETTLED or seen.right < _LEARNED:
         return None
     gap = seen.right - seen.held
     strength = beyond(gap, 0.2, 0.4)
@@ -233,7 +265,9 @@ def overfit(seen: Progress) -> Finding | None:
 
 def noise(seen: Progress) -> Finding | None:
     """Many examples are not learned though others like them are: their labels contradict."""
-    if seen.time < SETTLED or seen.held is None or not len(seen.course.seen_loss):
+    if not seen.tells or seen.time < SETTLED or seen.held is None:
+        return None
+    if not len(seen.course.seen_loss):
         return None
     wrong = np.flatnonzero(~seen.learned.right)
     share = len(wrong) / len(seen.record.examples)
@@ -269,7 +303,7 @@ def noise(seen: Progress) -> Finding | None:
 
 def underfit(seen: Progress) -> Finding | None:
     """The loss stays high after steps enough: what learns is too small for the task."""
-    if seen.time < SETTLED or seen.rise >= _RISE[0]:
+    if not seen.tells or seen.time < SETTLED or seen.rise >= _RISE[0]:
         return None
     strength = min(beyond(1 - seen.right, 0.3, 0.6), beyond(1 - seen.known, 0.25, 0.5))
     if strength < 0.5:

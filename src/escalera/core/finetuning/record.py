@@ -28,13 +28,15 @@ class Taught:
 class Held:
     """The mean score on `items` items that were not taught, after `step` steps (0: before).
 
-    `right` is the share of them that have the whole score, None where only the mean is known.
+    `right` is the share of them that have the whole score, None where only the mean is known;
+    `change` is how far the score lies above what it was before the training, None where unknown.
     """
 
     step: int
     score: float
     items: int
     right: float | None = None
+    change: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,11 +89,15 @@ def _held(case: Case, part: Trained) -> Held | None:
         return None
     weights = [shares[one.task] for one in found]
     right = [_whole(case, part, one.task) for one in found]
+    changes = [one.change for one in found if one.change is not None]
     total = sum(weights)
     return Held(
         step=part.steps,
         score=sum(w * one.score for w, one in zip(weights, found, strict=True)) / total,
         right=sum(w * share for w, share in zip(weights, right, strict=True)) / total,
+        change=sum(w * one.value for w, one in zip(weights, changes, strict=True)) / total
+        if len(changes) == len(found)
+        else None,
         items=sum(len(supervising.items(case.project.task(one.task))) for one in found),
     )
 

@@ -159,6 +159,8 @@ def test_a_rejected_answer_is_part_of_the_item():
 
 def test_answers_in_json_are_texts():
     """Slots and labels are compared as they are written, not taken for messages."""
+    empty = one({"prompt": "p", "chosen": "[]", "rejected": '["x"]'})
+    assert (empty.target, empty.rejected) == ("[]", '["x"]')
     pair = {"chosen": '{"a":1}', "prompt": "p", "rejected": '["x"]'}
     row = one(pair)
     assert (row.target, row.rejected) == ('{"a":1}', '["x"]')

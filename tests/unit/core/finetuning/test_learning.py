@@ -9,6 +9,7 @@ import pytest
 
 from escalera.core.finetuning import curves, learning
 from escalera.core.finetuning.learning import Progress
+from escalera.core.finetuning.record import Held
 from escalera.domain.levers import Trainable
 from escalera.testing import records
 
@@ -163,3 +164,43 @@ def test_steps_that_do_not_tell_their_examples_are_judged_by_their_loss() -> Non
     assert found.right == 0.0
     assert learning.rate_low(found).strength == 1.0
     assert learning.noise(found) is None
+
+
+@pytest.mark.parametrize("objective", ["preference", "distillation"])
+def test_losses_that_are_not_those_of_answers_do_not_say_what_is_known(objective) -> None:
+    """Who prefers each right answer need not give it: nothing is told by heart, or not learned."""
+    met = seen(fall, held=(0.5, 0.5))
+    other = replace(met.record.recipe, objective=objective)
+    asked = replace(met, record=replace(met.record, recipe=other))
+    assert learning.overfit(met) is not None
+    assert learning.overfit(asked) is learning.noise(asked) is learning.underfit(asked) is None
+
+
+def test_a_preference_that_falls_is_no_rate_too_low() -> None:
+    """However little the weights can have moved: what is learned is less than an answer."""
+    met = seen(fall, rate=1e-5, held=(0.5, 0.5))
+    assert learning.rate_low(met) is not None
+    recipe = replace(met.record.recipe, objective="preference")
+    assert learning.rate_low(replace(met, record=replace(met.record, recipe=recipe))) is None
+
+
+def test_a_preference_that_makes_answers_unlikely_is_a_rate_too_high() -> None:
+    """Others score less than before, though the loss fell; other trainings are told by their loss,
+    and without scores nothing is known."""
+
+    def prefers(*held: Held) -> Progress:
+        met = seen(fall)
+        recipe = replace(met.record.recipe, objective="preference")
+        record = replace(met.record, recipe=recipe, held_out=held)
+        return replace(met, record=record, held=held[-1].score if held else None)
+
+    fell = Held(step=32, score=0.2, items=32, change=-0.3)
+    found = learning.displaced(prefers(fell))
+    assert (found.cause, found.strength) == ("rate too high", 1.0)
+    assert "score 0.20, and 0.50 before" in found.words
+    assert found.setting == "training.learning_rate = 0.0005"
+    assert learning.displaced(prefers(replace(fell, change=0.0))).strength < 0.5
+    assert learning.displaced(prefers(replace(fell, change=None))) is None
+    assert learning.displaced(prefers()) is None
+    met = seen(fall)
+    assert learning.displaced(replace(met, record=replace(met.record, held_out=(fell,)))) is None

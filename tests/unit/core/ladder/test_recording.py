@@ -51,6 +51,7 @@ def test_a_record_has_the_examples_in_their_places_and_the_scores_of_every_pause
     assert [one.item for one in record.examples] == [item.id for item in train]
     assert [one.step for one in record.held_out] == [30, 60]
     assert all(one.score == one.right > 0.8 and one.items == 32 for one in record.held_out)
+    assert all(0.4 < one.change < one.score for one in record.held_out)
     assert len(record.wanted) == 40
     assert record.refused is None
     assert [one.twins for one in record.examples if one.twins] == []
