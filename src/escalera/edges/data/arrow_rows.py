@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from escalera.core.data.rows import Entry
 from escalera.edges.data import cells
@@ -19,10 +20,14 @@ HUGGINGFACE = b"huggingface"
 
 
 def parquet(file: Path) -> Iterator[Entry]:
-    """The rows of a Parquet file. Raises `OSError` or `DataError`."""
+    """The rows of a Parquet file; classes by their names, where the `datasets` library wrote it.
+
+    Raises `OSError` or `DataError`.
+    """
     file.stat()
+    names = _classes(_metadata(file))
     for place, row in parquet_table.rows(file, error=DataError):
-        yield place, cells.told(row)
+        yield place, cells.told(_named(row, names))
 
 
 def arrow(file: Path) -> Iterator[Entry]:
@@ -45,6 +50,15 @@ def arrow(file: Path) -> Iterator[Entry]:
 
 
 # Below: private.
+
+
+def _metadata(file: Path) -> Mapping[bytes, bytes] | None:
+    """What is kept beside the columns; None for a file that is none, which its rows will tell."""
+    try:
+        found: Mapping[bytes, bytes] | None = pq.read_schema(file).metadata
+    except (pa.ArrowException, OSError, ValueError):
+        return None
+    return found
 
 
 def _classes(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:

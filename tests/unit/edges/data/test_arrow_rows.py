@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +33,18 @@ def test_parquet_rows_are_read(tmp_path):
     chat = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
     pq.write_table(pa.table({"messages": [chat], "id": [7]}), file)
     assert [*arrow_rows.parquet(file)] == [("row 1", {"messages": chat, "id": "7"})]
+
+
+def test_classes_of_parquet_files_have_their_names(tmp_path):
+    """As data sets lie on the hub: what is no known class stays the number that it is."""
+    file = tmp_path / "train.parquet"
+    kind = {"names": ["shipping", "returns"], "_type": "ClassLabel"}
+    features = {"text": {"dtype": "string", "_type": "Value"}, "label": kind}
+    said = {arrow_rows.HUGGINGFACE: json.dumps({"info": {"features": features}})}
+    table = pa.table({"text": ["a", "b", "c"], "label": [1, 0, -1]})
+    pq.write_table(table.replace_schema_metadata(said), file)
+    told = [row["label"] for _, row in arrow_rows.parquet(file)]
+    assert told == ["returns", "shipping", "-1"]
 
 
 def test_what_is_no_arrow_file_is_told(tmp_path):
