@@ -137,7 +137,7 @@ def test_a_lost_adapter_ends_the_climb_and_costs_no_item(climbed: Path, tmp_path
     done = escalera("climb", "-p", str(folder))
     assert done.returncode not in (0, 3, 4)
     assert "cannot be used with this model" in done.stderr
-    assert "Restore its folder from a copy" in done.stderr
+    assert "Restore its folder, or the model, from a copy" in done.stderr
     assert not any(isinstance(e, Observed) and e.score is None for e in events(folder)[trained:])
     (tmp_path / "away").rename(adapters)
     assert escalera("climb", "-p", str(folder)).returncode in (0, 3, 4)

@@ -134,6 +134,10 @@ class Opened(msgspec.Struct, kw_only=True):
         return found
 
 
+UNUSABLE = "adapter_unusable"
+"""The code of a problem with what was finetuned: it is missing, or does not fit its model."""
+
+
 class Problem(msgspec.Struct, kw_only=True):
     """Why an attempt came to no answer.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from escalera.apps.gateway import board, opening
-from escalera.apps.gateway.asked import Asked, Opened, Problem
+from escalera.apps.gateway.asked import UNUSABLE, Asked, Opened, Problem
 from escalera.apps.gateway.board import Line, Plan
 from escalera.apps.gateway.targets import Passing
 from escalera.apps.gateway.wire import Refusal
@@ -217,7 +217,7 @@ class Asking:
             line.breaker.succeeded(now)
         elif found.blame == "key":
             line.breaker.refused(now)
-            self._say(found, f"refuses our access: status {found.status}, code {found.code!r}", now)
+            self._say(found, _refused(found), now)
         else:
             if found.fault in {"connect", "connect-timeout"}:
                 self._say(found, found.message, now)
@@ -314,6 +314,13 @@ def _drops_usage(line: Line, asked: Asked) -> bool:
     return not asked.fields.usage_asked
 
 
+def _refused(found: Problem) -> str:
+    """Why nothing that is asked will be answered, for the operator."""
+    if found.code == UNUSABLE:
+        return f"cannot answer: {found.message}"
+    return f"refuses our access: status {found.status}, code {found.code!r}"
+
+
 def _cancelled(name: str) -> Problem:
     return Problem(deployment=name, blame="nobody", fault="cancelled")
 
@@ -328,6 +335,7 @@ def _told(name: str, error: ProviderError) -> Problem:
     """The problem that a provider's error is."""
     fault: Fault = "status"
     whose: Blame = "server"
+    code = UNUSABLE if isinstance(error, AdapterUnusable) else ""
     status, message = 503 if error.retryable else 502, str(error)
     match error:
         case UpstreamFault():
@@ -348,6 +356,7 @@ def _told(name: str, error: ProviderError) -> Problem:
         blame=whose,
         fault=fault,
         status=status,
+        code=code,
         message=message,
         retry_after=error.retry_after,
     )

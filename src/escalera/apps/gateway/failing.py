@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from escalera.apps.gateway import wire
-from escalera.apps.gateway.asked import Problem
+from escalera.apps.gateway.asked import UNUSABLE, Problem
 from escalera.domain.traffic import Fault, Operation
 from escalera.errors import (
     EscaleraError,
@@ -198,6 +198,8 @@ def _sentence(problem: Problem) -> str:
     name, told = problem.deployment, problem.message
     if not problem.fault:  # nothing went wrong upstream: the gateway itself says no
         return told
+    if problem.blame == "key" and problem.code == UNUSABLE:
+        return f"{name!r} cannot use what was finetuned; whoever runs the gateway must see to it."
     if problem.blame == "key":
         return (
             f"{name!r} refuses the gateway's own access; whoever runs the gateway must see to it."

@@ -93,7 +93,7 @@ class ServedAdapters:
             raise AdapterUnusable(
                 f"the adapter {adapter!r} cannot be used with this model: {error}",
                 provider=self._name,
-                hint="Restore its folder from a copy, or train it for this model.",
+                hint="Restore its folder, or the model, from a copy, or train it anew.",
             ) from error
         with self._lock:
             lane.users = 1

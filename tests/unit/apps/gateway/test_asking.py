@@ -21,13 +21,14 @@ from tests.unit.apps.gateway.upstreams import (
     plan,
 )
 
+from escalera.apps.gateway import failing
 from escalera.apps.gateway.asked import Opened, Problem
 from escalera.apps.gateway.asking import Asking, Patience
 from escalera.apps.gateway.board import Line, Plan, Tier
 from escalera.apps.gateway.wire import Refusal
 from escalera.core.serving.breaker import Breaker, BreakerPolicy
 from escalera.core.serving.hedging import HedgeBudget, HedgePolicy
-from escalera.errors import EvidenceMissing
+from escalera.errors import AdapterUnusable, EvidenceMissing
 
 TRIPPED = BreakerPolicy(streak=1)
 
@@ -482,3 +483,20 @@ def test_the_operator_is_told_what_callers_are_not():
         "'gone': no connection",
         "'shut': refuses our access: status 401, code 'invalid_api_key'",
     ]
+
+
+def test_the_operator_is_told_why_what_was_finetuned_cannot_be_used():
+    """Its file or its template is another one: that is no key that is wrong. Callers are told no
+    more than that."""
+    said = []
+    told = "the adapter 'a' was taught other tokens"
+    here = Upstream(AdapterUnusable(told, provider="here"))
+    found = Asking(
+        clock=lambda: 0.0, draw=lambda: 0.0, patience=Patience(retries=0), tell=said.append
+    )
+    problem = asyncio.run(found.ask(asked(), plan(line("here", here))))
+    assert said == [f"'here': cannot answer: here: {told}"]
+    reply = failing.of_problem(problem)
+    assert reply.status == 502
+    assert b"cannot use what was finetuned" in reply.body
+    assert b"tokens" not in reply.body
