@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from escalera.apps.cli import gauges
 from escalera.core.ladder import steps
@@ -21,6 +22,9 @@ from escalera.domain.screening import Screened
 from escalera.domain.sweep import Suggested
 from escalera.domain.training import RateTried, Trained
 from escalera.engine.observer import Observer, Quiet
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 def watching(*, quiet: bool) -> AbstractContextManager[Observer]:
@@ -40,21 +44,31 @@ class Watcher:
             TextColumn,
             TimeRemainingColumn,
         )
+        from rich.text import Text
 
         self._console = Console(stderr=True, highlight=False, emoji=False)
-        self._progress = Progress(
+        watcher = self
+
+        class InLines(Progress):
+            """How far it is, and below what it stands at: one line would not hold them."""
+
+            def get_renderables(self) -> Iterator[RenderableType]:
+                yield from super().get_renderables()
+                for said in watcher.below():
+                    yield Text(f"  {said}", no_wrap=True, overflow="ellipsis")
+
+        self._said = self._left = ""
+        self._gauges = gauges.Gauges()
+        self._progress = InLines(
             TextColumn("  {task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[said]}"),
-            TextColumn("{task.fields[left]}"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("", visible=False, said="", left="")
-        self._gauges = gauges.Gauges()
+        self._task = self._progress.add_task("", visible=False)
 
     def __enter__(self) -> Watcher:
         self._progress.start()
@@ -74,15 +88,14 @@ class Watcher:
         if isinstance(step, steps.Price):
             self._print(f"next rung {step.title}: {_price(step.event)}")
         self._gauges.began(step)
-        self._progress.update(
-            self._task, description=said, completed=0, visible=bool(said), said=""
-        )
+        self._said = ""
+        self._progress.update(self._task, description=said, completed=0, visible=bool(said))
 
     def progressed(self, what: str, done: int, total: int) -> None:
         """Move the bar, and say what it stands at."""
         self._gauges.progressed(what)
-        said = self._gauges.words()
-        self._progress.update(self._task, completed=done, total=total, visible=True, said=said)
+        self._said = self._gauges.words()
+        self._progress.update(self._task, completed=done, total=total, visible=True)
 
     def appended(self, event: Event) -> None:
         """Print conclusions."""
@@ -93,7 +106,11 @@ class Watcher:
 
     def afforded(self, left: Left) -> None:
         """Say what the caps leave."""
-        self._progress.update(self._task, left=gauges.left(left))
+        self._left = gauges.left(left)
+
+    def below(self) -> tuple[str, ...]:
+        """What a training stands at, and what the caps leave, a line each."""
+        return tuple(part for part in (self._said, self._left) if part)
 
     def _print(self, said: str) -> None:
         self._console.print(said, markup=False, soft_wrap=True)

@@ -7,13 +7,17 @@ from dataclasses import replace
 import pytest
 
 from escalera.apps.cli.watching import watching
+from escalera.core.ladder import steps
+from escalera.core.ladder.caps import Left
 from escalera.domain.event import Decided, Priced, Raced, RouterFitted
 from escalera.domain.hosting import HostedJob
 from escalera.domain.levers import Trainable
 from escalera.domain.optimiser import Rewritten
 from escalera.domain.project import Policy
 from escalera.domain.reading import EmbeddingsWeighed
+from escalera.domain.recipe import Ingredient
 from escalera.domain.sweep import Suggested
+from escalera.domain.system import Prompt
 from escalera.domain.verdict import Figure
 from escalera.testing import playbook, records, training
 from escalera.testing.playbook import luck, simulate
@@ -80,6 +84,24 @@ def test_how_merge_weights_are_found_is_told(capsys):
         watcher.appended(Suggested(question="q", number=1, values=()))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.strip().startswith("merge: weights moved by steps: CMA-ES is not installed")
+
+
+def test_a_terminal_of_usual_width_shows_all_of_a_training(capsys, monkeypatch):
+    """Steps and time in one line, loss, speed, scores and caps below: none is cut off."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    recipe = records.record(lambda *_: 1.0).recipe
+    part = Ingredient(task="order_changes", prompt=Prompt(), examples=1500, data="d")
+    with watching(quiet=False) as watcher:
+        watcher.began(
+            steps.Train(rung="lora", recipe=replace(recipe, ingredients=(part,)), until=1.0)
+        )
+        watcher.progressed("training, loss 0.992, 2,579 tokens/s", 23, 84)
+        watcher.afforded(Left(calls=28003, seconds=1710.0))
+    shown = capsys.readouterr().err
+    assert "lora: training on 1500 order changes" in shown
+    for said in ("23/84", "-:--:--", "loss 0.992, 2,579 tokens/s", "28,003 calls, 28.5 min left"):
+        assert said in shown
 
 
 def test_a_quiet_watcher_says_nothing(capsys):
