@@ -9,7 +9,7 @@ from typing import Any
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning import data_need, data_words
 from escalera.core.finetuning.data_need import Forecast, Question
-from escalera.core.finetuning.trainings import Training
+from escalera.core.finetuning.trainings import FEWEST_SIZES, Training
 from escalera.core.ladder import materials, needing
 from escalera.core.ladder.needing import Asking
 from escalera.core.ladder.steps import Step
@@ -18,7 +18,7 @@ from escalera.domain.task import Task
 from escalera.engine import climb
 from escalera.engine.climb import Ports
 from escalera.engine.observer import Observer, Quiet
-from escalera.errors import InputError
+from escalera.errors import EvidenceMissing, InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def need(
     """Measure what is missing, and forecast.
 
     Raises `InputError` for a model that cannot be trained here, for a bar or a number that makes
-    no sense, and for too few examples or measurements.
+    no sense, and for too few examples or measurements; `EvidenceMissing` where a cap left too few.
     """
     if not project.model.trainable:
         raise InputError(
@@ -112,11 +112,25 @@ def need(
         return needing.next_step(project, evidence, asked)
 
     evidence = climb.follow(project, plan, ports=ports, observer=observer or Quiet())
+    measured = needing.measured(project, evidence, asked)
+    if plan(evidence) is not None:
+        require_curve(task, measured)
     return DataNeed(
         task=task,
-        trainings=needing.measured(project, evidence, asked),
+        trainings=measured,
         forecast=needing.forecast(project, evidence, asked),
     )
+
+
+def require_curve(task: Task, found: Sequence[Training]) -> None:
+    """Raise `EvidenceMissing` where a cap left fewer sizes than a curve needs."""
+    sizes = sorted({one.examples for one in found})
+    if len(sizes) < FEWEST_SIZES:
+        raise EvidenceMissing(
+            f"the trainings for {task.name!r} ended with {len(sizes)} of the {FEWEST_SIZES} sizes "
+            "that a curve needs: raise the caps under [budget] and run the command again, nothing "
+            "is paid twice"
+        )
 
 
 # Below: private.

@@ -60,9 +60,11 @@ class Sweeping:
 
     @property
     def remedy(self) -> tuple[str, ...]:
-        """The winner's levers as lines of the project file; none where the own ones have won."""
+        """The winner's levers as lines of the project file; none where the own ones are to stay."""
         found = self.found
         if found.winner is None or found.winner == rule.OWN or not found.whole:
+            return ()
+        if found.difference is not None and found.difference.lower <= 0.0:
             return ()
         names = [lever.name for lever in found.sweep.levers]
         said = dict(zip(names, found.tried[found.winner].values, strict=True))

@@ -11,7 +11,7 @@ from escalera.apps.needed import DataNeed, NeedWish
 from escalera.core.finetuning import data_need
 from escalera.core.finetuning.data_need import Question
 from escalera.core.finetuning.trainings import Training
-from escalera.errors import InputError
+from escalera.errors import EvidenceMissing, InputError
 from escalera.testing import playbook
 
 TASK = playbook.task("a", items={"train": 375, "search": 9, "confirm": 9})
@@ -47,6 +47,13 @@ def test_a_question_that_makes_no_sense_is_refused_before_anything_is_trained(wi
     project = playbook.project(TASK)
     with pytest.raises(InputError):
         needed.need(project, TASK, wish, ports=None, observer=None)
+
+
+def test_what_a_cap_ended_too_early_is_told_with_the_cap() -> None:
+    """Not as if sizes had been forgotten; three are enough."""
+    with pytest.raises(EvidenceMissing, match=r"1 of the 3 sizes .* raise the caps under"):
+        needed.require_curve(TASK, MEASURED[:1])
+    needed.require_curve(TASK, MEASURED[:3])
 
 
 def test_a_model_behind_an_endpoint_cannot_be_asked() -> None:

@@ -64,8 +64,9 @@ def test_the_answer_comes_as_a_table_in_words_and_as_settings() -> None:
 def test_a_winner_that_fresh_items_do_not_confirm_is_not_recommended() -> None:
     """Chance picks the highest of many; without fresh items nothing is said to be better."""
     near = replace(FOUND.difference, lower=-0.02)
-    said = Sweeping(task=TASK, found=replace(FOUND, difference=near)).sentence
-    assert "do not show that it is better" in said
+    told = Sweeping(task=TASK, found=replace(FOUND, difference=near))
+    assert "do not show that it is better" in told.sentence
+    assert told.remedy == ()
     said = Sweeping(task=TASK, found=replace(FOUND, difference=None)).sentence
     assert "is not confirmed" in said
     own = Sweeping(task=TASK, found=replace(FOUND, winner=0))

@@ -93,5 +93,6 @@ def _turns(found: Sequence[Option], current: str, worth: float) -> list[str]:
         turn = saved / gap / 100
         than = "less" if turn < now else "more"
         name = _named(option, current)
-        said.append(f"{name} would if a point were worth {than} than {turn:,.2f} (now {now:,.2f})")
+        level = f"{turn:,.2f}" if turn >= 0.01 else f"{turn:.2g}"
+        said.append(f"{name} would if a point were worth {than} than {level} (now {now:,.2f})")
     return said

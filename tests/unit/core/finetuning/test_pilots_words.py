@@ -50,6 +50,9 @@ def test_what_would_reverse_it() -> None:
     assert said[1].startswith("staying with small as it is would with a score of 0.880")
     assert said[2] == "finetuning small would if a point were worth less than 1.50 (now 10.00)"
     assert said[3].endswith("were worth less than 1.00 (now 10.00)")
+    near = replace(SMALL, price=BEST.price - 0.0002)
+    said = pilots_words.reversals((BEST, near), "small", 1000.0)
+    assert said[1] == "finetuning small would if a point were worth less than 2e-05 (now 10.00)"
     out = replace(SMALL, price=500.0)
     assert pilots_words.reversals((BEST, out), "small", 1000.0)[0] == (
         "no score of finetuning small would"
