@@ -64,13 +64,15 @@ def step(case: Case, rung: RungName, recipe: TrainingRecipe) -> Step | None:
 
 
 def ended(case: Case, recipe: TrainingRecipe) -> bool:
-    """Whether the last step is done, or the best checkpoint lies too far back to go on."""
+    """Whether the last step is done, the best checkpoint lies too far back to go on, or what is
+    taught is destroyed."""
     parts = case.evidence.trained.get(recipe.digest, [])
     if not parts:
         return False
     if parts[-1].steps >= parts[-1].planned or case.project.policy.checkpoints == 1:
         return True
-    return len(parts) - 1 - _highest(case, recipe, parts, _tuned(case, recipe)) >= PATIENCE
+    back = len(parts) - 1 - _highest(case, recipe, parts, _tuned(case, recipe))
+    return back >= PATIENCE or _destroyed(case, recipe, parts)
 
 
 def chosen(case: Case, recipe: TrainingRecipe, *, alone: bool = False) -> Trained:
@@ -151,6 +153,22 @@ def _highest(
     """The place of the checkpoint nearest to passing for *tasks*; of equal ones the last."""
     distances = [min(_slack(case, recipe, part, task) for task in tasks) for part in parts]
     return max(range(len(parts)), key=lambda place: (distances[place], place))
+
+
+def _destroyed(case: Case, recipe: TrainingRecipe, parts: Sequence[Trained]) -> bool:
+    """Whether the last checkpoints are shown to be worse than before, for every task that is tuned,
+    and the last is no better than they are. Of equal ones none lies behind."""
+    last, tuned = parts[-PATIENCE - 1 :], _tuned(case, recipe)
+    if len(last) <= PATIENCE:
+        return False
+    heights = [min(_slack(case, recipe, part, task) for task in tuned) for part in last]
+    changes = [
+        _figure(_paired(case, _after(case, part), _before(case), task))
+        for part in last
+        for task in tuned
+    ]
+    worse = all(change is not None and change.upper < 0.0 for change in changes)
+    return worse and heights[-1] <= min(heights)
 
 
 def _slack(case: Case, recipe: TrainingRecipe, part: Trained, task: Task) -> float:

@@ -105,6 +105,18 @@ def test_a_training_whose_best_lies_behind_is_stopped() -> None:
     assert supervising.chosen(case, recipe_of(case)).adapter == f"{LORA} 20%"
 
 
+def test_a_training_that_destroyed_what_it_is_tuned_for_is_stopped() -> None:
+    """Nothing right at three checkpoints, where there was something before: none of them lies
+    behind another, and the rest is not paid for. What climbs back goes on."""
+    lost = {"a": 0.0, "b": 0.96}
+    found, case = climb(6, *[lost] * 6)
+    assert untils(found) == pytest.approx([1 / 6, 2 / 6, 3 / 6])
+    assert supervising.ended(case, recipe_of(case))
+    rising = [{"a": rate, "b": 0.96} for rate in (0.0, 0.0, 0.1, 0.2, 0.6, 0.96)]
+    found, _ = climb(6, *rising)
+    assert len(untils(found)) == 6
+
+
 def test_the_matrix_says_what_was_learned_and_forgotten() -> None:
     """Paired changes with intervals: up where it was taught, down where it was not."""
     _, case = climb(2, {"a": 0.7, "b": 0.9}, {"a": 0.96, "b": 0.3})
