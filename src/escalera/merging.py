@@ -18,6 +18,7 @@ from escalera.edges.merging import adapter_folders, adapter_recipes, whole_model
 from escalera.edges.merging.whole_models import Means, Opened
 from escalera.errors import MergeError, MissingExtra
 from escalera.settings import merge_recipe
+from escalera.settings.merge_recipe import MergeFile
 
 if TYPE_CHECKING:  # ports load every event, for a third of the start of a plan
     from escalera.ports import Progress
@@ -44,6 +45,7 @@ def plan(file: Path) -> Plan:
             "a plan is made for models, and this recipe names adapters. They are checked and "
             "merged in one go: give --into."
         )
+    _require_no_rank(found)
     with opened(found.folders, found.statistics) as models:
         return models.plan(found.recipe)
 
@@ -74,12 +76,21 @@ def merge(
             f"{min(adapters)!r} is an adapter and others are models. "
             "Merge models with models, and adapters with adapters."
         )
+    _require_no_rank(found)
     means = _means(threads or whole_models.threads(), shard, device)
     with opened(folders, found.statistics) as models:
         return models.merge(models.plan(found.recipe), into=into, means=means, progress=progress)
 
 
 # Below: private.
+
+
+def _require_no_rank(found: MergeFile) -> None:
+    if found.rank is not None:
+        raise MergeError(
+            f"rank is {found.rank}, which only adapters have, and models are merged here. "
+            "Leave it out."
+        )
 
 
 def _require_folders(folders: Mapping[str, Path]) -> None:

@@ -108,6 +108,8 @@ def read(file: Path) -> MergeFile:
                 f"of {source.model!r} must be given in slices, and only there",
                 "Write it as [first, one after the last]",
             )
+    if found.rank is not None and found.rank < 1:
+        raise _error(file, "rank", f"is {found.rank}", "Give at least 1")
     kind = found.out_dtype or found.dtype
     tokens = found.tokenizer_source
     if found.tokenizer is not None:

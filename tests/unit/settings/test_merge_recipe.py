@@ -101,6 +101,7 @@ MODELS = '[[models]]\nmodel = "a"\n'
             'merge_method = "linear"\n' + MODELS + "parameters = { weight = { filter = 'x' } }",
             "is no value by filter",
         ),
+        ('merge_method = "linear"\nrank = 0\n' + MODELS, "rank: is 0. Give at least 1"),
         ("merge_method = ", "recipe.toml"),
     ],
 )

@@ -140,6 +140,10 @@ def compile_plan(
     parts = [taking_part.with_base(asked, part) for part in asked.slices]
     for part in parts:
         taking_part.require_sources(method, taking_part.ordered(asked, method, part))
+        for source in part.sources:
+            model = known[source.model]
+            depth = max((_depth(model, stack) for stack in _stacks(model)), default=0)
+            taking_part.require_layers(source, depth)
     fitting.require_alike(used, whole=asked.whole)
     notes += fitting.differences(used)
     aligned = alignment.of(
@@ -280,13 +284,14 @@ class _Compiler:
         for parameter in self.method.parameters:
             if parameter.each is each:
                 value = recipe.value_of(
-                    parameter.name, found, tensor=tensor, depth=depth, default=parameter.default
+                    parameter.name,
+                    found,
+                    tensor=tensor,
+                    depth=depth,
+                    default=parameter.default,
+                    each=each,
                 )
-                if not parameter.low <= value <= parameter.high:
-                    raise MergeError(
-                        f"{parameter.name} is {value!r} for {tensor!r}. It must lie from "
-                        f"{parameter.low!r} to {parameter.high!r}."
-                    )
+                taking_part.require_in_range(parameter, value, tensor)
                 given.append((parameter.name, value))
         return tuple(given)
 

@@ -13,28 +13,34 @@ from typing import Literal
 
 import numpy as np
 
-from escalera.core.merging import chance, thresholds
+from escalera.core.merging import chance, numbers, thresholds
 from escalera.core.merging.numbers import Floats
-from escalera.core.merging.streams import Block, Stream
+from escalera.core.merging.streams import CELL, Block, Stream
 from escalera.core.merging.thresholds import Wanted
 
 Trim = Literal["none", "largest", "band", "random", "ranked"]
 """What is kept of a change: all, the largest, all but extremes, some by chance, or by rank."""
 
+_LEAST = 1e-7
+"""Magnitudes that add up to less are not scaled: there is nothing to scale by."""
 _SIZE = np.int32(0x7FFFFFFF)
 _SIGN = np.int32(31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """How one model's change takes part. `key` seeds its chance; `rescale` makes up for it."""
+    """How one model's change takes part. `key` seeds its chance.
+
+    `rescale` makes up for what is cut: where chance cuts, by its probability; elsewhere so that
+    magnitudes add up to what they did.
+    """
 
     weight: float
     density: float = 1.0
     gamma: float = 0.0
     epsilon: float = 0.0
     key: int = 0
-    rescale: bool = True
+    rescale: bool = False
 
 
 def added(
@@ -48,15 +54,17 @@ def added(
 ) -> Iterator[Floats]:
     """The base plus its models' changes; one of *parts* for each input after the base."""
     limits = _limits(stream, parts, trim)
+    factors = _factors(stream, parts, trim, limits)
     weights = [np.float32(part.weight) for part in parts]
     total = float(np.sum(np.array(weights), dtype=np.float32))
     whole = 1.0 if abs(total) < 1e-8 else total
     for block in stream.rows() if trim == "ranked" else stream.blocks():
         changes = differences(block)
-        for change, part, limit, weight in zip(changes, parts, limits, weights, strict=True):
-            _trimmed(stream, block.start, change, part, trim, limit)
-            if weight != 1:
-                np.multiply(change, weight, out=change)
+        for place, (change, part, weight) in enumerate(zip(changes, parts, weights, strict=True)):
+            _trimmed(stream, block.start, change, part, trim, limits[place])
+            for by in (factors[place], weight):
+                if by != 1:
+                    np.multiply(change, by, out=change)
         if vote:
             mixed = _elected(stream, changes, weights, normalize=normalize)
         else:
@@ -204,6 +212,39 @@ def _ranked(stream: Stream, wanted: Sequence[Wanted]) -> list[int]:
 
     sample = [sizes(change, change).copy() for change in differences(stream.sample())]
     return thresholds.smallest(wanted, sample, parts, held=stream.held)
+
+
+def _factors(
+    stream: Stream, parts: Sequence[Part], trim: Trim, limits: Sequence[tuple[int, int]]
+) -> list[np.float32]:
+    """What each trimmed change is multiplied by so that its magnitudes add up to those of all."""
+    ones = [np.float32(1)] * len(parts)
+    if trim not in ("largest", "band"):
+        return ones
+    asked = [place for place, part in enumerate(parts) if part.rescale and 0 < part.density < 1]
+    if not asked:
+        return ones
+    sums = np.zeros((2, len(parts)))
+    for block in stream.blocks():
+        changes = differences(block)
+        for place in asked:
+            change = changes[place]
+            sums[0, place] += _magnitude(stream, change)
+            _trimmed(stream, block.start, change, parts[place], trim, limits[place])
+            sums[1, place] += _magnitude(stream, change)
+    for place in asked:
+        whole, kept = sums[:, place]
+        if min(whole, kept) >= _LEAST:
+            ones[place] = np.float32(whole / kept)
+    return ones
+
+
+def _magnitude(stream: Stream, change: Floats) -> float:
+    """The sum of the magnitudes, by cells: no size of a block changes a bit of it."""
+    sizes_of, ones = stream.spare("total", len(change)), stream.spare("ones", len(change))
+    np.abs(change, out=sizes_of)
+    ones.fill(1)
+    return sum(numbers.products(sizes_of, ones, CELL))
 
 
 def _trimmed(

@@ -53,6 +53,9 @@ class Values:
         return bool(self.shared[name])
 
 
+_NOTHING = 1e-6
+"""A sum of weights that is so small beside the largest is what rounding leaves of 0."""
+
 Run = Callable[[Stream, Values, Sequence[Tensor]], Iterator[Floats]]
 """From the inputs, the parameters and what stands beside the weights to the merged blocks."""
 
@@ -87,13 +90,19 @@ def named(name: str) -> Method:
 
 def _linear(stream: Stream, values: Values, _: Sequence[Tensor]) -> Iterator[Floats]:
     weights = values.of("weight")
-    whole = sum(weights) if values.switch("normalize") else 1.0
-    if whole == 0:
+    if values.switch("normalize"):
+        weights = _shares(weights, "normalize")
+    return geometry.combined(stream, weights)
+
+
+def _shares(weights: Sequence[float], switch: str) -> list[float]:
+    whole = sum(weights)
+    if abs(whole) <= _NOTHING * max(map(abs, weights)):
         raise MergeError(
             "the weights of the models add up to 0, so they cannot be normalised. "
-            "Change them, or set normalize to false."
+            f"Change them, or set {switch} to false."
         )
-    return geometry.combined(stream, [weight / whole for weight in weights])
+    return [weight / whole for weight in weights]
 
 
 def _wise_ft(stream: Stream, values: Values, _: Sequence[Tensor]) -> Iterator[Floats]:
@@ -122,7 +131,7 @@ def _multislerp(stream: Stream, values: Values, _: Sequence[Tensor]) -> Iterator
     about = len(stream) > len(values.each)
     weights = values.of("weight")
     if values.switch("normalize_weights"):
-        weights = [weight / sum(weights) for weight in weights]
+        weights = _shares(weights, "normalize_weights")
     if len(weights) == 1:
         return geometry.combined(stream, [0.0, 1.0] if about else [1.0])
     found = geometry.multislerp(geometry.gram(stream, about_base=about), weights)
@@ -162,7 +171,7 @@ def _added(
             gamma=float(each.get("gamma", 0.0)),
             epsilon=float(each.get("epsilon", 0.0)),
             key=key,
-            rescale=bool(values.shared.get("rescale", True)),
+            rescale=values.switch("rescale") if trim != "none" else False,
         )
         for each, key in zip(values.each, values.keys, strict=True)
     ]
@@ -196,6 +205,7 @@ def _fisher(stream: Stream, values: Values, beside: Sequence[Tensor]) -> Iterato
     weights = values.of("weight")
     if not beside:
         return _linear(stream, values, beside)
+    _shares(weights, "normalize")  # raises where nothing would be left to divide by
     return elements.fisher(stream.with_more(beside), weights, floor=values.number("fisher_floor"))
 
 
@@ -214,7 +224,7 @@ def _ram(stream: Stream, values: Values, _: Sequence[Tensor]) -> Iterator[Floats
 
 
 def _passthrough(stream: Stream, values: Values, _: Sequence[Tensor]) -> Iterator[Floats]:
-    return geometry.combined(stream, [values.number("scale")])
+    return geometry.combined(stream, values.of("scale"))
 
 
 def _changes(
@@ -228,8 +238,7 @@ def _changes(
     ]
     if trim != "none":
         parameters.append(Parameter(name="density", default=1.0, each=True, low=0, high=1))
-    if trim in ("random", "ranked"):
-        parameters.append(Parameter(name="rescale", default=True))
+        parameters.append(Parameter(name="rescale", default=trim in ("random", "ranked")))
     if trim == "band":
         parameters.append(Parameter(name="gamma", default=0.01, each=True, low=0, high=1))
     if trim == "ranked":
@@ -383,7 +392,7 @@ _ROWS = (
         run=_passthrough,
         base="an input",
         most=1,
-        parameters=(Parameter(name="scale", default=1.0),),
+        parameters=(Parameter(name="scale", default=1.0, each=True),),
     ),
 )
 

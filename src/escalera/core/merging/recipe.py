@@ -87,12 +87,19 @@ class Recipe:
 
 
 def value_of(
-    name: str, layers: Sequence[Settings], *, tensor: str, depth: float, default: Scalar | None
+    name: str,
+    layers: Sequence[Settings],
+    *,
+    tensor: str,
+    depth: float,
+    default: Scalar | None,
+    each: bool = True,
 ) -> Scalar:
     """The value of a parameter for a tensor at a relative depth (0 first layer, 1 last).
 
     *layers* are looked through from the most particular to the most general; settings whose filters
-    fit nothing are passed over. Raises `MergeError` where nothing is said and there is no default.
+    fit nothing are passed over. Raises `MergeError` where nothing is said and there is no default;
+    whether it is one of *each* model decides what the message advises.
     """
     for settings in layers:
         for key, setting in settings:
@@ -102,7 +109,11 @@ def value_of(
     if default is None:
         raise MergeError(
             f"the parameter {name!r} is not given for {tensor!r}, and has no default. "
-            "Give it to every model, or to all of them under parameters."
+            + (
+                "Give it to every model, or to all of them under parameters."
+                if each
+                else "It is one of the whole merge: give it under parameters, not to a model."
+            )
         )
     return default
 

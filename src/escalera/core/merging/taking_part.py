@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from escalera.core.merging import recipe
 from escalera.core.merging.fitting import ModelHeader
-from escalera.core.merging.methods import METHODS, Method
-from escalera.core.merging.recipe import Recipe, Slice, Source
+from escalera.core.merging.methods import METHODS, Method, Parameter
+from escalera.core.merging.recipe import Recipe, Scalar, Setting, Slice, Source
 from escalera.errors import MergeError
 
 _WITHOUT_EFFECT = frozenset({"int8_mask"})
+_ONE_WAY: Mapping[tuple[str, str], Scalar | None] = {
+    ("model_stock", "filter_wise"): False,
+    ("multislerp", "eps"): None,
+    ("nuslerp", "nuslerp_flatten"): True,
+    ("nuslerp", "nuslerp_row_wise"): None,
+}
+"""Parameters of mergekit that are taken at one value only; at any, where they do not matter."""
 
 
 def owner(asked: Recipe, known: Mapping[str, ModelHeader]) -> ModelHeader:
@@ -68,17 +76,60 @@ def require_sources(method: Method, order: tuple[bool, tuple[Source, ...]]) -> N
 
 def unused(asked: Recipe, method: Method) -> list[str]:
     """Parameters that other methods have: said, not used. Raises for those that none has."""
-    known = {parameter.name for parameter in method.parameters}
+    known = {parameter.name: parameter for parameter in method.parameters}
     other = {p.name for row in METHODS.values() for p in row.parameters} | _WITHOUT_EFFECT
-    sources = [source for part in asked.slices for source in part.sources]
-    given: dict[str, None] = {}
-    parts = [*(part.settings for part in asked.slices), *(s.settings for s in sources)]
-    for settings in (asked.settings, *parts):
-        given.update(dict.fromkeys(recipe.names_of(settings)))
-    for name in given:
-        if name not in known | other:
+    own = [source.settings for part in asked.slices for source in part.sources]
+    given: dict[str, list[Setting]] = {}
+    for settings in (asked.settings, *(part.settings for part in asked.slices), *own):
+        for name, setting in settings:
+            given.setdefault(name, []).append(setting)
+    said = []
+    for name, settings_of in given.items():
+        if (method.name, name) in _ONE_WAY:
+            _require_one_way(method, name, settings_of)
+        elif name not in known and name not in other:
             raise MergeError(
                 f"the method {method.name!r} has no parameter {name!r}. "
                 f"It has {', '.join(sorted(known)) or 'none'}."
             )
-    return [f"{name} has no effect on {method.name}" for name in given if name not in known]
+        elif name not in known:
+            said.append(f"{name} has no effect on {method.name}")
+    single = dict.fromkeys(name for settings in own for name in recipe.names_of(settings))
+    return said + [
+        f"{name} of a single model has no effect: in {method.name} it is one of the whole merge, "
+        "under parameters"
+        for name in single
+        if name in known and not known[name].each
+    ]
+
+
+def require_in_range(parameter: Parameter, value: Scalar, tensor: str) -> None:
+    """Raise `MergeError` for a value that the parameter cannot have."""
+    if not isfinite(value):
+        raise MergeError(f"{parameter.name} is {value!r} for {tensor!r}. Give a finite number.")
+    if not parameter.low <= value <= parameter.high:
+        raise MergeError(
+            f"{parameter.name} is {value!r} for {tensor!r}. It must lie from "
+            f"{parameter.low!r} to {parameter.high!r}."
+        )
+
+
+def require_layers(source: Source, depth: int) -> None:
+    """Raise `MergeError` where a source of a slice names layers that its model does not have."""
+    start, stop = source.layers or (0, depth)
+    if not 0 <= start < stop <= depth:
+        raise MergeError(
+            f"layer_range of {source.model!r} is [{start}, {stop}], and the model has {depth} "
+            "layers. Write it as [first, one after the last], counted from 0."
+        )
+
+
+# Below: private.
+
+
+def _require_one_way(method: Method, name: str, settings: Sequence[Setting]) -> None:
+    wanted = _ONE_WAY[method.name, name]
+    if wanted is not None and any(setting != wanted for setting in settings):
+        raise MergeError(
+            f"{name} of {method.name!r} is supported as {str(wanted).lower()} only. Leave it out."
+        )

@@ -169,6 +169,7 @@ def _costs(
 
 def _squares(one: Floats, other: Floats) -> float:
     """The sum of squared differences; *other* is overwritten."""
-    np.subtract(one, other, out=other)
-    np.multiply(other, other, out=other)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is told by itself
+        np.subtract(one, other, out=other)
+        np.multiply(other, other, out=other)
     return float(np.add.reduce(other, dtype=np.float64))

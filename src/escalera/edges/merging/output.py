@@ -29,8 +29,8 @@ LINEAGE = "merge_lineage.json"
 _PROGRESS = "progress.jsonl"
 _CARRIED = (
     "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
-    "generation_config.json",
+    "added_tokens.json", "vocab.json", "vocab.txt", "spiece.model", "merges.txt",
+    "chat_template.jinja", "chat_template.json", "generation_config.json",
 )  # fmt: skip
 """Files that the output takes from one of its models as they are."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import sqrt
+from math import isfinite, sqrt
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -264,6 +264,8 @@ def _merged(plan: Plan, into: Path, written: Mapping[int, Written], *, resumed: 
         bytes=plan.bytes,
         resumed=resumed,
         # Four digits: how the sums were split among blocks and runs is not to be seen.
-        rounding=float(f"{sqrt(rounded / changed):.4g}") if changed else None,
+        rounding=float(f"{sqrt(rounded / changed):.4g}")
+        if changed and isfinite(changed + rounded)
+        else None,
         notes=(*plan.notes, *strange),
     )

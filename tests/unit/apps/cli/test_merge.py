@@ -63,6 +63,14 @@ def test_what_cannot_be_done_is_said_with_its_code(recipe, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_rank_is_of_adapters_only(recipe, tmp_path, capsys):
+    """For models it would be passed over."""
+    recipe.write_text(f"rank = 4\n{RECIPE}")
+    for where in (["--plan"], ["--into", str(tmp_path / "out")]):
+        assert run(["merge", str(recipe), *where]) == 1
+        assert "rank is 4, which only adapters have" in capsys.readouterr().err
+
+
 def test_no_library_is_loaded_that_does_nothing(recipe, tmp_path):
     """NumPy does it all; a climb, its events and a bar that nobody sees would double the start."""
     program = (

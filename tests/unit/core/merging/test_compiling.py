@@ -7,7 +7,7 @@ from tests.unit.core.merging.headers import model, recipe
 
 from escalera.core.merging.compiling import COPY, Input, compile_plan
 from escalera.core.merging.fitting import Header
-from escalera.core.merging.recipe import Recipe, Slice, Source
+from escalera.core.merging.recipe import Conditional, Recipe, Slice, Source
 from escalera.errors import MergeError
 
 
@@ -180,3 +180,50 @@ def test_what_a_method_needs_beside_the_weights_is_looked_for():
     odd = dataclasses.replace(held["b"], tensors={UP: Header(kind="F32", shape=(8, 4))})
     with pytest.raises(MergeError, match=r"Needed is .* \(4, 4\)"):
         compile_plan(asked, models, held | {"b": odd})
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_value_that_is_no_number_is_refused(value):
+    """Infinity lies within no bounds, either: all that is written would be lost."""
+    with pytest.raises(MergeError, match=r"weight is (inf|nan) for .*Give a finite number"):
+        compile_plan(
+            Recipe(
+                method="linear",
+                slices=(Slice(sources=(Source(model="a", settings=(("weight", value),)),)),),
+            ),
+            [model("a")],
+        )
+
+
+@pytest.mark.parametrize("layers", [(0, 4), (-1, 2), (2, 1), (1, 1), (5, 7)])
+def test_layers_that_a_model_does_not_have_are_refused(layers):
+    """In any source of a slice; else fewer layers would be written than the configuration says."""
+    fits = Source(model="a", layers=(0, layers[1] - layers[0]))
+    for sources in ((Source(model="b", layers=layers),), (fits, Source(model="b", layers=layers))):
+        method = "passthrough" if len(sources) == 1 else "karcher"
+        asked = Recipe(method=method, slices=(Slice(sources=sources),))
+        with pytest.raises(
+            MergeError, match=r"layer_range of '[ab]' is \[.*the model has 3 layers"
+        ):
+            compile_plan(asked, [model("a"), model("b")])
+
+
+def test_a_factor_of_one_slice_is_its_own():
+    """`scale` with the source of a slice, by filter, as mergekit has it: layers that do nothing."""
+    off = (Conditional(filter="up_proj", value=0.0), Conditional(value=1.0))
+    parts = (
+        Slice(sources=(Source(model="a", layers=(0, 1)),)),
+        Slice(sources=(Source(model="a", layers=(0, 1), settings=(("scale", off),)),)),
+    )
+    found = compile_plan(Recipe(method="passthrough", slices=parts), [model("a")])
+    given = {task.name: dict(task.each[0])["scale"] for task in found.tasks}
+    assert given["model.layers.0.mlp.up_proj.weight"] == 1.0
+    assert given["model.layers.1.mlp.up_proj.weight"] == 0.0
+    assert given["model.layers.1.self_attn.q_proj.weight"] == 1.0
+
+
+def test_a_common_parameter_that_models_alone_have_is_asked_for_where_it_belongs():
+    """SLERP has one t for the whole merge."""
+    parts = (Slice(sources=(Source(model="a", settings=(("t", 0.5),)),)),)
+    with pytest.raises(MergeError, match=r"'t' is not given .* give it under parameters, not to a"):
+        compile_plan(Recipe(method="slerp", slices=parts, base="b"), [model("a"), model("b")])

@@ -5,6 +5,7 @@ import pytest
 from tests.unit.core.merging.inputs import arrays, merged
 
 from escalera.core.merging import chance
+from escalera.core.merging.streams import CELL
 
 SIZE = 40_000
 WEIGHTS = (0.5, 0.8, -0.3)
@@ -170,3 +171,31 @@ def test_chunks_change_no_bit(method):
     each = [{"weight": 0.6, "density": 0.4}] * 2
     one, other = (merged(method, tensors, each=each, chunk=size << 15) for size in (1, 8))
     assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize(("method", "gamma"), [("ties", 0.0), ("breadcrumbs", 0.05)])
+def test_what_is_kept_can_make_up_for_what_is_cut(method, gamma):
+    """`rescale`: the magnitudes of each trimmed change add up to those of the whole one.
+
+    Whatever the blocks are; nothing is scaled where nothing is cut, or where nothing changed.
+    """
+    tensors = arrays(3, SIZE)
+    cut = {"gamma": gamma} if gamma else {}
+    each = [{"weight": 0.5, "density": 0.3, **cut}, {"weight": 0.5, "density": 1.0, **cut}]
+    wanted = tensors[0].astype(np.float64)
+    changes = differences(tensors)
+    kept = trimmed(changes[0], 0.3, gamma)
+    changes[0] = kept * np.abs(changes[0]).sum() / np.abs(kept).sum()
+    shared = {"rescale": True, "normalize": False}
+    found = merged(method, tensors, each=each, shared=shared)
+    mixed = sum(0.5 * change for change in changes)
+    if method == "ties":
+        mixed = np.where(np.sign(changes[0]) * np.sign(changes[1]) >= 0, mixed, 0)
+        alone = np.where(np.abs(changes[0]) > np.abs(changes[1]), changes[0], changes[1])
+        opposed = changes[0] * changes[1] < 0
+        mixed = np.where(opposed, 0.5 * alone, mixed)
+    np.testing.assert_allclose(found, wanted + mixed, rtol=1e-5, atol=5e-6)
+    again = merged(method, tensors, each=each, shared=shared, chunk=2 * CELL)
+    assert (again == found).all()
+    still = merged(method, [tensors[0]] * 3, each=each, shared=shared)
+    assert (still == tensors[0]).all()

@@ -40,6 +40,12 @@ def test_weights_that_cancel_out_are_refused():
     tensors = arrays(2, 10)
     with pytest.raises(MergeError, match="add up to 0"):
         merged("linear", tensors, each=[{"weight": 1.0}, {"weight": -1.0}])
+    rounded = [{"weight": weight} for weight in (0.1, 0.2, -0.3)]  # adds up to 5.6e-17
+    for method in ("linear", "multislerp"):
+        with pytest.raises(MergeError, match="add up to 0"):
+            merged(method, arrays(3, 10), each=rounded)
+        with pytest.raises(MergeError, match="add up to 0"):
+            merged(method, tensors, each=[{"weight": 0.0}, {"weight": 0.0}])
     antipodes = [tensors[0], tensors[0], -2 * tensors[0]]
     with pytest.raises(MergeError, match="cancel out"):
         merged("multislerp", antipodes, each=[{"weight": w} for w in (0.5, 0.5, 1.0)])
@@ -49,3 +55,9 @@ def test_probabilities_outside_their_range_are_refused():
     """DELLA's epsilon may not lead below 0 or above 1."""
     with pytest.raises(MergeError, match="lower epsilon"):
         merged("della", arrays(2, 10), each=[{"weight": 1.0, "density": 0.9, "epsilon": 0.2}])
+
+
+def test_passthrough_scales_by_the_models_own_factor():
+    """As mergekit has it: `scale` stands with the model that it is of."""
+    (only,) = arrays(1, 10)
+    assert (merged("passthrough", [only], each=[{"scale": 0.5}]) == only / 2).all()

@@ -5,7 +5,7 @@ from tests.unit.core.merging.headers import model, recipe
 
 from escalera.core.merging import taking_part
 from escalera.core.merging.methods import named
-from escalera.core.merging.recipe import Slice, Source
+from escalera.core.merging.recipe import Recipe, Slice, Source
 from escalera.errors import MergeError
 
 
@@ -67,3 +67,36 @@ def test_the_output_is_owned_by_the_base_or_the_first_or_who_is_asked():
     assert taking_part.owner(recipe("ties", "b", base="c"), known).name == "c"
     assert taking_part.owner(recipe("ties", "b", base="c", tokens="a"), known).name == "a"
     assert taking_part.owner(recipe("ties", "b", base="c", tokens="base"), known).name == "c"
+
+
+def test_a_common_parameter_with_a_single_model_is_said():
+    """It would be one of the whole merge, and has no effect there."""
+    own = (("weight", 1.0), ("normalize", False))
+    part = Slice(sources=(Source(model="a", settings=own),))
+    (said,) = taking_part.unused(Recipe(method="linear", slices=(part,)), named("linear"))
+    assert said.startswith("normalize of a single model has no effect")
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "taken", "refused"),
+    [
+        ("model_stock", "filter_wise", False, True),
+        ("nuslerp", "nuslerp_flatten", True, False),
+        ("multislerp", "eps", 1e-8, None),
+        ("nuslerp", "nuslerp_row_wise", True, None),
+    ],
+)
+def test_mergekits_parameters_are_taken_where_they_ask_for_what_is_done(
+    method, name, taken, refused
+):
+    """At its defaults they are read as they are; another value is refused, not passed over."""
+    asked = Recipe(method=method, slices=(), settings=((name, taken),))
+    assert taking_part.unused(asked, named(method)) == []
+    if refused is not None:
+        asked = Recipe(method=method, slices=(), settings=((name, refused),))
+        with pytest.raises(MergeError, match=f"{name} of '{method}' is supported as"):
+            taking_part.unused(asked, named(method))
+    with pytest.raises(MergeError, match=f"has no parameter '{name}'"):
+        taking_part.unused(
+            Recipe(method="ties", slices=(), settings=((name, taken),)), named("ties")
+        )

@@ -51,6 +51,8 @@ def test_a_folder_appears_when_it_is_complete(tmp_path):
     owner = tmp_path / "owner"
     owner.mkdir()
     (owner / "tokenizer.json").write_text("{}")
+    for name in ("vocab.txt", "spiece.model"):
+        (owner / name).write_text("x")
     (owner / "notes.txt").write_text("not carried")
     output = begun(tmp_path / "into")
     write(output, 0, b"abcd")
@@ -58,7 +60,8 @@ def test_a_folder_appears_when_it_is_complete(tmp_path):
     assert not (tmp_path / "into").exists()
     output.complete(owner, {"key": "k"})
     assert {path.name for path in (tmp_path / "into").iterdir()} == {
-        "model.safetensors", "config.json", "tokenizer.json", "merge_lineage.json",
+        "model.safetensors", "config.json", "tokenizer.json", "vocab.txt", "spiece.model",
+        "merge_lineage.json",
     }  # fmt: skip
     assert (tmp_path / "into" / "model.safetensors").read_bytes().endswith(b"abcdefgh")
     assert json.loads((tmp_path / "into" / "config.json").read_text()) == {"a": 1}

@@ -282,3 +282,20 @@ def test_a_disk_that_is_too_small_is_noticed_before(folders, tmp_path, monkeypat
     (tmp_path / ".out.merging" / "rest").write_bytes(bytes(1 << 20))
     merge(folders, recipe("linear"), tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_rounding_took_is_not_told_of_numbers_that_are_none(tmp_path):
+    """They are counted by tensor; no share can be given, and nothing is warned of beside."""
+    folders = {name: model(tmp_path / name, seed) for seed, name in enumerate("ac")}
+    held = floats(0)
+    held["model.norm.weight"][:2] = np.inf
+    save(folders["a"] / "model.safetensors", stored(held, "BF16"))
+    asked = Recipe(
+        method="task_arithmetic",
+        slices=(Slice(sources=(Source(model="a", settings=(("weight", 1.0),)),)),),
+        base="c",
+    )
+    found = merge(folders, asked, tmp_path / "out")
+    assert found.rounding is None
+    assert found.notes[-1] == "2 numbers of model.norm.weight are not finite"
