@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ class Adapter:
 
 def is_adapter(folder: Path) -> bool:
     """Whether a folder holds an adapter rather than a model."""
-    return (folder / CONFIG).is_file()
+    return os.path.isfile(folder / CONFIG)  # noqa: PTH113  a folder that may not be read is none
 
 
 def read(folder: Path) -> Adapter:
@@ -107,6 +108,12 @@ def read(folder: Path) -> Adapter:
         if not (folder / WEIGHTS).is_file():
             raise _unreadable(folder, f"it has no {WEIGHTS}") from error
         raise
+    for name, values in tensors.items():
+        if not np.isfinite(values).all():
+            raise MergeError(
+                f"the adapter {folder.name!r} holds numbers in {name!r} that are not finite, so "
+                "its training went wrong. Leave it out, or train it anew."
+            )
     return Adapter(name=folder.name, config=config, tensors=tensors)
 
 
@@ -221,4 +228,9 @@ def _require_plain(name: str, config: Mapping[str, Any], file: WeightsFile) -> N
             raise MergeError(
                 f"the adapter {name!r} holds {key!r} as {entry.kind} of shape {entry.shape}. "
                 f"A factor is a matrix of {', '.join(STORED)}."
+            )
+        if (rank := entry.shape[key.endswith(parts[1])]) != config.get("r"):
+            raise MergeError(
+                f"the adapter {name!r} holds {key!r} at rank {rank}, and its {CONFIG} says "
+                f"r = {config.get('r')!r}. Fetch or save both files again."
             )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
 from blake3 import blake3
 
-from escalera.core.merging import methods
+from escalera.core.merging import methods, taking_part
 from escalera.core.merging.compiling import MergedModel
-from escalera.core.merging.methods import Parameter
+from escalera.core.merging.methods import Method, Parameter
 from escalera.core.merging.recipe import Recipe, Scalar, Settings, Source, layer_of, value_of
 from escalera.domain.identity import digest_of
 from escalera.edges.merging import adapter_folders, adapters
@@ -22,7 +23,16 @@ from escalera.edges.merging.output import LINEAGE
 from escalera.edges.merging.weights import WeightsFile
 from escalera.errors import MergeError
 
-_WEIGHT = Parameter(name="weight", each=True)
+_SUM = replace(methods.named("task_arithmetic"), parameters=(Parameter(name="weight", each=True),))
+_METHODS: Mapping[str, Method] = {
+    "concatenate": replace(_SUM, name="concatenate"),
+    "linear": replace(_SUM, name="linear"),
+    "knots_ties": replace(
+        methods.named("ties"), name="knots_ties", source="Stoica et al. 2024, arXiv 2410.19735"
+    ),
+    **{name: methods.named(name) for name in ON_PRODUCTS if name != "knots_ties"},
+}
+"""What adapters are merged by: a weighted sum, or a method of whole models on the products."""
 
 
 def merge_recipe(
@@ -30,6 +40,7 @@ def merge_recipe(
 ) -> MergedModel:
     """Merge adapters as a recipe says, into a folder that must not exist or be empty."""
     sources = _sources(recipe)
+    notes = _unused(recipe)
     paths = [folders[source.model] for source in sources]
     plan = digest_of({"recipe": recipe, "rank": rank})
     with _folder(into) as work:
@@ -41,25 +52,35 @@ def merge_recipe(
                 paths, lambda modules: _resolved(recipe, rank, modules), work
             )
         written = blake3((work / adapter_folders.WEIGHTS).read_bytes()).hexdigest()
+        with WeightsFile(work / adapter_folders.WEIGHTS) as file:
+            tensors = {
+                name: blake3(file.numbers(name).tobytes()).hexdigest() for name in file.entries
+            }
         lineage = {
             "format": "escalera-merge/1",
             "plan": plan,
-            "method": {"name": recipe.method},
+            "method": {"name": recipe.method, "source": _METHODS[recipe.method].source},
             "seed": recipe.seed,
             "inputs": [
                 {"model": name, "digest": adapter_folders.digest(path)}
                 for name, path in zip(recipe.models, paths, strict=True)
             ],
             "digest": written,
+            "tensors": tensors,
             "error": error,
+            "notes": notes,
         }
         text = json.dumps(lineage, indent=2, ensure_ascii=False) + "\n"
         (work / LINEAGE).write_text(text, encoding="utf-8")
-        with WeightsFile(work / adapter_folders.WEIGHTS) as file:
-            count = len(file.entries)
         size = (work / adapter_folders.WEIGHTS).stat().st_size
     return MergedModel(
-        folder=str(into), digest=plan, tensors=count, bytes=size, resumed=0, error=error
+        folder=str(into),
+        digest=plan,
+        tensors=len(tensors),
+        bytes=size,
+        resumed=0,
+        error=error,
+        notes=tuple(notes),
     )
 
 
@@ -74,7 +95,19 @@ def _sources(recipe: Recipe) -> tuple[Source, ...]:
             "adapters are merged whole, and their base is that of their training. "
             "Name them under models, without slices and base_model."
         )
-    return recipe.slices[0].sources
+    sources = taking_part.with_base(recipe, recipe.slices[0]).sources
+    # Each counts as a model that is not the base, which is that of the adapters' training.
+    row = replace(_METHODS[recipe.method], base="an input")
+    taking_part.require_sources(row, (False, sources))
+    return sources
+
+
+def _unused(recipe: Recipe) -> list[str]:
+    """What is said in the recipe and makes no difference to adapters."""
+    asked = {"dtype": recipe.kind, "tokenizer_source": recipe.tokens}
+    said = [f"{key} has no effect on adapters" for key, value in asked.items() if value is not None]
+    said += [f"statistics of {name} have no effect on adapters" for name, _ in recipe.statistics]
+    return said + taking_part.unused(recipe, _METHODS[recipe.method])
 
 
 def _is_one(recipe: Recipe) -> bool:
@@ -99,24 +132,24 @@ def _of_module(recipe: Recipe, rank: int | None, module: str, depth: float) -> A
     sources, exact = recipe.slices[0].sources, recipe.method in EXACT
 
     def value(parameter: Parameter, *more: Settings) -> Scalar:
-        return value_of(
+        found = value_of(
             parameter.name,
             (*more, recipe.settings),
             tensor=module,
             depth=depth,
             default=parameter.default,
+            each=parameter.each,
         )
+        taking_part.require_in_range(parameter, found, module)
+        return found
 
-    row = "ties" if recipe.method == "knots_ties" else recipe.method
-    parameters = () if exact else methods.named(row).parameters
-    weights = [float(value(_WEIGHT, source.settings)) if exact else 1.0 for source in sources]
+    parameters = _METHODS[recipe.method].parameters
+    each = [{p.name: value(p, source.settings) for p in parameters if p.each} for source in sources]
     return AdapterMerge(
         method=recipe.method,
-        weights=tuple(weights),
-        each=tuple(
-            {p.name: value(p, source.settings) for p in parameters if p.each} for source in sources
-        ),
-        shared={p.name: value(p) for p in parameters if not p.each},
+        weights=tuple(float(given["weight"]) if exact else 1.0 for given in each),
+        each=() if exact else tuple(each),
+        shared={} if exact else {p.name: value(p) for p in parameters if not p.each},
         rank=rank,
         seed=recipe.seed,
     )

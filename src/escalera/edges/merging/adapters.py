@@ -39,7 +39,8 @@ if TYPE_CHECKING:  # recipes load what trainings know, for a tenth of the start 
 EXACT = frozenset({"concatenate", "linear"})
 ON_PRODUCTS = (
     "ties", "dare_linear", "dare_ties", "della_linear", "della", "breadcrumbs", "breadcrumbs_ties",
-    "sce", "ram", "nuslerp", "multislerp", "knots_ties",
+    "sce", "ram", "nuslerp", "multislerp", "karcher", "model_stock", "task_arithmetic",
+    "knots_ties",
 )  # fmt: skip
 """Methods of whole models that mean something on the changes of adapters."""
 

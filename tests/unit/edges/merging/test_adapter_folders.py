@@ -71,3 +71,27 @@ def test_a_model_of_a_provider_cannot_be_merged(tmp_path):
     (tmp_path / HOSTED_FILE).write_text("{}")
     with pytest.raises(MergeError, match="a model that a provider finetuned: its weights are not"):
         adapter_folders.read(tmp_path)
+
+
+def test_what_an_adapter_says_of_itself_must_be_so(tmp_path):
+    """Another rank than that of the factors, or numbers that are none, would be merged wrongly."""
+    odd = adapter(tmp_path / "a", 0, rank=4)
+    config = json.loads((odd / "adapter_config.json").read_text())
+    (odd / "adapter_config.json").write_text(json.dumps(config | {"r": 3}))
+    with pytest.raises(MergeError, match=r"at rank 4, and its adapter_config\.json says r = 3"):
+        adapter_folders.read(odd)
+    broken = adapter(tmp_path / "b", 0)
+    weights = broken / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + np.float32("nan").tobytes())
+    with pytest.raises(MergeError, match="that are not finite"):
+        adapter_folders.read(broken)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_no_adapter(monkeypatch, tmp_path):
+    """What cannot be read is said where it is read."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.stat", refused)
+    assert not adapter_folders.is_adapter(tmp_path)

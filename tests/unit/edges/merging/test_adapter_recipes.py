@@ -1,10 +1,13 @@
 """Adapters merged as a recipe says."""
 
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
-from tests.unit.edges.merging.folders import adapter, change
+from blake3 import blake3
+from tests.unit.edges.merging.folders import adapter, change, loaded
 
 from escalera.core.merging.recipe import Conditional, Recipe, Slice, Source
 from escalera.edges.merging import adapter_recipes
@@ -91,10 +94,81 @@ def test_one_adapter_of_weight_one_is_copied(folders, tmp_path):
 
 def test_what_adapters_cannot_do_is_refused(folders, tmp_path):
     """Methods of whole models, slices, a base, a folder that is taken."""
-    with pytest.raises(MergeError, match="adapters cannot be merged by 'model_stock'"):
-        merge(recipe("model_stock"), folders, tmp_path / "out")
+    with pytest.raises(MergeError, match="adapters cannot be merged by 'fisher'"):
+        merge(recipe("fisher"), folders, tmp_path / "out")
     based = Recipe(method="ties", slices=recipe("ties").slices, base="a")
     with pytest.raises(MergeError, match="their base is that of their training"):
         merge(based, folders, tmp_path / "out")
     with pytest.raises(MergeError, match="is there already"):
         merge(recipe("linear", weight=1.0), folders, folders["a"])
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "said"),
+    [
+        ("linear", {"weight": 1.0, "densty": 0.5}, "no parameter 'densty'"),
+        ("ties", {"weight": 1.0, "density": 3.0}, r"density is 3\.0 for .*must lie from 0 to 1"),
+        ("linear", {"weight": float("inf")}, "weight is inf for .*Give a finite number"),
+        ("multislerp", {"a": {"weight": 1.0}, "b": {"weight": -1.0}}, "add up to 0"),
+    ],
+)
+def test_parameters_are_checked_as_those_of_models(folders, tmp_path, method, settings, said):
+    """A slip, what is out of range, what is no number; nothing is left."""
+    with pytest.raises(MergeError, match=said):
+        merge(recipe(method, **settings), folders, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_makes_no_difference_is_told(folders, tmp_path):
+    """Parameters of other methods, the kind of the numbers, a tokenizer; also in the lineage."""
+    asked = dataclasses.replace(
+        recipe("linear", weight=0.5, normalize=True), kind="BF16", tokens="base"
+    )
+    found = merge(asked, folders, tmp_path / "out")
+    assert found.notes == (
+        "dtype has no effect on adapters",
+        "tokenizer_source has no effect on adapters",
+        "normalize has no effect on linear",
+    )
+    lineage = json.loads((tmp_path / "out" / "merge_lineage.json").read_text())
+    assert lineage["notes"] == list(found.notes)
+
+
+def test_the_lineage_has_a_digest_of_every_tensor(folders, tmp_path):
+    """And where the method comes from, as that of models."""
+    merge(recipe("knots_ties", weight=0.5), folders, tmp_path / "out")
+    lineage = json.loads((tmp_path / "out" / "merge_lineage.json").read_text())
+    held = loaded(tmp_path / "out")
+    assert lineage["tensors"] == {
+        name: blake3(values.tobytes()).hexdigest() for name, values in held.items()
+    }
+    assert "arXiv" in lineage["method"]["source"]
+
+
+@pytest.mark.parametrize(
+    ("method", "names", "said"),
+    [
+        ("nuslerp", "a", "takes 2 models, not 1"),
+        ("nuslerp", "abc", "takes 2 models, not 3"),
+        ("model_stock", "a", "takes at least 2 models, not 1"),
+        ("linear", "aa", "'a' stands twice"),
+    ],
+)
+def test_too_few_and_too_many_adapters_are_refused(folders, tmp_path, method, names, said):
+    """As models are."""
+    folders["c"] = adapter(tmp_path / "c", 2)
+    sources = tuple(Source(model=name, settings=(("weight", 1.0),)) for name in names)
+    asked = Recipe(method=method, slices=(Slice(sources=sources),))
+    with pytest.raises(MergeError, match=said):
+        merge(asked, folders, tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", ["task_arithmetic", "karcher", "model_stock"])
+def test_methods_about_a_base_take_nothing_for_it(folders, tmp_path, method):
+    """On products of equal adapters they give that product, as the sum does with shares of it."""
+    again = {"a": folders["a"], "b": shutil.copytree(folders["a"], tmp_path / "again")}
+    settings = {"weight": 0.5} if method == "task_arithmetic" else {}
+    merge(recipe(method, **settings), again, tmp_path / "out")
+    for layer in range(2):
+        wanted = change(folders["a"], layer)
+        np.testing.assert_allclose(change(tmp_path / "out", layer), wanted, rtol=1e-4, atol=1e-4)
