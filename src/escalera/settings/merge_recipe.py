@@ -66,6 +66,7 @@ class MergeTable(msgspec.Struct, forbid_unknown_fields=True):
     tokenizer: TokenizerTable | None = None
     seed: int = 0
     rank: int | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +146,7 @@ def _decoded(file: Path) -> MergeTable:
         ) from error
     decode = msgspec.yaml.decode if file.suffix in (".yaml", ".yml") else msgspec.toml.decode
     try:
-        document = decode(text)
+        document = _given(decode(text))
         _refuse(file, document)
         return msgspec.convert(document, MergeTable)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
@@ -154,6 +155,13 @@ def _decoded(file: Path) -> MergeTable:
             problem=str(error),
             remedy=_remedy(str(error)),
         ) from error
+
+
+def _given(document: Any) -> Any:
+    """Without the keys that hold nothing, which in YAML stand for keys that are not there."""
+    if isinstance(document, dict):
+        return {key: _given(value) for key, value in document.items() if value is not None}
+    return [_given(value) for value in document] if isinstance(document, list) else document
 
 
 def _remedy(problem: str) -> str:

@@ -74,6 +74,18 @@ def test_toml_has_the_same_keys(tmp_path):
     assert str(found.folders["one"]) == "one"
 
 
+def test_keys_that_hold_nothing_are_not_there(tmp_path):
+    """As in YAML written by programs; and a name is read over, as mergekit does."""
+    (tmp_path / "recipe.yml").write_text(
+        "name: mine\nmerge_method: linear\nbase_model: null\nslices:\ndtype: ~\n"
+        "models:\n- model: a\n  parameters:\n- model: b\n  layer_range: null\n"
+        "parameters: {weight: 0.5, normalize: null}\n"
+    )
+    found = merge_recipe.read(tmp_path / "recipe.yml").recipe
+    assert (found.models, found.base, found.kind) == (("a", "b"), None, None)
+    assert found.settings == (("weight", 0.5),)
+
+
 MODELS = '[[models]]\nmodel = "a"\n'
 
 
