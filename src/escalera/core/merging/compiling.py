@@ -142,8 +142,8 @@ def compile_plan(
         taking_part.require_sources(method, taking_part.ordered(asked, method, part))
         for source in part.sources:
             model = known[source.model]
-            depth = max((_depth(model, stack) for stack in _stacks(model)), default=0)
-            taking_part.require_layers(source, depth)
+            stacks = {stack: _depth(model, stack) for stack in _stacks(model)}
+            taking_part.require_layers(source, stacks)
     fitting.require_alike(used, whole=asked.whole)
     notes += fitting.differences(used)
     aligned = alignment.of(

@@ -114,9 +114,21 @@ def require_in_range(parameter: Parameter, value: Scalar, tensor: str) -> None:
         )
 
 
-def require_layers(source: Source, depth: int) -> None:
-    """Raise `MergeError` where a source of a slice names layers that its model does not have."""
-    start, stop = source.layers or (0, depth)
+def require_layers(source: Source, stacks: Mapping[str, int]) -> None:
+    """Raise `MergeError` where a source of a slice names layers that its model does not have.
+
+    *stacks* has the depth of each stack of layers, by what stands before their numbers.
+    """
+    if source.layers is None:
+        return
+    if len(stacks) != 1:
+        named = " and ".join(f"{stack.rstrip('.')!r}" for stack in stacks) or "none"
+        raise MergeError(
+            f"slices are of one stack of layers, and the model {source.model!r} has {named}. "
+            "Merge whole models instead: name them under models."
+        )
+    (depth,) = stacks.values()
+    start, stop = source.layers
     if not 0 <= start < stop <= depth:
         raise MergeError(
             f"layer_range of {source.model!r} is [{start}, {stop}], and the model has {depth} "

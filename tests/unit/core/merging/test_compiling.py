@@ -208,6 +208,18 @@ def test_layers_that_a_model_does_not_have_are_refused(layers):
             compile_plan(asked, [model("a"), model("b")])
 
 
+def test_slices_of_a_model_with_several_stacks_are_refused():
+    """The configuration counts each stack by a key of its own; whole models can be merged."""
+    more = {f"decoder.block.{n}.wi.weight": Header(kind="BF16", shape=(4, 4)) for n in range(2)}
+    both = model("a", tensors=more)
+    part = Slice(sources=(Source(model="a", layers=(0, 2)),))
+    with pytest.raises(
+        MergeError, match=r"one stack of .* has 'decoder\.block' and 'model\.layers'"
+    ):
+        compile_plan(Recipe(method="passthrough", slices=(part,)), [both])
+    assert compile_plan(recipe("karcher", "a", "b"), [both, dataclasses.replace(both, name="b")])
+
+
 def test_a_factor_of_one_slice_is_its_own():
     """`scale` with the source of a slice, by filter, as mergekit has it: layers that do nothing."""
     off = (Conditional(filter="up_proj", value=0.0), Conditional(value=1.0))
