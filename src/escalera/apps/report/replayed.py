@@ -18,7 +18,7 @@ def build(case: Case) -> list[dict[str, Any]]:
     """
     tried = replaying.tried(case)
     known = [pilot for pilot, _ in tried]
-    best = replay.chosen(known) if len(known) == len(replay.RATIOS) else None
+    best = replay.chosen(known) if known and len(known) == len(replaying.ratios(case)) else None
     return [
         {
             "ratio": pilot.ratio,

@@ -25,9 +25,9 @@ OWN = Teacher(rung="prompt")
 
 def step(case: Case) -> Step | None:
     """What is still to be done before the recipe is known, its price told first."""
-    ratios, own = _open(case), _own(case)
-    if ratios or (own is not None and distilling.calls(own, _protected(case))):
-        recipes = [_recipe(case, ratio) for ratio in ratios or (_ratio(case),)]
+    left, own = _open(case), _own(case)
+    if left or (own is not None and distilling.calls(own, _protected(case))):
+        recipes = [_recipe(case, ratio) for ratio in left or (_ratio(case),)]
         if "mixture" not in case.evidence.priced:
             asked = 0 if own is None else distilling.calls(own, _protected(case))
             return training.train(case, "mixture", recipes, racing=asked)
@@ -35,7 +35,7 @@ def step(case: Case) -> Step | None:
         told = distilling.step(own, "mixture", _protected(case))
         if told is not None:
             return told
-    for ratio in ratios:
+    for ratio in left:
         found = _pilot(case, _recipe(case, ratio))
         if found is not None:
             return found
@@ -47,6 +47,14 @@ def recipe(case: Case) -> TrainingRecipe:
     return _recipe(case, _ratio(case))
 
 
+def ratios(case: Case) -> tuple[float, ...]:
+    """Those to be tried; where no task has more items to replay, the next is the same training."""
+    found: dict[str, float] = {}
+    for ratio in RATIOS if case.project.policy.replay is None else ():
+        found.setdefault(_recipe(case, ratio).digest, ratio)
+    return tuple(found.values())
+
+
 def pilots(case: Case) -> tuple[ReplayPilot, ...]:
     """What is known of the ratios that were tried, smallest first."""
     return tuple(pilot for pilot, _ in tried(case))
@@ -55,7 +63,7 @@ def pilots(case: Case) -> tuple[ReplayPilot, ...]:
 def tried(case: Case) -> tuple[tuple[ReplayPilot, Trained], ...]:
     """The same, each with the part of a training that told it, and what that took."""
     found = []
-    for ratio in RATIOS if case.project.policy.replay is None else ():
+    for ratio in ratios(case):
         parts = case.evidence.trained.get(_recipe(case, ratio).digest, [])
         rooms = _rooms(case, _recipe(case, ratio)) if parts else ()
         if rooms:
@@ -72,15 +80,13 @@ def _ratio(case: Case) -> float:
     if fixed is not None:
         return fixed
     known = pilots(case)
-    return replay.chosen(known) if len(known) == len(RATIOS) else min(RATIOS)
+    return replay.chosen(known) if len(known) == len(ratios(case)) else min(RATIOS)
 
 
 def _open(case: Case) -> tuple[float, ...]:
     """Ratios whose pilot is not done yet."""
-    if case.project.policy.replay is not None:
-        return ()
     known = {pilot.ratio for pilot in pilots(case)}
-    return tuple(ratio for ratio in RATIOS if ratio not in known)
+    return tuple(ratio for ratio in ratios(case) if ratio not in known)
 
 
 def _pilot(case: Case, made_from: TrainingRecipe) -> Step | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.unit.core.ladder.test_replaying import AUTO, A, B, climb
+from tests.unit.core.ladder.test_replaying import AUTO, FEW, A, B, answers, climb
 
 from escalera.apps.report import replayed
 from escalera.core.ladder.case import Case
 from escalera.testing import playbook
+from escalera.testing.playbook import simulate
 
 
 def _rows(policy, climbed):
@@ -24,6 +25,18 @@ def test_each_ratio_stands_with_its_room_and_its_cost():
     assert max(rows, key=lambda row: row["room"])["chosen"]
     assert all(row["tokens"] > 0 and row["clocks"]["seconds"] > 0 for row in rows)
     assert rows[0]["tokens"] < rows[-1]["tokens"]
+
+
+def test_a_ratio_that_replays_no_more_is_no_row():
+    """Where items are few, three that differ are all; the best of them is the chosen one."""
+    project = playbook.project(A, FEW, policy=AUTO)
+    case = Case(project=project, evidence=simulate(project, answers).evidence)
+    rows = replayed.build(case)
+    assert [(row["ratio"], row["chosen"]) for row in rows] == [
+        (0.1, False),
+        (0.25, False),
+        (0.5, True),
+    ]
 
 
 def test_a_ratio_that_is_given_is_not_searched():

@@ -13,6 +13,7 @@ from escalera.testing import playbook
 from escalera.testing.playbook import luck, simulate
 
 A, B = playbook.task("a"), playbook.task("b")
+FEW = playbook.task("b", items={**playbook.ITEMS, "train": 6})
 AUTO = replace(playbook.DECLARED, replay=None, checkpoints=3)
 OWN = replace(playbook.DECLARED, replayed="own")
 
@@ -54,6 +55,16 @@ def test_each_ratio_goes_to_its_first_pause_and_the_best_to_its_end():
     assert any(
         isinstance(s, steps.Price) and s.event.rung == "mixture" for s in climbed.steps[:first]
     )
+
+
+def test_a_ratio_that_replays_no_more_is_not_tried():
+    """Six items of b are all that a half and a whole can replay: one training, and one response."""
+    project = playbook.project(A, FEW, policy=AUTO)
+    climbed = simulate(project, answers)
+    assert mixtures(climbed) == [(1, 0.33), (3, 0.33), (6, 0.33), (6, 0.67), (6, 1.0)]
+    case = Case(project=project, evidence=climbed.evidence)
+    assert replaying.ratios(case) == (0.1, 0.25, 0.5)
+    assert [pilot.ratio for pilot in replaying.pilots(case)] == [0.1, 0.25, 0.5]
 
 
 def test_a_fixed_ratio_needs_no_pilot():
