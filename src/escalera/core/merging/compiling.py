@@ -146,6 +146,7 @@ def compile_plan(
             taking_part.require_layers(source, stacks)
     fitting.require_alike(used, whole=asked.whole)
     notes += fitting.differences(used)
+    notes += taking_part.unread(method, known, beside or {})
     aligned = alignment.of(
         [(model.name, model.vocabulary, fitting.rows(model)) for model in used],
         owner=owner.name,

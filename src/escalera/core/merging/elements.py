@@ -11,6 +11,7 @@ from escalera.core.merging import deltas, numbers, thresholds
 from escalera.core.merging.numbers import Floats
 from escalera.core.merging.streams import CELL, Block, Stream, Tensor
 from escalera.core.merging.thresholds import Wanted
+from escalera.errors import MergeError
 
 
 def sce(stream: Stream, *, density: float) -> Iterator[Floats]:
@@ -64,12 +65,22 @@ def regmean(stream: Stream, inner: Sequence[Tensor], *, shrink: float = 0.9) -> 
     """Weights W that keep each model's outputs on its own inputs (Jin et al. 2023, equation 2).
 
     W = (sum_i W_i G_i) (sum_i G_i)^-1 with G_i = X_i^T X_i, the *inner* products of the inputs that
-    the layer of model i has seen; off the diagonal they are multiplied by *shrink*.
+    the layer of model i has seen; off the diagonal they are multiplied by *shrink*. What multiplies
+    an input that was 0 for all of them is averaged. Raises `MergeError` where the sum of the G_i
+    has no inverse.
     """
     width = stream.width
     products = [_shrunk(tensor, width, shrink) for tensor in inner]
+    unseen = np.all([np.diag(product) == 0 for product in products], axis=0)
+    products = [product + np.diag(unseen.astype(float)) for product in products]
     whole = np.sum(products, axis=0)
-    factors = [np.linalg.solve(whole, product).astype(np.float32) for product in products]
+    try:
+        factors = [np.linalg.solve(whole, product).astype(np.float32) for product in products]
+    except np.linalg.LinAlgError as error:
+        raise MergeError(
+            "the inner products of a layer's inputs add up to a matrix without an inverse "
+            "(regmean). Compute them from more items, or set shrink below 1."
+        ) from error
     for block in stream.rows():
         rows = [values.reshape(-1, width) for values in block.values]
         # solve gives whole^-1 G, of which the transpose is G whole^-1: both are symmetric.

@@ -103,6 +103,31 @@ def unused(asked: Recipe, method: Method) -> list[str]:
     ]
 
 
+def unread(
+    method: Method, known: Mapping[str, ModelHeader], beside: Mapping[str, ModelHeader]
+) -> list[str]:
+    """Statistics that nothing reads, in words. Raises `MergeError` where none of a file's is read:
+    its names are not those of the model, and the merge would be a mean.
+    """
+    said = []
+    for name, held in beside.items():
+        if method.beside is None:
+            said.append(f"statistics of {name} have no effect on {method.name}")
+            continue
+        odd = sorted(held.tensors.keys() - known[name].tensors.keys())
+        if odd and len(odd) == len(held.tensors):
+            raise MergeError(
+                f"the statistics of the model {name!r} hold {odd[0]!r}, and the model has no such "
+                "tensor, nor any other of theirs. Name them as the weights are named."
+            )
+        if odd:
+            said.append(
+                f"statistics of {name} hold {len(odd)} tensors that the model does not have, "
+                f"as {odd[0]!r}"
+            )
+    return said
+
+
 def require_in_range(parameter: Parameter, value: Scalar, tensor: str) -> None:
     """Raise `MergeError` for a value that the parameter cannot have."""
     if not isfinite(value):

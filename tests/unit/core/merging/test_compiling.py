@@ -239,3 +239,22 @@ def test_a_common_parameter_that_models_alone_have_is_asked_for_where_it_belongs
     parts = (Slice(sources=(Source(model="a", settings=(("t", 0.5),)),)),)
     with pytest.raises(MergeError, match=r"'t' is not given .* give it under parameters, not to a"):
         compile_plan(Recipe(method="slerp", slices=parts, base="b"), [model("a"), model("b")])
+
+
+def test_statistics_that_nothing_reads_are_told():
+    """Of a method that needs none, under names that the model lacks; all of them are refused."""
+    held = Header(kind="F32", shape=(8, 4))
+    models = [model("a"), model("b")]
+
+    def beside(*names):
+        return {
+            one: dataclasses.replace(model(one), tensors=dict.fromkeys(names, held)) for one in "ab"
+        }
+
+    found = compile_plan(recipe("linear", "a", "b"), models, beside(UP))
+    assert found.notes[-2:] == tuple(f"statistics of {n} have no effect on linear" for n in "ab")
+    found = compile_plan(recipe("fisher", "a", "b"), models, beside(UP, "odd"))
+    said = "statistics of a hold 1 tensors that the model does not have, as 'odd'"
+    assert said in found.notes
+    with pytest.raises(MergeError, match="'a' hold 'odd', and the model has no such tensor"):
+        compile_plan(recipe("fisher", "a", "b"), models, beside("odd"))

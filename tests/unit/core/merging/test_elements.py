@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from tests.unit.core.merging.inputs import arrays, merged
 
+from escalera.errors import MergeError
+
 
 @pytest.mark.parametrize("density", [0.25, 1.0])
 def test_sce_selects_weighs_and_erases(density):
@@ -72,3 +74,26 @@ def test_ram_keeps_own_changes_and_averages_common_ones():
     two = np.array([0, 2, 2, 0, 0, -4], np.float32)
     found = merged("ram", [base, one, two], each=[{}] * 2)
     assert found.tolist() == [1, 2, 3, 0, 0, -3]
+
+
+def test_regmean_averages_what_no_model_has_seen():
+    """An input that was always 0 says nothing of its weights, and leaves the others as they are."""
+    tensors = arrays(2, 5, 4)
+    seen = np.random.default_rng(1).standard_normal((2, 30, 4)).astype(np.float32)
+    seen[..., 2] = 0
+    inner = [inputs.T @ inputs for inputs in seen]
+    found = merged("regmean", tensors, each=[{}] * 2, beside=inner)
+    np.testing.assert_allclose(found[:, 2], np.mean(tensors, axis=0)[:, 2], rtol=1e-6)
+    kept = [0, 1, 3]
+    less = [product[np.ix_(kept, kept)].copy() for product in inner]
+    wanted = merged(
+        "regmean", [tensor[:, kept].copy() for tensor in tensors], each=[{}] * 2, beside=less
+    )
+    np.testing.assert_allclose(found[:, kept], wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_regmean_says_where_there_is_no_inverse():
+    """Two inputs that are always equal, where nothing is shrunk."""
+    one = np.ones((2, 2), np.float32)
+    with pytest.raises(MergeError, match=r"without an inverse .* set shrink below 1"):
+        merged("regmean", arrays(2, 3, 2), each=[{}] * 2, shared={"shrink": 1.0}, beside=[one, one])
