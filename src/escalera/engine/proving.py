@@ -61,6 +61,11 @@ def run(
     halves. Buys what the journal does not hold. Raises `InputError` where there is nothing to
     route, `EvidenceMissing` where too few items have scores of both systems.
     """
+    if weak == strong:
+        raise InputError(
+            f"{wish.weak!r} and {wish.strong!r} are one system, so there is nothing to choose "
+            "between. Name two that differ."
+        )
     measurement = Measurement(project, means)
     seed = project.policy.seed
     search = [item for task in project.tasks for item in task.items("search")]

@@ -103,6 +103,16 @@ def test_nothing_to_route_is_said(write, monkeypatch) -> None:
     assert opened.evidence().quality == {}
 
 
+def test_one_system_by_two_names_is_refused_before_it_is_asked(folder) -> None:
+    """Nothing is bought for what cannot be chosen between."""
+    opened = workspace.load(folder)
+    wish = Wish(name="same", weak="base", strong="base", asking="before")
+    with pytest.raises(InputError, match="'base' and 'base' are one system"):
+        routed.make(opened, wish)
+    assert not opened.evidence().quality
+    assert not opened.evidence().spent.calls
+
+
 def test_too_few_items_are_said(write, monkeypatch) -> None:
     """Twenty `search` items per type are enough to learn from, eleven `confirm` items are not."""
     monkeypatch.setattr(wiring.Installation, "provider", providers)
