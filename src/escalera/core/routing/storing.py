@@ -17,6 +17,7 @@ from escalera.core.routing.features import Places
 from escalera.core.routing.router import Router
 from escalera.core.routing.rows import Table
 from escalera.core.routing.sense import Sense
+from escalera.errors import InputError
 
 _ARRAYS = ("buckets", "rarity", "weights", "biases", "reference")
 _SENSED = ("centre", "sense")
@@ -47,10 +48,29 @@ def to_files(router: Router) -> dict[str, bytes]:
 
 
 def from_files(files: Mapping[str, bytes]) -> Router:
-    """The router that `to_files` wrote. Raises ValueError for files of other features."""
+    """The router that `to_files` wrote. Raises `InputError` for other or damaged files."""
+    try:
+        return _read(files)
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+        raise InputError(
+            f"the router's files cannot be read: {error}. Restore them from a copy, or remove the "
+            "state folder and climb anew."
+        ) from error
+
+
+def known_buckets(router: Router) -> np.ndarray:
+    """The buckets that have a row of their own, in the order of the rows."""
+    places = np.flatnonzero(router.slots)
+    return places[np.argsort(router.slots[places])].astype(np.uint32)
+
+
+# Below: private.
+
+
+def _read(files: Mapping[str, bytes]) -> Router:
     told = json.loads(files["router.json"])
     if told["features"] != features.NAME:
-        raise ValueError(
+        raise InputError(
             f"the router was learned on features {told['features']!r}, this version computes "
             f"{features.NAME!r}: climb again to learn it anew"
         )
@@ -73,15 +93,6 @@ def from_files(files: Mapping[str, bytes]) -> Router:
         if named is None
         else Sense(**named, centre=arrays["centre"], weights=arrays["sense"]),
     )
-
-
-def known_buckets(router: Router) -> np.ndarray:
-    """The buckets that have a row of their own, in the order of the rows."""
-    places = np.flatnonzero(router.slots)
-    return places[np.argsort(router.slots[places])].astype(np.uint32)
-
-
-# Below: private.
 
 
 def _array_bytes(array: Table | Places) -> bytes:

@@ -12,6 +12,7 @@ from tests.unit.core.routing.messages import TEXTS, TYPES, learned, near, sensin
 
 from escalera.core.routing import storing
 from escalera.core.routing.abstention import Rule
+from escalera.errors import InputError
 
 ROUTER = replace(
     learned(),
@@ -42,7 +43,7 @@ def test_a_pickled_array_is_refused():
     """Whoever can write a router file must not be able to run code."""
     held = io.BytesIO()
     np.save(held, np.array([{"run": "me"}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(InputError, match="allow_pickle"):
         storing.from_files(storing.to_files(ROUTER) | {"weights.npy": held.getvalue()})
 
 
@@ -50,7 +51,19 @@ def test_files_of_other_features_are_refused():
     """Weights mean nothing over features of another version, as of the first routers."""
     older = {"types": TYPES, "features": "crc32-4096-char3to5-word"}
     files = {"router.json": json.dumps(older).encode(), "weights.npy": b"", "biases.npy": b""}
-    with pytest.raises(ValueError, match="climb again to learn it anew"):
+    with pytest.raises(InputError, match="climb again to learn it anew"):
+        storing.from_files(files)
+
+
+@pytest.mark.parametrize("name", sorted(storing.to_files(ROUTER)))
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b"\x93NUMPY", None])
+def test_damaged_files_are_told_with_the_remedy(name, damage):
+    """Cut, exchanged or lost: never an error of what reads them."""
+    files = storing.to_files(ROUTER)
+    files = {key: value for key, value in files.items() if key != name}
+    if damage is not None:
+        files[name] = damage
+    with pytest.raises(InputError, match="Restore them from a copy"):
         storing.from_files(files)
 
 
