@@ -196,7 +196,7 @@ class ManyKeys:
             raise _told(_UNBOUNDED)
         if plan.price is None:
             return tokens, None
-        prompt = bounds.prompt_tokens(asked.body, frame=plan.prompt_bytes)
+        prompt = bounds.prompt_tokens(asked, frame=plan.prompt_bytes)
         most = spending.most_cost(
             plan.price,
             prompt_tokens=prompt + (plan.calls - 1) * answers,

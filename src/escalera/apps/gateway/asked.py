@@ -41,7 +41,8 @@ class Asked(msgspec.Struct, kw_only=True):
     `key` is the id of the caller's key, and `cached` says that the answer was remembered.
     `findings` are the kinds that guards found, and `vault` holds what they took out of what the
     caller sent. `trace` is the caller's, where it is kept. `extend` reserves the money of one more
-    attempt, and says whether there is any.
+    attempt, and says whether there is any. `media` is a body and what of it is not text, once
+    that was counted.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Asked(msgspec.Struct, kw_only=True):
     findings: list[str] = []
     vault: Vault | None = None
     trace: str = ""
+    media: tuple[bytes, int] | None = None
     extend: Callable[[], Awaitable[bool]] = _always
 
     @property

@@ -18,9 +18,15 @@ from escalera.apps.gateway.wire import UNREADABLE
 from escalera.core.serving import spending
 
 
-def prompt_tokens(body: bytes, *, frame: int) -> int:
-    """An upper bound of a request's prompt; *frame* is what the gateway itself adds to it."""
-    return spending.most_prompt_tokens(len(body), media=media(body)) + frame
+def prompt_tokens(asked: Asked, *, frame: int) -> int:
+    """An upper bound of a request's prompt; *frame* is what the gateway itself adds to it.
+
+    A long body is read through once, however often its price is asked for.
+    """
+    body, counted = asked.body, asked.media
+    if counted is None or counted[0] is not body:
+        counted = asked.media = body, media(body)
+    return spending.most_prompt_tokens(len(body), media=counted[1]) + frame
 
 
 def media(body: bytes) -> int:

@@ -41,9 +41,9 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://e/i.png"}}
 )
 def test_parts_that_are_not_text_are_counted(parts, count):
     """In chats and responses, and never in what somebody wrote."""
-    body = json.dumps({"messages": [{"role": "user", "content": parts}]}).encode()
-    assert bounds.media(body) == count
-    assert bounds.prompt_tokens(body, frame=7) == len(body) + 512 + count * 50_000 + 7
+    one = asked({"messages": [{"role": "user", "content": parts}]})
+    assert bounds.media(one.body) == count
+    assert bounds.prompt_tokens(one, frame=7) == len(one.body) + 512 + count * 50_000 + 7
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,20 @@ def test_parts_that_are_not_text_are_counted(parts, count):
 def test_every_answer_that_is_billed_is_counted(body, operation, answers):
     """Several prompts, several choices, and those of which only the best is shown."""
     assert bounds.answer_tokens(asked(body, operation), 100) == answers
+
+
+def test_a_body_that_was_changed_is_counted_anew(monkeypatch):
+    """A guard may take out what was counted; a body that stays is read once."""
+    read = []
+    count = bounds.media
+    monkeypatch.setattr(bounds, "media", lambda body: read.append(body) or count(body))
+    one = asked({"model": "m", "messages": [{"content": [{"type": "image_url"}]}]})
+    first = bounds.prompt_tokens(one, frame=0)
+    assert bounds.prompt_tokens(one, frame=5) == first + 5
+    assert len(read) == 1
+    one.body = b'{"model":"m","messages":[]}'
+    assert bounds.prompt_tokens(one, frame=0) < first - 10
+    assert len(read) == 2
 
 
 def test_what_is_not_taken_of_a_prediction_is_counted():
