@@ -69,7 +69,9 @@ def merge(
     folders = found.folders
     adapters = {name for name in folders if adapter_folders.is_adapter(folders[name])}
     if adapters == set(folders):
-        return adapter_recipes.merge_recipe(found.recipe, folders, rank=found.rank, into=into)
+        return adapter_recipes.merge_recipe(
+            found.recipe, folders, rank=found.rank, into=into, statistics=found.statistics
+        )
     if adapters:
         _require_folders(folders)
         raise MergeError(

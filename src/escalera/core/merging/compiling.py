@@ -146,7 +146,9 @@ def compile_plan(
             taking_part.require_layers(source, stacks)
     fitting.require_alike(used, whole=asked.whole)
     notes += fitting.differences(used)
-    notes += taking_part.unread(method, known, beside or {})
+    names = {name: model.tensors.keys() for name, model in known.items()}
+    held = {name: model.tensors.keys() for name, model in (beside or {}).items()}
+    notes += taking_part.unread(method, names, held)
     aligned = alignment.of(
         [(model.name, model.vocabulary, fitting.rows(model)) for model in used],
         owner=owner.name,
@@ -334,30 +336,14 @@ class _Compiler:
         found = []
         for read in inputs:
             held = self.beside.get(read.model)
-            if held is None:
-                raise MergeError(
-                    f"the method {self.method.name!r} needs beside each weight "
-                    f"{self.method.beside}, and there is none for the model {read.model!r}. "
-                    "Name a safetensors file under statistics."
-                )
-            if read.tensor in held.tensors:
-                self._require_fitting(read, held.tensors[read.tensor])
+            taking_part.require_held(self.method, read.model, held=held is not None)
+            if held is not None and read.tensor in held.tensors:
+                shape = self.known[read.model].tensors[read.tensor].shape
+                where = read.model, read.tensor
+                taking_part.require_fitting(self.method, where, shape, held.tensors[read.tensor])
                 found.append(Input(model=f"beside:{read.model}", tensor=read.tensor))
-        if found and len(found) < len(inputs):
-            raise MergeError(
-                f"only some of the models' statistics hold {inputs[0].tensor!r}. "
-                "Compute them for all models, or for none."
-            )
+        taking_part.require_all_or_none(inputs[0].tensor, len(found), len(inputs))
         return tuple(found)
-
-    def _require_fitting(self, read: Input, found: Header) -> None:
-        shape = self.known[read.model].tensors[read.tensor].shape
-        wanted = shape if self.method.name == "fisher" else (shape[-1], shape[-1])
-        if found.shape != wanted or found.kind not in STORED:
-            raise MergeError(
-                f"the statistics of {read.tensor!r} of the model {read.model!r} are "
-                f"{found.shape} of {found.kind}. Needed is {self.method.beside}: {wanted}."
-            )
 
 
 def _stacks(model: ModelHeader) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from math import isfinite
 
 from escalera.core.merging import recipe
-from escalera.core.merging.fitting import ModelHeader
+from escalera.core.merging.fitting import Header, ModelHeader
 from escalera.core.merging.methods import METHODS, Method, Parameter
+from escalera.core.merging.numbers import STORED
 from escalera.core.merging.recipe import Recipe, Scalar, Setting, Slice, Source
 from escalera.errors import MergeError
 
@@ -104,18 +105,20 @@ def unused(asked: Recipe, method: Method) -> list[str]:
 
 
 def unread(
-    method: Method, known: Mapping[str, ModelHeader], beside: Mapping[str, ModelHeader]
+    method: Method, known: Mapping[str, Set[str]], beside: Mapping[str, Set[str]]
 ) -> list[str]:
-    """Statistics that nothing reads, in words. Raises `MergeError` where none of a file's is read:
-    its names are not those of the model, and the merge would be a mean.
+    """Statistics that nothing reads, in words, by the tensors of models and those *beside* them.
+
+    Raises `MergeError` where none of a file's is read: its names are not those of the model, and
+    the merge would be a mean.
     """
     said = []
     for name, held in beside.items():
         if method.beside is None:
             said.append(f"statistics of {name} have no effect on {method.name}")
             continue
-        odd = sorted(held.tensors.keys() - known[name].tensors.keys())
-        if odd and len(odd) == len(held.tensors):
+        odd = sorted(held - known[name])
+        if odd and len(odd) == len(held):
             raise MergeError(
                 f"the statistics of the model {name!r} hold {odd[0]!r}, and the model has no such "
                 "tensor, nor any other of theirs. Name them as the weights are named."
@@ -126,6 +129,36 @@ def unread(
                 f"as {odd[0]!r}"
             )
     return said
+
+
+def require_held(method: Method, model: str, *, held: bool) -> None:
+    """Raise `MergeError` where a method needs statistics of *model* that nobody named."""
+    if not held:
+        raise MergeError(
+            f"the method {method.name!r} needs beside each weight {method.beside}, and there is "
+            f"none for the model {model!r}. Name a safetensors file under statistics."
+        )
+
+
+def require_fitting(
+    method: Method, where: tuple[str, str], shape: tuple[int, ...], found: Header
+) -> None:
+    """Raise `MergeError` where statistics do not fit *shape*; *where* names model and weight."""
+    wanted = shape if method.name == "fisher" else (shape[-1], shape[-1])
+    if found.shape != wanted or found.kind not in STORED:
+        raise MergeError(
+            f"the statistics of {where[1]!r} of the model {where[0]!r} are "
+            f"{found.shape} of {found.kind}. Needed is {method.beside}: {wanted}."
+        )
+
+
+def require_all_or_none(tensor: str, found: int, models: int) -> None:
+    """Raise `MergeError` where only some of the models have statistics of a tensor."""
+    if 0 < found < models:
+        raise MergeError(
+            f"only some of the models' statistics hold {tensor!r}. "
+            "Compute them for all models, or for none."
+        )
 
 
 def require_in_range(parameter: Parameter, value: Scalar, tensor: str) -> None:

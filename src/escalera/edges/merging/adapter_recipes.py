@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +17,10 @@ from escalera.core.merging.compiling import MergedModel
 from escalera.core.merging.methods import Method, Parameter
 from escalera.core.merging.recipe import Recipe, Scalar, Settings, Source, layer_of, value_of
 from escalera.domain.identity import digest_of
-from escalera.edges.merging import adapter_folders, adapters
-from escalera.edges.merging.adapters import EXACT, ON_PRODUCTS, AdapterMerge
+from escalera.edges.merging import adapter_folders, adapter_statistics, adapters
+from escalera.edges.merging.adapter_folders import Adapter
+from escalera.edges.merging.adapter_statistics import Statistics
+from escalera.edges.merging.adapters import BY_RECIPE, EXACT, ON_PRODUCTS, POSSIBLE, AdapterMerge
 from escalera.edges.merging.output import LINEAGE
 from escalera.edges.merging.weights import WeightsFile
 from escalera.errors import MergeError
@@ -30,17 +32,28 @@ _METHODS: Mapping[str, Method] = {
     "knots_ties": replace(
         methods.named("ties"), name="knots_ties", source="Stoica et al. 2024, arXiv 2410.19735"
     ),
-    **{name: methods.named(name) for name in ON_PRODUCTS if name != "knots_ties"},
+    **{name: methods.named(name) for name in (*ON_PRODUCTS, *BY_RECIPE) if name != "knots_ties"},
+    "slerp": replace(
+        methods.named("slerp"), title="along the arc between two changes", fewest=2, most=2
+    ),
 }
 """What adapters are merged by: a weighted sum, or a method of whole models on the products."""
 
 
 def merge_recipe(
-    recipe: Recipe, folders: Mapping[str, Path], *, rank: int | None, into: Path
+    recipe: Recipe,
+    folders: Mapping[str, Path],
+    *,
+    rank: int | None,
+    into: Path,
+    statistics: Mapping[str, Path] | None = None,
 ) -> MergedModel:
-    """Merge adapters as a recipe says, into a folder that must not exist or be empty."""
-    sources = _sources(recipe)
-    notes = _unused(recipe)
+    """Merge adapters as a recipe says, into a folder that must not exist or be empty.
+
+    *statistics* are files with what a method needs beside the weights, by the adapters' names.
+    """
+    sources, files = _sources(recipe), statistics or {}
+    notes, row = _unused(recipe), _METHODS[recipe.method]
     paths = [folders[source.model] for source in sources]
     plan = digest_of({"recipe": recipe, "rank": rank})
     with _folder(into) as work:
@@ -48,9 +61,13 @@ def merge_recipe(
             adapter_folders.copy(paths[0], work)
             error = 0.0
         else:
-            error = adapters.merge_each(
-                paths, lambda modules: _resolved(recipe, rank, modules), work
-            )
+            with adapter_statistics.opened(row, [s.model for s in sources], files) as beside:
+
+                def resolved(first: Adapter) -> Mapping[str, AdapterMerge]:
+                    notes.extend(beside.notes(first.modules))
+                    return _resolved(recipe, rank, first, beside)
+
+                error = adapters.merge_each(paths, resolved, work)
         written = blake3((work / adapter_folders.WEIGHTS).read_bytes()).hexdigest()
         with WeightsFile(work / adapter_folders.WEIGHTS) as file:
             tensors = {
@@ -64,6 +81,10 @@ def merge_recipe(
             "inputs": [
                 {"model": name, "digest": adapter_folders.digest(path)}
                 for name, path in zip(recipe.models, paths, strict=True)
+            ]
+            + [
+                {"model": f"statistics of {name}", "digest": blake3().update_mmap(path).hexdigest()}
+                for name, path in files.items()
             ],
             "digest": written,
             "tensors": tensors,
@@ -88,7 +109,7 @@ def merge_recipe(
 
 
 def _sources(recipe: Recipe) -> tuple[Source, ...]:
-    if recipe.method not in (*EXACT, *ON_PRODUCTS):
+    if recipe.method not in POSSIBLE:
         raise MergeError(adapters.unknown(recipe.method))
     if not recipe.whole or recipe.base is not None:
         raise MergeError(
@@ -106,7 +127,6 @@ def _unused(recipe: Recipe) -> list[str]:
     """What is said in the recipe and makes no difference to adapters."""
     asked = {"dtype": recipe.kind, "tokenizer_source": recipe.tokens}
     said = [f"{key} has no effect on adapters" for key, value in asked.items() if value is not None]
-    said += [f"statistics of {name} have no effect on adapters" for name, _ in recipe.statistics]
     return said + taking_part.unused(recipe, _METHODS[recipe.method])
 
 
@@ -116,15 +136,23 @@ def _is_one(recipe: Recipe) -> bool:
     return (dict(recipe.settings) | dict(source.settings)).get("weight") == 1.0
 
 
-def _resolved(recipe: Recipe, rank: int | None, modules: Sequence[str]) -> dict[str, AdapterMerge]:
+def _resolved(
+    recipe: Recipe, rank: int | None, first: Adapter, beside: Statistics
+) -> dict[str, AdapterMerge]:
     """The parameters of every layer by its name."""
-    places = {module: layer_of(f"{module}.") for module in modules}
+    places = {module: layer_of(f"{module}.") for module in first.modules}
     last = max((place[1] for place in places.values() if place), default=0)
     depths = {
         module: (place[1] / last if last else 1.0) if place else 0.0
         for module, place in places.items()
     }
-    return {module: _of_module(recipe, rank, module, depths[module]) for module in modules}
+    return {
+        module: replace(
+            _of_module(recipe, rank, module, depths[module]),
+            beside=beside.of(module, first.shape(module)),
+        )
+        for module in first.modules
+    }
 
 
 def _of_module(recipe: Recipe, rank: int | None, module: str, depth: float) -> AdapterMerge:

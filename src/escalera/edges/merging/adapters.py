@@ -28,7 +28,7 @@ from escalera.core.merging import chance, low_rank, methods
 from escalera.core.merging.low_rank import Approximated, Matrix
 from escalera.core.merging.methods import Values
 from escalera.core.merging.numbers import Floats
-from escalera.core.merging.streams import Held, Stream
+from escalera.core.merging.streams import Held, Stream, Tensor
 from escalera.edges.merging import adapter_folders
 from escalera.edges.merging.adapter_folders import Adapter
 from escalera.errors import MergeError
@@ -43,11 +43,17 @@ ON_PRODUCTS = (
     "knots_ties",
 )  # fmt: skip
 """Methods of whole models that mean something on the changes of adapters."""
+BY_RECIPE = ("slerp", "wise_ft", "fisher", "regmean")
+"""Those that have to be told more: where on an arc, how much of one change, or statistics."""
+POSSIBLE = frozenset({*EXACT, *ON_PRODUCTS, *BY_RECIPE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterMerge:
-    """What to do: a method, and for every adapter the weight and its other parameters."""
+    """What to do: a method, and for every adapter the weight and its other parameters.
+
+    `beside` is what the method needs of a layer beside its changes.
+    """
 
     method: str
     weights: tuple[float, ...]
@@ -55,6 +61,7 @@ class AdapterMerge:
     shared: Mapping[str, float | bool] | None = None
     rank: int | None = None
     seed: int = 0
+    beside: tuple[Tensor, ...] = ()
 
 
 class AdapterMerger:
@@ -101,28 +108,30 @@ def merge(asked: AdapterMerge, folders: Sequence[Path], *, into: Path, read: Rea
     if asked.method in EXACT and asked.weights == (1.0,) and asked.rank is None:
         adapter_folders.copy(folders[0], into)
         return 0.0
-    return merge_each(folders, lambda modules: dict.fromkeys(modules, asked), into, read=read)
+    return merge_each(folders, lambda first: dict.fromkeys(first.modules, asked), into, read=read)
 
 
 def unknown(method: str) -> str:
     """What is said of a method that adapters cannot be merged by."""
-    possible = ", ".join(sorted((*EXACT, *ON_PRODUCTS)))
+    possible = ", ".join(sorted(POSSIBLE))
     return f"adapters cannot be merged by {method!r}. Possible are {possible}."
 
 
 def merge_each(
     folders: Sequence[Path],
-    asked: Callable[[Sequence[str]], Mapping[str, AdapterMerge]],
+    asked: Callable[[Adapter], Mapping[str, AdapterMerge]],
     into: Path,
     *,
     read: Read = _read,
 ) -> float:
-    """Merge as *asked* for each layer by its name into an empty folder; the relative error."""
+    """Merge as *asked* of the first adapter for each layer by its name into an empty folder; the
+    relative error.
+    """
     inputs = read(folders)
     adapter_folders.require_alike(inputs)
     merged = {}
-    for module, wanted in asked(inputs[0].modules).items():
-        if wanted.method not in (*EXACT, *ON_PRODUCTS):
+    for module, wanted in asked(inputs[0]).items():
+        if wanted.method not in POSSIBLE:
             raise MergeError(unknown(wanted.method))
         rank = wanted.rank or max(item.rank for item in inputs)
         merged[module] = _module(wanted, inputs, module, rank)
@@ -133,17 +142,21 @@ def merge_each(
 
 
 def changed_by(method: str, asked: AdapterMerge, changes: Sequence[Matrix], module: str) -> Matrix:
-    """A method of whole models on the changes of one weight: the base is nothing."""
+    """A method of whole models on the changes of one weight: the base is nothing.
+
+    From nothing there is no arc: that of `slerp` begins at the first change.
+    """
     shape = changes[0].shape
     row = methods.named(method)
-    flat = [np.zeros(changes[0].size, np.float32)] if row.base == "needed" else []
+    is_from_base = row.base == "needed" and method != "slerp"
+    flat = [np.zeros(changes[0].size, np.float32)] if is_from_base else []
     flat += [change.astype(np.float32).reshape(-1) for change in changes]
     shared = {p.name: p.default for p in row.parameters if not p.each and p.default is not None}
     keys = [chance.key(asked.seed, str(place), module) for place in range(len(changes))]
     parts = row.run(
         Stream([Held(raw=values, kind="F32") for values in flat], shape=shape),
         Values(shared=shared | dict(asked.shared or {}), each=asked.each, keys=keys),
-        (),
+        asked.beside,
     )
     return _gathered(parts, shape).astype(np.float64)
 

@@ -94,13 +94,34 @@ def test_one_adapter_of_weight_one_is_copied(folders, tmp_path):
 
 def test_what_adapters_cannot_do_is_refused(folders, tmp_path):
     """Methods of whole models, slices, a base, a folder that is taken."""
-    with pytest.raises(MergeError, match="adapters cannot be merged by 'fisher'"):
-        merge(recipe("fisher"), folders, tmp_path / "out")
+    with pytest.raises(MergeError, match="adapters cannot be merged by 'nearswap'"):
+        merge(recipe("nearswap"), folders, tmp_path / "out")
     based = Recipe(method="ties", slices=recipe("ties").slices, base="a")
     with pytest.raises(MergeError, match="their base is that of their training"):
         merge(based, folders, tmp_path / "out")
     with pytest.raises(MergeError, match="is there already"):
         merge(recipe("linear", weight=1.0), folders, folders["a"])
+
+
+@pytest.mark.parametrize("t", [0.0, 0.3, 1.0])
+def test_slerp_goes_along_the_arc_between_two_changes(folders, tmp_path, t):
+    """From the first at 0 to the second at 1; shorter than both in its midst is only a line."""
+    merge(recipe("slerp", t=t), folders, tmp_path / "out", rank=6)
+    one, two = (change(folders[name], 0) for name in "ab")
+    angle = np.arccos((one * two).sum() / np.linalg.norm(one) / np.linalg.norm(two))
+    wanted = (np.sin((1 - t) * angle) * one + np.sin(t * angle) * two) / np.sin(angle)
+    np.testing.assert_allclose(change(tmp_path / "out", 0), wanted, atol=1e-4)
+
+
+def test_wise_ft_takes_a_part_of_one_change(folders, tmp_path):
+    """Between nothing, which is the base, and the adapter."""
+    one = Recipe(
+        method="wise_ft", slices=(Slice(sources=(Source(model="a"),)),), settings=(("alpha", 0.25),)
+    )
+    merge(one, {"a": folders["a"]}, tmp_path / "out")
+    np.testing.assert_allclose(
+        change(tmp_path / "out", 1), 0.25 * change(folders["a"], 1), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,6 +171,8 @@ def test_the_lineage_has_a_digest_of_every_tensor(folders, tmp_path):
     [
         ("nuslerp", "a", "takes 2 models, not 1"),
         ("nuslerp", "abc", "takes 2 models, not 3"),
+        ("slerp", "a", "takes 2 models, not 1"),
+        ("wise_ft", "ab", "takes 1 models, not 2"),
         ("model_stock", "a", "takes at least 2 models, not 1"),
         ("linear", "aa", "'a' stands twice"),
     ],
