@@ -87,6 +87,7 @@ def train(name: str, root: Path) -> None:
         (root / "began").write_text(str(done[0]))
 
     trainer.train(RECIPES[name], pairs(), into=into, progress=progress)
+    trainer.forget(RECIPES[name])
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -111,6 +111,9 @@ class _Trainer:
         losses = [2 / step for step in range(1, 1 + round(18 * until))]
         return training.told(losses, examples=len(pairs), planned=18)
 
+    def forget(self, recipe: TrainingRecipe) -> None:
+        """Nothing is kept."""
+
     def trial(
         self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair], *, share: float
     ) -> TrialRun:

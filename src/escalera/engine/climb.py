@@ -204,6 +204,7 @@ class _Performer:
                     | steps.Distil()
                 ):
                     self._append(self._made(step, loop))
+                    self._forget(step)
                 case _:
                     self._append([step.event])
         except JournalError:
@@ -345,6 +346,13 @@ class _Performer:
                 return making.merge(
                     step, merger=self._merged_by(), artifacts=ports.artifacts, clock=ports.clock
                 )
+
+    def _forget(self, step: steps.Step) -> None:
+        """What a training goes on from is not needed once its end is on record."""
+        if isinstance(step, steps.Train) and step.recipe.hosted is None:
+            parts = self.evidence.trained.get(step.recipe.digest, [])
+            if parts and parts[-1].steps >= parts[-1].planned:
+                self._taught_by().forget(step.recipe)
 
     def _taught_by(self) -> Trainer:
         """The trainer, made once: it may hold a training that pauses."""

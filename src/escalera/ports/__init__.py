@@ -154,8 +154,11 @@ class Trainer(Protocol):
         """Train on *pairs* up to a share of the steps; write what was learned into *into*, an
         empty folder: a PEFT adapter, or the model's weights that changed.
 
-        Raises `TrainingError`.
+        What a killed training goes on from is kept until `forget`. Raises `TrainingError`.
         """
+
+    def forget(self, recipe: TrainingRecipe) -> None:
+        """The training is at its end, and what it learned is stored: it will not go on."""
 
     def trial(
         self, recipe: TrainingRecipe, pairs: Sequence[TrainingPair], *, share: float

@@ -66,10 +66,15 @@ class Names:
 
     def __init__(self, *, fails=False):
         self.fails = fails
+        self.kept = set()
+
+    def forget(self, recipe):
+        self.kept.remove(recipe.digest)
 
     def train(self, recipe, pairs, *, into, progress, until=1.0):
         if self.fails:
             raise TrainingError("the loss is not finite")
+        self.kept.add(recipe.digest)
         (into / "name").write_text("+".join(part.task for part in recipe.ingredients))
         return TrainingRun(
             signals=(),
@@ -337,6 +342,24 @@ def test_a_killed_climb_ends_as_if_nothing_had_happened(whole, tmp_path, lives):
     world = World(tmp_path)
     after = run(world, MemoryJournal(mortal.events()))
     assert report(after) == report(evidence)
+
+
+def test_what_a_training_goes_on_from_is_kept_until_its_end_is_on_record(whole, tmp_path):
+    """Killed before, it does not begin at its first step again; after it, nothing is left."""
+
+    class Untold(MemoryJournal):
+        def append(self, events):
+            if any(isinstance(event, Trained) for event in events):
+                raise Killed
+            super().append(events)
+
+    world, _, _ = whole
+    assert world.made["trainer"] == 1
+    assert not world.names.kept
+    killed = World(tmp_path)
+    with pytest.raises(Killed):
+        run(killed, Untold())
+    assert len(killed.names.kept) == 1
 
 
 def test_a_refused_call_is_not_an_outage(tmp_path):

@@ -84,8 +84,8 @@ class LocalTrainer:
     ) -> TrainingRun:
         """Train on *pairs* up to a share of the steps, and write what was learned into *into*.
 
-        Where the end comes from *watch*, all is kept before; and a training that somebody watches
-        keeps its checkpoint at its end, until they have stored what was learned and remove it. What
+        Where the end comes from *watch*, all is kept before, and at the end of a training that
+        somebody watches. The checkpoint stays until whoever asked has stored what was learned. What
         is *held* out is measured at the end of this part.
         """
         started = self._clock.seconds()
@@ -101,8 +101,6 @@ class LocalTrainer:
             if not loop.finished:
                 self._paused = (recipe.digest, session)
         session.write(into)
-        if loop.finished and watch is None:
-            session.drop()
         return TrainingRun(
             signals=tuple(loop.signals),
             planned=len(loop.plan),
@@ -113,6 +111,10 @@ class LocalTrainer:
             told=session.facts,
             held=validation,
         )
+
+    def forget(self, recipe: TrainingRecipe) -> None:
+        """Remove the checkpoint of a training whose adapter is stored, but for what is marked."""
+        Checkpoint(self._checkpoints / recipe.digest).drop()
 
     def trial(
         self,

@@ -206,11 +206,6 @@ class Session:
         told = [prompt_tokens(self.tokenizer, probe) for probe in chat_form.PROBES]
         saving.save_probes(told, into)
 
-    def drop(self) -> None:
-        """Forget the checkpoint: what it was for is stored."""
-        if self._checkpoint is not None:
-            self._checkpoint.drop()
-
 
 @contextmanager
 def remedied(memory: Memory) -> Iterator[None]:

@@ -204,6 +204,8 @@ def test_a_killed_training_goes_on_and_gives_the_same_bytes(
     assert {file.name for file in again.iterdir()} in (FILES, TUNED)
     for file in again.iterdir():
         assert file.read_bytes() == (tmp_path / "whole" / file.name).read_bytes()
+    assert list((tmp_path / "kept").iterdir())  # nobody has stored it yet
+    trainer().forget(recipe)
     assert not list((tmp_path / "kept").iterdir())
 
 
