@@ -24,7 +24,6 @@ from escalera.domain.levers import Levers, Trainable
 from escalera.domain.message import Message
 from escalera.domain.recipe import TrainingPair, TrainingRecipe
 from escalera.edges.clock import SystemClock
-from escalera.edges.training import checkpoints
 from escalera.edges.training.local import LocalTrainer
 from escalera.testing.tiny import tiny_model
 
@@ -73,10 +72,12 @@ def pairs() -> list[TrainingPair]:
 
 def train(name: str, root: Path) -> None:
     """Train in this process; say how many steps were left to do."""
-    checkpoints.SECONDS = BETWEEN
     torch.set_num_threads(1)
     trainer = LocalTrainer(
-        folders={"tiny": root / "model"}, checkpoints=root / "kept", clock=SystemClock()
+        folders={"tiny": root / "model"},
+        checkpoints=root / "kept",
+        clock=SystemClock(),
+        every=BETWEEN,
     )
     into = root / "again"
     into.mkdir(parents=True, exist_ok=True)
