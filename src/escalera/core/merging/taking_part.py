@@ -125,8 +125,7 @@ def unread(
             )
         if odd:
             said.append(
-                f"statistics of {name} hold {len(odd)} tensors that the model does not have, "
-                f"as {odd[0]!r}"
+                f"statistics of {name} hold {len(odd)} tensors that nothing reads, as {odd[0]!r}"
             )
     return said
 

@@ -254,7 +254,7 @@ def test_statistics_that_nothing_reads_are_told():
     found = compile_plan(recipe("linear", "a", "b"), models, beside(UP))
     assert found.notes[-2:] == tuple(f"statistics of {n} have no effect on linear" for n in "ab")
     found = compile_plan(recipe("fisher", "a", "b"), models, beside(UP, "odd"))
-    said = "statistics of a hold 1 tensors that the model does not have, as 'odd'"
+    said = "statistics of a hold 1 tensors that nothing reads, as 'odd'"
     assert said in found.notes
     with pytest.raises(MergeError, match="'a' hold 'odd', and the model has no such tensor"):
         compile_plan(recipe("fisher", "a", "b"), models, beside("odd"))

@@ -106,7 +106,7 @@ def test_statistics_that_nothing_reads_are_told(folders, tmp_path):
         "statistics of b have no effect on ties",
     )
     notes = merge(folders, tmp_path / "regmean", "regmean", files).notes
-    assert notes[0].startswith("statistics of a hold 1 tensors that the model does not have")
+    assert notes[0].startswith("statistics of a hold 1 tensors that nothing reads")
 
 
 def test_the_weight_of_a_layer():
