@@ -130,6 +130,7 @@ def test_every_key_does_what_it_says(browser: Browser, tmp_path: Path) -> None:
     file = tmp_path / "replies.labels.jsonl"
     with opened(tmp_path, "-s", "small", "-n", "6") as server:
         browser.show(f"{server.url}?who=")
+        browser.until("document.activeElement.id", "name")  # focus comes with the first frame
         for letter in "Ana":
             browser.press(letter)
         browser.press("Enter", code=13, text="\r")
@@ -182,12 +183,12 @@ def test_targets_are_written_by_keyboard(browser: Browser, tmp_path: Path) -> No
     file.write_text(file.read_text().replace('"numeric"', '"numeric"\nschema = "form.json"'))
     with opened(tmp_path, "-t", "routing", "--targets", str(inputs)) as server:
         browser.show(f"{server.url}as/Ana")
-        assert browser.evaluate(FOCUS) == "TEXTAREA"
+        browser.until(FOCUS, "TEXTAREA")
         for letter in "us1":
             browser.press(letter)
         browser.press("Enter", code=13, text="\r", control=True)
         browser.until("document.querySelector('.problem') !== null")
-        assert browser.evaluate(FOCUS) == "TEXTAREAus1"
+        browser.until(FOCUS, "TEXTAREAus1")
         assert "schema" in browser.evaluate(STATUS)
         browser.evaluate("document.activeElement.value = ''")
         browser.press("7")
