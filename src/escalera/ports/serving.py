@@ -6,6 +6,7 @@ every implementation passes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -22,6 +23,9 @@ from escalera.domain.access import (
 )
 from escalera.domain.call_log import CallQuery, Retention, Tally
 from escalera.domain.traffic import ServedCall
+
+Hold = Callable[[asyncio.Transport], asyncio.Transport]
+"""Makes writes on a connection wait for the end of a turn of the loop; called in that loop."""
 
 
 class Exchange(Protocol):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from ssl import SSLContext
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from escalera.edges.http import outbox
 from escalera.edges.http.target import Limits, Target, trusting
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.settings.tables import ModelTable
@@ -48,3 +50,8 @@ def of(
             limits=Limits() if limits is None else limits(name),
         )
     return found
+
+
+def hold(transport: asyncio.Transport) -> asyncio.Transport:
+    """A caller's *transport*, whose writes go out with those of all connections of the loop."""
+    return outbox.of(asyncio.get_running_loop()).hold(transport)

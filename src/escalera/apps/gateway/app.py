@@ -49,6 +49,7 @@ from escalera.apps.gateway.wire import Refusal
 from escalera.domain.job import Published
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError, StoreUnavailable
+from escalera.ports.serving import Hold
 from escalera.settings.gateway_table import GatewayTable
 from escalera.wiring import guards
 
@@ -65,7 +66,8 @@ class Setup:
     request, None where there is no log, and `waiting_sink` where it is waited for. `beside`
     is what runs as long as the gateway does, and `tell` says to the operator what callers are not
     told. `rooms` are what else is served, and `shelving` knows the finetuned models, which were
-    read once. With `lane` what needs nothing to wait for takes the fast lane.
+    read once. With `lane` what needs nothing to wait for takes the fast lane, and with `hold`
+    answers go out together at the end of a turn of the loop.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -79,6 +81,7 @@ class Setup:
     rooms: Sequence[Room] = ()
     shelving: Shelving | None = None
     lane: bool = True
+    hold: Hold | None = None
 
 
 class Gateway:
@@ -90,14 +93,13 @@ class Gateway:
         rest: Starlette,
         desk: Desk,
         inside: Inside,
-        shelving: Shelving | None = None,
-        *,
-        lane: bool = True,
+        setup: Setup,
     ) -> None:
         self._hot = hot_paths
+        self.hold = setup.hold
         self.inside = inside
-        self.lane = Lane(hot_paths) if lane else None
-        self._shelving = shelving
+        self.lane = Lane(hot_paths) if setup.lane else None
+        self._shelving = setup.shelving
         self._rest = rest
         rest.state.gateway = self
         self._closing: set[asyncio.Task[None]] = set()
@@ -188,7 +190,7 @@ def application(
     )
     inside = Inside(Hot(regime, replace(parts, entrance=ByName(entrance))))
     rest = _rest(entrance, now, setup)
-    return Gateway(Hot(regime, parts), rest, desk, inside, shelving, lane=setup.lane)
+    return Gateway(Hot(regime, parts), rest, desk, inside, setup)
 
 
 def regime_of(

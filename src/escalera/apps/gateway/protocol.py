@@ -70,7 +70,8 @@ class LeanProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller is there."""
-        super().connection_made(transport)
+        hold = getattr(self.app, "hold", None)
+        super().connection_made(transport if hold is None else hold(transport))
         self._turns = Turns(self.app, loop=self.loop, tasks=self.tasks)
         self._lane = getattr(self.app, "lane", None)
         self._wait(self.HEAD_SECONDS)
@@ -91,6 +92,10 @@ class LeanProtocol(HttpToolsProtocol):
                 self._wait_for_more(before, len(data))
         if self._pending is not None:
             self._begin(self._pending)
+
+    def eof_received(self) -> None:
+        """The caller says no more: the transport would close without what is still held back."""
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller has gone."""

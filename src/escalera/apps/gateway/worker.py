@@ -44,7 +44,7 @@ from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
 from escalera.ports.serving import CallLog
 from escalera.settings.gateway_table import GatewayTable
-from escalera.wiring import stores, vllm
+from escalera.wiring import stores, upstreams, vllm
 from escalera.wiring.vllm import Running
 
 EVERY = 1.0
@@ -142,6 +142,7 @@ class Worker:
                 ),
                 rooms=[*deposits.rooms(), self._jobs()],
                 shelving=self._shelving(),
+                hold=upstreams.hold,
             ),
         )
         self._version = number

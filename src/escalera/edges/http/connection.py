@@ -16,6 +16,7 @@ import httptools
 from escalera.domain.traffic import Fault
 from escalera.edges.http.target import Limits
 from escalera.errors import UpstreamFault
+from escalera.ports.serving import Hold
 
 MAX_HEAD = 64 * 1024
 """Bytes of a response's head, and of what is neither head nor body between two pieces of it."""
@@ -29,18 +30,22 @@ class Connection(asyncio.BufferedProtocol):
     """Speaks to one server; `ask` it only when it is new or `reusable`.
 
     What arrives is written into *buffer*, which all connections of a loop may share: it is read
-    before the loop does anything else. Its size bounds what a stalled reader holds.
+    before the loop does anything else. Its size bounds what a stalled reader holds. *hold* makes
+    writes on its transport wait for the end of a turn.
     """
 
     __slots__ = (
-        "_asked", "_buffer", "_busy", "_fresh", "_is_coded", "_keep_alive", "_limit", "_listener",
-        "_loop", "_lost", "_overhead", "_parser", "_paused", "_piece_size", "_pieces",
+        "_asked", "_buffer", "_busy", "_fresh", "_hold", "_is_coded", "_keep_alive", "_limit",
+        "_listener", "_loop", "_lost", "_overhead", "_parser", "_paused", "_piece_size", "_pieces",
         "_provider", "_taker", "_total_at", "_transport", "_unread", "_waiter", "body_begun",
         "fault", "has_head", "headers", "heard", "problem", "status", "whole",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, provider: str, buffer: memoryview) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, provider: str, buffer: memoryview, hold: Hold
+    ) -> None:
         self._loop = loop
+        self._hold = hold
         self._buffer = buffer
         self._provider = provider
         self._parser = httptools.HttpResponseParser(self)
@@ -242,7 +247,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not checked: uvloop's transports are none of asyncio's classes.
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = self._hold(cast("asyncio.Transport", transport))
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         return self._buffer

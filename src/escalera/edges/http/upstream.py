@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from escalera.edges.http import outbox
 from escalera.edges.http.connection import Connection
 from escalera.edges.http.target import Limits, Method, Target
 from escalera.errors import UpstreamFault
@@ -157,12 +158,12 @@ class HTTPUpstream:
         return None
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, total_at: float) -> Connection:
-        target = self._target
+        target, hold = self._target, outbox.of(loop).hold
         seconds = min(self._limits.connect, max(0.0, total_at - loop.time()))
         try:
             async with asyncio.timeout(seconds):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(loop, self._provider, self._buffer),
+                    lambda: Connection(loop, self._provider, self._buffer, hold),
                     target.host,
                     target.port,
                     ssl=target.tls,

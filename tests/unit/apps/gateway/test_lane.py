@@ -18,6 +18,7 @@ from tests.unit.apps.gateway.twins import POOR, RICH, Twin, compare, settled, ta
 from tests.unit.apps.gateway.upstreams import ANSWER
 
 from escalera.apps.gateway import answers, fields
+from escalera.edges.http import outbox
 from escalera.settings.gateway_table import TracesTable
 from escalera.settings.guard_table import GuardTable
 from escalera.testing.upstream import FAULTS, Mock, Pace, serving
@@ -27,6 +28,14 @@ pytestmark = [pytest.mark.network, pytest.mark.timeout(180)]
 OVER_SOCKETS = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _every_write_waits():
+    """Also those of a turn of few, which would go at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "DIRECT", 0)
+        yield
 
 
 def post(key=RICH, *, path=b"/v1/chat/completions", close=False, **body):

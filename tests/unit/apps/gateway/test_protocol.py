@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from tests.unit.apps.gateway.sockets import Quick, asked, post, responses, said, served
 
 from escalera.apps.gateway import cycle, protocol
+from escalera.edges.http import outbox
+from escalera.wiring import upstreams
 
 pytestmark = pytest.mark.network
 
@@ -61,10 +63,14 @@ class Echo:
         await send({"type": "http.response.body", "body": answer})
 
 
-@pytest.fixture(scope="module")
-def server():
+@pytest.fixture(scope="module", params=["at once", "at the end of a turn"])
+def server(request):
+    """Everything here holds for writes that wait for the end of a turn, too."""
     app = Echo()
-    with served(app, protocol=Quick) as port:
+    with pytest.MonkeyPatch.context() as patch, served(app, protocol=Quick) as port:
+        if request.param != "at once":
+            patch.setattr(outbox, "DIRECT", 0)
+            app.hold = upstreams.hold
         yield port, app
 
 
@@ -495,3 +501,21 @@ def test_a_closed_connection_is_gone_at_once(port, call):
         assert there() == before
     finally:
         gc.enable()
+
+
+class Answering(Quick):
+    """Has its answer ready in the turn in which the caller says that nothing more comes."""
+
+    def eof_received(self):
+        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        super().eof_received()
+
+
+@pytest.mark.parametrize("hold", [None, upstreams.hold])
+def test_a_caller_who_says_no_more_gets_what_was_written_by_then(hold):
+    """A transport closes by itself then, and what waits for the end of the turn goes before."""
+    app = Echo()
+    app.hold = hold
+    with served(app, protocol=Answering) as port:
+        (answer,) = responses(said(port, b"POST /wait HTTP/1.1\r\n", end=True))
+    assert (answer.status, answer.body) == (200, b"ok")

@@ -1,5 +1,5 @@
-"""Two gateways that are asked the same, one with the fast lane and one without: all they say, keep
-and count is compared, but for names of requests and times."""
+"""Two gateways that are asked the same, one with the fast lane and writes at the end of a turn, and
+one without: all they say, keep and count is compared, but for names of requests and times."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from escalera.edges.http.upstream import HTTPUpstream
 from escalera.engine.serve import Desk, Served
 from escalera.settings.gateway_table import GatewayTable
 from escalera.testing.gateway_stores import MemoryKeys
+from escalera.wiring.upstreams import hold
 
 RICH, POOR = b"esk-rich", b"esk-poor"
 PRICE = ModelPrice(prompt=1_000_000, completion=2_000_000)
@@ -77,6 +78,7 @@ class Twin:
             entrance=ManyKeys(door, now=lambda: NOW, cap=100),
             sink=lambda call: not self.records.append(call),
             lane=self._lane,
+            hold=hold if self._lane else None,
             beside=self._beside,
         )
         self.metrics = setup.metrics

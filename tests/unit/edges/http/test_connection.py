@@ -50,7 +50,8 @@ def _loop() -> Iterator[None]:
 
 
 def asked(body: bytes = b"{}", *, total_at: float = 1e9) -> tuple[Connection, Wire]:
-    connection, wire = Connection(LOOP[-1], "tiny", memoryview(bytearray(4 * HIGH_WATER))), Wire()
+    buffer, wire = memoryview(bytearray(4 * HIGH_WATER)), Wire()
+    connection = Connection(LOOP[-1], "tiny", buffer, lambda transport: transport)
     connection.connection_made(wire)  # type: ignore[arg-type]
     connection.ask(b"POST / HTTP/1.1\r\n\r\n", body, LOOP[-1].time(), total_at)
     return connection, wire
