@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from escalera.apps.gateway import event_texts, texts
 from escalera.apps.gateway.event_texts import Spoken
 from escalera.core.serving.guarding.guards import GuardSet
@@ -37,13 +39,12 @@ class Guarding:
     limits: Limits = field(default_factory=Limits)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guarded:
+class Guarded(msgspec.Struct, frozen=True, kw_only=True):
     """A body that may go on, what was found in it, and what its placeholders stand for."""
 
     body: bytes
     findings: tuple[Finding, ...] = ()
-    vault: Vault = field(default_factory=Vault)
+    vault: Vault = msgspec.field(default_factory=Vault)
 
 
 def request(guarding: Guarding, operation: Operation, body: bytes) -> Guarded:
@@ -225,11 +226,15 @@ def _looked(
     findings: list[Finding] = []
     changed: dict[texts.Path, str] = {}
     for slot in slots:
-        seen = guards.inspect(slot.text, vault, role=slot.role, escaped=slot.escaped)
+        text = slot.text
+        looks = guards.glance(text)
+        if looks is None:
+            continue
+        seen = guards.inspect(text, vault, role=slot.role, escaped=slot.escaped, found=looks)
         if seen.findings:
             findings += seen.findings
             _refuse(seen)
-            if seen.text != slot.text:
+            if seen.text != text:
                 changed[slot.path] = seen.text
     if changed:
         body = new(body, changed)

@@ -22,8 +22,7 @@ Path: TypeAlias = tuple[str | int, ...]
 """Keys and places from the top of a body to a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True):
     """A text and where it stands; `role` is that of its message, empty where it has none.
 
     `escaped`: it is JSON itself, as the arguments of a call are.

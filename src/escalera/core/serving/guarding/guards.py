@@ -25,7 +25,7 @@ from functools import cached_property
 
 from escalera.core.serving.guarding import scanning
 from escalera.core.serving.guarding.pattern import Pattern
-from escalera.core.serving.guarding.scanning import Match, Scan, Searching
+from escalera.core.serving.guarding.scanning import Looks, Match, Scan, Searching
 from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.guard import Finding, GuardAction, Inspection
 
@@ -74,11 +74,26 @@ class GuardSet:
         """Whether there is anything to look for."""
         return bool(self.guards)
 
+    def glance(self, text: str) -> Looks | None:
+        """Where something may be found in a whole text; None where nothing can be."""
+        hits = self.matcher.hits(text)
+        return scanning.gathered(hits) if hits or self._asking else None
+
     def inspect(
-        self, text: str, vault: Vault, *, role: str = "", escaped: bool = False
+        self,
+        text: str,
+        vault: Vault,
+        *,
+        role: str = "",
+        escaped: bool = False,
+        found: Looks | None = None,
     ) -> Inspection:
-        """What is found in a whole text; *escaped* where it is JSON within a JSON string."""
-        found = scanning.looks(self.matcher, text)
+        """What is found in a whole text; *escaped* where it is JSON within a JSON string.
+
+        *found* is what `glance` said of it, where that was asked.
+        """
+        if found is None:
+            found = scanning.looks(self.matcher, text)
         findings = self._of_whole(text, role) if self._asking else []
         cuts: list[Finding] = []
         if found:

@@ -47,8 +47,13 @@ class Match:
 
 def looks(matcher: Searching, text: str, start: int = 0) -> dict[int, list[int]]:
     """What `hits` says of *text* from *start* on."""
+    return gathered(matcher.hits(text[start:] if start else text), start)
+
+
+def gathered(hits: Sequence[tuple[int, int]], start: int = 0) -> dict[int, list[int]]:
+    """The same of *hits* that were told already."""
     found: dict[int, list[int]] = {}
-    for place, end in matcher.hits(text[start:] if start else text):
+    for place, end in hits:
         found.setdefault(place, []).append(end if end < 0 else end + start)
     for ends in found.values():
         ends.sort()

@@ -19,9 +19,12 @@ class Vault:
     """What the placeholders of one request stand for. It is not kept beyond the request."""
 
     def __init__(self, texts: Iterable[str] = (), *, beside: Vault | None = None) -> None:
-        self._taken = {name for text in texts if "[" in text for name in _NAMED.findall(text)}
+        self._taken: set[str] = set()
+        for text in texts:
+            if "[" in text:
+                self._taken.update(_NAMED.findall(text))
         if beside is not None:
-            self._taken |= beside._taken | beside._values.keys()  # noqa: SLF001  its own kind
+            self._taken.update(beside._taken, beside._values)  # noqa: SLF001  its own kind
         self._names: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self._counts: dict[str, int] = {}

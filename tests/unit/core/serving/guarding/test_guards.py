@@ -87,3 +87,24 @@ def test_what_is_redacted_comes_back(text):
     places = [(found.start, found.end) for found in seen.findings]
     assert places == sorted(places)
     assert all(end <= start for (_, end), (start, _) in pairwise(places))
+
+
+@given(texts())
+@settings(deadline=None)
+def test_a_glance_misses_nothing(text):
+    """What it passes has nothing in it, and what it tells is all that inspecting needs."""
+    looks = REDACTING.glance(text)
+    seen = REDACTING.inspect(text, Vault())
+    if looks is None:
+        assert seen.findings == () and seen.text == text
+    else:
+        assert REDACTING.inspect(text, Vault(), found=looks) == seen
+
+
+def test_whoever_is_asked_of_whole_texts_is_asked_of_every_one():
+    """A topic has no first look: no glance passes by it."""
+    told = guards(Guard(name="topic", action="block", tells=lambda text: "cat" in text))
+    looks = told.glance("a cat")
+    assert looks == {}
+    assert told.inspect("a cat", Vault(), found=looks).blocked == ("topic",)
+    assert told.inspect("a dog", Vault(), found=told.glance("a dog")).blocked == ()
