@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from escalera.domain.access import (
     Account,
@@ -24,8 +24,17 @@ from escalera.domain.access import (
 from escalera.domain.call_log import CallQuery, Retention, Tally
 from escalera.domain.traffic import ServedCall
 
-Hold = Callable[[asyncio.Transport], asyncio.Transport]
-"""Makes writes on a connection wait for the end of a turn of the loop; called in that loop."""
+T = TypeVar("T")
+
+
+class EndOfTurn(Protocol):
+    """What waits for the end of a turn of the running loop, where many wait for it together."""
+
+    def hold(self, transport: asyncio.Transport) -> asyncio.Transport:
+        """*transport* with writes that may wait."""
+
+    def after(self, work: Callable[[T], None], of: T) -> None:
+        """Call *work* behind these writes: at once, where nothing waits."""
 
 
 class Exchange(Protocol):

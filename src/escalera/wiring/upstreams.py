@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from escalera.edges.http import outbox
 from escalera.edges.http.target import Limits, Target, trusting
 from escalera.edges.http.upstream import HTTPUpstream
+from escalera.ports.serving import EndOfTurn
 from escalera.settings.tables import ModelTable
 from escalera.wiring import models
 
@@ -52,6 +53,6 @@ def of(
     return found
 
 
-def hold(transport: asyncio.Transport) -> asyncio.Transport:
-    """A caller's *transport*, whose writes go out with those of all connections of the loop."""
-    return outbox.of(asyncio.get_running_loop()).hold(transport)
+def end_of_turn() -> EndOfTurn:
+    """What the connections of the running loop wait for, callers' and upstreams' alike."""
+    return outbox.of(asyncio.get_running_loop())

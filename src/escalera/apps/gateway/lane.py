@@ -14,8 +14,9 @@ told to the loop, and the ordinary way goes on, which says 500 where it meets it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -31,11 +32,13 @@ from escalera.apps.gateway.targets import Passing
 from escalera.apps.gateway.turns import Turns
 from escalera.domain.traffic import Operation
 from escalera.errors import GuardError
-from escalera.ports.serving import Sending
+from escalera.ports.serving import EndOfTurn, Sending
 
 Way = tuple[Plan, Line, Passing]
 """Who is asked under a name, where that is one deployment before all others."""
 
+After = Callable[[Callable[[Any], None], Any], None]
+"""Calls something behind the writes of a turn of the loop."""
 BUSY = 8
 """Calls of a key at a time from which on more is leased once less is left than they hold."""
 LetIn = tuple[Asked, Way, Admitted]
@@ -45,13 +48,15 @@ LetIn = tuple[Asked, Way, Admitted]
 class Lane:
     """Answers requests in place of *hot*, where nothing has to be waited for."""
 
-    def __init__(self, hot: Hot) -> None:
+    def __init__(self, hot: Hot, end_of_turn: Callable[[], EndOfTurn] | None = None) -> None:
         parts = hot.parts
         self._hot = hot
         self.watch = hot.watch
         self._entrance = parts.entrance
         self._books = parts.books
         self._seconds, self._wall, self._name = parts.clocks.seconds, parts.clocks.wall, parts.name
+        self._end_of_turn = end_of_turn
+        self._after: After | None = None
         self._board: Board | None = None
         self._ways: Mapping[str, Way] = {}
 
@@ -97,18 +102,33 @@ class Lane:
         cycle.answer(found.headers, headers.written(asked, found, now=now), found.body)
         line.load.in_flight -= 1
         line.learn(found.first_byte, now)
+        sending.close()
+        end = self._seconds()
         ended = Ended(asked=asked, plan=plan, key=asked.key, status=200, found=found)
-        try:
-            ride.admitted.settle(asked, found, found.taken()[2])
-            end = self._seconds()
-            ended.relayed, ended.seconds = end - now, end - asked.began
-            self._books.finished(ended)
-        finally:
-            sending.close()
-            ride.regime.leave()
+        ended.relayed, ended.seconds = end - now, end - asked.began
+        after = self._after
+        if after is None:
+            after = self._after = self._afterwards()
+        after(self._finish, (ride, ended))
         return True
 
     # Private
+
+    def _afterwards(self) -> After:
+        """What calls something behind the writes of this turn, or at once."""
+        return _at_once if self._end_of_turn is None else self._end_of_turn().after
+
+    def _finish(self, told: tuple[Ride, Ended]) -> None:
+        """Settle and record what was answered."""
+        ride, ended = told
+        found = ended.found
+        try:
+            ride.admitted.settle(ended.asked, found, 0 if found is None else found.taken()[2])
+            self._books.finished(ended)
+        except Exception as error:  # noqa: BLE001  others wait behind this one
+            _tell(error)
+        finally:
+            ride.regime.leave()
 
     def _let_in(
         self, cycle: LeanCycle, regime: Regime, operation: Operation, began: float
@@ -220,6 +240,10 @@ class Ride(msgspec.Struct, eq=False):
 
 
 # Below: private.
+
+
+def _at_once(work: Callable[[Any], None], of: Any) -> None:
+    work(of)
 
 
 def _tell(fault: Exception) -> None:

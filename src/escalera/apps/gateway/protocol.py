@@ -70,8 +70,9 @@ class LeanProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller is there."""
-        hold = getattr(self.app, "hold", None)
-        super().connection_made(transport if hold is None else hold(transport))
+        end_of_turn = getattr(self.app, "end_of_turn", None)
+        held = transport if end_of_turn is None else end_of_turn().hold(transport)
+        super().connection_made(held)
         self._turns = Turns(self.app, loop=self.loop, tasks=self.tasks)
         self._lane = getattr(self.app, "lane", None)
         self._wait(self.HEAD_SECONDS)

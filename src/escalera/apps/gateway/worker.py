@@ -142,7 +142,7 @@ class Worker:
                 ),
                 rooms=[*deposits.rooms(), self._jobs()],
                 shelving=self._shelving(),
-                hold=upstreams.hold,
+                end_of_turn=upstreams.end_of_turn,
             ),
         )
         self._version = number

@@ -16,7 +16,6 @@ import httptools
 from escalera.domain.traffic import Fault
 from escalera.edges.http.target import Limits
 from escalera.errors import UpstreamFault
-from escalera.ports.serving import Hold
 
 MAX_HEAD = 64 * 1024
 """Bytes of a response's head, and of what is neither head nor body between two pieces of it."""
@@ -42,7 +41,11 @@ class Connection(asyncio.BufferedProtocol):
     )  # fmt: skip
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, provider: str, buffer: memoryview, hold: Hold
+        self,
+        loop: asyncio.AbstractEventLoop,
+        provider: str,
+        buffer: memoryview,
+        hold: Callable[[asyncio.Transport], asyncio.Transport],
     ) -> None:
         self._loop = loop
         self._hold = hold

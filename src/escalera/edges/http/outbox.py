@@ -1,4 +1,5 @@
-"""Writes of one turn of the event loop, sent together at its end where there are many of them.
+"""Writes of one turn of the event loop, sent together at its end where there are many of them, and
+what may be done behind them.
 
 A write costs the kernel's way through its stack, and wakes whoever reads at the other end; between
 two requests both drive what the next one needs out of the processor's caches. So what a busy turn
@@ -13,9 +14,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
+T = TypeVar("T")
 MOST = 32
 """Connections that wait with what they say; with more of them the first would wait for long."""
 FEW = 2
@@ -37,11 +39,12 @@ def of(loop: asyncio.AbstractEventLoop) -> Outbox:
 class Outbox:
     """Sends what the connections of one loop write. `direct` is how many writes go at once."""
 
-    __slots__ = ("_said", "_waiting", "direct")
+    __slots__ = ("_after", "_said", "_waiting", "direct")
 
     def __init__(self) -> None:
         self.direct = 0
         self._said = 0  # connections in this turn, also those whose bytes are out
+        self._after: list[tuple[Callable[[Any], None], Any]] = []
         self._waiting: list[Held] = []
 
     def hold(self, transport: asyncio.Transport) -> asyncio.Transport:
@@ -57,11 +60,24 @@ class Outbox:
         if len(self._waiting) >= MOST:
             self._send()
 
+    def after(self, work: Callable[[T], None], of: T) -> None:
+        """Call *work* behind what this turn has to say: at once, where nothing waits.
+
+        Doing the same for many at a time is quicker than between two other things.
+        """
+        if self._said:
+            self._after.append((work, of))
+        else:
+            work(of)
+
     def _end(self) -> None:
         if self._said <= FEW:
             self.direct = DIRECT
         self._said = 0
         self._send()
+        after, self._after = self._after, []
+        for work, of in after:
+            work(of)
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []

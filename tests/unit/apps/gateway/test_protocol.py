@@ -70,7 +70,7 @@ def server(request):
     with pytest.MonkeyPatch.context() as patch, served(app, protocol=Quick) as port:
         if request.param != "at once":
             patch.setattr(outbox, "DIRECT", 0)
-            app.hold = upstreams.hold
+            app.end_of_turn = upstreams.end_of_turn
         yield port, app
 
 
@@ -511,11 +511,11 @@ class Answering(Quick):
         super().eof_received()
 
 
-@pytest.mark.parametrize("hold", [None, upstreams.hold])
-def test_a_caller_who_says_no_more_gets_what_was_written_by_then(hold):
+@pytest.mark.parametrize("end_of_turn", [None, upstreams.end_of_turn])
+def test_a_caller_who_says_no_more_gets_what_was_written_by_then(end_of_turn):
     """A transport closes by itself then, and what waits for the end of the turn goes before."""
     app = Echo()
-    app.hold = hold
+    app.end_of_turn = end_of_turn
     with served(app, protocol=Answering) as port:
         (answer,) = responses(said(port, b"POST /wait HTTP/1.1\r\n", end=True))
     assert (answer.status, answer.body) == (200, b"ok")

@@ -32,7 +32,7 @@ from escalera.edges.http.upstream import HTTPUpstream
 from escalera.engine.serve import Desk, Served
 from escalera.settings.gateway_table import GatewayTable
 from escalera.testing.gateway_stores import MemoryKeys
-from escalera.wiring.upstreams import hold
+from escalera.wiring.upstreams import end_of_turn
 
 RICH, POOR = b"esk-rich", b"esk-poor"
 PRICE = ModelPrice(prompt=1_000_000, completion=2_000_000)
@@ -78,7 +78,7 @@ class Twin:
             entrance=ManyKeys(door, now=lambda: NOW, cap=100),
             sink=lambda call: not self.records.append(call),
             lane=self._lane,
-            hold=hold if self._lane else None,
+            end_of_turn=end_of_turn if self._lane else None,
             beside=self._beside,
         )
         self.metrics = setup.metrics

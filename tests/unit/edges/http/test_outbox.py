@@ -176,6 +176,40 @@ def test_what_waits_counts_as_unsent() -> None:
     in_loop(work)
 
 
+def test_what_comes_behind_writes_waits_with_them() -> None:
+    """In its order, once all of the turn is sent; at once where nothing waits."""
+
+    async def work(turns: Turns) -> None:
+        _, held = turns.wires(FEW + 1)
+        after = turns.outbox.after
+        after(turns.told.append, ("x", "alone"))
+        assert turns.told.pop() == ("x", "alone")
+        for one in held:
+            one.write(b"a")
+            after(turns.told.append, ("x", one))
+        assert turns.told == []
+        told = await turns.turn()
+        assert told == [*((str(n), b"a") for n in range(FEW + 1)), *(("x", one) for one in held)]
+        after(turns.told.append, ("x", "alone"))
+        assert turns.told == [("x", "alone")]
+
+    in_loop(work)
+
+
+def test_what_comes_behind_a_full_outbox_waits_for_the_end_of_the_turn() -> None:
+    """What is sent before does not end the turn."""
+
+    async def work(turns: Turns) -> None:
+        _, held = turns.wires(MOST)
+        for one in held:
+            one.write(b"a")
+        turns.outbox.after(turns.told.append, ("x", "behind"))
+        assert len(turns.told) == MOST
+        assert (await turns.turn())[MOST:] == [("x", "behind")]
+
+    in_loop(work)
+
+
 def test_a_loop_has_one_outbox() -> None:
     """All its connections share it; another loop has another."""
 
