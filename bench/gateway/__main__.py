@@ -97,7 +97,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--litellm", type=Path, help="the program of LiteLLM's proxy")
     everyone = ["direct", "nginx", "bare", *OURS, "litellm"]
     parser.add_argument("--systems", nargs="+", default=everyone, choices=everyone)
-    parser.add_argument("--points", nargs="+", default=[point.name for point in POINTS])
+    points = [point.name for point in POINTS]
+    parser.add_argument("--points", nargs="+", default=points, choices=points)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--priority", action="store_true", help="go before others (needs root)")
@@ -132,9 +133,11 @@ def measure(given: argparse.Namespace) -> None:
         a.tell(pace={"first": 0.0, "gap": 0.0, "tokens": 400_000})
         for name, system in served.items():
             if system is not None:
-                figures["systems"][name]["rss_after"] = system.megabytes
-                grown = stalling.grown(system)
-                figures["systems"][name]["stalled"] = grown
+                found = figures["systems"][name]
+                found["rss_after"] = system.megabytes
+                found["stalled"] = stalling.grown(system)
+                if isinstance(system, Escalera):
+                    found["lost"] = system.lost()
         save(given.into, figures)
 
 

@@ -22,13 +22,14 @@ HEAD = """# What the gateway costs
 
 Written by `make bench-gateway`. The mock upstream and the load share one core, the system under
 test has the other; systems take turns at every point. Ranges are over the rounds. CPU is the
-processor time of the system's own processes, for a request or, in streams, for an event; it is what
-the ratios are made of, since wall figures depend on what others on the machine leave. *Added* times
-are medians less those of the upstream asked directly; the first word is the second event of a
-stream, behind the role. *Bare* passes bytes on and does nothing else (`bench/gateway/bare.py`):
-what a hop costs in this interpreter; the rest is what the gateway does. With `--priority` all of it
-goes before other programs, which the kernel interrupts for 50 ms of every second that is busy
-throughout: p99 shows it where a core is full."""
+processor time of the system's own processes, for a request or, in streams, for an event. Ratios are
+of the medians of requests a second, and of the least CPU: the first is what a caller sees, and
+depends on what others on the machine leave and on whether mock and load keep up (nginx waits for
+them); the second is what a system costs. *Added* times are medians less those of the upstream asked
+directly; the first word is the second event of a stream, behind the role. *Bare* passes bytes on
+and does nothing else (`bench/gateway/bare.py`): what a hop costs in this interpreter; the rest is
+what the gateway does. With `--priority` all of it goes before other programs (`nice`). *Lost* are
+records that the request log had no room for in all of this."""
 
 
 def load(folder: Path) -> dict[str, Any]:
@@ -66,14 +67,15 @@ def lines(folder: Path) -> list[str]:
 
 def _about(systems: dict[str, Any]) -> list[str]:
     rows = [
-        "| | version | ready after, s | MB at start | MB after the load | MB a stalled reader |",
-        "|---|---|---|---|---|---|",
+        "| | version | ready after, s | MB at start | MB after the load | MB a stalled reader "
+        "| lost |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, one in systems.items():
         if "started" in one:
             figures = (one["started"], one["rss"], one.get("rss_after", 0), one.get("stalled", 0))
             shown = " | ".join(f"{figure:.2f}" for figure in figures)
-            rows.append(f"| {name} | {one['version']} | {shown} |")
+            rows.append(f"| {name} | {one['version']} | {shown} | {one.get('lost', '')} |")
     return rows
 
 
@@ -83,21 +85,23 @@ def _point(point: str, systems: dict[str, Any]) -> list[str]:
     time, what = ("first_p50", "first word") if streams else ("whole_p50", "answer")
     runs = {name: one["points"][point] for name, one in systems.items() if point in one["points"]}
     direct = min((run[time] for run in runs.get("direct", [])), default=0.0)
-    floor, peer = _least(runs.get("nginx", []), cost), _least(runs.get("litellm", []), cost)
+    floor, peer = runs.get("nginx", []), runs.get("litellm", [])
     rows = [
-        f"| | requests/s | CPU µs / {unit} | x nginx | x LiteLLM | {what}: p50, ms | added p50, ms "
-        "| p99, ms | others on the core | failures |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        f"| | requests/s | x nginx | x LiteLLM | CPU µs / {unit} | x nginx | x LiteLLM "
+        f"| {what}: p50, ms | added p50, ms | p99, ms | others on the core | failures |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, found in runs.items():
         own = _least(found, cost)
-        ratio = f"{floor / own:.2f}" if own and floor else ""
-        times = f"{peer / own:.0f}" if own and peer else ""
+        paced = point.startswith("paced")  # all answer what is asked of them
         added = "" if name == "direct" else f"{min(run[time] for run in found) - direct:.3f}"
         p99 = _range([run[time.replace("p50", "p99")] for run in found], 2)
         rows.append(
             f"| {name} | {_range([run['rate'] for run in found], 0)} "
-            f"| {_range([run[cost] for run in found], 1) if own else ''} | {ratio} | {times} "
+            f"| {'' if paced else _times(_rate(found), _rate(floor), 2)} "
+            f"| {'' if paced else _times(_rate(found), _rate(peer), 0)} "
+            f"| {_range([run[cost] for run in found], 1) if own else ''} "
+            f"| {_times(_least(floor, cost), own, 2)} | {_times(_least(peer, cost), own, 0)} "
             f"| {_range([run[time] for run in found], 3)} | {added} | {p99} "
             f"| {100 * median(run['others'] for run in found):.0f} % "
             f"| {sum(run['failures'] for run in found):.0f} |"
@@ -108,6 +112,15 @@ def _point(point: str, systems: dict[str, Any]) -> list[str]:
 def _least(found: list[dict[str, float]], key: str) -> float:
     """The run that others disturbed least."""
     return min((run[key] for run in found), default=0.0)
+
+
+def _rate(found: list[dict[str, float]]) -> float:
+    return median(run["rate"] for run in found) if found else 0.0
+
+
+def _times(one: float, other: float, digits: int) -> str:
+    """How many times the other; empty where either was not measured."""
+    return f"{one / other:.{digits}f}" if one and other else ""
 
 
 def _range(values: list[float], digits: int) -> str:

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from bench.gateway.processes import Running, free_port
 
+from escalera.domain.call_log import CallQuery
+from escalera.edges.gateway_store.calls import SQLiteCalls
+
 CONNECT, FIRST_BYTE, TOTAL, ALL = 1.0, 1.0, 3.0, 5.0
 """Seconds: to connect, to the first byte and between two, for an attempt, and for a request."""
 
@@ -122,6 +125,11 @@ class Escalera(System):
         if place.workers > 1:
             command += ["--workers", str(place.workers)]
         super().__init__(port, place, command=command, ready=f"http://127.0.0.1:{port}/health")
+        self._log = place.folder / ".escalera" / "gateway" / "calls.sqlite"
+
+    def lost(self) -> int:
+        """Records that the request log had no room for."""
+        return SQLiteCalls(self._log).tally(CallQuery()).lost
 
 
 def project(place: Place, a: str, b: str, *, extra: str = "", keys: bool = False) -> str:

@@ -218,7 +218,7 @@ def test_the_configuration_of_nginx(tmp_path):
 
 
 def test_figures_as_tables(tmp_path):
-    """Ranges over rounds, ratios by processor time, a slope of memory."""
+    """Ranges over rounds, ratios by requests a second and processor time, a slope of memory."""
     run = {"rate": 10.0, "whole_p50": 1.0, "whole_p99": 2.0, "others": 0.1, "failures": 0}
     figures = {
         "machine": "m",
@@ -230,7 +230,8 @@ def test_figures_as_tables(tmp_path):
             },
             "ours": {
                 "version": "", "started": 0.5, "rss": 50.0,
-                "points": {"json-1": [run | {"cpu_request": cpu} for cpu in (20.0, 30.0)]},
+                "lost": 3,
+                "points": {"json-1": [run | {"cpu_request": cpu, "rate": cpu} for cpu in (20, 30)]},
             },
             "litellm": {
                 "version": "2", "started": 5.0, "rss": 300.0,
@@ -245,8 +246,9 @@ def test_figures_as_tables(tmp_path):
     ]
     (tmp_path / "soak.json").write_text(json.dumps({"samples": samples}))
     told = "\n".join(speed_table.lines(tmp_path))
-    assert "| ours |  | 0.50 | 50.00 | 0.00 | 0.00 |" in told
-    assert "| ours | 10 | 20.0-30.0 | 0.50 | 200 | 1.000 | 0.000 | 2.00 | 10 % | 0 |" in told
+    assert "| ours |  | 0.50 | 50.00 | 0.00 | 0.00 | 3 |" in told
+    ours = "| ours | 20-30 | 2.50 | 2 | 20.0-30.0 | 0.50 | 200 | 1.000 | 0.000 | 2.00 | 10 % | 0 |"
+    assert ours in told
     assert "each quarter: 50.0, 51.0, 53.0, 55.0, 57.0 MB" in told
     assert "+1.0 MB an hour (least squares)" in told
     assert "40 requests" in told
