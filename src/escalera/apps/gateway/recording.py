@@ -5,13 +5,15 @@
 
 A worker that is killed loses at most what it took within the last `EVERY` seconds; one that ends as
 it should loses nothing. While the log cannot be written, records wait, up to `ROOM` bytes of them;
-beyond that the newest are dropped and counted, and the count is written once the log is back.
+beyond that the newest are dropped and counted, and the count is written once the log is back. What
+can be written is not dropped: a loop that is busy throughout gives way to the thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +27,10 @@ EVERY = 0.2
 """Seconds between two writes."""
 ROOM = 16 * 1024 * 1024
 """Bytes that may wait to be written, bodies included."""
+BEHIND = 4
+"""Once a fourth of the room is taken, the thread is woken before its time, and let to its turn."""
+GIVE_WAY, GIVE_WAY_EVERY = 0.001, 0.01
+"""Seconds for which the loop stands still then, and how often at the most."""
 FRAME = 1024
 """Bytes that a record is counted as, beside its bodies."""
 TRIM_EVERY = 60.0
@@ -69,6 +75,8 @@ class Recorder:
         self._queue: deque[Waiting] = deque()
         self._batch: list[Waiting] = []
         self._came = self._went = 0  # bytes; each is counted by one side alone
+        self._behind = room // BEHIND
+        self._way_from = 0.0
         self._told = 0
         self._tell_from = self._trim_from = 0.0
         self._wake = threading.Event()
@@ -117,7 +125,21 @@ class Recorder:
             return False
         self._came += size
         self._queue.append((call, done))
+        if self._came - self._went > self._behind:
+            self._give_way()
         return True
+
+    def _give_way(self) -> None:
+        """Stand still for a moment, now and then: a busy loop would keep the thread from its turn.
+
+        Each callback of the loop gives the interpreter's lock back and takes it again, which wakes
+        a thread that waits for it and begins its waiting anew: it never comes to ask for a turn.
+        """
+        now = time.monotonic()
+        if now >= self._way_from:
+            self._way_from = now + GIVE_WAY_EVERY
+            self._wake.set()
+            time.sleep(GIVE_WAY)
 
     # The thread's side
 

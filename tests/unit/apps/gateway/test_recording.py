@@ -128,6 +128,70 @@ def test_what_cannot_be_written_at_the_end_is_told():
     assert told[-1] == "2 records of requests were not logged: the log cannot be written"
 
 
+class Clock:
+    """In the place of `time`: moments at which somebody slept, and for how long."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[tuple[float, float]] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append((self.now, seconds))
+
+
+def test_a_loop_that_is_far_ahead_gives_way_now_and_then(monkeypatch: pytest.MonkeyPatch):
+    """For a moment, once a fourth of the room is taken, and never more than a tenth of its time."""
+    clock = Clock()
+    monkeypatch.setattr(recording, "time", clock)
+    log, told = Gated(), Told()
+    log.open.clear()
+    with recorder(log, told, room=40 * recording.FRAME) as made:
+        for _ in range(10):
+            made.take(CALL)
+        assert clock.slept == []
+        for _ in range(20):
+            clock.now += 0.001
+            made.take(CALL)
+        moments = [moment for moment, _ in clock.slept]
+        assert moments == pytest.approx([0.001, 0.011])
+        assert {seconds for _, seconds in clock.slept} == {recording.GIVE_WAY}
+        log.open.set()
+    assert (made.counts.written, made.counts.dropped) == (30, 0)
+
+
+BUSY = """
+import hashlib, os
+from escalera.apps.gateway.recording import Recorder
+from escalera.domain.call_log import Retention
+from escalera.domain.traffic import ServedCall
+
+class Log:
+    def write(self, calls, **more): pass
+    def trim(self, *given): return 0
+
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+call = ServedCall(id="r", started=0.0, operation="chat", model="m")
+made = Recorder(Log(), wall=float, tell=print, retention=Retention(), room=8 << 20)
+made.open()
+for number in range(60_000):
+    made.take(call)
+    hashlib.sha256(bytes(20_000))
+made.close()
+print(made.counts.dropped)
+"""
+
+
+def test_a_busy_loop_on_one_core_loses_nothing_that_can_be_written():
+    """Seven times the room comes without a pause, faster than the thread would look by itself."""
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "0\n"
+
+
 def test_who_waits_is_told_when_it_is_on_disk():
     """Many share one write; without room they are told at once."""
     log, told = Gated(), Told()
