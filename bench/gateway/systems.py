@@ -137,6 +137,7 @@ def project(place: Place, a: str, b: str, *, extra: str = "", keys: bool = False
     connect, first, total, everything = place.limits
     text = PROJECT.format(a=a, b=b, connect=connect, first=first, total=total, all=everything)
     place.folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place.folder / ".escalera", ignore_errors=True)
     (place.folder / "escalera.toml").write_text(text + extra)
     (place.folder / "echo.jsonl").write_text(_items())
     return _key(place.folder) if keys else ""
@@ -248,7 +249,6 @@ def nginx_version() -> str:
 
 def _key(folder: Path) -> str:
     """A new key of a project, as a caller sends it."""
-    shutil.rmtree(folder / ".escalera", ignore_errors=True)
     bounds = ["--money", "1000000", "--window", "month"]
     bounds += ["--requests-per-minute", "100000000", "--tokens-per-minute", "10000000000"]
     command = [sys.executable, "-m", "escalera", "keys", "create", "bench", *bounds]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from escalera.domain.access import (
     Account,
@@ -27,14 +27,27 @@ from escalera.domain.traffic import ServedCall
 T = TypeVar("T")
 
 
-class EndOfTurn(Protocol):
-    """What waits for the end of a turn of the running loop, where many wait for it together."""
+Stage = Literal["request", "answer", "note"]
+"""What is done together in a turn of a loop: requests are begun, answers passed on, and noted."""
+
+
+class Gather(Protocol):
+    """What `Cohorts.gather` is."""
+
+    def __call__(self, stage: Stage, work: Callable[[T], None], one: T) -> None: ...
+
+
+class Cohorts(Protocol):
+    """What many requests of one turn of the running loop do alike, done together."""
 
     def hold(self, transport: asyncio.Transport) -> asyncio.Transport:
-        """*transport* with writes that may wait."""
+        """*transport* with writes that may wait for the end of the turn."""
 
-    def after(self, work: Callable[[T], None], of: T) -> None:
-        """Call *work* behind these writes: at once, where nothing waits."""
+    def gather(self, stage: Stage, work: Callable[[T], None], one: T) -> None:
+        """Call *work* with *one*, with the others of this stage; at once where there are few.
+
+        Requests come before answers, these before what is sent, and notes come last.
+        """
 
 
 class Exchange(Protocol):

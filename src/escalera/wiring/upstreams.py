@@ -9,10 +9,10 @@ from ssl import SSLContext
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from escalera.edges.http import outbox
+from escalera.edges.http import cohorts
 from escalera.edges.http.target import Limits, Target, trusting
 from escalera.edges.http.upstream import HTTPUpstream
-from escalera.ports.serving import EndOfTurn
+from escalera.ports.serving import Cohorts
 from escalera.settings.tables import ModelTable
 from escalera.wiring import models
 
@@ -53,6 +53,6 @@ def of(
     return found
 
 
-def end_of_turn() -> EndOfTurn:
-    """What the connections of the running loop wait for, callers' and upstreams' alike."""
-    return outbox.of(asyncio.get_running_loop())
+def gathering() -> Cohorts:
+    """What the connections of the running loop share, callers' and upstreams' alike."""
+    return cohorts.of(asyncio.get_running_loop())

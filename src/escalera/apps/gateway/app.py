@@ -29,6 +29,7 @@ from escalera.apps.gateway.asking import Asking, Patience
 from escalera.apps.gateway.books import Keeping, Sink, WaitingSink
 from escalera.apps.gateway.checkpoint import Checkpoint
 from escalera.apps.gateway.filtering import Filter
+from escalera.apps.gateway.gathering import at_once
 from escalera.apps.gateway.guarded import Guarding
 from escalera.apps.gateway.hot import (
     Clocks,
@@ -49,7 +50,7 @@ from escalera.apps.gateway.wire import Refusal
 from escalera.domain.job import Published
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError, StoreUnavailable
-from escalera.ports.serving import EndOfTurn
+from escalera.ports.serving import Cohorts
 from escalera.settings.gateway_table import GatewayTable
 from escalera.wiring import guards
 
@@ -66,8 +67,8 @@ class Setup:
     request, None where there is no log, and `waiting_sink` where it is waited for. `beside`
     is what runs as long as the gateway does, and `tell` says to the operator what callers are not
     told. `rooms` are what else is served, and `shelving` knows the finetuned models, which were
-    read once. With `lane` what needs nothing to wait for takes the fast lane; `end_of_turn` finds
-    what gathers the writes of a turn of the loop, None where each goes at once.
+    read once. With `lane` what needs nothing to wait for takes the fast lane; `gathering` finds
+    what does together what many requests of a turn do alike.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -81,7 +82,7 @@ class Setup:
     rooms: Sequence[Room] = ()
     shelving: Shelving | None = None
     lane: bool = True
-    end_of_turn: Callable[[], EndOfTurn] | None = None
+    gathering: Callable[[], Cohorts] = at_once
 
 
 class Gateway:
@@ -96,9 +97,9 @@ class Gateway:
         setup: Setup,
     ) -> None:
         self._hot = hot_paths
-        self.end_of_turn = setup.end_of_turn
+        self.gathering = setup.gathering
         self.inside = inside
-        self.lane = Lane(hot_paths, setup.end_of_turn) if setup.lane else None
+        self.lane = Lane(hot_paths, setup.gathering) if setup.lane else None
         self._shelving = setup.shelving
         self._rest = rest
         rest.state.gateway = self

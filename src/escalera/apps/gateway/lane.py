@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
 
 import msgspec
 
@@ -26,19 +25,18 @@ from escalera.apps.gateway.asked import Asked, Opened
 from escalera.apps.gateway.asking import Asking, First
 from escalera.apps.gateway.board import Board, Line, Plan
 from escalera.apps.gateway.cycle import LeanCycle
+from escalera.apps.gateway.gathering import at_once
 from escalera.apps.gateway.hot import EXPECTED, Ended, Entered, Hot
 from escalera.apps.gateway.regime import Regime
 from escalera.apps.gateway.targets import Passing
 from escalera.apps.gateway.turns import Turns
 from escalera.domain.traffic import Operation
 from escalera.errors import GuardError
-from escalera.ports.serving import EndOfTurn, Sending
+from escalera.ports.serving import Cohorts, Gather, Sending
 
 Way = tuple[Plan, Line, Passing]
 """Who is asked under a name, where that is one deployment before all others."""
 
-After = Callable[[Callable[[Any], None], Any], None]
-"""Calls something behind the writes of a turn of the loop."""
 BUSY = 8
 """Calls of a key at a time from which on more is leased once less is left than they hold."""
 LetIn = tuple[Asked, Way, Admitted]
@@ -48,17 +46,21 @@ LetIn = tuple[Asked, Way, Admitted]
 class Lane:
     """Answers requests in place of *hot*, where nothing has to be waited for."""
 
-    def __init__(self, hot: Hot, end_of_turn: Callable[[], EndOfTurn] | None = None) -> None:
+    def __init__(self, hot: Hot, gathering: Callable[[], Cohorts] = at_once) -> None:
         parts = hot.parts
         self._hot = hot
         self.watch = hot.watch
         self._entrance = parts.entrance
         self._books = parts.books
         self._seconds, self._wall, self._name = parts.clocks.seconds, parts.clocks.wall, parts.name
-        self._end_of_turn = end_of_turn
-        self._after: After | None = None
+        self._gathering = gathering
         self._board: Board | None = None
         self._ways: Mapping[str, Way] = {}
+
+    @cached_property
+    def gather(self) -> Gather:
+        """That of the loop in which this answers: asked for when it is needed first."""
+        return self._gathering().gather
 
     def take(self, cycle: LeanCycle, turns: Turns) -> bool:
         """Answer *cycle*, whose request is whole, now or later; False where nothing was done."""
@@ -106,17 +108,10 @@ class Lane:
         end = self._seconds()
         ended = Ended(asked=asked, plan=plan, key=asked.key, status=200, found=found)
         ended.relayed, ended.seconds = end - now, end - asked.began
-        after = self._after
-        if after is None:
-            after = self._after = self._afterwards()
-        after(self._finish, (ride, ended))
+        self.gather("note", self._finish, (ride, ended))
         return True
 
     # Private
-
-    def _afterwards(self) -> After:
-        """What calls something behind the writes of this turn, or at once."""
-        return _at_once if self._end_of_turn is None else self._end_of_turn().after
 
     def _finish(self, told: tuple[Ride, Ended]) -> None:
         """Settle and record what was answered."""
@@ -125,7 +120,7 @@ class Lane:
         try:
             ride.admitted.settle(ended.asked, found, 0 if found is None else found.taken()[2])
             self._books.finished(ended)
-        except Exception as error:  # noqa: BLE001  others wait behind this one
+        except Exception as error:  # noqa: BLE001  the answer is out
             _tell(error)
         finally:
             ride.regime.leave()
@@ -204,8 +199,12 @@ class Ride(msgspec.Struct, eq=False):
 
     def heard(self) -> None:
         """The answer has come, or something else has."""
+        if self.cycle.ride is self:
+            self._lane.gather("answer", Ride._answer, self)
+
+    def _answer(self) -> None:
         if self.cycle.ride is not self:
-            return
+            return  # the caller left while it waited for the others
         done = False
         try:
             done = self._lane.answer(self)
@@ -240,10 +239,6 @@ class Ride(msgspec.Struct, eq=False):
 
 
 # Below: private.
-
-
-def _at_once(work: Callable[[Any], None], of: Any) -> None:
-    work(of)
 
 
 def _tell(fault: Exception) -> None:

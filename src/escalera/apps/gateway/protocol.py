@@ -15,7 +15,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from escalera.apps.gateway import wire
 from escalera.apps.gateway.cycle import LeanCycle
+from escalera.apps.gateway.gathering import at_once
 from escalera.apps.gateway.turns import Turns
+from escalera.ports.serving import Cohorts, Gather
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request's head that come in pieces, and of what comes between two pieces of a body or
@@ -65,14 +67,15 @@ class LeanProtocol(HttpToolsProtocol):
     _answering: LeanCycle | None = None
     _lane: Lane | None = None
     _pending: LeanCycle | None = None
+    _gather: Gather
     _turns: Turns
     cycle: LeanCycle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller is there."""
-        end_of_turn = getattr(self.app, "end_of_turn", None)
-        held = transport if end_of_turn is None else end_of_turn().hold(transport)
-        super().connection_made(held)
+        cohorts: Cohorts = getattr(self.app, "gathering", at_once)()
+        self._gather = cohorts.gather
+        super().connection_made(cohorts.hold(transport))
         self._turns = Turns(self.app, loop=self.loop, tasks=self.tasks)
         self._lane = getattr(self.app, "lane", None)
         self._wait(self.HEAD_SECONDS)
@@ -92,7 +95,7 @@ class LeanProtocol(HttpToolsProtocol):
             if self._part != "nothing":
                 self._wait_for_more(before, len(data))
         if self._pending is not None:
-            self._begin(self._pending)
+            self._gather("request", LeanProtocol._begin, self)
 
     def eof_received(self) -> None:
         """The caller says no more: the transport would close without what is still held back."""
@@ -104,6 +107,7 @@ class LeanProtocol(HttpToolsProtocol):
             if timer is not None:
                 timer.cancel()
         self._timer = self._reading = None
+        self._begin()  # what waits for others of its turn came all the same, and is recorded
         super().connection_lost(exc)
         self._leave()
         self._turns.end()
@@ -200,9 +204,11 @@ class LeanProtocol(HttpToolsProtocol):
     def _has_body(self) -> bool:
         return any(name in FRAMING for name, _ in self.headers)
 
-    def _begin(self, cycle: LeanCycle) -> None:
-        """Answer a request of which something is there: at once, where it is whole."""
-        self._pending = None
+    def _begin(self) -> None:
+        """Answer a request of which something is there: on the fast lane, where it is whole."""
+        cycle, self._pending = self._pending, None
+        if cycle is None:
+            return  # it was begun while it waited for others
         whole = not (cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue)
         if not (whole and self._lane is not None and self._lane.take(cycle, self._turns)):
             self._turns.begin(cycle)

@@ -142,7 +142,7 @@ class Worker:
                 ),
                 rooms=[*deposits.rooms(), self._jobs()],
                 shelving=self._shelving(),
-                end_of_turn=upstreams.end_of_turn,
+                gathering=upstreams.gathering,
             ),
         )
         self._version = number

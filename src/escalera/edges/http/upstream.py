@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from escalera.edges.http import outbox
+from escalera.edges.http import cohorts
 from escalera.edges.http.connection import Connection
 from escalera.edges.http.target import Limits, Method, Target
 from escalera.errors import UpstreamFault
@@ -158,7 +158,7 @@ class HTTPUpstream:
         return None
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, total_at: float) -> Connection:
-        target, hold = self._target, outbox.of(loop).hold
+        target, hold = self._target, cohorts.of(loop).hold
         seconds = min(self._limits.connect, max(0.0, total_at - loop.time()))
         try:
             async with asyncio.timeout(seconds):

@@ -18,7 +18,7 @@ from tests.unit.apps.gateway.twins import POOR, RICH, Twin, compare, settled, ta
 from tests.unit.apps.gateway.upstreams import ANSWER
 
 from escalera.apps.gateway import answers, fields
-from escalera.edges.http import outbox
+from escalera.edges.http import cohorts
 from escalera.settings.gateway_table import TracesTable
 from escalera.settings.guard_table import GuardTable
 from escalera.testing.upstream import FAULTS, Mock, Pace, serving
@@ -31,10 +31,10 @@ OVER_SOCKETS = settings(
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _every_write_waits():
-    """Also those of a turn of few, which would go at once."""
+def _everything_waits():
+    """Also what comes in a turn of few, which would be done at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(outbox, "DIRECT", 0)
+        patch.setattr(cohorts, "DIRECT", 0)
         yield
 
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tests.unit.apps.gateway.sockets import Quick, asked, post, responses, said, served
 
 from escalera.apps.gateway import cycle, protocol
-from escalera.edges.http import outbox
+from escalera.apps.gateway.gathering import at_once
+from escalera.edges.http import cohorts
 from escalera.wiring import upstreams
 
 pytestmark = pytest.mark.network
@@ -65,12 +66,12 @@ class Echo:
 
 @pytest.fixture(scope="module", params=["at once", "at the end of a turn"])
 def server(request):
-    """Everything here holds for writes that wait for the end of a turn, too."""
+    """Everything here holds for requests and writes that wait for others of their turn, too."""
     app = Echo()
     with pytest.MonkeyPatch.context() as patch, served(app, protocol=Quick) as port:
         if request.param != "at once":
-            patch.setattr(outbox, "DIRECT", 0)
-            app.end_of_turn = upstreams.end_of_turn
+            patch.setattr(cohorts, "DIRECT", 0)
+            app.gathering = upstreams.gathering
         yield port, app
 
 
@@ -511,11 +512,11 @@ class Answering(Quick):
         super().eof_received()
 
 
-@pytest.mark.parametrize("end_of_turn", [None, upstreams.end_of_turn])
-def test_a_caller_who_says_no_more_gets_what_was_written_by_then(end_of_turn):
+@pytest.mark.parametrize("gathering", [at_once, upstreams.gathering])
+def test_a_caller_who_says_no_more_gets_what_was_written_by_then(gathering):
     """A transport closes by itself then, and what waits for the end of the turn goes before."""
     app = Echo()
-    app.end_of_turn = end_of_turn
+    app.gathering = gathering
     with served(app, protocol=Answering) as port:
         (answer,) = responses(said(port, b"POST /wait HTTP/1.1\r\n", end=True))
     assert (answer.status, answer.body) == (200, b"ok")

@@ -1,4 +1,4 @@
-"""Two gateways that are asked the same, one with the fast lane and writes at the end of a turn, and
+"""Two gateways that are asked the same, one with the fast lane, on which they are gathered, and
 one without: all they say, keep and count is compared, but for names of requests and times."""
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from escalera.apps.gateway import app as apps
 from escalera.apps.gateway.admitting import ManyKeys
 from escalera.apps.gateway.app import Gateway, Setup, application
 from escalera.apps.gateway.door import Door
+from escalera.apps.gateway.gathering import at_once
 from escalera.apps.gateway.lane import Lane
 from escalera.core.serving import keys
 from escalera.domain.access import Allowance, Key
@@ -32,7 +33,7 @@ from escalera.edges.http.upstream import HTTPUpstream
 from escalera.engine.serve import Desk, Served
 from escalera.settings.gateway_table import GatewayTable
 from escalera.testing.gateway_stores import MemoryKeys
-from escalera.wiring.upstreams import end_of_turn
+from escalera.wiring.upstreams import gathering
 
 RICH, POOR = b"esk-rich", b"esk-poor"
 PRICE = ModelPrice(prompt=1_000_000, completion=2_000_000)
@@ -78,7 +79,7 @@ class Twin:
             entrance=ManyKeys(door, now=lambda: NOW, cap=100),
             sink=lambda call: not self.records.append(call),
             lane=self._lane,
-            end_of_turn=end_of_turn if self._lane else None,
+            gathering=gathering if self._lane else at_once,
             beside=self._beside,
         )
         self.metrics = setup.metrics

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from escalera.edges.http import outbox
-from escalera.edges.http.outbox import DIRECT, FEW, LARGE, MOST, Outbox
+from escalera.edges.http import cohorts
+from escalera.edges.http.cohorts import DIRECT, FEW, LARGE, MOST, SOME, Cohorts
 
 
 class Wire:
@@ -42,15 +42,15 @@ class Wire:
 
 
 class Turns:
-    """Wires held by one outbox, `told` what they did; `turn` waits for the end of one."""
+    """Wires held by the same cohorts, `told` what they did; `turn` waits for the end of one."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
-        self.outbox = Outbox()
+        self.cohorts = Cohorts()
 
     def wires(self, many: int) -> tuple[list[Wire], list[asyncio.Transport]]:
         wires = [Wire(str(number), self.told) for number in range(many)]
-        return wires, [self.outbox.hold(cast("asyncio.Transport", one)) for one in wires]
+        return wires, [self.cohorts.hold(cast("asyncio.Transport", one)) for one in wires]
 
     async def turn(self) -> list[tuple[str, Any]]:
         """What happened until all callbacks of a turn ran, and is not told yet."""
@@ -61,7 +61,7 @@ class Turns:
 
 
 def in_loop(work: Callable[[Turns], Any]) -> None:
-    """Run *work* with an outbox in a loop of its own."""
+    """Run *work* with cohorts in a loop of its own."""
 
     async def run() -> None:
         await work(Turns())
@@ -176,46 +176,94 @@ def test_what_waits_counts_as_unsent() -> None:
     in_loop(work)
 
 
-def test_what_comes_behind_writes_waits_with_them() -> None:
-    """In its order, once all of the turn is sent; at once where nothing waits."""
+def test_stage_by_stage() -> None:
+    """Requests, answers, what is sent, notes: whatever came first, each in its order."""
 
     async def work(turns: Turns) -> None:
         _, held = turns.wires(FEW + 1)
-        after = turns.outbox.after
-        after(turns.told.append, ("x", "alone"))
-        assert turns.told.pop() == ("x", "alone")
+        gather, note = turns.cohorts.gather, turns.told.append
         for one in held:
+            gather("note", note, ("note", one))
+            gather("answer", note, ("answer", one))
+            gather("request", note, ("request", one))
             one.write(b"a")
-            after(turns.told.append, ("x", one))
         assert turns.told == []
-        told = await turns.turn()
-        assert told == [*((str(n), b"a") for n in range(FEW + 1)), *(("x", one) for one in held)]
-        after(turns.told.append, ("x", "alone"))
-        assert turns.told == [("x", "alone")]
+        assert await turns.turn() == [
+            *(("request", one) for one in held),
+            *(("answer", one) for one in held),
+            *((str(number), b"a") for number in range(FEW + 1)),
+            *(("note", one) for one in held),
+        ]
+        assert await turns.turn() == []
 
     in_loop(work)
 
 
-def test_what_comes_behind_a_full_outbox_waits_for_the_end_of_the_turn() -> None:
-    """What is sent before does not end the turn."""
+def test_where_few_come_nothing_is_gathered() -> None:
+    """It is done in its place, for as long as writes go at once."""
 
     async def work(turns: Turns) -> None:
-        _, held = turns.wires(MOST)
-        for one in held:
-            one.write(b"a")
-        turns.outbox.after(turns.told.append, ("x", "behind"))
-        assert len(turns.told) == MOST
-        assert (await turns.turn())[MOST:] == [("x", "behind")]
+        _, (held,) = turns.wires(1)
+        held.write(b"a")
+        await turns.turn()
+        for stage in ("note", "answer", "request"):
+            turns.cohorts.gather(stage, turns.told.append, (stage, 0))
+            assert turns.told.pop() == (stage, 0)
 
     in_loop(work)
 
 
-def test_a_loop_has_one_outbox() -> None:
+def test_not_too_many_requests_wait_for_each_other() -> None:
+    """`SOME` of them are begun before the turn ends; notes wait, however many."""
+
+    async def work(turns: Turns) -> None:
+        for number in range(SOME + 1):
+            turns.cohorts.gather("note", turns.told.append, ("note", number))
+        assert turns.told == []
+        for number in range(SOME + 1):
+            turns.cohorts.gather("answer", turns.told.append, ("answer", number))
+        assert turns.told == [("answer", number) for number in range(SOME)]
+        told = await turns.turn()
+        assert told[SOME:] == [("answer", SOME), *(("note", n) for n in range(SOME + 1))]
+
+    in_loop(work)
+
+
+def test_what_fails_keeps_nobody_from_being_served() -> None:
+    """It is told to the loop, with the stage."""
+    told: list[Any] = []
+
+    async def work(turns: Turns) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        for number in (0, 1, 2):
+            turns.cohorts.gather("request", lambda n: turns.told.append(("x", 6 // n)), number)
+        assert await turns.turn() == [("x", 6), ("x", 3)]
+
+    in_loop(work)
+    assert [type(context["exception"]) for context in told] == [ZeroDivisionError]
+    assert "'request'" in told[0]["message"]
+
+
+def test_what_stages_write_goes_with_the_turn() -> None:
+    """Requests that are begun at its end are sent before the next turn; notes that write, in it."""
+
+    async def work(turns: Turns) -> None:
+        _, held = turns.wires(FEW + 1)
+        for one in held:
+            turns.cohorts.gather("request", lambda one: one.write(b"a"), one)
+        turns.cohorts.gather("note", lambda one: one.write(b"n"), held[0])
+        assert len(await turns.turn()) == FEW + 1
+        assert await turns.turn() == [("0", b"n")]
+
+    in_loop(work)
+
+
+def test_a_loop_has_one_for_all() -> None:
     """All its connections share it; another loop has another."""
 
-    async def one() -> Outbox:
+    async def one() -> Cohorts:
         loop = asyncio.get_running_loop()
-        assert outbox.of(loop) is outbox.of(loop)
-        return outbox.of(loop)
+        assert cohorts.of(loop) is cohorts.of(loop)
+        return cohorts.of(loop)
 
     assert asyncio.run(one()) is not asyncio.run(one())
