@@ -127,8 +127,8 @@ class Held:
     """
 
     __slots__ = (
-        "_bytes", "_cohorts", "_transport", "get_extra_info", "is_closing", "pause_reading",
-        "resume_reading",
+        "_bytes", "_cohorts", "_transport", "abort", "get_extra_info", "is_closing",
+        "pause_reading", "resume_reading",
     )  # fmt: skip
 
     def __init__(self, transport: asyncio.Transport, cohorts: Cohorts) -> None:
@@ -138,6 +138,7 @@ class Held:
         # Passed on without a call of ours: asked for every request.
         self.get_extra_info: Callable[..., Any] = transport.get_extra_info
         self.is_closing = transport.is_closing
+        self.abort = transport.abort
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
 
@@ -168,11 +169,6 @@ class Held:
         """Close behind what waits."""
         self.send()
         self._transport.close()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self._bytes = b""
-        self._transport.abort()
 
 
 # Below: private.
