@@ -122,6 +122,8 @@ def test_a_configuration_that_no_worker_takes_up_is_not_in_use(tmp_path: Path) -
         assert subprocess.run(gateway.command, check=False, timeout=60).returncode == 2
         assert escalera(folder, "gateway", "versions").stdout.split() == ["1", "in", "use", "2"]
         file.write_text(good)
+        told = "no gateway runs: the next starts with configuration 1"
+        assert escalera(folder, "gateway", "reload").stdout.strip() == told
         gateway.restart()
         assert asked(gateway).status_code == 200
     acts = escalera(folder, "audit", "list").stdout

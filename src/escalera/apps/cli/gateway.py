@@ -134,7 +134,9 @@ def admin(file: Path, key_env: str, host: str, port: int) -> int:
 
 
 def _told(taken: Taken) -> int:
-    if taken.before == taken.now:
+    if not taken.runs:
+        click.echo(f"no gateway runs: the next starts with configuration {taken.now}")
+    elif taken.before == taken.now:
         click.echo(f"configuration {taken.now} stays in use")
     else:
         click.echo(f"configuration {taken.now} is in use instead of {taken.before}")

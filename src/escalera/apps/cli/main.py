@@ -13,7 +13,11 @@ from collections.abc import Mapping
 import click
 
 EXIT_ERROR, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk is full",
+    errno.EFBIG: "a file grows beyond what it may be here",
+}
 
 COMMANDS: Mapping[str, str] = {
     "init": "Write a commented project file.",
@@ -126,7 +130,7 @@ def run(arguments: list[str]) -> int:
         if error.errno not in _FULL:
             raise
         where = "" if error.filename is None else f" ({error.filename})"
-        said = f"the disk is full{where}: make room and run the same command again"
+        said = f"{_FULL[error.errno]}{where}: make room and run the same command again"
         click.echo(f"escalera: {said}; what was recorded is kept and used", err=True)
         code = EXIT_ERROR
     return code if isinstance(code, int) else 0

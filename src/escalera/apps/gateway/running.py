@@ -29,12 +29,16 @@ LOOK = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What came of a change: the version that was in use, the one that is, and who refused it."""
+    """What came of a change: the version that was in use, the one that is, and who refused it.
+
+    Where no gateway `runs`, it is the one with which the next starts.
+    """
 
     before: int
     now: int
     refused: tuple[str, ...] = ()
     waiting: int = 0
+    runs: bool = True
 
     @property
     def whole(self) -> bool:
@@ -131,7 +135,7 @@ class Running:
         """Signal the workers, and wait until each of them has said what it makes of it."""
         found = self._led()
         if found is None:
-            return Taken(before=before, now=number)
+            return Taken(before=before, now=number, runs=False)
         leader, workers = found
         looked = {(one.pid, one.looks) for one in self.standings()}
         os.kill(leader, signal.SIGHUP)

@@ -356,7 +356,7 @@ _ROWS = (
         base="an input",
         parameters=(
             Parameter(name="weight", default=1.0, each=True),
-            Parameter(name="fisher_floor", default=1e-6, low=0),
+            Parameter(name="fisher_floor", default=1e-6, low=1e-30),
             Parameter(name="normalize", default=True),
         ),
         beside="the diagonal of the Fisher information, shaped like the weight",

@@ -47,7 +47,7 @@ def calibrate(
     The loss of an item is max(0, strong - weak) where the weak model answers, else 0: what the weak
     model does better is not set off against it. Items that share a cluster share luck: then the
     bound is on the mean over clusters of the mean loss within each, and a cluster counts once.
-    ValueError unless 0 < `most_lost` < 1.
+    Without items no threshold is found. ValueError unless 0 < `most_lost` < 1.
     """
     if not 0 < most_lost < 1:
         raise ValueError(f"most_lost must lie strictly between 0 and 1, not {most_lost!r}")
@@ -57,7 +57,7 @@ def calibrate(
     order = np.argsort(-signal, kind="stable")
     lost = np.cumsum((losses * weights)[order])
     binary = n == len(signal) and bool(np.isin(losses, (0.0, 1.0)).all())
-    ends = np.flatnonzero(np.append(np.diff(signal[order]) != 0, values=True))
+    ends = np.flatnonzero(np.append(np.diff(signal[order]) != 0, values=True)[: len(signal)])
     taken = -1
     for end in ends:
         if p_value(float(lost[end]), n, most_lost, binary=binary) > risk:

@@ -190,6 +190,9 @@ def test_a_full_disk_is_told_with_the_remedy(monkeypatch, capsys):
     assert run(["climb"]) == 1
     said = capsys.readouterr().err
     assert said.startswith("escalera: the disk is full (journal): make room and run the same")
+    fails(errno.EFBIG)
+    assert run(["climb"]) == 1
+    assert "a file grows beyond what it may be here (journal): make room" in capsys.readouterr().err
     fails(errno.EIO)
     with pytest.raises(OSError, match="journal"):
         run(["climb"])

@@ -37,6 +37,8 @@ def test_what_was_found_is_told_of_the_sample():
     assert (found.bound.n, found.bound.most_lost, found.bound.risk) == (60, 0.05, 0.05)
     few = cascade.calibrate([0.5] * 58, [1.0] * 58, [1.0] * 58, most_lost=0.05)
     assert (few.threshold, few.bound.strong, few.bound.lost) == (None, 1.0, 0.0)
+    none = cascade.calibrate([], [], [], most_lost=0.05)
+    assert (none.threshold, none.bound.n, none.bound.strong) == (None, 0, 1.0)
 
 
 def test_equal_signals_stand_or_fall_together():
