@@ -228,7 +228,7 @@ def problems(table: TrainingTable, models: Mapping[str, bool]) -> list[tuple[str
     if table.engine == "trl" and table.objective != "supervised":
         said = f"is 'trl', which has no objective {table.objective!r} here"
         found.append(("training.engine", said, "Train with engine = 'own', which has it"))
-    return found + _patterns(table.weights.layers or ())
+    return found + _patterns(table.weights.layers or ()) + _idle(table)
 
 
 def left_out(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> tuple[str, ...]:
@@ -305,6 +305,17 @@ def _patterns(layers: Sequence[str]) -> list[tuple[str, str, str]]:
             remedy = "Name weights like 'layers.3.' or 'mlp'"
             found.append(("training.weights.layers", said, remedy))
     return found
+
+
+def _idle(table: TrainingTable) -> list[tuple[str, str, str]]:
+    """What is of adapters, where weights of the model itself learn."""
+    weights = table.weights
+    if weights.method not in ("full", "partial") or table.sweep.method is not None:
+        return []
+    said = f"has no effect: the method is {weights.method!r}, which trains no adapter"
+    given = {"rank": weights.rank, "alpha": weights.alpha, "targets": weights.targets}
+    remedy = "Leave it out, or train an adapter (training.weights.method = 'lora')"
+    return [(f"training.weights.{name}", said, remedy) for name, v in given.items() if v]
 
 
 def _known(file: Path, key: str, items: Sequence[str], tasks: Sequence[Task]) -> tuple[str, ...]:

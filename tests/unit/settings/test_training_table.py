@@ -15,6 +15,7 @@ from escalera.errors import ProjectError
 from escalera.settings import training_table
 from escalera.settings.training_table import (
     SoftenedTable,
+    SweepTable,
     TeacherTable,
     TrainingTable,
     WeightsTable,
@@ -108,6 +109,17 @@ def test_a_rung_that_teaches_must_be_climbed() -> None:
     training_table.require_teacher(where, TrainingTable(), ["big"], ["lora"])
     with pytest.raises(ProjectError, match="'search' is a rung that is not climbed"):
         training_table.require_teacher(where, table, ["big"], ["prompt", "lora"])
+
+
+def test_levers_of_an_adapter_where_none_is_trained_are_told() -> None:
+    """They had no effect, and nobody said so; where the method is swept, some trials use them."""
+    weights = WeightsTable(method="full", rank=8, targets=["q_proj"])
+    found = training_table.problems(TrainingTable(weights=weights), {})
+    assert [key for key, _, _ in found] == ["training.weights.rank", "training.weights.targets"]
+    assert "'full', which trains no adapter" in found[0][1]
+    swept = TrainingTable(weights=weights, sweep=SweepTable(method=["lora", "full"]))
+    assert training_table.problems(swept, {}) == []
+    assert training_table.problems(TrainingTable(weights=WeightsTable(rank=8)), {}) == []
 
 
 def test_layers_that_are_no_regular_expression_are_told_with_the_project_file() -> None:
