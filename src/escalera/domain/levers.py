@@ -18,6 +18,8 @@ Precision = Literal["float32", "bfloat16"]
 Objective = Literal["supervised", "preference", "distillation"]
 Engine = Literal["own", "trl"]
 Effort = Literal["pilot", "normal", "thorough"]
+BETA = 0.1
+"""How strongly preferences are held to the model before training (Rafailov et al. 2023)."""
 
 LINEAR = (
     "q_proj",

@@ -8,7 +8,15 @@ from typing import Literal, get_args
 from escalera.domain.contract import OutputMode
 from escalera.domain.identity import LATER
 from escalera.domain.judge import Panel
-from escalera.domain.levers import Engine, Hyperparameters, Levers, Objective, Softened, Trainable
+from escalera.domain.levers import (
+    BETA,
+    Engine,
+    Hyperparameters,
+    Levers,
+    Objective,
+    Softened,
+    Trainable,
+)
 from escalera.domain.likeness import Likeness
 from escalera.domain.optimiser import Optimiser
 from escalera.domain.recipe import Rewind
@@ -147,6 +155,7 @@ class Project:
     levers: Levers
     full: Levers | None = field(default=None, metadata=LATER)
     objective: Objective = field(default="supervised", metadata=LATER)
+    beta: float = field(default=BETA, metadata=LATER)
     engine: Engine = field(default="own", metadata=LATER)
     judges: tuple[Panel, ...] = ()
     graders: tuple[BaseModel, ...] = ()

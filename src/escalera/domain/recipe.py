@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from escalera.domain.identity import LATER, digest_of
-from escalera.domain.levers import Engine, Hyperparameters, Levers, Objective, Softened, Trainable
+from escalera.domain.levers import (
+    BETA,
+    Engine,
+    Hyperparameters,
+    Levers,
+    Objective,
+    Softened,
+    Trainable,
+)
 from escalera.domain.message import Message
 from escalera.domain.system import Prompt
 
@@ -70,7 +78,7 @@ class TrainingRecipe:
     trainable: Trainable
     levers: Levers
     objective: Objective = "supervised"
-    beta: float = 0.1
+    beta: float = BETA
     engine: Engine = field(default="own", metadata=LATER)
     softened: Softened | None = field(default=None, metadata=LATER)
     hosted: Hyperparameters | None = field(default=None, metadata=LATER)

@@ -128,6 +128,7 @@ class TrainingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     effort: Effort = "normal"
     objective: Objective = "supervised"
+    beta: float | None = None
     engine: Engine = "own"
     optimizer: OptimizerName | None = None
     learning_rate: float | Literal["auto"] | None = None
@@ -182,6 +183,7 @@ def ranges(table: TrainingTable) -> list[Check]:
         *_above(table.learning_rate, "learning_rate", above),
         *_above(full.learning_rate, "full.learning_rate", above),
         *_within(full.weight_decay, 0.0, 10.0, "full.weight_decay"),
+        *_above(table.beta, "beta", above),
         *_above(table.epochs, "epochs", "above 0"),
         *_above(table.clip, "clip", above),
         *_above(weights.rank, "weights.rank", "above 0"),
@@ -217,6 +219,9 @@ def problems(table: TrainingTable, models: Mapping[str, bool]) -> list[tuple[str
     if teacher is not None and table.objective == "preference":
         said = "is 'preference', which learns from pairs of the data and not from a teacher"
         found.append(("training.objective", said, "Leave out one of the two"))
+    if table.beta is not None and table.objective != "preference":
+        said = f"has no effect: the objective is {table.objective!r}"
+        found.append(("training.beta", said, "It is of objective = 'preference' alone"))
     if (softened is None) == (table.objective == "distillation"):
         said = f"is {table.objective!r}, and training.softened is {_there(softened)}"
         remedy = "Distillation needs [training.softened] with a model; other objectives take none"

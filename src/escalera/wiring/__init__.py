@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from escalera.core.evidence import Evidence
 from escalera.core.finetuning import effort
 from escalera.core.ladder.caps import Caps
+from escalera.domain.levers import BETA
 from escalera.domain.project import BaseModel, Hosting, Project
 from escalera.domain.scores import ScoreTable
 from escalera.domain.system import Route
@@ -259,6 +260,7 @@ def install(file: Path, *, text: str | None = None) -> Installation:
         levers=levers,
         full=tables.training.whole(levers) if "full" in policy.rungs else None,
         objective=tables.training.objective,
+        beta=tables.training.beta or BETA,
         engine=tables.training.engine,
         without=training_table.left_out(file, tables.training, tasks),
         rewind=training_table.rewind(file, tables.training, tasks),

@@ -78,6 +78,7 @@ def test_a_preference_needs_pairs_before_anything_is_spent() -> None:
             "training.objective",
         ),
         (TrainingTable(objective="distillation"), "training.objective"),
+        (TrainingTable(beta=0.3), "training.beta"),
         (TrainingTable(softened=SoftenedTable(model="here")), "training.objective"),
         (
             TrainingTable(objective="distillation", softened=SoftenedTable(model="big")),
@@ -89,6 +90,15 @@ def test_whom_a_training_learns_from_must_be_there(table, key) -> None:
     """A model of the file or a rung that prompts; for distributions one on this machine."""
     models = {"big": False, "here": True}
     assert key in [found[0] for found in training_table.problems(table, models)]
+
+
+@pytest.mark.parametrize("beta", [0.0, -1.0, float("inf"), float("nan")])
+def test_how_strongly_preferences_are_held_is_above_0(beta) -> None:
+    """And finite; what is right is none of the rules that are broken."""
+    wrong, right = (TrainingTable(objective="preference", beta=one) for one in (beta, 1e-3))
+    told = [key for holds, key, *_ in training_table.ranges(wrong) if not holds]
+    assert told == ["training.beta"]
+    assert all(holds for holds, *_ in training_table.ranges(right))
 
 
 @pytest.mark.parametrize("objective", ["preference", "distillation"])

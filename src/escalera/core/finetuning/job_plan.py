@@ -10,13 +10,11 @@ from typing import Any
 from escalera.core.finetuning import effort, rates
 from escalera.core.finetuning.rates import RateTrial, TriedRate
 from escalera.domain.job import JobWish
-from escalera.domain.levers import ADAPTERS, Effort, Levers, Method, Trainable
+from escalera.domain.levers import ADAPTERS, BETA, Effort, Levers, Method, Trainable
 from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import Prompt
 from escalera.domain.training import RateTried
 
-BETA = 0.1
-"""How strongly a preference holds to the model before, unless it is said: what the paper took."""
 OWN_WEIGHTS = (
     "What learns are weights of the model itself: every state that is published takes the disk of "
     "those weights, and while it answers their memory."

@@ -67,6 +67,7 @@ def of_ingredients(
         trainable=Trainable(method="full") if whole else project.trainable,
         levers=replace(levers, seed=project.policy.seed),
         objective=project.objective,
+        beta=project.beta,
         engine=project.engine,
         softened=project.softened,
     )

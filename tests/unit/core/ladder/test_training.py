@@ -44,10 +44,12 @@ def test_preferences_are_learned_from_the_items_that_have_pairs() -> None:
         replace(item, rejected="no") if item.id in compared else item for item in TASK.examples
     )
     task = replace(TASK, examples=examples)
-    project = replace(playbook.project(task), objective="preference")
+    project = replace(playbook.project(task), objective="preference", beta=0.3)
     found = playbook.simulate(project, lambda _, item: float(playbook.luck(item) < 0.5))
     case = Case(project=project, evidence=found.evidence)
-    (ingredient,) = training.recipe(case, [training.whole(task)]).ingredients
+    made = training.recipe(case, [training.whole(task)])
+    assert (made.objective, made.beta) == ("preference", 0.3)
+    (ingredient,) = made.ingredients
     taken = materials.taught(project, ingredient)
     assert (ingredient.examples, ingredient.paired) == (2, True)
     assert {item.id for item in taken} == compared
