@@ -42,7 +42,6 @@ WITHOUT_OWN_TEST = {
     "domain/sla.py": "values; in core/serving/test_sla",
     "domain/act.py": "values; in core/serving/test_audit",
     "ports/jobs.py": "protocols; in contract/test_files and test_jobs",
-    "wiring/training.py": "in end_to_end/test_climb and contract/test_training_engines",
     "wiring/stores.py": "in apps/test_issued and apps/cli/test_keys",
     "domain/access.py": "values; in core/serving/test_leasing and contract/test_keys",
     "edges/gateway_store/jobs.py": "contract/test_jobs",

@@ -21,7 +21,7 @@ from escalera.domain.project import PROMPTING, TRAINING, Project
 from escalera.domain.task import Task
 from escalera.errors import EscaleraError, ProviderError
 from escalera.ports import Provider
-from escalera.wiring import Installation, hosting, optimisers
+from escalera.wiring import Installation, hosting, optimisers, training
 from escalera.wiring.models import require_engine, require_local
 
 PROBE_ITEMS = 10
@@ -48,7 +48,7 @@ def examine(installation: Installation) -> Diagnosis:
     project = installation.project
     findings = [finding for task in project.tasks for finding in _data(project, task)]
     findings += judges.findings(installation)
-    findings.append(_packages(project))
+    findings.append(_packages(installation))
     findings += _hosting(installation)
     probe, reached = _reach(installation)
     findings.append(reached)
@@ -191,12 +191,15 @@ def _leaks(task: Task) -> list[Finding]:
     return found
 
 
-def _packages(project: Project) -> Finding:
+def _packages(installation: Installation) -> Finding:
+    """What a climb needs is installed, and the model has what is to be trained of it."""
+    project = installation.project
     local, optimiser = project.model.trainable, project.optimiser
     try:
         if local:
             require_local(f"the local model {project.model.name!r}")
             require_engine(project.engine)
+            training.require_levers(installation)
         if optimiser is not None:
             optimisers.require(optimiser.name)
     except EscaleraError as error:

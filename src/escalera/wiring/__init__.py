@@ -70,7 +70,7 @@ class Installation:
 
     def ports(self, journal: SQLiteJournal) -> Ports:
         """What a climb works with. Raises `MissingExtra` where its optimiser or its training engine
-        is not installed."""
+        is not installed, and `ProjectError` where the model lacks what is to be trained of it."""
         if self.project.optimiser is not None:
             optimisers.require(self.project.optimiser.name)
         if self.project.model.trainable:
@@ -78,6 +78,7 @@ class Installation:
         from escalera.engine.climb import Ports
         from escalera.wiring import training
 
+        training.require_levers(self)
         return Ports(
             journal=journal,
             artifacts=self.artifacts(),

@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from escalera.domain.levers import Engine
+from escalera.domain.project import TRAINING
 from escalera.edges.clock import SystemClock
+from escalera.errors import ProjectError, TrainingError
 from escalera.ports import Merger, Trainer
 from escalera.wiring import Installation, models
 from escalera.wiring.models import cores, require_engine, require_local
@@ -37,6 +39,32 @@ def trainer(of: Installation) -> Trainer:
         engines=_engines(of.project.engine),
         asked={name: partial(chat_text.asked, name, folder) for name, folder in folders.items()},
     )
+
+
+def require_levers(of: Installation) -> None:
+    """Raise `ProjectError` where the model does not have what is named to be trained of it.
+
+    So that it is told before anything is bought. Raises `MissingExtra`.
+    """
+    project = of.project
+    asked = project.trainable
+    named = asked.targets or asked.layers or asked.tokens or asked.method == "partial"
+    trains = project.model.trainable and any(rung in TRAINING for rung in project.policy.rungs)
+    if not (named and trains):
+        return
+    require_local("training")
+    from escalera.edges.training import loading, weights
+
+    try:
+        found = loading.outline(models.folder(of.file, of.tables.models[project.model.name]))
+        weights.require(*found, asked)
+    except TrainingError as error:
+        raise ProjectError(
+            file=str(of.file),
+            key="training.weights",
+            problem=f"does not fit the model {project.model.name!r}: {str(error).rstrip('.')}",
+            remedy="`escalera doctor` looks again, and spends nothing on it",
+        ) from error
 
 
 def merger(of: Installation) -> Merger:

@@ -19,6 +19,7 @@ from escalera.edges.model_loading import LOADING  # noqa: E402
 from escalera.edges.providers.local_embeddings import LocalEmbeddings  # noqa: E402
 from escalera.edges.providers.local_model import LocalModel  # noqa: E402
 from escalera.edges.training import loading  # noqa: E402
+from escalera.errors import EscaleraError  # noqa: E402
 from escalera.testing.tiny import tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
@@ -51,6 +52,17 @@ def test_a_load_waits_for_the_one_before(load: Callable[[Path], Any], tmp_path: 
                 second.result(0.5)
         network = second.result(60)
     assert all(weight.device.type == "cpu" for weight in network.parameters())
+
+
+@pytest.mark.parametrize("load", [_answering, _embedding, _learning])
+@pytest.mark.parametrize("left", [0, 40, 5000])
+def test_half_a_file_is_told_with_the_folder(load, left: int, tmp_path: Path) -> None:
+    """As a copy that broke off leaves it: its head is cut, or what it names is not all there."""
+    folder = tiny_model(tmp_path / "model")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:left])
+    with pytest.raises(EscaleraError, match=str(folder)):
+        load(folder)
 
 
 def test_loads_of_many_threads_at_once_are_whole(tmp_path: Path) -> None:

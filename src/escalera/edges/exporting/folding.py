@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-from escalera.edges.model_loading import LOADING
+from escalera.edges.model_loading import LOADING, UNLOADABLE
 from escalera.errors import InputError
 
 TUNED = "tuned_weights.safetensors"
@@ -58,7 +58,7 @@ def fold(base: Path, artifact: Path, probes: Sequence[Sequence[int]], *, into: P
             for file in base.glob(pattern):
                 shutil.copyfile(file, into / file.name)
         difference = _furthest(wanted, _logits(_load(into), probes))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (*UNLOADABLE, RuntimeError) as error:
         raise InputError(
             f"{base.name!r} cannot be folded with {artifact.name[:12]!r}: {error}"
         ) from error

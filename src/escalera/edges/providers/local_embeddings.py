@@ -21,7 +21,7 @@ from transformers.utils import logging
 
 from escalera.domain.message import Embeddings, Usage
 from escalera.domain.project import BaseModel, ModelPrice
-from escalera.edges.model_loading import LOADING
+from escalera.edges.model_loading import LOADING, UNLOADABLE
 from escalera.edges.providers import model_files, pooling
 from escalera.errors import InputError
 from escalera.ports import Clock
@@ -84,7 +84,7 @@ class LocalEmbeddings:
                 model: Any = AutoModel.from_pretrained(
                     self._folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
                 )
-        except (OSError, ValueError, KeyError, ImportError) as error:
+        except UNLOADABLE as error:
             raise InputError(
                 f"the model folder {str(self._folder)!r} cannot be loaded for embeddings: {error}. "
                 "It must hold a model that Transformers knows without remote code."

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from escalera.domain.message import Message
-from escalera.edges.model_loading import LOADING
+from escalera.edges.model_loading import LOADING, UNLOADABLE
 from escalera.edges.providers import model_files
 from escalera.edges.providers.adapters import Adapters
 from escalera.edges.providers.chat_text import ChatText
@@ -124,20 +124,18 @@ def load_network(folder: Path, device: str, dtype: str | None) -> Any:
         network: Any = AutoModelForCausalLM.from_pretrained(
             folder, trust_remote_code=False, use_safetensors=True, dtype=kind
         )
-    except _UNLOADABLE as error:
+    except UNLOADABLE as error:
         raise _unusable(folder, error) from error
     return network.to(device).eval()
 
 
 # Below: private.
 
-_UNLOADABLE = (OSError, ValueError, KeyError, ImportError)
-
 
 def _load(folder: Path, device: str, dtype: str | None) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except _UNLOADABLE as error:
+    except UNLOADABLE as error:
         raise _unusable(folder, error) from error
     network = load_network(folder, device, dtype)
     if not stop_tokens(network, tokenizer):

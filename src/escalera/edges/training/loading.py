@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging
 
 from escalera.domain.levers import Levers, Trainable
-from escalera.edges.model_loading import LOADING
+from escalera.edges.model_loading import LOADING, UNLOADABLE
 from escalera.edges.training.lessons import Teaching, stop_tokens
 from escalera.errors import TrainingError
 
@@ -31,9 +31,22 @@ def load(folder: Path, trainable: Trainable, levers: Levers, *, device: str) -> 
                 use_safetensors=True,
                 dtype=torch.bfloat16 if half else torch.float32,
             )
-    except _REFUSED as error:
+    except UNLOADABLE as error:
         raise _unusable(folder, error) from error
     return model.to(device), found
+
+
+def outline(folder: Path) -> tuple[Any, Any]:
+    """The same without the model's weights: what it is made of. Raises as `load` does."""
+    found = tokenizer(folder)
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        with LOADING, torch.device("meta"):
+            kinds: Any = AutoModelForCausalLM
+            model = kinds.from_config(config, trust_remote_code=False)
+    except UNLOADABLE as error:
+        raise _unusable(folder, error) from error
+    return model, found
 
 
 def tokenizer(folder: Path) -> Any:
@@ -41,7 +54,7 @@ def tokenizer(folder: Path) -> Any:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except _REFUSED as error:
+    except UNLOADABLE as error:
         raise _unusable(folder, error) from error
 
 
@@ -62,14 +75,12 @@ def light_teaching(folder: Path) -> Teaching:
             said = GenerationConfig.from_pretrained(folder)
         except OSError:  # a folder need not have one: the model makes it of its configuration
             said = GenerationConfig.from_model_config(config)
-    except _REFUSED as error:
+    except UNLOADABLE as error:
         raise _unusable(folder, error) from error
     return teaching(SimpleNamespace(config=config, generation_config=said), tokenizer(folder))
 
 
 # Below: private.
-
-_REFUSED = (OSError, ValueError, KeyError, ImportError)
 
 
 def _unusable(folder: Path, error: Exception) -> TrainingError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -18,31 +18,42 @@ Learning = dict[str, torch.nn.Parameter]
 """Weights that learn, by name, in the model's order."""
 
 
-def prepare(model: Any, tokenizer: Any, trainable: Trainable) -> Any:
-    """Put adapters into *model*, or leave its own weights learn. Returns what is to be trained.
+def require(model: Any, tokenizer: Any, trainable: Trainable) -> None:
+    """Raise `TrainingError` for modules, layers, tokens or a share that the model does not have.
 
-    Where weights are chosen by their gradient, `choose` has to follow.
-    Raises `TrainingError` for modules, layers or tokens that the model does not have.
+    What its weights are does not count, so that it may be without any.
     """
     if trainable.adapter:
-        return _adapt(model, tokenizer, trainable)
-    if trainable.tokens:
+        _require_modules(model, trainable.targets)
+        _tokens(tokenizer, trainable.tokens)
+    elif trainable.tokens:
         raise TrainingError(
             f"tokens {list(trainable.tokens)!r} are trained beside an adapter, and the method is "
             f"{trainable.method!r}, which trains embeddings already. Leave `tokens` out."
         )
-    patterns = [_compiled(pattern) for pattern in trainable.layers]
-    names = []
-    for name, weight in model.named_parameters():
-        meant = trainable.method == "full" or any(p.search(name) for p in patterns)
-        weight.requires_grad_(meant)
-        names += [name] if meant else []
-    if trainable.method == "partial" and patterns and not names:
+    elif trainable.method == "partial" and trainable.layers:
         known = [name for name, _ in model.named_parameters()]
-        raise TrainingError(
-            f"no weight of the model matches {list(trainable.layers)!r}. "
-            f"Its weights are named like {known[:3]!r} and {known[-3:]!r}."
-        )
+        if not any(_meant(known, trainable)):
+            raise TrainingError(
+                f"no weight of the model matches {list(trainable.layers)!r}. "
+                f"Its weights are named like {known[:3]!r} and {known[-3:]!r}."
+            )
+    elif trainable.method == "partial":
+        _require_share(model, trainable.share)
+
+
+def prepare(model: Any, tokenizer: Any, trainable: Trainable) -> Any:
+    """Put adapters into *model*, or leave its own weights learn. Returns what is to be trained.
+
+    Where weights are chosen by their gradient, `choose` has to follow.
+    Raises `TrainingError` as `require` does, and for what PEFT does not take.
+    """
+    require(model, tokenizer, trainable)
+    if trainable.adapter:
+        return _adapt(model, tokenizer, trainable)
+    named = dict(model.named_parameters())
+    for weight, meant in zip(named.values(), _meant(named, trainable), strict=True):
+        weight.requires_grad_(meant)
     return model
 
 
@@ -67,12 +78,6 @@ def choose(model: Any, share: float, backward: Callable[[], None]) -> None:
         weight = candidates[name]
         weight.requires_grad_(weight.numel() <= left)
         left -= weight.numel() if weight.requires_grad else 0
-    if not learning(model):
-        least = min(weight.numel() for weight in candidates.values())
-        raise TrainingError(
-            f"a share of {share!r} of the weights does not hold a single matrix; the smallest has "
-            f"{least} values. Raise `share`, or name `layers`."
-        )
 
 
 def learning(model: Any) -> Learning:
@@ -84,13 +89,7 @@ def learning(model: Any) -> Learning:
 
 
 def _adapt(model: Any, tokenizer: Any, trainable: Trainable) -> Any:
-    """Put LoRA layers into the model. PEFT would ignore target names that match nothing."""
-    present = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    if unknown := sorted(set(trainable.targets) - present):
-        raise TrainingError(
-            f"the model has no modules named {unknown!r}. "
-            "Give as targets the names of its linear layers, or none for all of them."
-        )
+    """Put LoRA layers into the model."""
     config = LoraConfig(
         r=trainable.rank,
         lora_alpha=trainable.alpha,
@@ -112,6 +111,32 @@ def _adapt(model: Any, tokenizer: Any, trainable: Trainable) -> Any:
                 f"LoRA cannot be put on {list(trainable.targets)!r}: {error}. "
                 "Give as targets the names of its linear layers, and a rank above 0."
             ) from error
+
+
+def _require_modules(model: Any, targets: Sequence[str]) -> None:
+    """PEFT would ignore names that match nothing."""
+    present = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    if unknown := sorted(set(targets) - present):
+        raise TrainingError(
+            f"the model has no modules named {unknown!r}. "
+            "Give as targets the names of its linear layers, or none for all of them."
+        )
+
+
+def _require_share(model: Any, share: float) -> None:
+    least = min(weight.numel() for weight in _matrices(model).values())
+    if least > share * sum(weight.numel() for weight in model.parameters()):
+        raise TrainingError(
+            f"a share of {share!r} of the weights does not hold a single matrix; the smallest has "
+            f"{least} values. Raise `share`, or name `layers`."
+        )
+
+
+def _meant(names: Iterable[str], trainable: Trainable) -> list[bool]:
+    """Which of the model's own weights learn, before any are chosen."""
+    patterns = [_compiled(pattern) for pattern in trainable.layers]
+    whole = trainable.method == "full"
+    return [whole or any(p.search(name) for p in patterns) for name in names]
 
 
 def _tokens(tokenizer: Any, texts: Sequence[str]) -> list[int]:

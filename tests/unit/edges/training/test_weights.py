@@ -111,6 +111,5 @@ def test_what_the_model_does_not_have_is_refused(
 
 def test_a_share_that_holds_nothing_is_refused(folder: Path) -> None:
     """With what the smallest matrix takes."""
-    model = prepared(folder, Trainable(method="partial"))
     with pytest.raises(TrainingError, match="does not hold a single matrix; the smallest has 512"):
-        weights.choose(model, 0.001, lambda: None)
+        prepared(folder, Trainable(method="partial", share=0.001))

@@ -1,0 +1,60 @@
+"""What is to be trained is in the model, or it is told before anything is bought."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.unit.wiring.echo_project import EXAMPLE, installed
+
+from escalera.apps import doctor
+from escalera.errors import ProjectError
+from escalera.wiring import Installation, training
+
+
+def project(folder: Path, weights: str, *, rungs: str = '"prompt", "lora"') -> Installation:
+    """With a model that has all but its weights."""
+    model = folder / "model"
+    if not model.exists():
+        shutil.copytree(EXAMPLE, model, ignore=shutil.ignore_patterns("*.safetensors"))
+        (model / "model.safetensors").write_bytes(b"")
+    tables = '[models.base]\npath = "model"\n'
+    more = f"[training.weights]\n{weights}\n"
+    return installed(folder, tables, climb=f"rungs = [{rungs}]", more=more)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ('targets = ["q_proj", "w_pack"]', r"no modules named \['w_pack'\]"),
+        ('tokens = ["two words"]', "tokens of this model, and only the embedding of a single"),
+        ('method = "partial"\nlayers = ["layers.99."]', r"no weight .* matches \['layers\.99\.'\]"),
+        ('method = "partial"\nshare = 1e-6', "does not hold a single matrix"),
+    ],
+)
+def test_what_the_model_lacks_is_told_before_anything_is_bought(
+    tmp_path: Path, weights: str, words: str
+) -> None:
+    """With the key, by the doctor too; nothing of it where nothing is trained."""
+    made = project(tmp_path, weights)
+    with pytest.raises(ProjectError, match=words) as caught:
+        made.ports(None)  # type: ignore[arg-type]
+    assert caught.value.key == "training.weights"
+    told = [one.words for one in doctor.examine(made).findings if not one.passed]
+    assert str(caught.value) in told
+    training.require_levers(project(tmp_path, weights, rungs='"prompt"'))
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        'targets = ["q_proj"]',
+        'method = "partial"\nlayers = ["layers.0."]',
+        'method = "partial"\nshare = 0.5',
+        "rank = 4",
+    ],
+)
+def test_what_the_model_has_needs_no_weights_to_be_read(tmp_path: Path, weights: str) -> None:
+    """There are none here."""
+    training.require_levers(project(tmp_path, weights))
