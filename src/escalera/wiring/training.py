@@ -42,27 +42,33 @@ def trainer(of: Installation) -> Trainer:
 
 
 def require_levers(of: Installation) -> None:
-    """Raise `ProjectError` where the model does not have what is named to be trained of it.
+    """Raise `ProjectError` where the model does not have what is named to be trained of it, or not
+    the vocabulary of the one whose distribution it is to learn.
 
     So that it is told before anything is bought. Raises `MissingExtra`.
     """
     project = of.project
-    asked = project.trainable
-    named = asked.targets or asked.layers or asked.tokens or asked.method == "partial"
+    asked, softened = project.trainable, project.softened
+    named = asked.targets or asked.layers or asked.tokens or asked.method == "partial" or softened
     trains = project.model.trainable and any(rung in TRAINING for rung in project.policy.rungs)
     if not (named and trains):
         return
     require_local("training")
     from escalera.edges.training import loading, weights
 
+    key, name = "training.weights", project.model.name
     try:
-        found = loading.outline(models.folder(of.file, of.tables.models[project.model.name]))
+        found = loading.outline(models.folder(of.file, of.tables.models[name]))
         weights.require(*found, asked)
+        if softened is not None:
+            key, table = "training.softened", of.tables.models[softened.model]
+            other = loading.outline(models.folder(of.file, table))
+            loading.require_one_vocabulary((name, *found), (softened.model, *other))
     except TrainingError as error:
         raise ProjectError(
             file=str(of.file),
-            key="training.weights",
-            problem=f"does not fit the model {project.model.name!r}: {str(error).rstrip('.')}",
+            key=key,
+            problem=f"does not fit the model {name!r}: {str(error).rstrip('.')}",
             remedy="`escalera doctor` looks again, and spends nothing on it",
         ) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -44,6 +45,30 @@ def test_what_the_model_lacks_is_told_before_anything_is_bought(
     told = [one.words for one in doctor.examine(made).findings if not one.passed]
     assert str(caught.value) in told
     training.require_levers(project(tmp_path, weights, rungs='"prompt"'))
+
+
+def test_distributions_of_another_vocabulary_are_refused_before_anything_is_bought(
+    tmp_path: Path,
+) -> None:
+    """One word more is another vocabulary; the same model by another name has the same."""
+    other = tmp_path / "other"
+    shutil.copytree(EXAMPLE, other)
+    tables = '[models.base]\npath = "model"\n[models.large]\npath = "other"\n'
+    shutil.copytree(EXAMPLE, tmp_path / "model")
+    made = installed(
+        tmp_path,
+        tables,
+        climb='rungs = ["prompt", "lora"]',
+        more='[training]\nobjective = "distillation"\n[training.softened]\nmodel = "large"\n',
+    )
+    training.require_levers(made)
+    file = other / "tokenizer.json"
+    words = json.loads(file.read_text())
+    words["model"]["vocab"]["word-more"] = len(words["model"]["vocab"])
+    file.write_text(json.dumps(words))
+    with pytest.raises(ProjectError, match="'large' has another vocabulary than 'base'") as caught:
+        training.require_levers(made)
+    assert caught.value.key == "training.softened"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ from escalera.edges.model_loading import LOADING, UNLOADABLE
 from escalera.edges.training.lessons import Teaching, stop_tokens
 from escalera.errors import TrainingError
 
+Named = tuple[str, Any, Any]
+"""What a model is called, the model, and its tokenizer."""
+
 
 def load(folder: Path, trainable: Trainable, levers: Levers, *, device: str) -> tuple[Any, Any]:
     """Model and tokenizer. Weights that do not learn are held in the precision of the training.
@@ -47,6 +50,18 @@ def outline(folder: Path) -> tuple[Any, Any]:
     except UNLOADABLE as error:
         raise _unusable(folder, error) from error
     return model, found
+
+
+def require_one_vocabulary(learner: Named, teacher: Named) -> None:
+    """Raise `TrainingError` where what two models say cannot be compared token by token."""
+    words = [tokenizer.get_vocab() for _, _, tokenizer in (learner, teacher)]
+    sizes = [model.config.get_text_config().vocab_size for _, model, _ in (learner, teacher)]
+    if words[0] != words[1] or sizes[0] != sizes[1]:
+        raise TrainingError(
+            f"the model {teacher[0]!r} has another vocabulary than {learner[0]!r}, "
+            "so that their tokens cannot be compared. Learn its whole answers instead: "
+            "objective = 'supervised' with [training.teacher]."
+        )
 
 
 def tokenizer(folder: Path) -> Any:

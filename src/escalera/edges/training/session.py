@@ -160,13 +160,9 @@ class Session:
         loaded, tokenizer = loading.load(
             self._teacher, frozen, self.recipe.levers, device=memory.device
         )
-        sizes = [m.config.get_text_config().vocab_size for m in (self.model, loaded)]
-        if tokenizer.get_vocab() != self.tokenizer.get_vocab() or sizes[0] != sizes[1]:
-            raise TrainingError(
-                f"the model {softened.model!r} has another vocabulary than {self.recipe.model!r}, "
-                "so that their tokens cannot be compared. Learn its whole answers instead: "
-                "objective = 'supervised' with [training.teacher]."
-            )
+        loading.require_one_vocabulary(
+            (self.recipe.model, self.model, self.tokenizer), (softened.model, loaded, tokenizer)
+        )
         loaded.eval().requires_grad_(requires_grad=False)
         taught = AnswerLosses(loaded, precision=self.recipe.levers.precision)
         taught.settle(self.lessons)
