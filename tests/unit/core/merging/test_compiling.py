@@ -148,6 +148,8 @@ def test_a_value_outside_its_range_is_refused():
     """With the tensor that it was meant for."""
     with pytest.raises(MergeError, match=r"density is 1\.5 for 'model"):
         plan("ties", ("a",), base="b", settings=(("density", 1.5),))
+    with pytest.raises(MergeError, match=r"fisher_floor is 0"):  # what matters to none became NaN
+        plan("fisher", settings=(("fisher_floor", 0.0),))
 
 
 def test_other_vocabularies_are_read_in_the_owners_order():

@@ -41,6 +41,19 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         loading.load(tmp_path, Trainable(), Levers(), device="cpu")
 
 
+def test_an_outline_has_the_same_weights_by_name_and_holds_none(tmp_path: Path) -> None:
+    """Their values take no memory: a model that hardly fits is looked at, too."""
+    folder = tiny_model(tmp_path)
+    whole, _ = loading.load(folder, Trainable(), Levers(), device="cpu")
+    outlined, tokenizer = loading.outline(folder)
+    shapes = [{n: w.shape for n, w in m.named_parameters()} for m in (whole, outlined)]
+    assert shapes[0] == shapes[1]
+    assert all(weight.is_meta for weight in outlined.parameters())
+    assert tokenizer.get_vocab() == loading.tokenizer(folder).get_vocab()
+    with pytest.raises(TrainingError, match="cannot be loaded"):
+        loading.outline(tmp_path / "none")
+
+
 def test_the_context_and_the_end_tokens_are_the_models(tmp_path: Path) -> None:
     """What does not fit, and where answers end."""
     model, tokenizer = loading.load(tiny_model(tmp_path), Trainable(), Levers(), device="cpu")
