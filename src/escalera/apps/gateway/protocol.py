@@ -60,7 +60,7 @@ class LeanProtocol(HttpToolsProtocol):
     """For a caller to read something of what waits for it."""
 
     _part: Part = "nothing"
-    _size = _piece = _beside = 0  # a piece is counted without what of it is of a body
+    _size = _hosts = _piece = _beside = 0  # a piece is counted without what of it is of a body
     _until: float | None = None
     _timer: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
@@ -123,14 +123,18 @@ class LeanProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._part, self._size, self._until = "head", 0, None
+        self._part, self._size, self._hosts, self._until = "head", 0, 0, None
         self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head; those behind a body are not read."""
         if self._part == "head":
             name = name.lower()
-            if name == b"expect" and value.lower() == b"100-continue":
+            if name == b"host":
+                self._hosts += 1
+            elif name == b"transfer-encoding" and value.lower() != b"chunked":
+                raise _Refused(501, "A body comes as it is, or in chunks: leave out other codings.")
+            elif name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
             self.headers.append((name, value))
 
@@ -140,6 +144,8 @@ class LeanProtocol(HttpToolsProtocol):
         version = parser.get_http_version()
         if version != "1.1" and version != "1.0":
             raise _Refused(505, "Ask in HTTP/1.1.")
+        if self._hosts != 1 and (self._hosts or version == "1.1"):  # RFC 9112, section 3.2
+            raise _Refused(400, "A request has one field 'Host'.")
         where = _where_known(url) if len(url) <= MAX_KNOWN else _where(url)
         size = self._size + self._piece
         if self.pipeline or len(self.headers) > MAX_FIELDS or size > MAX_HEAD:

@@ -132,8 +132,8 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
         b"Content-Length:\r\n",
         b"Content-Length: 99999999999999999999999\r\n",
         b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n",
         b"Transfer-Encoding: identity, chunked, chunked\r\nTransfer-Encoding: x\r\n",
-        b"Transfer-Encoding: xchunked\r\n",
         b"Transfer-Encoding:\x0bchunked\r\n",
         b"Transfer-Encoding : chunked\r\n",
         b"Content-Length : 5\r\n",
@@ -155,6 +155,25 @@ def test_what_two_readers_could_frame_differently_is_refused(port, server, head)
     assert [one.status for one in found] == [400]
     assert json.loads(found[0].body)["error"]["type"] == "invalid_request_error"
     assert not any(path == "/smuggled" for _, path, *_ in server[1].seen)
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"xchunked", b"identity"])
+def test_a_coding_that_is_not_understood_is_refused(port, server, coding):
+    """Instead of a body that nobody could read (RFC 9112, section 6.1)."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding
+    (answer,) = asked(port, head + b"\r\n\r\n0\r\n\r\n" + SMUGGLED)
+    assert answer.status == 501
+    assert b"leave out other codings" in answer.body
+    assert server[1].seen == []
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: x\r\nHost: x\r\n", b"Host: x\r\nhost: y\r\n"])
+def test_a_request_names_one_host(port, server, hosts):
+    """Others on its way may go by the first or the last (RFC 9112, section 3.2)."""
+    (answer,) = asked(port, b"GET / HTTP/1.1\r\n" + hosts + b"\r\n" + SMUGGLED)
+    assert answer.status == 400
+    assert b"one field 'Host'" in answer.body
+    assert server[1].seen == []
 
 
 @pytest.mark.parametrize(
