@@ -105,7 +105,7 @@ class Shadow:
     async def drained(self) -> None:
         """Wait for the copies that are on their way."""
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
         """Send no more copies, and wait for those on their way."""
