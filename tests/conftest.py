@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from escalera.edges.gateway_store.opening import Store
 
 settings.register_profile("untimed", parent=settings.default, deadline=None)
 settings.load_profile("untimed")
@@ -34,6 +38,22 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         return connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def closed_stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Store]]:
+    """The stores that a test opens; those that it leaves open are closed at its end."""
+    opened: list[Store] = []
+    begin = Store.__init__
+
+    def remembered(self: Store, *rest: Any, **more: Any) -> None:
+        begin(self, *rest, **more)
+        opened.append(self)
+
+    monkeypatch.setattr(Store, "__init__", remembered)
+    yield opened
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture

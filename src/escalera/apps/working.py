@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,12 +44,12 @@ def work(file: Path, *, once: bool = False, watched: bool = False, told: bool = 
     with tuning.alone(kept, ending.is_set) as mine:
         if not mine:
             return
-        office = _Office(file, kept, running, ending.is_set)
-        while not ending.is_set():
-            if not office.foreman().round():
-                if once:
-                    return
-                ending.wait(IDLE)
+        with closing(_Office(file, kept, running, ending.is_set)) as office:
+            while not ending.is_set():
+                if not office.foreman().round():
+                    if once:
+                        return
+                    ending.wait(IDLE)
 
 
 # Below: private.
@@ -70,7 +71,8 @@ class _Office:
         self._file, self._kept, self._running, self._stopping = file, kept, running, stopping
         self._name = tuning.name()
         self._used = self._text()
-        self._foreman = self._made(self._used)
+        self._held = ExitStack()
+        self._take_up(self._used)
 
     def foreman(self) -> Foreman:
         """Who works now. A configuration that cannot be used changes nothing, and is told of once.
@@ -81,11 +83,15 @@ class _Office:
         if found != self._used:
             self._used = found
             try:
-                self._foreman = self._made(found)
+                self._take_up(found)
             except InputError as error:
                 said = f"finetuning jobs go on by the configuration before: {error}"
                 print(said, file=sys.stderr, flush=True)  # noqa: T201  a process's own log
         return self._foreman
+
+    def close(self) -> None:
+        """Close the stores that the foreman works with; called once."""
+        self._held.close()
 
     # Private
 
@@ -94,12 +100,19 @@ class _Office:
         found = self._kept.configurations().current()
         return None if found is None else found.text
 
-    def _made(self, text: str | None) -> Foreman:
+    def _take_up(self, text: str | None) -> None:
+        with ExitStack() as held:
+            self._foreman = self._made(text, held)
+            before, self._held = self._held, held.pop_all()
+        before.close()
+
+    def _made(self, text: str | None, held: ExitStack) -> Foreman:
         made = wiring.install(self._file, text=text)
         made = replace(made, running=self._running)
         shop = tuning.workshop(
             made,
             self._kept,
+            held,
             concluding=lambda progress: concluded.Conclusions(
                 opened=Workspace(made),
                 rate=tuning.rate(made),

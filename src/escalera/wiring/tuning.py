@@ -7,7 +7,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -36,22 +36,26 @@ FOLDER = "jobs"
 def workshop(
     made: Installation,
     kept: Stores,
+    held: ExitStack,
     *,
     concluding: Callable[[Progress], Concluding],
     words: Callable[[JobOutcome], Sequence[tuple[str, Data]]],
 ) -> Workshop:
-    """What jobs are worked with. Raises `StoreUnavailable`."""
+    """What jobs are worked with; its stores are open as long as they are *held*.
+
+    Raises `StoreUnavailable`.
+    """
     table = made.tables.gateway.jobs or JobsTable()
-    queue = kept.jobs()
-    keys = kept.keys() if kept.keys_file.exists() else None
+    queue = held.enter_context(closing(kept.jobs()))
+    keys = held.enter_context(closing(kept.keys())) if kept.keys_file.exists() else None
     clock = SystemClock()
     price = None if table.price_per_hour is None else round(table.price_per_hour * 1e6)
     folder = kept.folder / FOLDER
     return Workshop(
         queue=queue,
-        files=kept.files(),
+        files=held.enter_context(closing(kept.files())),
         artifacts=made.artifacts(),
-        shelf=kept.shelf(),
+        shelf=held.enter_context(closing(kept.shelf())),
         trainer=lambda job: _trainer(made, job, folder / job.id, table.checkpoint_seconds),
         left=lambda: [one.name for one in folder.iterdir()] if folder.is_dir() else [],
         steps=lambda id_: underway.steps(folder / id_),

@@ -22,6 +22,7 @@ from escalera.testing import training
 from escalera.testing.scripted import ScriptedProvider
 from escalera.wiring import stores
 
+pytestmark = pytest.mark.usefixtures("closed_stores")
 GOOD, BAD = "a" * 64, "b" * 64
 PAIRS = [
     TrainingPair(messages=(Message(role="user", content=f"teach {n}"),), target="x")

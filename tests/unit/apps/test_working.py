@@ -20,12 +20,14 @@ from escalera.apps import working
 from escalera.domain.job import Hyperparameters, Job, JobWish
 from escalera.domain.levers import Trainable
 from escalera.domain.stored_file import Incoming
+from escalera.edges.gateway_store.opening import Store
 from escalera.edges.training import underway
 from escalera.engine.tuning import Foreman
+from escalera.errors import StoreUnavailable
 from escalera.settings.jobs_table import JobsTable
 from escalera.wiring import Installation, stores, tuning
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.usefixtures("closed_stores")]
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +158,33 @@ def test_what_vllm_cannot_load_is_not_trained_for_it(tmp_path: Path) -> None:
     assert job.error is not None
     assert job.error[0] == "cannot_be_trained"
     assert "'full' leaves what vLLM cannot load. Choose" in job.error[1]
+
+
+def test_the_stores_of_a_configuration_before_are_closed(
+    tmp_path: Path, closed_stores: list[Store]
+) -> None:
+    """Whoever works for months takes up many."""
+    file = tuned.project(tmp_path)
+    kept = stores.of(tmp_path)
+    office = working._Office(file, kept, {}, lambda: False)
+    first = len(closed_stores)
+    kept.configurations().add(file.read_text())
+    office.foreman()
+    assert [_is_open(store) for store in closed_stores] == [False] * first + [True] * first
+    kept.configurations().add("[x")
+    office.foreman()
+    assert [_is_open(store) for store in closed_stores[first:]] == [True] * first
+    office.close()
+    assert not any(_is_open(store) for store in closed_stores)
+
+
+def _is_open(store: Store) -> bool:
+    """Whether anything can be read from it."""
+    try:
+        store.vacuum()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def test_the_next_job_goes_by_the_configuration_in_use_then(

@@ -13,6 +13,7 @@ from escalera.domain.job import Job, JobCheckpoint, JobWish
 from escalera.domain.training import StepSignal, TrainingRun
 from escalera.engine.pace import Pace
 
+pytestmark = pytest.mark.usefixtures("closed_stores")
 WISH = JobWish(model="small", training_file="f")
 
 

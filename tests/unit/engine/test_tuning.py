@@ -16,6 +16,7 @@ from escalera.engine.workshop import Rules
 from escalera.errors import InputError, StoreUnavailable, TrainingError
 from escalera.testing.gateway_stores import MemoryKeys
 
+pytestmark = pytest.mark.usefixtures("closed_stores")
 LINES = [CHAT % n for n in range(5)]
 
 

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 
 def run(data: Any) -> Any:
     """Rows of the target and of the reply, or what is wrong with one of the three texts."""
-    database = sqlite3.connect(":memory:")
+    with closing(sqlite3.connect(":memory:")) as database:
+        return _run(database, data)
+
+
+# Below: private.
+
+_READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, 33})
+"""33 is SQLITE_RECURSIVE, a common table expression that names itself."""
+
+
+def _run(database: sqlite3.Connection, data: Any) -> Any:
     try:
         database.executescript(data["script"])
         database.commit()
@@ -21,12 +32,6 @@ def run(data: Any) -> Any:
         return {"target": wanted if isinstance(wanted, str) else "it finds too many rows"}
     # One row more than the target has is enough to know that there are too many.
     return {"wanted": wanted, "found": _rows(database, data["reply"], len(wanted))}
-
-
-# Below: private.
-
-_READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, 33})
-"""33 is SQLITE_RECURSIVE, a common table expression that names itself."""
 
 
 def _reading(action: int, *_: object) -> int:

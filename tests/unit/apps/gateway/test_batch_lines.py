@@ -56,7 +56,7 @@ def test_a_good_file(tmp_path):
         (b"x", "invalid_json_line", ""),
         (b"[]", "invalid_json_line", ""),
         (b"\xff", "invalid_json_line", ""),
-        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "invalid_json_line", ""),
+        (b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}", "invalid_json_line", ""),
         (line(None), "missing_required_parameter", "custom_id"),
         (line(7), "invalid_type", "custom_id"),
         (line(""), "invalid_custom_id", "custom_id"),
