@@ -219,7 +219,8 @@ def most(
         _under(found, kinds.items * truth, kinds.gains[gain].total, kinds.losses[loss].total, grid)
         for gain, loss in pairs
     ]
-    chances = scipy.sparse.block_diag([*blocks, np.zeros((1, len(keys)))], format="csr")
+    parts = [scipy.sparse.coo_array(part) for part in (*blocks, np.zeros((1, len(keys))))]
+    chances = scipy.sparse.block_diag(parts, format="csr")
     total = sum(counted.values())
     worth = np.concatenate([np.zeros(after), [counted[key] / total for key in keys]])
     return coverage_limits.program(

@@ -100,7 +100,8 @@ def _masks(record: RunRecord) -> list[tuple[str, float, dict[str, float]]]:
     learned = np.array([one.learned for one in lessons])
     target = np.array([one.target for one in lessons])
     endless = np.array([not one.stops for one in lessons])
-    figures = {"tokens_taught": learned.mean(), "tokens_of_the_answers": target.mean()}
+    taught, asked = float(learned.mean()), float(target.mean())
+    figures = {"tokens_taught": taught, "tokens_of_the_answers": asked}
     faults = (
         (_PROMPT, learned > target + 1 + _SLACK),
         (_MISSING, learned < np.minimum(target, np.maximum(2, target - _SLACK))),
