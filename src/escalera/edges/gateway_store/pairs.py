@@ -5,8 +5,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from escalera.edges import write_ahead
 from escalera.errors import StoreUnavailable
 
+PATIENCE = 30.0
+"""Seconds that another process may hold the file."""
 _SCHEMA = """
 create table if not exists pair (
     number    integer primary key autoincrement,
@@ -36,8 +39,8 @@ class SQLitePairs:
         self._file = file
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(file, timeout=30, isolation_level=None)
-            self._connection.execute("pragma journal_mode = wal")
+            self._connection = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
+            write_ahead.begin(self._connection, seconds=PATIENCE)
             self._connection.execute(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise self._unavailable(error) from error
