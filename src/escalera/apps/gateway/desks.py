@@ -96,7 +96,7 @@ def opened(
         name: _proven(made, name, one, models, chooser, readers) for name, one in tested.items()
     }
     if table.shadows or table.canaries or stores.at(made.state).trials_file.exists():
-        counter.trials = _trials(made, worker.metrics, worker.workers)
+        counter.trials = _trials(made, worker.metrics)
     return counter
 
 
@@ -123,7 +123,7 @@ def _reading(metrics: Metrics) -> Callable[[str, float, bool], None]:
     return tell
 
 
-def _trials(made: Installation, metrics: Metrics, workers: int) -> Trials:
+def _trials(made: Installation, metrics: Metrics) -> Trials:
     kept, wall = stores.at(made.state), wiring.wall_clock()
     book = TrialBook(kept.trials, kept.pairs)
 
@@ -136,7 +136,6 @@ def _trials(made: Installation, metrics: Metrics, workers: int) -> Trials:
         switched=book.switched(),
         audit=audit,
         alpha=made.project.policy.alpha,
-        workers=workers,
         file=str(made.file),
         wall=wall,
         redact=_redacting(made),

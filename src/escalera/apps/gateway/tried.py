@@ -31,7 +31,7 @@ Record = Callable[[Switched], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
-    """What trials are made with: the book, the audit log, and how many workers share the money.
+    """What trials are made with: the book, and the audit log.
 
     `switched` says which name answers for which, as the last promotion or rollback left it.
     """
@@ -41,7 +41,6 @@ class Trials:
     switched: Mapping[str, str]
     audit: Record
     alpha: float
-    workers: int
     file: str
     wall: Callable[[], float]
     redact: Callable[[str], str]
@@ -92,9 +91,6 @@ class Trials:
                 remedy="Give its model a `price`, or leave `money` out",
             )
         state = self.book.begin(name, terms(table, self.alpha))
-        left = None
-        if table.money is not None:
-            left = int((table.money * PER_DOLLAR - state.micro_dollars) / self.workers)
         policy = BreakerPolicy()
         lines = tuple(
             Line(target=line.target, breaker=Breaker(policy)) for line in to.tiers[0].lines
@@ -107,7 +103,7 @@ class Trials:
                 share=table.share,
                 queue=table.queue,
                 at_once=table.at_once,
-                left=left,
+                money=None if table.money is None else round(table.money * PER_DOLLAR),
                 pairs=table.pairs,
                 redact=self.redact,
             ),
