@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Protocol
 
 from escalera.apps.gateway.mirroring import PairTexts
@@ -50,6 +51,21 @@ class Texts(Protocol):
 
     def close(self) -> None:
         """Release what is held; called once."""
+
+
+def append(
+    journal: SharedJournal, events: Sequence[Event], see: Callable[[Iterator[Event]], None]
+) -> None:
+    """Append *events* behind what others write meanwhile, which *see* is given first.
+
+    Raises `JournalConflict` where others are faster every time.
+    """
+    for _ in range(ATTEMPTS):
+        see(journal.later())
+        with suppress(JournalConflict):
+            journal.append(events)
+            return
+    raise JournalConflict(f"{ATTEMPTS} times another process wrote before")
 
 
 class TrialBook:
@@ -126,16 +142,7 @@ class TrialBook:
         return self._states[trial]
 
     def _record(self, event: Event, trial: str) -> State:
-        journal = self._opened()
-        for _ in range(ATTEMPTS):
-            self._fold(journal.later())
-            try:
-                journal.append([event])
-                break
-            except JournalConflict:
-                continue
-        else:
-            raise JournalConflict(f"{ATTEMPTS} times another process wrote before")
+        append(self._opened(), [event], self._fold)
         self._fold([event])
         return self._states.get(trial) or trials.init(Terms())
 

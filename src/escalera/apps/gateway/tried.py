@@ -33,7 +33,8 @@ Record = Callable[[Switched], None]
 class Trials:
     """What trials are made with: the book, and the audit log.
 
-    `switched` says which name answers for which, as the last promotion or rollback left it.
+    `switched` says which name answers for which, as the last promotion or rollback left it. A
+    candidate that answers already is not tried: it would be compared with itself.
     """
 
     book: TrialBook
@@ -60,10 +61,14 @@ class Trials:
             if name in plans and to in plans:
                 found[name] = replace(plans[to], name=name)
         for name, shadow in table.shadows.items():
+            if self.switched.get(shadow.of) == shadow.to:
+                continue
             made = self._shadow(name, shadow, plans[shadow.to])
             self.running.append(made)
             found[shadow.of] = replace(found[shadow.of], trial=made)
         for name, canary in table.canaries.items():
+            if self.switched.get(canary.of) == canary.to:
+                continue
             state = self.book.begin(name, terms(canary, self.alpha))
             live = found[canary.of]
             tiers = _before(plans[canary.to].tiers, live.tiers)

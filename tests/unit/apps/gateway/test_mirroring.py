@@ -371,6 +371,31 @@ def test_what_was_switched_answers_under_the_old_name(tmp_path) -> None:
     assert World(tmp_path).ask("a")[0].headers["x-escalera-deployment"] == "live"
 
 
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"shadows": {"try": SHADOW}},
+        {"canaries": {"try": replace_table(CANARY, share=0.5)}},
+    ],
+)
+def test_a_candidate_that_answers_already_is_not_compared_with_itself(tmp_path, tables) -> None:
+    """Otherwise one that was promoted for a reason would come to be shown fit by its own answers."""
+    journal = SQLiteJournal(tmp_path / "trials.sqlite")
+    event = Switched(name="live", to="new", trial="try", word="open", reason="r", at=1.0)
+    journal.append([event])
+    world = World(tmp_path, **tables)
+    found = world.ask(*(f"m{n}" for n in range(20)))
+    assert {response.headers["x-escalera-deployment"] for response in found} == {"new"}
+    assert len(world.new.requests) == 20
+    assert world.pairs() == []
+    list(journal.later())
+    journal.append([replace(event, to="", word="")])
+    journal.close()
+    again = World(tmp_path, **tables)
+    again.ask(*(f"m{n}" for n in range(20)))
+    assert again.pairs()
+
+
 def test_two_workers_come_to_the_same_words(tmp_path) -> None:
     """They write to one journal; each knows the other's pairs when it has written one."""
     new = ScriptedProvider(lambda _: "x", faults=Faults(when=lambda _: True))
