@@ -28,6 +28,15 @@ def ago(said: str | None, now: float) -> float | None:
     return now - length(said) if _is_length(said) else _written(said)
 
 
+def window(since: str | None, until: str | None, now: float) -> tuple[float | None, float | None]:
+    """Both ends of a stretch of time as `ago` reads them. `click.UsageError` where it is empty."""
+    first, last = ago(since, now), ago(until, now)
+    if first is not None and first >= (now if last is None else last):
+        end = "now" if until is None else repr(until)
+        raise click.UsageError(f"nothing lies between --since {since!r} and --until {end}")
+    return first, last
+
+
 # Below: private.
 
 

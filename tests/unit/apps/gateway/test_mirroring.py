@@ -379,7 +379,7 @@ def test_what_was_switched_answers_under_the_old_name(tmp_path) -> None:
     ],
 )
 def test_a_candidate_that_answers_already_is_not_compared_with_itself(tmp_path, tables) -> None:
-    """Otherwise one that was promoted for a reason would come to be shown fit by its own answers."""
+    """One that was promoted for a reason would come to be shown fit by its own answers."""
     journal = SQLiteJournal(tmp_path / "trials.sqlite")
     event = Switched(name="live", to="new", trial="try", word="open", reason="r", at=1.0)
     journal.append([event])
