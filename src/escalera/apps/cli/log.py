@@ -27,9 +27,7 @@ def filtered(command: Command) -> Command:
         click.option("--model", default="", help="The name that was asked for."),
         click.option("--key", default="", help="The id of the caller's key."),
         click.option("--until", help="Calls that began before this: a date, or a time (UTC)."),
-        click.option(
-            "--since", help="Calls from this on: a date, a time (UTC), or the last 12h."
-        ),
+        click.option("--since", help="Calls from this on: a date, a time (UTC), or the last 12h."),
     ):
         command = option(command)
     return command
