@@ -77,6 +77,11 @@ def opened(
     sides = [side for one in tested.values() for side in (one.route.weak, one.route.strong)]
     routes = sides if route is None else [route, *sides]
     models = serving.served(made, routes, None if before is None else before.models(), worker.tell)
+    revisions = {name: one.revision for name, one in models.items()}
+    if route is not None:
+        resting.unchanged(made.project.name, decision, [route], revisions)
+    for name, one in tested.items():
+        resting.unchanged(name, one.decision, [one.route.weak, one.route.strong], revisions)
     chooser = made.library(evidence) if routes else None
     readers = Readers(made, tell=_reading(worker.metrics))
     router = None if route is None else serving.router(made, route)
