@@ -57,6 +57,14 @@ def test_an_empty_window_is_refused(since, until):
         times.window(since, until, NOW)
 
 
+@pytest.mark.parametrize("said", ["36501d", "99999999999999d", "9" * 5000 + "s"])
+def test_what_no_calendar_has_is_refused(said):
+    """It would end in an error about years."""
+    with pytest.raises(click.UsageError, match="is too long a time: give at most 36500d"):
+        times.ago(said, NOW)
+    assert times.length("0036500d") == times.LONGEST
+
+
 @pytest.mark.parametrize("said", ["", "soon", "d", "-1d", "1.5h", "31.01.2027"])
 def test_what_is_neither_is_refused(said):
     """With an example of each."""
