@@ -280,6 +280,32 @@ def test_once_there_are_keys_one_is_needed(tmp_path: Path) -> None:
         assert httpx2.get(gateway.url + "/models", trust_env=False).status_code == 401
 
 
+def test_a_limit_of_tokens_goes_with_its_configuration(tmp_path: Path) -> None:
+    """For a key with money as well: after a reload without it, the gateway's own bound holds."""
+    folder = tmp_path / "shop"
+    priced = "[models.a.price]\nprompt = 1.0\ncompletion = 1.0\n"
+    priced += priced.replace("models.a", "models.b")
+    secrets: list[str] = []
+
+    def prepare(place: Path) -> None:
+        made = escalera(place, "keys", "create", "anna", "--money", "5", "--json")
+        secrets.append(json.loads(made.stdout)["secret"])
+
+    limited = f"{priced}\n[gateway]\nmax_tokens = 7\n"
+    with served.gateway(folder, extra=limited, prepare=prepare) as gateway:
+        headers = {"Authorization": f"Bearer {secrets[0]}"}
+        url = gateway.url + "/chat/completions"
+        asked_for = []
+        for _ in range(2):
+            found = httpx2.post(url, json=BODY, headers=headers, trust_env=False, timeout=20)
+            assert found.status_code == 200
+            asked_for.append(json.loads(gateway.a.requests[-1][1])["max_completion_tokens"])
+            file = folder / "escalera.toml"
+            file.write_text(file.read_text().replace("max_tokens = 7", ""))
+            assert escalera(folder, "gateway", "reload").returncode == 0
+        assert asked_for == [7, 4096]
+
+
 def test_what_was_served_is_in_the_log_to_the_last_request(tmp_path: Path) -> None:
     """Counts of the log and of the metrics agree when the gateway has ended."""
     folder = tmp_path / "shop"

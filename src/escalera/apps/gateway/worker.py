@@ -55,7 +55,7 @@ KEEP_ALIVE = 75
 YOUNG = 50_000
 """Objects that are made before the collector of garbage looks at them."""
 CAP = 4096
-"""Tokens of an answer where money has to be bounded and nobody sets a limit."""
+"""Tokens of an answer where money has to be bounded and neither caller nor project sets a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class Worker:
         number = 0 if configuration is None else configuration.number
         desk, table = self._loaded(text, before=None)
         self._table, recorder = table, self._recorder(table)
-        entrance = self._entrance(table)
+        entrance = self._entrance()
         deposits = Deposits(
             self._stores,
             table=lambda: self._table,
@@ -190,12 +190,12 @@ class Worker:
         found.read()
         return found
 
-    def _entrance(self, table: GatewayTable) -> Entrance:
+    def _entrance(self) -> Entrance:
         if self._start.key is not None or not self._stores.keys_file.exists():
             return OneKey(self._start.key)
         keys = self._stores.keys()
         door = Door(keys, keys, now=self._wall, workers=self._start.workers)
-        return ManyKeys(door, now=self._wall, cap=table.max_tokens or CAP)
+        return ManyKeys(door, now=self._wall, cap=CAP)
 
     def _recorder(self, table: GatewayTable) -> Recorder:
         spans = self._spans_of(table)
