@@ -57,6 +57,8 @@ class OpenAIHTTP:
     that break the protocol; never after another 4xx, and never once a piece of a stream is out.
     An overloaded endpoint (429, 529) gets fewer calls at a time and is waited for.
     With *adapters*, one that a request names answers it under its own name.
+    While *serving* a call is made once, and as many at a time as come: whoever serves has limits,
+    patience and others to ask of its own.
     """
 
     unit = 1
