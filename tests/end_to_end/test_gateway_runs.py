@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx2
@@ -155,6 +156,71 @@ def test_the_same_text_is_looked_at_again_and_waited_for(tmp_path: Path) -> None
         assert asked(gateway, **said).status_code == 400
 
 
+class Collector(HTTPServer):
+    """Counts what is posted to it, and takes `slow` seconds for each."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taking)
+        self.taken, self.slow = 0, 0.0
+
+
+class _Taking(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        assert isinstance(self.server, Collector)
+        self.server.taken += 1
+        time.sleep(self.server.slow)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  as in the library
+        """Say nothing."""
+
+
+@contextmanager
+def collector() -> Iterator[tuple[Collector, str]]:
+    with Collector() as found:
+        thread = threading.Thread(target=found.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield found, f"http://127.0.0.1:{found.server_port}/v1/traces"
+        finally:
+            found.shutdown()
+            thread.join()
+
+
+def test_traces_begin_and_end_with_a_configuration_and_nobody_waits(tmp_path: Path) -> None:
+    """They are sent from a reload on until another; a slow collector slows no answer down, also
+    where an answer waits for its record."""
+    pytest.importorskip("opentelemetry.sdk", reason="needs OpenTelemetry: pip install -e '.[otel]'")
+    folder = tmp_path / "shop"
+    synced = "[gateway.log]\nsync = true\n"
+    with collector() as (found, url), served.gateway(folder, extra=synced) as gateway:
+        file = folder / "escalera.toml"
+        without = file.read_text()
+        asked(gateway)
+        file.write_text(f'{without}\n[gateway.traces]\nendpoint = "{url}"\n')
+        assert escalera(folder, "gateway", "reload").returncode == 0
+        assert found.taken == 0
+        found.slow = 1.5
+        began = time.monotonic()
+        for _ in range(5):
+            assert asked(gateway).status_code == 200
+        assert time.monotonic() - began < 1.5
+        deadline = time.monotonic() + 20
+        while not found.taken:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        found.slow = 0.0
+        file.write_text(without)
+        assert escalera(folder, "gateway", "reload").returncode == 0
+        time.sleep(1)
+        before = found.taken
+        assert asked(gateway).status_code == 200
+        time.sleep(1)
+        assert found.taken == before
+
+
 def test_a_worker_that_is_killed_is_replaced_and_counts_go_on(tmp_path: Path) -> None:
     """Requests are answered again within seconds, and what was counted is not lost."""
     folder = tmp_path / "shop"
@@ -212,6 +278,32 @@ def test_once_there_are_keys_one_is_needed(tmp_path: Path) -> None:
         found = httpx2.post(url, json=BODY, headers=headers, trust_env=False)
         assert found.status_code == 200
         assert httpx2.get(gateway.url + "/models", trust_env=False).status_code == 401
+
+
+def test_a_limit_of_tokens_goes_with_its_configuration(tmp_path: Path) -> None:
+    """For a key with money as well: after a reload without it, the gateway's own bound holds."""
+    folder = tmp_path / "shop"
+    priced = "[models.a.price]\nprompt = 1.0\ncompletion = 1.0\n"
+    priced += priced.replace("models.a", "models.b")
+    secrets: list[str] = []
+
+    def prepare(place: Path) -> None:
+        made = escalera(place, "keys", "create", "anna", "--money", "5", "--json")
+        secrets.append(json.loads(made.stdout)["secret"])
+
+    limited = f"{priced}\n[gateway]\nmax_tokens = 7\n"
+    with served.gateway(folder, extra=limited, prepare=prepare) as gateway:
+        headers = {"Authorization": f"Bearer {secrets[0]}"}
+        url = gateway.url + "/chat/completions"
+        asked_for = []
+        for _ in range(2):
+            found = httpx2.post(url, json=BODY, headers=headers, trust_env=False, timeout=20)
+            assert found.status_code == 200
+            asked_for.append(json.loads(gateway.a.requests[-1][1])["max_completion_tokens"])
+            file = folder / "escalera.toml"
+            file.write_text(file.read_text().replace("max_tokens = 7", ""))
+            assert escalera(folder, "gateway", "reload").returncode == 0
+        assert asked_for == [7, 4096]
 
 
 def test_what_was_served_is_in_the_log_to_the_last_request(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escalera import wiring
-from escalera.apps.trials import Tried
+from escalera.apps.gateway import trial_book
+from escalera.apps.trials import Tried, read_over
 from escalera.core.evaluation import judge as judges
 from escalera.core.evidence import fold
 from escalera.domain.dataset import Example
@@ -95,9 +96,7 @@ def run(file: Path, name: str, *, progress: Progress | None = None) -> Judging:
                     reason=live.reason or candidate.reason,
                 )
             )
-        for _ in journal.later():
-            pass
-        journal.append(told)
+        trial_book.append(journal, told, read_over)
     scored = sum(one.live_score is not None and one.candidate_score is not None for one in told)
     return Judging(scored=scored, unscored=len(told) - scored, waiting=len(waiting) - len(told))
 

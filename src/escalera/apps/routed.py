@@ -10,7 +10,7 @@ from escalera import wiring
 from escalera.apps import notebook
 from escalera.core.evidence import fold
 from escalera.domain.identity import short
-from escalera.domain.quality import QualityTested, Worth
+from escalera.domain.quality import QualityTested
 from escalera.domain.reading import EmbeddingsWeighed
 from escalera.domain.verdict import Figure
 from escalera.engine import proving
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from escalera.apps.workspace import Workspace
 
 EXIT_CODES = {"gain": 0, "no gain": 3, "loss": 4}
-_WORDS: dict[Worth, str] = {
-    "gain": "a gain is shown",
-    "no gain": "no gain is shown: one system, or a coin, does as well",
-    "loss": "it is shown to lose",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +62,7 @@ class Routed:
         way = "from the message" if found.route.asking == "before" else "from the weak answer"
         return (
             f"{found.name}: {found.weak}, or {found.strong} where needed, told {way}: "
-            f"{_WORDS[found.worth]}"
+            f"{_worth(found)}"
         )
 
     def _lines(self) -> list[str]:
@@ -84,7 +79,7 @@ class Routed:
                 f"score is lost, with probability {1 - bound.risk:g} ({bound.lost:.3f} on the "
                 f"{bound.n} that calibrated it)"
             )
-        alone = found.weak if found.single == "weak" else found.strong
+        alone = _alone(found)
         return [
             promise,
             f"{found.strong} answers {found.share:.0%} of {found.gain.n} fresh items",
@@ -113,6 +108,26 @@ def make(opened: Workspace, wish: Wish, *, progress: Progress | None = None) -> 
 
 
 # Below: private.
+
+
+def _alone(found: QualityTested) -> str:
+    return found.weak if found.single == "weak" else found.strong
+
+
+def _worth(found: QualityTested) -> str:
+    """The word, and what a gain wants."""
+    if found.worth == "gain":
+        return "a gain is shown"
+    if found.worth == "loss":
+        return "it is shown to lose"
+    if found.blind.lower <= 0:
+        return "no gain is shown: a coin may do as well at the same price"
+    if found.gain.lower <= -found.margin:
+        return (
+            f"no gain is shown: it may score worse than {_alone(found)} alone by more than the "
+            f"margin of {found.margin:g}; a smaller --most-lost lets less be lost"
+        )
+    return f"no gain is shown: {_alone(found)} alone may do as well at the same price"
 
 
 def _read(found: EmbeddingsWeighed | None) -> list[str]:

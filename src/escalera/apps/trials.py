@@ -11,9 +11,11 @@ from typing import Any
 
 from escalera import wiring
 from escalera.apps import issued
+from escalera.apps.gateway import trial_book
 from escalera.apps.gateway.tried import terms
 from escalera.core.serving import trials
 from escalera.core.serving.trials import Guard, Verdict
+from escalera.domain.event import Event
 from escalera.domain.trial import Switched, TrialEvent, TrialWord
 from escalera.errors import EvidenceMissing, InputError
 from escalera.settings.trial_table import ShadowTable, Trial
@@ -165,9 +167,13 @@ class Tried:
         at = wiring.wall_clock()()
         event = Switched(name=of, to=to, trial=name, word=word, reason=reason, at=at)
         with closing(self.stores.trials()) as journal:
-            for _ in journal.later():
-                pass
-            journal.append([event])
+            trial_book.append(journal, [event], read_over)
+
+
+def read_over(events: Iterator[Event]) -> None:
+    """Read to the end what others wrote, of which nothing is needed."""
+    for _ in events:
+        pass
 
 
 # Below: private.

@@ -102,10 +102,11 @@ class Ledger:
     def broken(self) -> tuple[str, ...]:
         """The promises that were not kept, by their names in the project file."""
         promise = self.promise
-        used, first, speed = self.budget_used, self.first_token_seconds, self.tokens_per_second
+        promised, kept = promise.availability, self.availability
+        first, speed = self.first_token_seconds, self.tokens_per_second
         late, slow = promise.first_token_seconds, promise.tokens_per_second
         found = {
-            "availability": used is not None and used > 1,
+            "availability": promised is not None and kept is not None and kept < promised,
             "first_token_seconds": late is not None and first is not None and first > late,
             "tokens_per_second": slow is not None and speed is not None and speed < slow,
         }

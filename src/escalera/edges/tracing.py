@@ -1,16 +1,19 @@
 """Served calls as OpenTelemetry spans, by the conventions for generative AI.
 
-Spans are made from the records of the request log, in the thread that writes it: the way of a
-request pays nothing for them. Where the caller sent a `traceparent`, the call is part of that
-trace; else the trace's id follows from the id of the request, so that a call in the log is found
-among the traces. The conventions are still in development; the names are those of the package that
-is installed.
+Spans are made from the records of the request log, when these are on disk: the way of a request
+pays nothing for them. Where the caller sent a `traceparent`, the call is part of that trace; else
+the trace's id follows from the id of the request, so that a call in the log is found among the
+traces. The conventions are still in development; the names are those of the package that is
+installed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from queue import Queue
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -22,9 +25,7 @@ from opentelemetry.semconv.attributes.http_attributes import HTTP_RESPONSE_STATU
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
-from escalera.domain.call_log import CallQuery, Retention, Tally
 from escalera.domain.traffic import Attempt, Operation, ServedCall
-from escalera.ports.serving import CallLog
 
 OPERATIONS: Mapping[Operation, str] = {
     "chat": "chat",
@@ -37,59 +38,77 @@ SPOKEN = gen_ai.GenAiProviderNameValues.OPENAI.value
 """The provider, by the conventions: whose API is spoken, whoever has the model."""
 REST = 30.0
 """Seconds for which nothing is sent after the collector did not take what was."""
+PATIENCE = 6.0
+"""Seconds that the last spans have at the end."""
+ROOM = 10_000
+"""Calls whose spans may wait to be sent."""
 NANO = 1_000_000_000
 Value = str | int | float
 
 
-class TracedCalls:
-    """A `CallLog` that also sends spans of *share* of the calls, and of every one that failed.
+class Spans:
+    """Sends spans of *share* of the calls, and of every one that failed, in a thread of its own.
 
     Of calls within a caller's trace those are sent of which the caller keeps the trace.
 
-    A collector that is away costs spans, never records: what it does not take is counted and told.
-    *seconds* is a clock, *tell* says troubles in words.
+    A collector that is slow or away costs spans, and nobody waits for it: at most *room* calls wait
+    to be sent, and what is not sent is counted and told. *seconds* is a clock, *tell* says troubles
+    in words.
     """
 
     def __init__(
         self,
-        log: CallLog,
         exporter: SpanExporter,
         *,
         share: float,
         seconds: Callable[[], float],
         tell: Callable[[str], None],
+        room: int = ROOM,
     ) -> None:
-        self._log, self._exporter = log, exporter
+        self._exporter = exporter
         self._share, self._seconds, self._tell = share, seconds, tell
+        self._room = room
         self._until = 0.0
         self._resource = Resource.create({"service.name": "escalera"})
-        self.dropped = 0
+        self._queue: Queue[list[ServedCall] | None] = Queue()
+        self._came = self._went = 0  # calls; each is counted by one side alone
+        self._refused = self._unsent = self._told = 0  # spans, alike
+        self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
+        self._thread.start()
 
-    def write(self, calls: Sequence[ServedCall], *, lost: int = 0, at: float = 0.0) -> None:
-        """Add calls to the log, then send their spans."""
-        self._log.write(calls, lost=lost, at=at)
-        found = [one for call in calls if self._is_sampled(call) for one in self._spans(call)]
-        if found:
-            self._send(found)
+    @property
+    def dropped(self) -> int:
+        """Spans that will not be sent."""
+        return self._refused + self._unsent
 
-    def read(self, wanted: CallQuery) -> Iterator[ServedCall]:
-        """The calls of the log."""
-        return self._log.read(wanted)
+    def take(self, calls: Sequence[ServedCall]) -> None:
+        """Have the spans of *calls* sent; returns at once."""
+        wanted = [_bare(call) for call in calls if self._is_sampled(call)]
+        if not wanted:
+            return
+        if self._came - self._went + len(wanted) > self._room:
+            self._refused += sum(1 + len(call.attempts) for call in wanted)
+            return
+        self._came += len(wanted)
+        self._queue.put(wanted)
 
-    def tally(self, wanted: CallQuery) -> Tally:
-        """How much the log holds."""
-        return self._log.tally(wanted)
-
-    def trim(self, retention: Retention, now: float) -> int:
-        """Remove what need not be kept."""
-        return self._log.trim(retention, now)
+    def drained(self) -> None:
+        """Wait until what was taken is sent, or given up."""
+        self._queue.join()
 
     def close(self) -> None:
-        """Close the log, and the way to the collector."""
-        self._log.close()
+        """Send what waits, for a while, and close the way to the collector."""
+        self._queue.put(None)
+        self._thread.join(PATIENCE)
         self._exporter.shutdown()
 
     # Private
+
+    def _run(self) -> None:
+        while (calls := self._queue.get()) is not None:
+            self._send([span for call in calls for span in self._spans(call)])
+            self._went += len(calls)
+            self._queue.task_done()
 
     def _is_sampled(self, call: ServedCall) -> bool:
         if call.error or call.status >= 400:
@@ -101,11 +120,18 @@ class TracedCalls:
     def _send(self, spans: Sequence[ReadableSpan]) -> None:
         now = self._seconds()
         if now >= self._until and self._exporter.export(spans) is SpanExportResult.SUCCESS:
+            self._tell_of_refused()
             return
         if now >= self._until:
             self._tell(f"spans were not taken; none are sent for {REST:g} s")
-            self._until = now + REST
-        self.dropped += len(spans)
+            self._until = self._seconds() + REST
+        self._unsent += len(spans)
+
+    def _tell_of_refused(self) -> None:
+        refused = self._refused
+        if refused > self._told:
+            self._tell(f"{refused - self._told} spans were dropped: the collector is too slow")
+            self._told = refused
 
     def _spans(self, call: ServedCall) -> Iterator[ReadableSpan]:
         """The call, and below it each of its attempts."""
@@ -160,6 +186,11 @@ def exporter(endpoint: str, *, seconds: float = 5.0) -> SpanExporter:
 
 
 # Below: private.
+
+
+def _bare(call: ServedCall) -> ServedCall:
+    """*call* without its bodies, which spans do not need."""
+    return replace(call, request="", answer="") if call.request or call.answer else call
 
 
 def _of_call(call: ServedCall) -> dict[str, Value]:

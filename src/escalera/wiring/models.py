@@ -12,12 +12,13 @@ from escalera.domain.levers import Engine, Softened
 from escalera.domain.project import PROMPTING, BaseModel, ModelPrice, Teacher
 from escalera.edges.clock import SystemClock
 from escalera.edges.providers import model_files
-from escalera.edges.providers.endpoint import Endpoint
+from escalera.edges.providers.endpoint import Endpoint, Timeouts
 from escalera.edges.providers.hosted_models import HostedModels
 from escalera.edges.providers.openai_http import OpenAIHTTP
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Embedder, Provider
 from escalera.settings import project_file
+from escalera.settings.gateway_table import TimeoutsTable
 from escalera.settings.tables import ModelTable, PriceTable, ProjectFile
 
 TINY_BYTES = 64_000_000
@@ -66,11 +67,24 @@ def folder(file: Path, table: ModelTable) -> Path:
     return hub.folder(table.hub, table.hub_revision)
 
 
-def remote(file: Path, name: str, table: ModelTable, folder: Callable[[str], Path]) -> Provider:
+def remote(
+    file: Path,
+    name: str,
+    table: ModelTable,
+    folder: Callable[[str], Path],
+    *,
+    served: TimeoutsTable | None = None,
+) -> Provider:
     """Who answers for a model that an endpoint serves, and for what was finetuned of it there.
 
-    *folder* gives the artifact of a digest.
+    *folder* gives the artifact of a digest. Where it is *served* each call is made once and at
+    once, within these times: the gateway sees to how many there are, and to what follows a failure.
     """
+    limits = None
+    if served is not None:
+        limits = Timeouts(
+            connect=served.connect, first=served.first_byte, read=served.idle, total=served.total
+        )
     asked = endpoint(file, name, table)
     return OpenAIHTTP(
         asked,
@@ -78,6 +92,8 @@ def remote(file: Path, name: str, table: ModelTable, folder: Callable[[str], Pat
         price=_remote_price(table),
         tuned=HostedModels(asked, folder, price=tuned_price(table)),
         concurrency=table.concurrency,
+        timeouts=limits,
+        serving=served is not None,
     )
 
 

@@ -104,13 +104,18 @@ def judge(made: Installation, route: QualityRoute) -> Judge:
 
 def _provider(made: Installation, name: str, tell: Callable[[str], None]) -> Provider:
     """Who answers for a model: one of this process is asked by many callers at once."""
+    from escalera.engine.contracts import Repairing
+
     table = made.tables.models[name]
+    if not table.local:
+        folder_of, times = made.artifacts().path, made.tables.gateway.timeouts
+        asked_at = models.remote(made.file, name, table, folder_of, served=times)
+        return Repairing(asked_at, wiring.invalid)
     if not table.in_process:
         return made.provider(name)
     models.require_local(f"the local model {name!r}")
     from escalera.edges.providers.continuous import Room
     from escalera.edges.providers.continuous_engine import ContinuousEngine, Serving
-    from escalera.engine.contracts import Repairing
 
     found = table.serving or ServingTable()
     folder = models.folder(made.file, table)

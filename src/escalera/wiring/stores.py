@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from escalera.core.serving import keys
@@ -34,10 +35,12 @@ from escalera.edges.scoring.desk import OPTIONS
 from escalera.errors import MissingExtra, ProjectError
 from escalera.ports import Lines
 from escalera.ports.jobs import Meter
-from escalera.ports.serving import CallLog
 from escalera.settings import project_file
 from escalera.settings.tables import ModelTable
 from escalera.wiring import upstreams
+
+if TYPE_CHECKING:  # OpenTelemetry may be missing
+    from escalera.edges.tracing import Spans
 
 PATIENCE = 10.0
 """Seconds that another process may add to the audit log."""
@@ -91,20 +94,16 @@ class Stores:
         """The log of served calls. Raises `StoreUnavailable`."""
         return SQLiteCalls(self.calls_file)
 
-    def traced(self, endpoint: str, share: float, tell: Callable[[str], None]) -> CallLog:
-        """The log of served calls, which also sends spans. Raises `MissingExtra`."""
+    def spans(self, endpoint: str, share: float, tell: Callable[[str], None]) -> Spans:
+        """What sends spans of served calls. Raises `MissingExtra`."""
         if importlib.util.find_spec("opentelemetry.sdk") is None:
             raise MissingExtra(
                 feature="[gateway.traces]", package="opentelemetry-sdk", extra="otel"
             )
         from escalera.edges import tracing
 
-        return tracing.TracedCalls(
-            self.calls(),
-            tracing.exporter(endpoint),
-            share=share,
-            seconds=SystemClock().seconds,
-            tell=tell,
+        return tracing.Spans(
+            tracing.exporter(endpoint), share=share, seconds=SystemClock().seconds, tell=tell
         )
 
     def files(self) -> SQLiteFiles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from escalera.apps import routed, workspace
 from escalera.apps.cli.main import run
 from escalera.domain.message import Embeddings, Request, Usage
 from escalera.domain.project import ModelPrice
+from escalera.domain.verdict import Figure
 from escalera.engine import proving
 from escalera.engine.proving import Wish
 from escalera.errors import EvidenceMissing, InputError
@@ -91,6 +93,27 @@ def test_no_gain_is_not_claimed(write, monkeypatch, capsys) -> None:
     assert run(["route", "base", "large", "--project", str(folder)]) == 3
     assert "no gain is shown" in capsys.readouterr().out
     assert [one.worth for one in workspace.load(folder).evidence().quality.values()] == ["no gain"]
+
+
+@pytest.mark.parametrize(
+    ("gain", "blind", "said"),
+    [
+        ((-0.03, 0.01), (-0.01, 0.02), "a coin may do as well at the same price"),
+        ((-0.06, 0.01), (0.2, 0.3), "it may score worse than large alone by more than the margin"),
+        ((-0.03, 0.01), (0.2, 0.3), "large alone may do as well at the same price"),
+    ],
+)
+def test_what_a_gain_wants_is_said(folder, gain, blind, said) -> None:
+    """Of the figures below it, the one that keeps a gain from being claimed."""
+    wish = Wish(name="r", weak="base", strong="large", asking="before")
+    tested = routed.make(workspace.load(folder), wish).tested
+
+    def figure(ends: tuple[float, float]) -> Figure:
+        return replace(tested.gain, value=sum(ends) / 2, lower=ends[0], upper=ends[1])
+
+    other = replace(tested, gain=figure(gain), blind=figure(blind), worth="no gain", margin=0.05)
+    title = str(routed.Routed(tested=other)).splitlines()[0]
+    assert f"no gain is shown: {said}" in title
 
 
 def test_nothing_to_route_is_said(write, monkeypatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,7 @@ from escalera.apps import judged_pairs
 from escalera.apps.cli.main import run
 from escalera.apps.trials import Tried
 from escalera.domain.trial import Paired, PairJudged, Switched, Taken
-from escalera.errors import EvidenceMissing, InputError
+from escalera.errors import EvidenceMissing, InputError, JournalConflict
 
 LARGE = """
 [models.large]
@@ -117,6 +119,32 @@ def test_what_is_fit_takes_over_and_is_rolled_back(project, capsys) -> None:
     assert '"promoted"' in log
     assert '"rolled-back"' in log
     assert "complaints" in log
+
+
+def test_a_switch_is_made_while_a_gateway_writes_pairs(project) -> None:
+    """What workers write meanwhile keeps no operator from promoting or rolling back."""
+    folder = project(pairs(600))
+    stop = threading.Event()
+
+    def work() -> None:
+        with closing(Tried(folder).stores.trials()) as journal:
+            for n in itertools.count(600):
+                if stop.wait(0.002):
+                    return
+                with suppress(JournalConflict):
+                    for _ in journal.later():
+                        pass
+                    journal.append(pairs(1, first=n))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        assert Tried(folder).promote("try").switched
+        assert Tried(folder).roll_back("try", reason="complaints") == "base"
+    finally:
+        stop.set()
+        worker.join()
+    assert [event.to for event in events(folder, Switched)] == ["large", ""]
 
 
 def test_what_is_not_fit_takes_over_only_with_a_reason(project) -> None:

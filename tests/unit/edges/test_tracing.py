@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,11 +20,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import StatusCode
 
-from escalera.domain.call_log import CallQuery
 from escalera.domain.traffic import Attempt, ServedCall
 from escalera.edges import tracing
-from escalera.edges.tracing import REST, TracedCalls
-from escalera.testing.gateway_stores import MemoryCalls
+from escalera.edges.tracing import REST, Spans
 
 FAILED = Attempt(
     deployment="a",
@@ -69,20 +68,24 @@ class Clock:
         return self.now
 
 
-def traced(exporter: Any, *, share: float = 1.0) -> tuple[TracedCalls, MemoryCalls, list[str]]:
-    said: list[str] = []
-    log = MemoryCalls()
-    clock = Clock()
-    made = TracedCalls(log, exporter, share=share, seconds=clock, tell=said.append)
-    made.clock = clock  # type: ignore[attr-defined]
-    return made, log, said
+class Sent:
+    """Spans that are sent to *exporter* by the time `take` is back, and what is told."""
+
+    def __init__(self, exporter: Any, *, share: float = 1.0) -> None:
+        self.said: list[str] = []
+        self.clock = Clock()
+        self.spans = Spans(exporter, share=share, seconds=self.clock, tell=self.said.append)
+
+    def take(self, calls: Sequence[ServedCall]) -> None:
+        self.spans.take(calls)
+        self.spans.drained()
 
 
 def test_a_call_and_its_attempts_are_one_trace() -> None:
-    """Names, times, tokens and faults, by the conventions; the log has the call as well."""
+    """Names, times, tokens and faults, by the conventions."""
     exporter = InMemorySpanExporter()
-    made, log, _ = traced(exporter)
-    made.write([call()])
+    made = Sent(exporter)
+    made.take([call()])
     root, first, second = exporter.get_finished_spans()
     assert (root.name, root.kind, root.parent) == ("chat m", SpanKind.SERVER, None)
     assert (root.start_time, root.end_time) == (1_000 * 10**9, 1_002 * 10**9)
@@ -108,15 +111,14 @@ def test_a_call_and_its_attempts_are_one_trace() -> None:
     assert root.attributes is not None
     assert root.attributes["escalera.key"] == "k"
     assert "error.type" not in root.attributes
-    assert log.tally(CallQuery()).calls == 1
 
 
 def test_a_trace_is_found_by_the_id_of_its_request() -> None:
     """The same id leads to the same trace, and another to another."""
     exporter = InMemorySpanExporter()
-    made, _, _ = traced(exporter)
-    made.write([call(1), call(2)])
-    made.write([call(1)])
+    made = Sent(exporter)
+    made.take([call(1), call(2)])
+    made.take([call(1)])
     roots = [one for one in exporter.get_finished_spans() if one.parent is None]
     ids = [one.context.trace_id for one in roots]
     assert ids[0] == ids[2] != ids[1]
@@ -125,28 +127,26 @@ def test_a_trace_is_found_by_the_id_of_its_request() -> None:
 def test_a_call_is_part_of_its_caller_s_trace() -> None:
     """Below the caller's span, as long as the caller keeps the trace, whatever share is wanted."""
     exporter = InMemorySpanExporter()
-    made, log, _ = traced(exporter, share=0.0)
+    made = Sent(exporter, share=0.0)
     kept = f"00-{'ab' * 16}-{'cd' * 8}-01"
-    made.write([call(1, trace=kept), call(2, trace=f"{kept[:-2]}00", attempts=(ANSWERED,))])
+    made.take([call(1, trace=kept), call(2, trace=f"{kept[:-2]}00", attempts=(ANSWERED,))])
     root, *attempts = exporter.get_finished_spans()
     assert root.parent is not None
     assert root.parent.is_remote
     assert root.parent.span_id == int("cd" * 8, 16)
     assert {one.context.trace_id for one in (root, *attempts)} == {int("ab" * 16, 16)}
     assert [one.parent for one in attempts] == [root.context] * 2
-    assert log.tally(CallQuery()).calls == 2
 
 
 def test_a_share_is_sent_and_every_failure() -> None:
     """By the id of the request, so that the same ones are sent everywhere."""
     exporter = InMemorySpanExporter()
-    made, log, _ = traced(exporter, share=0.25)
-    made.write([call(number, attempts=()) for number in range(2000)])
+    made = Sent(exporter, share=0.25)
+    made.take([call(number, attempts=()) for number in range(2000)])
     assert len(exporter.get_finished_spans()) / 2000 == pytest.approx(0.25, abs=0.04)
-    assert log.tally(CallQuery()).calls == 2000
     exporter.clear()
-    made, _, _ = traced(exporter, share=0.0)
-    made.write([call(1), call(2, status=502, error="upstream_timeout"), call(3, error="cut")])
+    made = Sent(exporter, share=0.0)
+    made.take([call(1), call(2, status=502, error="upstream_timeout"), call(3, error="cut")])
     roots = [one for one in exporter.get_finished_spans() if one.parent is None]
     sent = [one.attributes["escalera.request"] for one in roots if one.attributes]
     assert sent == ["req_00000002", "req_00000003"]
@@ -167,16 +167,44 @@ class Away:
         """Nothing is held."""
 
 
-def test_a_collector_that_is_away_costs_spans_and_no_records() -> None:
+def test_a_collector_that_is_away_costs_spans() -> None:
     """It is left alone for a while, told once, and what it did not get is counted."""
     away = Away()
-    made, log, said = traced(away)
+    made = Sent(away)
     for _ in range(5):
-        made.write([call(attempts=())])
-    assert (away.asked, len(said), made.dropped, log.tally(CallQuery()).calls) == (1, 1, 5, 5)
-    made.clock.now += REST  # type: ignore[attr-defined]
-    made.write([call(attempts=())])
-    assert (away.asked, made.dropped) == (2, 6)
+        made.take([call(attempts=())])
+    assert (away.asked, len(made.said), made.spans.dropped) == (1, 1, 5)
+    made.clock.now += REST
+    made.take([call(attempts=())])
+    assert (away.asked, made.spans.dropped) == (2, 6)
+
+
+class Hanging(InMemorySpanExporter):
+    """A collector that takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        assert self.gate.wait(10)
+        return super().export(spans)
+
+
+def test_nobody_waits_for_a_slow_collector() -> None:
+    """A bounded number of calls waits for it, without bodies; the others are dropped and told."""
+    slow, said = Hanging(), []
+    spans = Spans(slow, share=1.0, seconds=Clock(), tell=said.append, room=3)
+    began = time.monotonic()
+    for number in range(5):
+        spans.take([call(number, attempts=(ANSWERED,), request="r", answer="a")])
+    assert time.monotonic() - began < 1
+    assert spans.dropped == 4
+    slow.gate.set()
+    spans.drained()
+    assert len(slow.get_finished_spans()) == 6
+    assert said == ["4 spans were dropped: the collector is too slow"]
+    spans.close()
 
 
 @contextmanager
@@ -208,11 +236,11 @@ def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
 def test_spans_reach_a_collector() -> None:
     """Over OTLP/HTTP, as protocol buffers."""
     with collector() as (endpoint, got):
-        made, _, said = traced(tracing.exporter(endpoint))
-        made.write([call()])
-        made.close()
+        made = Sent(tracing.exporter(endpoint))
+        made.spans.take([call()])
+        made.spans.close()
     (sent,) = got
     (resource,) = sent.resource_spans
     names = [span.name for scope in resource.scope_spans for span in scope.spans]
     assert names == ["chat m", "chat a", "chat b"]
-    assert said == []
+    assert made.said == []

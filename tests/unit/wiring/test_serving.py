@@ -52,6 +52,16 @@ def test_what_is_served_is_batched_and_what_is_measured_is_not(tmp_path: Path) -
     assert isinstance(made.provider("base")._asked, TransformersEngine)
 
 
+def test_an_endpoint_is_asked_in_the_gateway_s_times(tmp_path: Path) -> None:
+    """Failover and limits are the gateway's; a measurement has a patience of its own."""
+    table = '[models.far]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+    made = installed(tmp_path, f"{table}[gateway.timeouts]\nfirst_byte = 3.0\nidle = 4.0")
+    served = serving.served(made, ())["far"].provider._asked
+    assert (served._attempts, served._timeouts.first, served._timeouts.read) == (1, 3.0, 4.0)
+    measured = made.provider("far")._asked
+    assert (measured._attempts, measured._timeouts.first) == (5, None)
+
+
 def test_a_model_is_kept_until_its_settings_change(tmp_path: Path) -> None:
     """Another configuration goes on with what is loaded, unless it gives the model other room."""
     before = serving.served(installed(tmp_path), ())

@@ -27,7 +27,7 @@ def filtered(command: Command) -> Command:
         click.option("--model", default="", help="The name that was asked for."),
         click.option("--key", default="", help="The id of the caller's key."),
         click.option("--until", help="Calls that began before this: a date, or a time (UTC)."),
-        click.option("--since", help="Calls from this on: a date, a time (UTC), or 7d, 12h ago."),
+        click.option("--since", help="Calls from this on: a date, a time (UTC), or the last 12h."),
     ):
         command = option(command)
     return command
@@ -161,7 +161,7 @@ def _query(wanted: dict[str, Any], newest: int | None) -> CallQuery:
     from escalera.wiring import stores
 
     now = stores.wall_clock()()
-    since, until = (times.ago(wanted.pop(name), now) for name in ("since", "until"))
+    since, until = times.window(wanted.pop("since"), wanted.pop("until"), now)
     return CallQuery(since=since, until=until, newest=newest, **wanted)
 
 

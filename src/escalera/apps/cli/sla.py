@@ -13,9 +13,9 @@ from escalera.apps.cli import options, times
 
 @click.command()
 @options.project
-@click.option("--since", help="From this on: a date, a time (UTC), or 30d ago. Without it: each "
-              "promise over its own days.")  # fmt: skip
-@click.option("--until", help="Up to this: a date or a time (UTC). Without it: now.")
+@click.option("--since", help="From this on: a date, a time (UTC), or the last 30d. Without it: "
+              "each promise over its own days.")  # fmt: skip
+@click.option("--until", help="Up to this: a date or a time (UTC). Without it, and at most: now.")
 @click.option(
     "--by",
     type=click.Choice(["model", "provider"]),
@@ -37,8 +37,8 @@ def command(
     from escalera.wiring import stores
 
     now = stores.wall_clock()()
-    end = times.ago(until, now)
-    found = kept.kept(file, since=times.ago(since, now), until=now if end is None else end, by=by)
+    begin, end = times.window(since, until, now)
+    found = kept.kept(file, since=begin, until=now if end is None else min(end, now), by=by)
     if table is not None:
         workspace.write_text(table, kept.table(found))
     if json_:

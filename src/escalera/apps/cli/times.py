@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 import click
 
+LONGEST_SAID = "36500d"
+LONGEST, DIGITS = 36_500 * 86_400.0, 10
+"""Seconds of the longest length, and more digits than it has in any unit."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -13,7 +16,11 @@ def length(said: str) -> float:
     """Seconds of a length such as 90d, 12h, 30m or 0s."""
     if not _is_length(said):
         raise click.UsageError(f"{said!r} is no length of time: give one such as 90d, 12h, 30m, 0s")
-    return float(int(said[:-1]) * UNITS[said[-1]])
+    number = said[:-1].lstrip("0") or "0"
+    found = float(number) * UNITS[said[-1]] if len(number) <= DIGITS else LONGEST + 1
+    if found > LONGEST:
+        raise click.UsageError(f"{said[:20]!r} is too long a time: give at most {LONGEST_SAID}")
+    return found
 
 
 def ahead(said: str, now: float) -> float:
@@ -26,6 +33,15 @@ def ago(said: str | None, now: float) -> float | None:
     if said is None:
         return None
     return now - length(said) if _is_length(said) else _written(said)
+
+
+def window(since: str | None, until: str | None, now: float) -> tuple[float | None, float | None]:
+    """Both ends of a stretch of time as `ago` reads them. `click.UsageError` where it is empty."""
+    first, last = ago(since, now), ago(until, now)
+    if first is not None and first >= (now if last is None else last):
+        end = "now" if until is None else repr(until)
+        raise click.UsageError(f"nothing lies between --since {since!r} and --until {end}")
+    return first, last
 
 
 # Below: private.

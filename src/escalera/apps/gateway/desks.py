@@ -77,6 +77,11 @@ def opened(
     sides = [side for one in tested.values() for side in (one.route.weak, one.route.strong)]
     routes = sides if route is None else [route, *sides]
     models = serving.served(made, routes, None if before is None else before.models(), worker.tell)
+    revisions = {name: one.revision for name, one in models.items()}
+    if route is not None:
+        resting.unchanged(made.project.name, decision, [route], revisions)
+    for name, one in tested.items():
+        resting.unchanged(name, one.decision, [one.route.weak, one.route.strong], revisions)
     chooser = made.library(evidence) if routes else None
     readers = Readers(made, tell=_reading(worker.metrics))
     router = None if route is None else serving.router(made, route)
@@ -96,7 +101,7 @@ def opened(
         name: _proven(made, name, one, models, chooser, readers) for name, one in tested.items()
     }
     if table.shadows or table.canaries or stores.at(made.state).trials_file.exists():
-        counter.trials = _trials(made, worker.metrics, worker.workers)
+        counter.trials = _trials(made, worker.metrics)
     return counter
 
 
@@ -123,7 +128,7 @@ def _reading(metrics: Metrics) -> Callable[[str, float, bool], None]:
     return tell
 
 
-def _trials(made: Installation, metrics: Metrics, workers: int) -> Trials:
+def _trials(made: Installation, metrics: Metrics) -> Trials:
     kept, wall = stores.at(made.state), wiring.wall_clock()
     book = TrialBook(kept.trials, kept.pairs)
 
@@ -136,7 +141,6 @@ def _trials(made: Installation, metrics: Metrics, workers: int) -> Trials:
         switched=book.switched(),
         audit=audit,
         alpha=made.project.policy.alpha,
-        workers=workers,
         file=str(made.file),
         wall=wall,
         redact=_redacting(made),

@@ -60,7 +60,7 @@ class DriftWatch:
         worst = max(alarms, key=lambda one: one.lower - one.limit)
         return (
             f"messages to {name!r} have drifted from what its router was fitted on: "
-            f"{worst.share:.0%} of {self._state.seen} are less familiar than a mark that at most "
+            f"{worst.share:.0%} of {worst.seen} are less familiar than a mark that at most "
             f"{worst.limit:.0%} of the `search` items fall below (at least {worst.lower:.0%}). "
             "Look at them with `escalera log list`, add items like them, and climb again"
         )

@@ -25,6 +25,9 @@ from escalera.engine.serve import Answering, Desk
 from escalera.errors import BadReply, ProviderError, RequestRejected, UpstreamFault
 from escalera.ports import Invalid
 
+WEAK_FAILED = "strong: weak failed"
+"""Why the strong system is asked where the weak one cannot be had."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
@@ -75,9 +78,9 @@ class Escalating:
         if self._route.asking == "after":
             return await self._cascade(asked, chat, until)
         signal = await self._signal(chat, None)
-        enough = self._is_enough(signal)
-        desk = self._proven.weak if enough else self._proven.strong
-        return await self._ask(desk, chat, until, self._why(signal))
+        if self._is_enough(signal):
+            return await self._ask_weak(asked, chat, until, self._why(signal))
+        return await self._ask(self._proven.strong, chat, until, self._why(signal))
 
     # Private
 
@@ -88,7 +91,7 @@ class Escalating:
         reply = await _reply(answering, (until - began) / 2)
         if isinstance(reply, ProviderError):
             asked.beside.append(_beside(asked, answering, reply, began))
-            return await self._ask(self._proven.strong, chat, until, "strong: weak failed")
+            return await self._ask(self._proven.strong, chat, until, WEAK_FAILED)
         said = replace(reply, text=answering.answer(reply.text))
         signal = await self._signal(chat, self._answered(answering, said))
         why = self._why(signal)
@@ -97,6 +100,25 @@ class Escalating:
             return exchange, targets.provenance(answering, why)
         asked.beside.append(_beside(asked, answering, reply, began))
         return await self._ask(self._proven.strong, chat, until, why)
+
+    async def _ask_weak(self, asked: Asked, chat: Chat, until: float, why: str) -> Sent:
+        """The weak system's answer; the strong one's where it cannot be had and there is time."""
+        left = until - time.monotonic()
+        answering = await targets.resolved(self._proven.weak, self.name, chat, seconds=left)
+        began = time.monotonic()
+        form = self._form(answering, chat)
+        try:
+            exchange = await spoken.begin(
+                answering, form, n=1, stream=chat.stream, seconds=max(0.001, until - began)
+            )
+        except RequestRejected:
+            raise
+        except ProviderError as error:
+            if time.monotonic() >= until:
+                raise
+            asked.beside.append(_beside(asked, answering, error, began))
+            return await self._ask(self._proven.strong, chat, until, WEAK_FAILED)
+        return exchange, targets.provenance(answering, why)
 
     async def _ask(self, desk: Desk, chat: Chat, until: float, why: str) -> Sent:
         left = until - time.monotonic()

@@ -42,12 +42,14 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "request_seconds": ("Time of whole requests.", ("operation", "name")),
     "in_flight": ("Requests that are being answered.", ()),
     "breaker_open": ("Deployments that are left alone.", ("deployment",)),
-    "configuration_version": ("Which configuration is in use.", ()),
+    "configuration_version": ("Which configuration every worker has at least.", ()),
 }
 """What each metric means, and the names of its labels."""
 GAUGES = frozenset(
     {"batches", "jobs", "drifted", "in_flight", "breaker_open", "configuration_version"}
 )
+LEAST = frozenset({"configuration_version"})
+"""Gauges that are no amounts: of all workers the least is told, not the sum."""
 
 
 class Cell(msgspec.Struct):
@@ -126,7 +128,7 @@ class Metrics:
         """Take in what another worker has counted; of another version what still fits."""
         for name, counts in other.counts.items():
             for labels, value in counts if name in HELP else ():
-                self.count(name, tuple(labels), value)
+                self._add(name, tuple(labels), value)
         for name, histograms in other.histograms.items():
             for labels, found in histograms if name in BOUNDS else ():
                 self._merge(name, tuple(labels), found)
@@ -146,6 +148,13 @@ class Metrics:
                 for values, cell in self._counts[name].items():
                     lines.append(f"{full}{_braced(_pairs(labels, values))} {_number(cell.value)}")
         return "\n".join(lines) + "\n"
+
+    def _add(self, name: str, labels: Labels, value: float) -> None:
+        known = self._counts[name].get(labels)
+        if known is not None and name in LEAST:
+            known.value = min(known.value, value)
+        else:
+            self.count(name, labels, value)
 
     def _merge(self, name: str, labels: Labels, other: Histogram) -> None:
         if other.bounds != BOUNDS[name]:

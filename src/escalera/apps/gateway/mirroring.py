@@ -55,13 +55,19 @@ class Recording(Protocol):
     async def keep(self, texts: PairTexts, most: int) -> None:
         """Keep the texts of a pair, at most so many of a trial."""
 
+    async def take(self, trial: str, micro_dollars: int, most: int) -> bool:
+        """Take money for a copy, where all that was ever taken stays within *most*."""
+
+    async def give_back(self, trial: str, micro_dollars: int) -> None:
+        """Give back what a copy did not need."""
+
 
 @dataclass(slots=True, kw_only=True)
 class ShadowTerms:
     """A shadow: its name, the candidate's plan, the share of calls, and its bounds.
 
-    `left` is what this worker may spend on it, in micro-dollars, None without limit; `pairs` how
-    many are kept with their texts, made fit to be kept by `redact`.
+    `money` is what all workers together may ever spend on it, in micro-dollars, None without limit;
+    `pairs` how many are kept with their texts, made fit to be kept by `redact`.
     """
 
     name: str
@@ -69,7 +75,7 @@ class ShadowTerms:
     share: float
     queue: int
     at_once: int
-    left: int | None
+    money: int | None
     pairs: int
     redact: Callable[[str], str]
 
@@ -142,13 +148,11 @@ class Shadow:
         if live_taken is None:
             return "no answer"
         most = self._most(asked)
-        if terms.left is not None:
-            if most > terms.left:
-                return "no money"
-            terms.left -= most
+        if terms.money is not None and not await self._book.take(terms.name, most, terms.money):
+            return "no money"
         ended, heard = await self._ask(asked)
-        if terms.left is not None:
-            terms.left += most - _spent(ended, most)
+        if terms.money is not None:
+            await self._book.give_back(terms.name, most - _spent(ended, most))
         said = pairing.said(asked.operation, heard) if heard else None
         candidate = pairing.taken(ended, said)
         if candidate is None:  # it takes the request for wrong
@@ -186,7 +190,7 @@ class Shadow:
     def _most(self, asked: Asked) -> int:
         """The most that a copy can cost; without a limit of its tokens it gets one."""
         plan = self._terms.plan
-        if self._terms.left is None or plan.price is None:
+        if self._terms.money is None or plan.price is None:
             return 0
         if asked.limit is None:
             asked.capped = TOKENS

@@ -15,8 +15,9 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from escalera.domain.call_log import Retention
 from escalera.domain.traffic import ServedCall
@@ -41,6 +42,16 @@ BATCH = 2_000
 """Records in one transaction."""
 
 Waiting = tuple[ServedCall, asyncio.Future[bool] | None]
+
+
+class Spans(Protocol):
+    """Sends spans of calls; nobody waits for it."""
+
+    def take(self, calls: Sequence[ServedCall]) -> None:
+        """Have the spans of *calls* sent; returns at once."""
+
+    def close(self) -> None:
+        """Send what waits, for a while; called once."""
 
 
 @dataclass(slots=True)
@@ -72,6 +83,7 @@ class Recorder:
         self.counts = Counts()
         self._log, self._wall, self._tell = log, wall, tell
         self._retention, self._room = retention, room
+        self._spans: Spans | None = None
         self._queue: deque[Waiting] = deque()
         self._batch: list[Waiting] = []
         self._came = self._went = 0  # bytes; each is counted by one side alone
@@ -86,6 +98,10 @@ class Recorder:
     def open(self) -> None:
         """Begin to write."""
         self._thread.start()
+
+    def adopt(self, retention: Retention, spans: Spans | None) -> None:
+        """From now on keep records as *retention* says, and give *spans* those on disk."""
+        self._retention, self._spans = retention, spans
 
     def take(self, call: ServedCall) -> bool:
         """Take a record without waiting; False where there is no room for it."""
@@ -175,6 +191,8 @@ class Recorder:
             if done is not None:
                 _settle(done, kept=True)
         batch.clear()
+        if self._spans is not None:
+            self._spans.take(calls)
 
     def _trim(self) -> None:
         now = self._wall()

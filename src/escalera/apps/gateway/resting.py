@@ -3,12 +3,13 @@ something."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from escalera.core.evidence import Evidence
 from escalera.domain.identity import digest_of, short
 from escalera.domain.quality import QualityTested
+from escalera.domain.system import Route
 from escalera.errors import ProjectError
 from escalera.settings.gateway_table import GatewayTable
 
@@ -60,6 +61,25 @@ class Resting:
         forces it.
         """
         return {name: self._route(evidence, name) for name in self._named()}
+
+    def unchanged(
+        self, name: str, decision: str, routes: Iterable[Route], revisions: Mapping[str, str]
+    ) -> None:
+        """The models of a decision's *routes* still are those that were measured.
+
+        *revisions* are those of now, by model. Raises `ProjectError` where one differs and nobody
+        forces it: it would answer as a system that was never measured.
+        """
+        key = f"gateway.routes.{name}.decision" if name in self.table.routes else "gateway.force"
+        systems = [one.system for route in routes for one in (*route.branches, *route.unsure)]
+        changed = {one.model: one.revision for one in systems}
+        problem = "; ".join(
+            f"rests on the model {model!r} as it was: revision {short(before)}, which is "
+            f"{short(revisions[model])} now"
+            for model, before in sorted(changed.items())
+            if model in revisions and revisions[model] != before
+        )
+        self._require(name, key, decision, problem)
 
     # Private
 

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +54,7 @@ class Running:
 
     def leader(self) -> int | None:
         """The process that takes signals; None where the gateway does not run."""
-        found = self._led()
+        found = self._stores.standings().leader()
         return None if found is None else found[0]
 
     def standings(self) -> list[Standing]:
@@ -119,21 +118,12 @@ class Running:
 
     # Private
 
-    def _led(self) -> tuple[int, int] | None:
-        """The process that takes signals, and how many workers it has; None where none runs."""
-        found = self._stores.standings().leader()
-        if found is not None:
-            with suppress(ProcessLookupError):
-                os.kill(found[0], 0)
-                return found
-        return None
-
     def _record(self, kind: ActKind, **details: str) -> None:
         issued.audit(self._stores).record(kind, str(self._file), **details)
 
     def _told(self, before: int, number: int) -> Taken:
         """Signal the workers, and wait until each of them has said what it makes of it."""
-        found = self._led()
+        found = self._stores.standings().leader()
         if found is None:
             return Taken(before=before, now=number, runs=False)
         leader, workers = found

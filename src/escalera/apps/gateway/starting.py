@@ -69,11 +69,14 @@ def work(wanted: Wanted, place: str) -> None:
 
 def _serve(wanted: Wanted, listener: socket.socket, tell: Tell) -> None:
     version, back = _load(wanted)
-    try:
-        _served(wanted, listener, tell, version)
-    except EscaleraError as error:
-        back(str(error))
-        raise
+    standings = stores.of(wanted.file).standings()
+    standings.clear(wanted.workers)
+    with standings.leading(os.getpid(), workers=wanted.workers):
+        try:
+            _served(wanted, listener, tell, version)
+        except EscaleraError as error:
+            back(str(error))
+            raise
 
 
 def _served(wanted: Wanted, listener: socket.socket, tell: Tell, version: int) -> None:
@@ -149,9 +152,6 @@ def _load(wanted: Wanted) -> tuple[int, Back]:
             "configuration-loaded", str(wanted.file), version=str(configurations.next())
         )
     used = configurations.add(text)
-    standings = kept.standings()
-    standings.clear(wanted.workers)
-    standings.lead(os.getpid(), workers=wanted.workers)
 
     def back(reason: str) -> None:
         now = configurations.current()

@@ -7,8 +7,10 @@ that first, and so all see the same events in the same order, and come to the sa
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Protocol
 
 from escalera.apps.gateway.mirroring import PairTexts
@@ -36,13 +38,34 @@ class SharedJournal(Protocol):
 
 
 class Texts(Protocol):
-    """Where the texts of pairs are kept."""
+    """Where the texts of pairs are kept, and the money of copies."""
 
     def keep(self, trial: str, texts: tuple[str, str, str, str], *, most: int) -> None:
         """Add request, question, live and candidate answer; of a trial *most* stay."""
 
+    def take(self, trial: str, micro_dollars: int, *, most: int, spent: int) -> bool:
+        """Take money where all that was taken stays within *most*; *spent* was so before."""
+
+    def give_back(self, trial: str, micro_dollars: int) -> None:
+        """Give back what was taken and not needed."""
+
     def close(self) -> None:
         """Release what is held; called once."""
+
+
+def append(
+    journal: SharedJournal, events: Sequence[Event], see: Callable[[Iterator[Event]], None]
+) -> None:
+    """Append *events* behind what others write meanwhile, which *see* is given first.
+
+    Raises `JournalConflict` where others are faster every time.
+    """
+    for _ in range(ATTEMPTS):
+        see(journal.later())
+        with suppress(JournalConflict):
+            journal.append(events)
+            return
+    raise JournalConflict(f"{ATTEMPTS} times another process wrote before")
 
 
 class TrialBook:
@@ -76,6 +99,18 @@ class TrialBook:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._keep, texts, most)
 
+    async def take(self, trial: str, micro_dollars: int, most: int) -> bool:
+        """Take money for a copy, where all that was ever taken stays within *most*."""
+        self._require_open()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._take, trial, micro_dollars, most)
+
+    async def give_back(self, trial: str, micro_dollars: int) -> None:
+        """Give back what a copy did not need."""
+        self._require_open()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._give_back, trial, micro_dollars)
+
     def switched(self) -> Mapping[str, str]:
         """Which name answers for which, as was promoted and rolled back. Not in the event loop."""
         return self._thread.submit(self._switches).result()
@@ -107,16 +142,7 @@ class TrialBook:
         return self._states[trial]
 
     def _record(self, event: Event, trial: str) -> State:
-        journal = self._opened()
-        for _ in range(ATTEMPTS):
-            self._fold(journal.later())
-            try:
-                journal.append([event])
-                break
-            except JournalConflict:
-                continue
-        else:
-            raise JournalConflict(f"{ATTEMPTS} times another process wrote before")
+        append(self._opened(), [event], self._fold)
         self._fold([event])
         return self._states.get(trial) or trials.init(Terms())
 
@@ -148,10 +174,21 @@ class TrialBook:
         return True
 
     def _keep(self, texts: PairTexts, most: int) -> None:
+        said = (texts.request, texts.question, texts.live, texts.candidate)
+        self._beside().keep(texts.trial, said, most=most)
+
+    def _take(self, trial: str, micro_dollars: int, most: int) -> bool:
+        state = self._states.get(trial)
+        spent = 0 if state is None else math.ceil(state.micro_dollars)
+        return self._beside().take(trial, micro_dollars, most=most, spent=spent)
+
+    def _give_back(self, trial: str, micro_dollars: int) -> None:
+        self._beside().give_back(trial, micro_dollars)
+
+    def _beside(self) -> Texts:
         if self._texts is None:
             self._texts = self._open_texts()
-        said = (texts.request, texts.question, texts.live, texts.candidate)
-        self._texts.keep(texts.trial, said, most=most)
+        return self._texts
 
     def _close(self) -> None:
         for held in (self._journal, self._texts):

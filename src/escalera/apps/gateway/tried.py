@@ -31,9 +31,10 @@ Record = Callable[[Switched], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
-    """What trials are made with: the book, the audit log, and how many workers share the money.
+    """What trials are made with: the book, and the audit log.
 
-    `switched` says which name answers for which, as the last promotion or rollback left it.
+    `switched` says which name answers for which, as the last promotion or rollback left it. A
+    candidate that answers already is not tried: it would be compared with itself.
     """
 
     book: TrialBook
@@ -41,7 +42,6 @@ class Trials:
     switched: Mapping[str, str]
     audit: Record
     alpha: float
-    workers: int
     file: str
     wall: Callable[[], float]
     redact: Callable[[str], str]
@@ -61,10 +61,14 @@ class Trials:
             if name in plans and to in plans:
                 found[name] = replace(plans[to], name=name)
         for name, shadow in table.shadows.items():
+            if self.switched.get(shadow.of) == shadow.to:
+                continue
             made = self._shadow(name, shadow, plans[shadow.to])
             self.running.append(made)
             found[shadow.of] = replace(found[shadow.of], trial=made)
         for name, canary in table.canaries.items():
+            if self.switched.get(canary.of) == canary.to:
+                continue
             state = self.book.begin(name, terms(canary, self.alpha))
             live = found[canary.of]
             tiers = _before(plans[canary.to].tiers, live.tiers)
@@ -92,9 +96,6 @@ class Trials:
                 remedy="Give its model a `price`, or leave `money` out",
             )
         state = self.book.begin(name, terms(table, self.alpha))
-        left = None
-        if table.money is not None:
-            left = int((table.money * PER_DOLLAR - state.micro_dollars) / self.workers)
         policy = BreakerPolicy()
         lines = tuple(
             Line(target=line.target, breaker=Breaker(policy)) for line in to.tiers[0].lines
@@ -107,7 +108,7 @@ class Trials:
                 share=table.share,
                 queue=table.queue,
                 at_once=table.at_once,
-                left=left,
+                money=None if table.money is None else round(table.money * PER_DOLLAR),
                 pairs=table.pairs,
                 redact=self.redact,
             ),

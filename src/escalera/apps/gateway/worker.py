@@ -34,7 +34,7 @@ from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.metrics import Metrics, Snapshot
 from escalera.apps.gateway.protocol import LeanProtocol
-from escalera.apps.gateway.recording import Recorder
+from escalera.apps.gateway.recording import Recorder, Spans
 from escalera.apps.gateway.regime import Regime
 from escalera.apps.gateway.shelving import Shelving
 from escalera.apps.gateway.training_process import TrainingProcess
@@ -42,7 +42,6 @@ from escalera.domain.call_log import Retention
 from escalera.domain.job import Published
 from escalera.engine.serve import Desk
 from escalera.errors import EscaleraError
-from escalera.ports.serving import CallLog
 from escalera.settings.gateway_table import GatewayTable
 from escalera.wiring import stores, upstreams, vllm
 from escalera.wiring.vllm import Running
@@ -56,7 +55,7 @@ KEEP_ALIVE = 75
 YOUNG = 50_000
 """Objects that are made before the collector of garbage looks at them."""
 CAP = 4096
-"""Tokens of an answer where money has to be bounded and nobody sets a limit."""
+"""Tokens of an answer where money has to be bounded and neither caller nor project sets a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +107,8 @@ class Worker:
         self._training: asyncio.Task[None] | None = None
         self._beside_us: list[asyncio.Task[None]] = []
         self._census: Census | None = None
+        self._recording: Recorder | None = None
+        self._spans: Spans | None = None
 
     def gateway(self) -> Gateway:
         """The application. Raises `InputError` kin for what is wrong with the configuration."""
@@ -116,7 +117,7 @@ class Worker:
         number = 0 if configuration is None else configuration.number
         desk, table = self._loaded(text, before=None)
         self._table, recorder = table, self._recorder(table)
-        entrance = self._entrance(table)
+        entrance = self._entrance()
         deposits = Deposits(
             self._stores,
             table=lambda: self._table,
@@ -189,24 +190,28 @@ class Worker:
         found.read()
         return found
 
-    def _entrance(self, table: GatewayTable) -> Entrance:
+    def _entrance(self) -> Entrance:
         if self._start.key is not None or not self._stores.keys_file.exists():
             return OneKey(self._start.key)
         keys = self._stores.keys()
         door = Door(keys, keys, now=self._wall, workers=self._start.workers)
-        return ManyKeys(door, now=self._wall, cap=table.max_tokens or CAP)
+        return ManyKeys(door, now=self._wall, cap=CAP)
 
     def _recorder(self, table: GatewayTable) -> Recorder:
-        log, traces = table.log, table.traces
-        kept: CallLog = self._stores.calls()
-        if traces is not None:
-            kept = self._stores.traced(traces.endpoint, traces.share, self._tell)
-        return Recorder(
-            kept,
-            wall=self._wall,
-            tell=self._tell,
-            retention=Retention(days=log.days, bytes=log.megabytes * 1_000_000),
+        spans = self._spans_of(table)
+        made = Recorder(
+            self._stores.calls(), wall=self._wall, tell=self._tell, retention=_retention(table)
         )
+        self._recording, self._spans = made, spans
+        made.adopt(_retention(table), spans)
+        return made
+
+    def _spans_of(self, table: GatewayTable) -> Spans | None:
+        """What sends spans, where *table* wants that. Raises `MissingExtra`."""
+        traces = table.traces
+        if traces is None:
+            return None
+        return self._stores.spans(traces.endpoint, traces.share, self._tell)
 
     @asynccontextmanager
     async def _beside(
@@ -230,6 +235,8 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*self._beside_us, return_exceptions=True)
             await asyncio.to_thread(recorder.close)
+            if self._spans is not None:
+                await asyncio.to_thread(self._spans.close)
             self._say(gateway)
 
     def _attend(self) -> None:
@@ -298,6 +305,7 @@ class Worker:
                 self._loaded, configuration.text, before=gateway.desk
             )
             regime = self._regime(desk, table, configuration.number)
+            spans = self._spans_of(table) if table.traces != self._table.traces else self._spans
         except EscaleraError as error:
             self._refused = f"version {configuration.number}: {error}"
             self._tell(f"the configuration is not taken up: {self._refused}")
@@ -306,8 +314,17 @@ class Worker:
             self._table = table
             self._attend()
             self._version, self._refused = configuration.number, ""
+            await self._keep(spans)
         self._looks += 1
         await asyncio.to_thread(self._say, gateway)
+
+    async def _keep(self, spans: Spans | None) -> None:
+        """Keep the log as the table says now, and let *spans* be sent."""
+        before, self._spans = self._spans, spans
+        if self._recording is not None:
+            self._recording.adopt(_retention(self._table), spans)
+        if before is not None and before is not spans:
+            await asyncio.to_thread(before.close)
 
     def _regime(self, desk: Desk, table: GatewayTable, version: int) -> Regime:
         file = str(self._start.file)
@@ -348,6 +365,11 @@ def server(gateway: Gateway, *, protocol: type[LeanProtocol] = LeanProtocol) -> 
 
 
 # Below: private.
+
+
+def _retention(table: GatewayTable) -> Retention:
+    """How long records are kept, and how many bytes of them."""
+    return Retention(days=table.log.days, bytes=table.log.megabytes * 1_000_000)
 
 
 def spare_the_loaded() -> None:

@@ -19,6 +19,8 @@ PREFIX = "esk-"
 SECRET_BYTES = 32
 ID_PREFIX = "key_"
 LONGEST_NAME = 100
+LATEST = 253_402_300_799.0
+"""Seconds since the epoch at the end of the year 9999: no calendar goes on behind it."""
 
 
 def secret(random: bytes) -> str:
@@ -53,6 +55,11 @@ def checked(entry: Key | Account) -> Key | Account:
             raise InputError(f"{what} must be from 1 to {most}, and it is {number!r}")
     if isinstance(entry, Key) and entry.expires is not None and entry.expires <= entry.created:
         raise InputError("the key would have expired before it is made: give a later time")
+    if isinstance(entry, Key) and entry.expires is not None and entry.expires > LATEST:
+        raise InputError(
+            f"the key would expire behind the year 9999, at {entry.expires!r} seconds since the "
+            "epoch: give an earlier time, or none"
+        )
     return entry
 
 
@@ -73,9 +80,14 @@ def found(keys: Sequence[Key], wanted: str) -> Key:
 def rotated(key: Key, new: bytes, *, now: float, overlap: float) -> Key:
     """The key with another secret; that of now is good for *overlap* seconds more.
 
-    Raises `InputError` for a key that is revoked, or that still has two secrets: the older one
-    would end earlier than it was promised.
+    Raises `InputError` for an overlap that is none, and for a key that is revoked, or that still
+    has two secrets: the older one would end earlier than it was promised.
     """
+    if not 0 <= overlap <= LATEST - now:
+        raise InputError(
+            f"the earlier secret cannot be good for {overlap!r} seconds more: give 0 or more, "
+            "within the year 9999"
+        )
     if key.revoked is not None:
         raise InputError(f"the key {key.name!r} is revoked: make a new one instead")
     if key.previous and now < key.previous_until:

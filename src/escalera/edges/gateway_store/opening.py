@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from escalera.edges import write_ahead
 from escalera.errors import StoreUnavailable
 
 PATIENCE = 5.0
@@ -37,7 +38,7 @@ class Store:
             )
             try:
                 self._connection.execute("pragma auto_vacuum = incremental")
-                self._connection.execute("pragma journal_mode = wal")
+                write_ahead.begin(self._connection, seconds=PATIENCE)
                 self._connection.execute("pragma synchronous = full")
                 self._make(schema, version, upgrades)
             except BaseException:

@@ -1,12 +1,16 @@
-"""What was asked and answered in trials: the texts of the latest pairs, in one SQLite file."""
+"""What trials keep beside their journal, in one SQLite file: the texts of the latest pairs, and the
+money of copies, of which all workers take."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
 
+from escalera.edges import write_ahead
 from escalera.errors import StoreUnavailable
 
+PATIENCE = 30.0
+"""Seconds that another process may hold the file."""
 _SCHEMA = """
 create table if not exists pair (
     number    integer primary key autoincrement,
@@ -18,6 +22,16 @@ create table if not exists pair (
     unique (trial, request)
 ) strict
 """
+_ACCOUNTS = """
+create table if not exists account (
+    trial text primary key,
+    taken integer not null
+) strict
+"""
+_OPEN = "insert or ignore into account (trial, taken) values (?, ?)"
+_TAKE = "update account set taken = taken + ?2 where trial = ?1 and taken + ?2 <= ?3"
+_GIVE_BACK = "update account set taken = taken - ?2 where trial = ?1"
+_TAKEN = "select taken from account where trial = ?"
 _ADD = """
 insert or ignore into pair (trial, request, question, live, candidate) values (?, ?, ?, ?, ?)
 """
@@ -30,15 +44,16 @@ _READ = "select request, question, live, candidate from pair where trial = ? ord
 
 
 class SQLitePairs:
-    """Texts by trial; the oldest go when there are too many."""
+    """Texts by trial, of which the oldest go when there are too many, and an account for each."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(file, timeout=30, isolation_level=None)
-            self._connection.execute("pragma journal_mode = wal")
+            self._connection = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
+            write_ahead.begin(self._connection, seconds=PATIENCE)
             self._connection.execute(_SCHEMA)
+            self._connection.execute(_ACCOUNTS)
         except (OSError, sqlite3.Error) as error:
             raise self._unavailable(error) from error
 
@@ -56,6 +71,33 @@ class SQLitePairs:
             return [*self._connection.execute(_READ, (trial,))]
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
+
+    def take(self, trial: str, micro_dollars: int, *, most: int, spent: int) -> bool:
+        """Take money for a copy, where all that was taken stays within *most*.
+
+        An account begins with what was *spent* before there was one.
+        """
+        try:
+            self._connection.execute(_OPEN, (trial, spent))
+            values = (trial, micro_dollars, most)
+            return self._connection.execute(_TAKE, values).rowcount == 1
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
+
+    def give_back(self, trial: str, micro_dollars: int) -> None:
+        """Give back what a copy did not need."""
+        try:
+            self._connection.execute(_GIVE_BACK, (trial, micro_dollars))
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
+
+    def taken(self, trial: str) -> int:
+        """Micro-dollars that were taken and not given back."""
+        try:
+            found = self._connection.execute(_TAKEN, (trial,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from error
+        return 0 if found is None else int(found[0])
 
     def close(self) -> None:
         """Close the file."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 NAME = "worker-{slot}.json"
 LEADER = "leader"
@@ -36,24 +42,58 @@ class Standings:
         """What every worker said last, by slot."""
         return [file.read_bytes() for file in sorted(self._folder.glob(NAME.format(slot="*")))]
 
-    def lead(self, pid: int, *, workers: int) -> None:
-        """Say which process takes the signals of the gateway, and how many workers it has."""
+    @contextmanager
+    def leading(self, pid: int, *, workers: int) -> Iterator[None]:
+        """Say which process takes the signals of the gateway, and how many workers it has.
+
+        Where there are several gateways the latest leads, and the one before again when it has
+        ended: each holds a lock as long as it lives, however it ends.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        file = self._folder / LEADER
-        new = file.with_suffix(".new")
-        new.write_text(f"{pid} {workers}", encoding="ascii")
-        new.replace(file)
+        file = self._folder / f"{LEADER}-{pid}"
+        new = self._folder / f"new-{pid}"
+        with new.open("w", encoding="ascii") as held:
+            held.write(f"{pid} {workers}")
+            held.flush()
+            fcntl.flock(held, fcntl.LOCK_EX)
+            new.replace(file)
+            try:
+                yield
+            finally:
+                file.unlink(missing_ok=True)
 
     def leader(self) -> tuple[int, int] | None:
-        """The process that takes the signals, and its workers; None where none was started."""
-        try:
-            pid, *workers = (self._folder / LEADER).read_text(encoding="ascii").split()
-        except FileNotFoundError:
-            return None
-        return int(pid), int(workers[0]) if workers else len(self.read_all())
+        """The process that takes the signals, and its workers; None where none runs."""
+        found = sorted(self._folder.glob(f"{LEADER}-*"), key=_changed, reverse=True)
+        return next((led for led in map(_led, found) if led is not None), None)
 
     def clear(self, workers: int) -> None:
         """Forget the slots from *workers* on: there are no more of them."""
         for file in self._folder.glob(NAME.format(slot="*")):
             if int(file.stem.removeprefix("worker-")) >= workers:
                 file.unlink(missing_ok=True)
+
+
+# Below: private.
+
+
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _led(file: Path) -> tuple[int, int] | None:
+    """What the process says that holds *file*; None, and the file is gone, where none does."""
+    try:
+        with file.open(encoding="ascii") as said:
+            try:
+                fcntl.flock(said, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid, workers = said.read().split()
+                return int(pid), int(workers)
+            file.unlink(missing_ok=True)
+    except FileNotFoundError:
+        pass
+    return None

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from escalera.domain.event import Event, Judged, Observed
-from escalera.edges import sql_files
+from escalera.edges import sql_files, write_ahead
 from escalera.edges.journal import rows
 from escalera.errors import JournalConflict, JournalCorrupt, JournalError
+
+PATIENCE = 30.0
+"""Seconds that another process may hold the file."""
 
 
 class SQLiteJournal:
@@ -25,8 +28,8 @@ class SQLiteJournal:
         self._file = file
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(file, timeout=30, isolation_level=None)
-            self._connection.execute("pragma journal_mode = wal")
+            self._connection = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
+            write_ahead.begin(self._connection, seconds=PATIENCE)
             self._connection.execute("pragma synchronous = full")
             self._connection.executescript(_text("schema.sql"))
         except (OSError, sqlite3.DatabaseError) as error:

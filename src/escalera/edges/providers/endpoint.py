@@ -13,11 +13,15 @@ from escalera.errors import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds to connect, between two pieces of an answer, and for one try as a whole."""
+    """Seconds to connect, between two pieces of an answer, and for one try as a whole.
+
+    `first` is for what comes before the first piece, where that is not to be `read`.
+    """
 
     connect: float = 10.0
     read: float = 60.0
     total: float = 300.0
+    first: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,14 +19,14 @@ from typing import Protocol
 
 from escalera.domain.message import Reply, Request
 from escalera.domain.project import ModelPrice
-from escalera.edges.http.target import Limits, Target, trusting
+from escalera.edges.http.target import KEPT, Limits, Target, trusting
 from escalera.edges.http.upstream import Exchange, HTTPUpstream
 from escalera.edges.providers import openai_wire as wire
 from escalera.edges.providers.endpoint import Endpoint, Timeouts
 from escalera.edges.providers.event_stream import EventStream
 from escalera.edges.providers.hosted_models import HostedModels
 from escalera.edges.providers.patience import Patience, bearable, refused
-from escalera.edges.providers.throttle import Throttle
+from escalera.edges.providers.throttle import Throttle, Unthrottled
 from escalera.errors import (
     AdapterUnusable,
     BadReply,
@@ -57,6 +57,8 @@ class OpenAIHTTP:
     that break the protocol; never after another 4xx, and never once a piece of a stream is out.
     An overloaded endpoint (429, 529) gets fewer calls at a time and is waited for.
     With *adapters*, one that a request names answers it under its own name.
+    While *serving* a call is made once, and as many at a time as come: whoever serves has limits,
+    patience and others to ask of its own.
     """
 
     unit = 1
@@ -72,6 +74,7 @@ class OpenAIHTTP:
         attempts: int = 5,
         timeouts: Timeouts | None = None,
         adapters: Loads | None = None,
+        serving: bool = False,
     ) -> None:
         self._endpoint = endpoint
         self._adapters = adapters
@@ -79,11 +82,14 @@ class OpenAIHTTP:
         self._price = price
         self._tuned = tuned
         self.concurrency = concurrency
-        self._attempts = attempts
+        self._attempts = 1 if serving else attempts
         self._timeouts = timeouts or Timeouts()
-        self._throttle = Throttle(most=concurrency, clock=clock)
+        self._throttle: Throttle | Unthrottled = Unthrottled()
+        if not serving:
+            self._throttle = Throttle(most=concurrency, clock=clock)
         self._dialect = wire.Dialect()
-        self._client = _client(endpoint, self._timeouts, connections=concurrency)
+        kept = max(concurrency, KEPT) if serving else concurrency
+        self._client = _client(endpoint, self._timeouts, connections=kept)
 
     def __repr__(self) -> str:
         return f"OpenAIHTTP({self._endpoint!r})"
@@ -303,7 +309,7 @@ def _fields(response: Exchange) -> dict[str, str]:
 def _client(endpoint: Endpoint, timeouts: Timeouts, *, connections: int) -> HTTPUpstream:
     limits = Limits(
         connect=timeouts.connect,
-        first_byte=timeouts.read,
+        first_byte=timeouts.read if timeouts.first is None else timeouts.first,
         idle=timeouts.read,
         total=timeouts.total,
         kept=connections,

@@ -58,7 +58,7 @@ class Patience:
     """How often, and how long, one call for *asked* is tried again.
 
     Failures are counted; a refusal for overload says that the call is good, so only the time that
-    it has waited counts.
+    it has waited counts. What has a single attempt is not tried again whatever comes.
     """
 
     def __init__(self, asked: object, attempts: int) -> None:
@@ -70,7 +70,7 @@ class Patience:
 
     def pause(self, error: ProviderError) -> float | None:
         """Seconds to wait before the next try, or None when there is to be none."""
-        if not error.retryable or not bearable(error):
+        if self._attempts == 1 or not error.retryable or not bearable(error):
             return None
         self._failures += not isinstance(error, Overloaded)
         pause = max(error.retry_after or 0.0, backoff(self._asked, self.tries))

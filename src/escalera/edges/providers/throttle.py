@@ -21,6 +21,19 @@ FAST_MEMORY, LONG_MEMORY = 0.2, 0.01
 """Weight of a new duration in what calls take now, and in what they usually take."""
 
 
+class Unthrottled:
+    """Lets every call in at once, where whoever asks sees to how many there are."""
+
+    async def enter(self) -> int:
+        """There is a place."""
+        return 0
+
+    def leave(
+        self, entered: int, *, overloaded: bool, seconds: float | None, pause: float | None = None
+    ) -> None:
+        """Nothing follows from how it went."""
+
+
 class Throttle:
     """A semaphore whose size follows what the endpoint can do, between 1 and `most`."""
 

@@ -34,6 +34,37 @@ def test_dates_and_times_are_utc_unless_they_say_so(said, seconds):
     assert times.ago(None, NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "ends"),
+    [
+        (None, None, (None, None)),
+        ("1h", None, (NOW - 3600, None)),
+        ("2h", "1h", (NOW - 7200, NOW - 3600)),
+        (None, "2028-01-01", (None, 1_830_297_600)),
+    ],
+)
+def test_a_window_has_two_ends_or_fewer(since, until, ends):
+    """Each as it is read alone."""
+    assert times.window(since, until, NOW) == ends
+
+
+@pytest.mark.parametrize(
+    ("since", "until"), [("2027-02-01", "2027-01-01"), ("1h", "1h"), ("2027-02-01", None)]
+)
+def test_an_empty_window_is_refused(since, until):
+    """It is a slip, and would be told as if nothing had been served."""
+    with pytest.raises(click.UsageError, match=f"nothing lies between --since '{since}'"):
+        times.window(since, until, NOW)
+
+
+@pytest.mark.parametrize("said", ["36501d", "99999999999999d", "9" * 5000 + "s"])
+def test_what_no_calendar_has_is_refused(said):
+    """It would end in an error about years."""
+    with pytest.raises(click.UsageError, match="is too long a time: give at most 36500d"):
+        times.ago(said, NOW)
+    assert times.length("0036500d") == times.LONGEST
+
+
 @pytest.mark.parametrize("said", ["", "soon", "d", "-1d", "1.5h", "31.01.2027"])
 def test_what_is_neither_is_refused(said):
     """With an example of each."""

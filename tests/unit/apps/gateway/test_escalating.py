@@ -262,11 +262,16 @@ def test_a_board_knows_what_a_cascade_can_cost() -> None:
     assert plans[0].prompt_bytes > 0
 
 
-def test_a_weak_system_that_cannot_be_had_is_passed_over() -> None:
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("asking", ["before", "after"])
+def test_a_weak_system_that_cannot_be_had_is_passed_over(asking: str, *, stream: bool) -> None:
     """The strong one answers, and the record keeps the failure."""
-    serving = Serving("after", weak=ScriptedProvider(small, faults=Faults(first=9)))
-    response = serving.ask(EASY)
-    assert said(response) == "the proof is this"
+    serving = Serving(asking, weak=ScriptedProvider(small, faults=Faults(first=9)))
+    response = serving.ask(EASY, stream=stream)
+    if not stream:
+        assert said(response) == "the proof is this"
+    assert "proof" in response.text
+    assert response.headers["x-escalera-deployment"] == "large"
     assert response.headers["x-escalera-why"] == "first; strong: weak failed"
     assert [attempt.fault for attempt in serving.calls[0].attempts] == ["status", ""]
 
@@ -292,10 +297,11 @@ def test_a_weak_system_that_is_silent_may_be_billed() -> None:
     assert blame.may_be_billed(serving.calls[0].attempts[0].fault)
 
 
-def test_a_request_that_the_weak_system_refuses_is_refused() -> None:
+@pytest.mark.parametrize("asking", ["before", "after"])
+def test_a_request_that_the_weak_system_refuses_is_refused(asking: str) -> None:
     """The caller's own mistake is not hidden by asking somebody else."""
     faults = Faults(first=1, kind="rejected")
-    serving = Serving("after", weak=ScriptedProvider(small, faults=faults))
+    serving = Serving(asking, weak=ScriptedProvider(small, faults=faults))
     assert serving.ask(EASY).status_code == 400
     assert serving.strong.requests == []
 

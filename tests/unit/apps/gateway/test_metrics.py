@@ -50,6 +50,19 @@ def test_a_histogram_counts_each_time_once(times: list[float]) -> None:
     assert total == pytest.approx(sum(times))
 
 
+def test_workers_of_one_configuration_do_not_make_it_another() -> None:
+    """The version is told, the least of all workers; amounts are added up."""
+    together = Metrics()
+    for version, flying in ((3, 5), (2, 1), (3, 0)):
+        worker = Metrics()
+        worker.set("configuration_version", (), version)
+        worker.set("in_flight", (), flying)
+        together.add(worker.snapshot())
+    found = lines(together)
+    assert found["escalera_configuration_version"] == "2"
+    assert found["escalera_in_flight"] == "6"
+
+
 @given(TIMES, TIMES)
 def test_workers_together_are_one(first: list[float], second: list[float]) -> None:
     """Two workers' snapshots, through JSON, tell what one worker with all of it would."""

@@ -14,7 +14,6 @@ from escalera.apps.gateway import tried
 from escalera.apps.gateway.app import Setup, application
 from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.metrics import Metrics
-from escalera.apps.gateway.mirroring import Shadow
 from escalera.apps.gateway.trial_book import TrialBook
 from escalera.apps.gateway.tried import Trials
 from escalera.core.serving import trials
@@ -65,7 +64,6 @@ class World:
             switched=book.switched(),
             audit=self.audited.append,
             alpha=0.05,
-            workers=1,
             file="escalera.toml",
             wall=lambda: 5.0,
             redact=redact,
@@ -109,6 +107,12 @@ class World:
         texts = SQLitePairs(self.texts)
         found = texts.read(trial)
         texts.close()
+        return found
+
+    def taken(self) -> int:
+        accounts = SQLitePairs(self.texts)
+        found = accounts.taken("try")
+        accounts.close()
         return found
 
     def count(self, outcome: str) -> float:
@@ -229,14 +233,37 @@ def test_money_is_its_own_and_is_never_overspent(tmp_path) -> None:
     world.ask(*["one two"] * 30, max_tokens=2)
     spent = sum(pair.candidate.micro_dollars for pair in world.pairs())
     assert spent == 4 * 30
-    trial = world.app.regime.board.plans["live"].trial
-    assert isinstance(trial, Shadow)
-    assert trial._terms.left == 5000 - spent
+    assert world.taken() == spent
     again = World(tmp_path, shadows={"try": shadow})  # after a restart
-    assert again.trial._terms.left == 5000 - spent
     again.ask("one two", max_tokens=5000)
+    assert again.taken() == spent
     assert again.count("no money") == 1
     assert len(again.pairs()) == 30
+
+
+def test_all_workers_spend_of_the_same_money(tmp_path) -> None:
+    """None has a part of its own, and one that takes a killed one's place gets nothing anew."""
+    shadow = replace_table(SHADOW, money=0.005, quality="none", at_once=1, queue=1000)
+    long = "word " * 100
+    first, second = (World(tmp_path, shadows={"try": shadow}) for _ in range(2))
+    first.ask(*[long] * 10, max_tokens=100)
+    restarted = World(tmp_path, shadows={"try": shadow})
+    for world in (second, restarted):
+        world.ask(*[long] * 20, max_tokens=100)
+    assert restarted.count("no money") == 20
+    spent = sum(pair.candidate.micro_dollars for pair in restarted.pairs())
+    assert 4000 <= spent <= 5000
+    assert restarted.taken() == spent
+
+
+def test_money_of_copies_that_were_sent_before_there_was_an_account_counts(tmp_path) -> None:
+    """An account begins with what the journal says that the trial has cost."""
+    world = World(tmp_path, shadows={"try": SHADOW})
+    world.ask(*["one two"] * 30, max_tokens=2)
+    assert world.taken() == 0
+    bounded = World(tmp_path, shadows={"try": replace_table(SHADOW, money=0.005)})
+    bounded.ask("one two", max_tokens=2)
+    assert bounded.taken() == 4 * 31
 
 
 def test_money_needs_a_price(tmp_path) -> None:
@@ -315,7 +342,7 @@ def test_what_only_the_candidate_takes_for_wrong_is_its_failure(tmp_path, mode: 
     assert pairs
     assert {(pair.live.failed, pair.candidate.failed) for pair in pairs} == {(0.0, 1.0)}
     if mode == "shadow":
-        assert world.trial._terms.left == 1_000_000
+        assert world.taken() == 0
 
 
 @pytest.mark.parametrize("asked", [{}, {"tools": [TOOL]}])
@@ -342,6 +369,31 @@ def test_what_was_switched_answers_under_the_old_name(tmp_path) -> None:
     journal.append([replace(event, to="", word="")])
     journal.close()
     assert World(tmp_path).ask("a")[0].headers["x-escalera-deployment"] == "live"
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"shadows": {"try": SHADOW}},
+        {"canaries": {"try": replace_table(CANARY, share=0.5)}},
+    ],
+)
+def test_a_candidate_that_answers_already_is_not_compared_with_itself(tmp_path, tables) -> None:
+    """One that was promoted for a reason would come to be shown fit by its own answers."""
+    journal = SQLiteJournal(tmp_path / "trials.sqlite")
+    event = Switched(name="live", to="new", trial="try", word="open", reason="r", at=1.0)
+    journal.append([event])
+    world = World(tmp_path, **tables)
+    found = world.ask(*(f"m{n}" for n in range(20)))
+    assert {response.headers["x-escalera-deployment"] for response in found} == {"new"}
+    assert len(world.new.requests) == 20
+    assert world.pairs() == []
+    list(journal.later())
+    journal.append([replace(event, to="", word="")])
+    journal.close()
+    again = World(tmp_path, **tables)
+    again.ask(*(f"m{n}" for n in range(20)))
+    assert again.pairs()
 
 
 def test_two_workers_come_to_the_same_words(tmp_path) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -222,6 +222,35 @@ def test_what_need_not_be_kept_is_removed_now_and_then(monkeypatch: pytest.Monke
         while log.tally(CallQuery()).calls:
             threading.Event().wait(0.001)
     assert log.tally(CallQuery()).trimmed == 1
+
+
+class Taken:
+    """Spans that go nowhere."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def take(self, calls: Sequence[ServedCall]) -> None:
+        self.ids += [call.id for call in calls]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_another_configuration_keeps_less_and_sends_spans(monkeypatch: pytest.MonkeyPatch):
+    """From the next write and look on; spans are those of calls that are on disk."""
+    monkeypatch.setattr(recording, "EVERY", 0.001)
+    log, told, spans = MemoryCalls(), Told(), Taken()
+    with recorder(log, told) as made:
+        made.take(CALL)
+        while made.counts.waiting:
+            threading.Event().wait(0.001)
+        made.adopt(Retention(days=1, bytes=None), spans)
+        made.take(replace(CALL, id="later", started=NOW + 3 * 86_400))
+        told.now = NOW + 3 * 86_400
+        while not log.tally(CallQuery()).trimmed or not spans.ids:
+            threading.Event().wait(0.001)
+    assert [call.id for call in log.read(CallQuery())] == spans.ids == ["later"]
 
 
 WORKER = """

@@ -101,6 +101,21 @@ def test_a_decision_that_shows_no_gain_is_refused(project, monkeypatch) -> None:
         desks.opened(opened, models_only=True, audit=nothing_forced)
 
 
+def test_a_decision_about_another_model_is_refused(project, write) -> None:
+    """What stands behind the name now was never measured, and answers would say that it was."""
+    opened = project()
+    desks.opened(opened, models_only=True, audit=nothing_forced)
+    other = LARGE.replace('model = "l"', 'model = "l2"')
+    table = ROUTE.format(decision=project.decision[:12])
+    opened = workspace.load(write(extra=other + table, splits=SPLITS))
+    with pytest.raises(ProjectError, match="'smart' rests on the model 'large' as it was"):
+        desks.opened(opened, models_only=True, audit=nothing_forced)
+    forced = workspace.load(write(extra=other + table + 'force = "it moved"\n', splits=SPLITS))
+    told = []
+    desks.opened(forced, models_only=True, audit=told.append)
+    assert [(one.name, one.reason) for one in told] == [("smart", "it moved")]
+
+
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
@@ -137,6 +152,27 @@ def test_the_system_in_service_rests_on_what_put_it_there(write, climb, monkeypa
     told = []
     desks.opened(workspace.load(write(extra=table)), audit=told.append)
     assert told[0].reason == "old climb"
+
+
+def test_the_system_in_service_rests_on_the_model_that_was_measured(
+    write, climb, monkeypatch
+) -> None:
+    """Another one of the same name is not served in its place, unless for a reason."""
+    monkeypatch.setattr(wiring.Installation, "provider", lambda *_: ScriptedProvider(lambda _: "x"))
+    folder = write(splits={"train": 10, "search": 20, "confirm": 100})
+    climb(folder)
+    file = folder / "escalera.toml"
+    text = file.read_text()
+    for extra, reasons in (("", []), ('\n[gateway]\nforce = "it moved"\n', ["it moved"])):
+        file.write_text(text.replace("127.0.0.1:9/", "127.0.0.1:10/") + extra)
+        told = []
+        if reasons:
+            desks.opened(workspace.load(folder), audit=told.append)
+        else:
+            with pytest.raises(ProjectError, match="rests on the model 'base' as it was"):
+                desks.opened(workspace.load(folder), audit=told.append)
+        assert [one.reason for one in told] == reasons
+    desks.opened(workspace.load(folder), models_only=True, audit=nothing_forced)
 
 
 def test_serving_says_what_is_wrong_before_it_listens(project, capsys) -> None:

@@ -49,6 +49,36 @@ def test_strangers_alone_are_found_by_their_own_share():
     assert strange.share == pytest.approx(0.1, abs=0.03)
 
 
+@pytest.mark.parametrize("strangers", [1.0, 0.5])
+def test_drift_after_long_is_found_as_soon_as_drift_at_once(strangers):
+    """Messages that were as they should be do not outweigh those that are not; it stays found."""
+    chance = np.random.default_rng(4)
+    state = drift.init(chance.normal(size=300).tolist(), strange=-2.5)
+    for _ in range(10):
+        state = drift.update(state, chance.normal(size=2000).tolist())
+    assert not any(reading.drifted for reading in drift.read(state))
+    found = chance.normal(size=200) - 6 * (chance.random(200) < strangers)
+    state = drift.update(state, found.tolist())
+    _, strange = drift.read(state)
+    assert strange.drifted
+    assert (strange.seen, strange.share) == (200, pytest.approx(strangers, abs=0.1))
+    for _ in range(3):
+        state = drift.update(state, chance.normal(size=2000).tolist())
+    assert drift.read(state)[1].drifted
+
+
+def test_windows_spend_no_more_than_their_part():
+    """However many there are; and none of them raises an alarm in a long history of no drift."""
+    spent = [drift._spent(0.01, window) for window in range(1, 100_000)]
+    assert 0.0099 < sum(spent) <= 0.01
+    chance = np.random.default_rng(5)
+    for _ in range(5):
+        state = drift.init(chance.normal(size=300).tolist(), strange=-2.0)
+        for _ in range(20):
+            state = drift.update(state, chance.normal(size=1000).tolist())
+            assert not any(reading.drifted for reading in drift.read(state))
+
+
 def test_windows_do_not_matter():
     """All at once and one by one are the same state."""
     values = np.random.default_rng(1).normal(size=40).tolist()

@@ -32,6 +32,13 @@ def test_a_rotated_key_has_two_secrets_for_a_while():
     assert keys.rotated(after, b"3" * 32, now=250.0, overlap=0.0).previous == b"2" * 32
 
 
+@pytest.mark.parametrize("overlap", [-1.0, 1e300, float("nan")])
+def test_an_overlap_that_is_none_is_refused(overlap):
+    """The earlier secret would end before now, or when no calendar goes on."""
+    with pytest.raises(InputError, match="the earlier secret cannot be good for"):
+        keys.rotated(KEY, b"2" * 32, now=200.0, overlap=overlap)
+
+
 def test_a_revoked_key_stays_revoked():
     """With both of its secrets; rotating it is refused, and revoking it again changes nothing."""
     rotated = keys.rotated(KEY, b"2" * 32, now=200.0, overlap=50.0)
@@ -65,6 +72,7 @@ def test_a_key_is_found_by_its_id_or_by_a_name_that_is_its_own():
         (replace(KEY, limits=Limits(requests=0)), "requests per minute must be from 1"),
         (replace(KEY, limits=Limits(tokens=10**11)), "tokens per minute must be from 1"),
         (replace(KEY, expires=100.0), "expired before it is made"),
+        (replace(KEY, expires=1e300), "behind the year 9999, at 1e\\+300 seconds"),
         (Account(name="a", allowance=Allowance(micro_dollars=0)), "money in micro-dollars must be"),
     ],
 )

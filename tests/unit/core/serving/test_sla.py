@@ -45,6 +45,19 @@ def ledger(*attempts: Attempt, promise: Promise | None = None, stream: bool = Fa
 
 
 @pytest.mark.parametrize(
+    ("promised", "attempts"),
+    [(0.8, 10), (0.9, 10), (0.9, 1000), (0.95, 20), (0.99, 100), (0.999, 1000)],
+)
+def test_an_availability_that_is_just_what_was_promised_is_kept(promised: float, attempts: int):
+    """Whatever 1 - promised is among binary numbers; one more failure breaks it."""
+    allowed = round((1 - promised) * attempts)
+    for failures, broken in ((allowed, ()), (allowed + 1, ("availability",))):
+        bad = [attempt(fault="status", status=500)] * failures
+        good = [attempt()] * (attempts - failures)
+        assert ledger(*bad, *good, promise=Promise(availability=promised)).broken == broken
+
+
+@pytest.mark.parametrize(
     ("given", "fate"),
     [
         (attempt(), "good"),

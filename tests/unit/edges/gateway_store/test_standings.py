@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,13 +43,39 @@ def test_slots_that_are_no_more_are_forgotten(tmp_path: Path) -> None:
     assert found.read(11) is None
 
 
-def test_the_leader(tmp_path: Path) -> None:
-    """The process that takes signals and the number of its workers, also those that said nothing
-    yet."""
+def test_the_leader_is_the_latest_that_runs(tmp_path: Path) -> None:
+    """The process that takes signals and the number of its workers; the one before leads again."""
     found = Standings(tmp_path)
     assert found.leader() is None
-    found.lead(17, workers=3)
-    assert found.leader() == (17, 3)
-    (tmp_path / "leader").write_text("18")  # of an earlier version
-    found.write(0, b"x")
-    assert found.leader() == (18, 1)
+    with found.leading(17, workers=3):
+        assert found.leader() == (17, 3)
+        with found.leading(18, workers=1):
+            assert found.leader() == (18, 1)
+        assert found.leader() == (17, 3)
+    assert found.leader() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from escalera.edges.gateway_store.standings import Standings
+with Standings(Path(sys.argv[1])).leading(os.getpid(), workers=2):
+    print(os.getpid(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_leader_that_was_killed_leads_no_more(tmp_path: Path) -> None:
+    """Whoever has its number now is not taken for it, and gets no signal."""
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as leader:
+        assert leader.stdout is not None
+        pid = int(leader.stdout.readline())
+        found = Standings(tmp_path)
+        assert found.leader() == (pid, 2)
+        leader.kill()
+    (left,) = tmp_path.iterdir()
+    left.rename(tmp_path / f"leader-{os.getpid()}")
+    assert found.leader() is None
+    assert list(tmp_path.iterdir()) == []

@@ -362,6 +362,23 @@ def test_a_silent_server_is_given_up(bench: Bench, line: dict[str, Any]) -> None
         assert isinstance(ended, ProviderUnavailable)
 
 
+@pytest.mark.parametrize("line", [refused(503), refused(429, **{"retry-after": "7"})])
+def test_what_is_served_is_asked_once_and_holds_nobody_up(
+    bench: Bench, line: dict[str, Any]
+) -> None:
+    """A gateway knows whom to ask instead, and a refusal keeps no other caller waiting."""
+    bench.server.script = [line] * 30
+    found = bench.answer(*[ask()] * 30, serving=True)
+    assert {isinstance(error, ProviderUnavailable | Overloaded) for error in found} == {True}
+    assert len(bench.server.asked) == 30
+    assert bench.server.most > 8
+    bench.server.script = [line]
+    (ended,) = bench.stream(serving=True)
+    assert isinstance(ended, ProviderError)
+    assert len(bench.server.asked) == 31
+    assert bench.clock.slept == []
+
+
 def test_nobody_there() -> None:
     """A port that nobody listens on is unavailable, after all attempts."""
     clock = Clock()

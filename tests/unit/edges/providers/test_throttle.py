@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalera.edges.providers.throttle import DECREASE, FIRST, Throttle
+from escalera.edges.providers.throttle import DECREASE, FIRST, Throttle, Unthrottled
 
 
 class Clock:
@@ -174,3 +174,14 @@ def test_whatever_happens_places_are_neither_lost_nor_invented(ends: list[str], 
         assert 1 <= throttle.limit <= most
 
     using(most, work)
+
+
+def test_without_a_throttle_everybody_comes_in() -> None:
+    """Whatever an endpoint said, and however many there are."""
+    door = Unthrottled()
+
+    async def work() -> None:
+        for _ in range(1000):
+            door.leave(await door.enter(), overloaded=True, seconds=None, pause=60.0)
+
+    asyncio.run(asyncio.wait_for(work(), 5))

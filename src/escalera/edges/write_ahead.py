@@ -1,0 +1,30 @@
+"""A write-ahead log for an SQLite file that several processes may be the first to open.
+
+SQLite waits for whoever holds a file, but not where a file goes over to a write-ahead log while
+another connection is about to write: that is refused at once, however patient the connection is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+PAUSE = 0.005
+"""Seconds between two attempts."""
+
+
+def begin(connection: sqlite3.Connection, *, seconds: float) -> None:
+    """Have the file of *connection* keep a write-ahead log; others may hold it for *seconds*.
+
+    Raises `sqlite3.OperationalError` where they hold it longer.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return

@@ -1,0 +1,60 @@
+"""Several processes may be the first to open a file."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from escalera.edges import write_ahead
+from escalera.edges.gateway_store.calls import SQLiteCalls
+from escalera.edges.gateway_store.pairs import SQLitePairs
+from escalera.edges.journal.sqlite import SQLiteJournal
+
+Opens = Callable[[Path], SQLiteCalls | SQLiteJournal | SQLitePairs]
+
+
+@contextmanager
+def about_to_write(file: Path, seconds: float) -> Iterator[None]:
+    """Another connection holds *file*, without a write-ahead log yet, and lets it go later."""
+    ready = threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            ready.set()
+            threading.Event().wait(seconds)
+            other.execute("rollback")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        holder.join()
+
+
+@pytest.mark.parametrize("opens", [SQLiteCalls, SQLiteJournal, SQLitePairs])
+def test_the_second_process_waits_for_the_first_to_make_the_file(
+    opens: Opens, tmp_path: Path
+) -> None:
+    """Two workers that take up a new configuration make its files at the same moment."""
+    file = tmp_path / "x.sqlite"
+    with about_to_write(file, 0.2):
+        opens(file).close()
+    with closing(sqlite3.connect(file)) as found:
+        assert found.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_that_stays_held_is_told(tmp_path: Path) -> None:
+    """Whoever opens it is not left waiting for ever."""
+    file = tmp_path / "x.sqlite"
+    with (
+        about_to_write(file, 0.3),
+        closing(sqlite3.connect(file)) as late,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        write_ahead.begin(late, seconds=0.05)
