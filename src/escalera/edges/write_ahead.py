@@ -8,9 +8,26 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from pathlib import Path
 
 PAUSE = 0.005
 """Seconds between two attempts."""
+
+
+def opened(file: Path, *, seconds: float, make: str) -> sqlite3.Connection:
+    """A connection to *file*, in which the script *make* makes what is not there.
+
+    Raises `OSError` and `sqlite3.Error`; nothing stays open then.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(file, timeout=seconds, isolation_level=None)
+    try:
+        begin(connection, seconds=seconds)
+        connection.executescript(make)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def begin(connection: sqlite3.Connection, *, seconds: float) -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,26 @@ def test_the_second_process_waits_for_the_first_to_make_the_file(
         opens(file).close()
     with closing(sqlite3.connect(file)) as found:
         assert found.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_that_cannot_be_used_is_not_kept_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is one whose tables cannot be made."""
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def remembered(*asked: Any, **more: Any) -> sqlite3.Connection:
+        opened.append(connect(*asked, **more))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", remembered)
+    for name, text, make in (("a", "no database " * 100, "select 1"), ("b", "", "create nonsense")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(sqlite3.DatabaseError):
+            write_ahead.opened(tmp_path / name, seconds=1.0, make=make)
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            opened[-1].execute("select 1")
 
 
 def test_a_file_that_stays_held_is_told(tmp_path: Path) -> None:

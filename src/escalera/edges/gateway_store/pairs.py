@@ -20,9 +20,7 @@ create table if not exists pair (
     live      text not null,
     candidate text not null,
     unique (trial, request)
-) strict
-"""
-_ACCOUNTS = """
+) strict;
 create table if not exists account (
     trial text primary key,
     taken integer not null
@@ -49,11 +47,7 @@ class SQLitePairs:
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
-            write_ahead.begin(self._connection, seconds=PATIENCE)
-            self._connection.execute(_SCHEMA)
-            self._connection.execute(_ACCOUNTS)
+            self._connection = write_ahead.opened(file, seconds=PATIENCE, make=_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise self._unavailable(error) from error
 

@@ -27,11 +27,8 @@ class SQLiteJournal:
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)
-            write_ahead.begin(self._connection, seconds=PATIENCE)
-            self._connection.execute("pragma synchronous = full")
-            self._connection.executescript(_text("schema.sql"))
+            schema = f"pragma synchronous = full; {_text('schema.sql')}"
+            self._connection = write_ahead.opened(file, seconds=PATIENCE, make=schema)
         except (OSError, sqlite3.DatabaseError) as error:
             raise JournalError(
                 f"{file} cannot be opened as a journal: {error}. Name another folder as "

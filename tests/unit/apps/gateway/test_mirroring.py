@@ -70,9 +70,12 @@ class World:
         )
         self.book = book
         table = GatewayTable(default="live", **tables)
-        self.app = application(
-            counter, api_key=None, now=lambda: 5.0, setup=Setup(table=table, metrics=self.metrics)
-        )
+        setup = Setup(table=table, metrics=self.metrics)
+        try:
+            self.app = application(counter, api_key=None, now=lambda: 5.0, setup=setup)
+        except ProjectError:
+            book.close()
+            raise
         self.trial = self.app.regime.board.plans["live"].trial
 
     def run(self, work: Callable[[httpx2.AsyncClient], Awaitable[Any]]) -> Any:
