@@ -48,7 +48,8 @@ def unknown_meanings(columns: dict[str, str]) -> list[str]:
 
 
 def _note(file: Path) -> RowsTable:
-    beside = file.with_name(f"{file.name}.toml")
+    named = file if file.name else file.resolve()  # of `.` the folder has one
+    beside = Path(f"{named}.toml")
     if not beside.is_file():
         return RowsTable()
     known = ", ".join(RowsTable.__struct_fields__)

@@ -42,6 +42,14 @@ def test_a_note_beside_a_file_is_read(tmp_path):
     assert told.defaults.source == "s"
 
 
+def test_the_folder_that_one_is_in_has_a_note_beside_it(tmp_path, monkeypatch):
+    """`.` has no name of its own, which was a traceback."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set.toml").write_text('licence = "MIT"\n')
+    monkeypatch.chdir(tmp_path / "set")
+    assert data_tables.source(Path()).defaults.licence == "MIT"
+
+
 @pytest.mark.parametrize(
     ("note", "said"),
     [
