@@ -296,7 +296,7 @@ def noise(seen: Progress) -> Finding | None:
         remedy="Look through these examples, the worst first; mend their targets or leave them "
         "out.",
         items=items,
-        setting=contents.without(items[:_SHOWN]),
+        setting=contents.without(seen.record.recipe, items[:_SHOWN]),
         command="escalera climb",
     )
 
