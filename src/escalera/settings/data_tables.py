@@ -55,7 +55,7 @@ def _note(file: Path) -> RowsTable:
     known = ", ".join(RowsTable.__struct_fields__)
     remedy = f"It may hold {known}"
     try:
-        found = msgspec.convert(tomllib.loads(beside.read_text(encoding="utf-8")), RowsTable)
+        found = msgspec.convert(tomllib.loads(beside.read_text(encoding="utf-8-sig")), RowsTable)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         problem = f"says nothing that can be used of {file.name}: {error}"
         raise DataError(file=str(beside), problem=problem, remedy=remedy) from None

@@ -33,7 +33,7 @@ def test_a_task_names_a_file_a_table_or_several(tmp_path):
 def test_a_note_beside_a_file_is_read(tmp_path):
     """What the caller says goes before it."""
     note = 'licence = "MIT"\nsource = "s"\nsplit = "train"\n[columns]\ninput = "q"\n'
-    (tmp_path / "a.csv.toml").write_text(note)
+    (tmp_path / "a.csv.toml").write_text(note, encoding="utf-8-sig")
     alone = data_tables.source(tmp_path / "a.csv").defaults
     assert (alone.licence, alone.source, alone.split) == ("MIT", "s", "train")
     assert alone.columns == {"input": "q"}
