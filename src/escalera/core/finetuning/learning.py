@@ -55,6 +55,11 @@ class Progress:
         return float(self.course.time[-1])
 
     @property
+    def known_before(self) -> bool:
+        """Whether the model knew the typical example before the training."""
+        return self.start < self.scale / 10
+
+    @property
     def rate(self) -> float:
         """The highest learning rate."""
         return float(self.course.rate.max())
