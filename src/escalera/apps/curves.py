@@ -4,8 +4,8 @@ checkpoints score on every task."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 from escalera.apps.report import document as documents
 from escalera.apps.report.document import Document
@@ -22,8 +22,8 @@ from escalera.wiring import Installation, curves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curves:
-    """A training so far. `planned` is None before its first pause, which tells it; `missing` says
-    why there are no steps of it, where its log is gone."""
+    """A training so far. `planned` is None before its first pause, which tells it, and so are the
+    `settings` empty; `missing` says why there are no steps of it, where its log is gone."""
 
     run: str
     label: str
@@ -32,6 +32,7 @@ class Curves:
     ended: bool
     scalars: tuple[Scalar, ...]
     checkpoints: tuple[Document, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
     missing: str | None = None
 
     def last(self, name: str) -> float | None:
@@ -105,6 +106,7 @@ def _of(
         ended=supervising.ended(case, last.recipe),
         scalars=(*(_losses(last) if last.job else _stepwise(steps)), *_scores(measured)),
         checkpoints=measured,
+        settings=_settings(last.recipe),
         missing=missing,
     )
 
@@ -124,6 +126,17 @@ def _first(digest: str, told: tuple[StepSignal, ...]) -> Curves:
 def _label(recipe: TrainingRecipe) -> str:
     taught = [f"{part.examples} {part.task}" for part in recipe.ingredients]
     return f"{' + '.join(taught)} ({short(recipe.digest)})"
+
+
+def _settings(recipe: TrainingRecipe) -> dict[str, str]:
+    """What people compare trainings by: what learned from how much, and with which levers."""
+    chosen: dict[str, object] = {"model": recipe.model, "objective": recipe.objective}
+    chosen |= {"engine": recipe.engine}
+    chosen |= {f"examples/{part.task}": part.examples for part in recipe.ingredients}
+    chosen |= {"beta": recipe.beta} if recipe.objective == "preference" else {}
+    levers = recipe.hosted or recipe.levers
+    own = {} if recipe.hosted else asdict(recipe.trainable)
+    return {name: str(value) for name, value in {**chosen, **own, **asdict(levers)}.items()}
 
 
 def _stepwise(told: Sequence[StepSignal]) -> Iterator[Scalar]:

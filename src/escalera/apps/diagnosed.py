@@ -13,8 +13,8 @@ from escalera.core.finetuning.finding import Finding
 from escalera.core.ladder import combining, distilling, finetuning, recording, replaying
 from escalera.core.ladder.case import Case
 from escalera.domain.identity import short
-from escalera.domain.project import RUNGS
-from escalera.domain.recipe import TrainingRecipe
+from escalera.domain.project import RUNGS, Project
+from escalera.domain.recipe import Rewind, TrainingRecipe
 from escalera.domain.training import Trained
 from escalera.engine import logs
 from escalera.errors import EvidenceMissing, InputError
@@ -155,7 +155,31 @@ def finding(one: Finding) -> dict[str, Any]:
     }
 
 
+def unrewound(project: Project, evidence: Evidence) -> str | None:
+    """That `training.rewind` changed no training, in a sentence; None where it did, or none asks.
+
+    What it names is known by its digest alone, and a training with other levers, prompt or data is
+    another one.
+    """
+    back, trained = project.rewind, evidence.trained
+    made = [parts[-1].recipe.rewound for parts in trained.values()]
+    if back is None or not trained or any(one and _same(one, back) for one in made):
+        return None
+    there = ", ".join(short(digest) for digest in trained)
+    return (
+        f"training.rewind changed nothing: no training here goes by {back.recipe!r} any more, or "
+        f"none was reached (trained were {there}). Copy the line that `escalera diagnose` shows, "
+        "and leave prompt, data and levers as they were."
+    )
+
+
 # Below: private.
+
+
+def _same(made: Rewind, asked: Rewind) -> bool:
+    """Whether it was made as the project file asks."""
+    told = (asked.after, asked.items)
+    return made.recipe.startswith(asked.recipe) and (made.after, made.items) == told
 
 
 def _short(one: Finding) -> dict[str, Any]:
@@ -183,7 +207,9 @@ def _lines(one: Finding) -> list[str]:
         found.append(f"    examples: {', '.join(one.items[:_SHOWN])}{rest}")
     found.append(f"    what to do: {one.remedy}")
     if one.setting:
-        found.append(f"    in the project file: {one.setting}")
+        key, _, value = one.setting.partition(" = ")
+        table, _, name = key.rpartition(".")
+        found.append(f"    under [{table}] in the project file: {name} = {value}")
     if one.command:
         found.append(f"    then: {one.command}")
     return found

@@ -76,6 +76,11 @@ class Sweeping:
         )
 
     @property
+    def exit_code(self) -> int:
+        """0 where it came to its end, and 3 where a cap ended it: then nothing is decided."""
+        return 0 if self.found.whole else 3
+
+    @property
     def table(self) -> tuple[tuple[str, ...], ...]:
         """A head and a row for each trial, the best first."""
         found = self.found

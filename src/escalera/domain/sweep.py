@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -38,6 +39,13 @@ class Sweep:
     trials: int
     seed: int = 0
     way: SuggestWay = field(default="parzen", metadata=LATER)
+
+    @property
+    def combinations(self) -> int | None:
+        """How many different trials there are; None where a lever is any number of a range."""
+        if not all(lever.choices for lever in self.levers):
+            return None
+        return math.prod(len(lever.choices) for lever in self.levers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from safetensors import SafetensorError
+
+from escalera.errors import EscaleraError
 
 LOADING = threading.Lock()
 """Transformers replaces functions of torch while it loads: one load at a time in a process."""
 UNLOADABLE = (OSError, ValueError, KeyError, ImportError, SafetensorError)
 """What it raises for a folder that holds no model, another kind of one, or half a file."""
+_NO_OBJECT = (TypeError, AttributeError)
+"""What it raises for a file that holds something else than an object."""
+_OBJECTS = ("config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json")
+
+
+@contextmanager
+def refused_as(refusal: Callable[[Path, str], EscaleraError], folder: Path) -> Iterator[None]:
+    """Whatever a library raises for the files of *folder*, as what *refusal* makes of the reason.
+
+    The reason names the file, where it is one that is not what it should be.
+    """
+    try:
+        yield
+    except (*UNLOADABLE, *_NO_OBJECT) as error:
+        raise refusal(folder, _damaged(folder) or str(error)) from error
+    except Exception as error:
+        if type(error) is not Exception:  # tokenizers has no class of its own for a damaged file
+            raise
+        raise refusal(folder, f"{str(folder / 'tokenizer.json')!r}: {error}") from error
+
+
+# Below: private.
+
+
+def _damaged(folder: Path) -> str | None:
+    """The first of the folder's files that is no JSON object; libraries do not always say which."""
+    for file in (folder / name for name in _OBJECTS):
+        try:
+            whole = not file.is_file() or isinstance(json.loads(file.read_bytes()), dict)
+        except ValueError as error:
+            return f"{str(file)!r} is not JSON: {error}"
+        if not whole:
+            return f"{str(file)!r} does not hold an object"
+    return None

@@ -6,6 +6,7 @@ suggestions: the trials are told anew each time, so that the same history leads 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,12 +14,15 @@ import optuna
 
 from escalera.domain.sweep import LeverRange, LeverTrial, LeverValue, Sweep
 
+AGAIN = 16
+"""Seeds that are tried for levers that no trial had."""
+_APART = 1_000_003
 AT_RANDOM = 8
 """Trials that are drawn at random before their scores are looked at."""
 
 
 class Parzen:
-    """The port `Suggester`."""
+    """The port `Suggester`. No combination comes twice while there is another one."""
 
     def suggest(
         self, sweep: Sweep, tried: Sequence[LeverTrial], *, pauses: int
@@ -26,19 +30,36 @@ class Parzen:
         """Values for the next trial, in the order of the levers."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         spread = {lever.name: _distribution(lever) for lever in sweep.levers}
-        sampler = optuna.samplers.TPESampler(
-            seed=sweep.seed * 10_007 + len(tried), n_startup_trials=AT_RANDOM
-        )
-        study = optuna.create_study(direction="maximize", sampler=sampler)
-        for one in tried:
-            params = dict(zip(spread, one.values, strict=True))
-            if all(_holds(spread[name], value) for name, value in params.items()):
-                study.add_trial(_told(one, params, spread, pauses))
-        asked = study.ask(spread)
-        return tuple(asked.params[lever.name] for lever in sweep.levers)
+        before = {one.values for one in tried}
+        for again in range(AGAIN):
+            found = _asked(sweep, spread, tried, pauses, again)
+            if found not in before:
+                return found
+        if sweep.combinations is not None:
+            every = itertools.product(*(lever.choices for lever in sweep.levers))
+            return next((one for one in every if one not in before), found)
+        return found
 
 
 # Below: private.
+
+
+def _asked(
+    sweep: Sweep,
+    spread: Mapping[str, Any],
+    tried: Sequence[LeverTrial],
+    pauses: int,
+    again: int,
+) -> tuple[LeverValue, ...]:
+    seed = sweep.seed * 10_007 + len(tried) + again * _APART
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=AT_RANDOM)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for one in tried:
+        params = dict(zip(spread, one.values, strict=True))
+        if all(_holds(spread[name], value) for name, value in params.items()):
+            study.add_trial(_told(one, params, spread, pauses))
+    asked = study.ask(spread)
+    return tuple(asked.params[lever.name] for lever in sweep.levers)
 
 
 def _distribution(lever: LeverRange) -> Any:

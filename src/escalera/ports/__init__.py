@@ -192,11 +192,14 @@ class Tuner(Protocol):
 class CurveWriter(Protocol):
     """Where curves of trainings are written for people to look at."""
 
-    def write(self, run: str, label: str, scalars: Sequence[Scalar]) -> None:
+    def write(
+        self, run: str, label: str, scalars: Sequence[Scalar], settings: Mapping[str, str]
+    ) -> None:
         """Add those points of a training that are not there yet; all so far are given each time.
 
-        *run* is the recipe's digest, *label* a name of it for people that can name a folder.
-        Raises `TrainingError` where it cannot be written.
+        *run* is the recipe's digest, *label* a name of it for people that can name a folder: the
+        digest's beginning, until it is known what is taught. *settings* are what it was made with;
+        none until they are known. Raises `TrainingError` where it cannot be written.
         """
 
     def close(self) -> None:

@@ -48,13 +48,14 @@ def unknown_meanings(columns: dict[str, str]) -> list[str]:
 
 
 def _note(file: Path) -> RowsTable:
-    beside = file.with_name(f"{file.name}.toml")
+    named = file if file.name else file.resolve()  # of `.` the folder has one
+    beside = Path(f"{named}.toml")
     if not beside.is_file():
         return RowsTable()
     known = ", ".join(RowsTable.__struct_fields__)
     remedy = f"It may hold {known}"
     try:
-        found = msgspec.convert(tomllib.loads(beside.read_text(encoding="utf-8")), RowsTable)
+        found = msgspec.convert(tomllib.loads(beside.read_text(encoding="utf-8-sig")), RowsTable)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         problem = f"says nothing that can be used of {file.name}: {error}"
         raise DataError(file=str(beside), problem=problem, remedy=remedy) from None

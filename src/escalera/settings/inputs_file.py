@@ -6,6 +6,7 @@ A line is one of a data file, in which `target` and `split` may be missing.
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def load(file: Path, *, task: str) -> Inputs:
         ) from error
     items: dict[str, Example] = {}
     lines = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.removeprefix(BOM_UTF8).splitlines(), start=1):
         if not line.strip():
             continue
         item = _item(file, number, line, task)

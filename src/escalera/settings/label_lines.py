@@ -6,6 +6,7 @@ two systems; and targets of inputs. Ids stand in them as in the data file, witho
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,7 +168,7 @@ def _rows(
         if not line.strip():
             continue
         try:
-            yield decode(line)
+            yield decode(line.removeprefix(BOM_UTF8))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             problem = f"is not a {name}: {error}"
             raise DataError(file=str(file), line=number, problem=problem, remedy=needed) from None

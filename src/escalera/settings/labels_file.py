@@ -7,6 +7,7 @@ earlier one back. Both may stand in one file.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +80,7 @@ def rows(file: Path, lines: Iterable[bytes], *, scale: Scale) -> Iterator[tuple[
     """The *lines* of the file with their numbers, checked one by one. Raises `DataError`."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield number, _row(file, number, line, scale)
+            yield number, _row(file, number, line.removeprefix(BOM_UTF8), scale)
 
 
 # Below: private.

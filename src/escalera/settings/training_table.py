@@ -246,12 +246,13 @@ def rewind(file: Path, table: TrainingTable, tasks: Sequence[Task]) -> Rewind | 
     asked = table.rewind
     if asked is None:
         return None
-    if len(asked.recipe) < _SHORT or asked.after < 0:
+    if len(asked.recipe) < _SHORT or asked.after < 0 or not asked.without:
         raise ProjectError(
             file=str(file),
             key="training.rewind",
-            problem=f"has recipe = {asked.recipe!r} and after = {asked.after}; it must name a "
-            f"recipe by {_SHORT} characters or more, and a step from 0 on",
+            problem=f"has recipe = {asked.recipe!r}, after = {asked.after} and "
+            f"{len(asked.without)} items in without; it must name a recipe by {_SHORT} characters "
+            "or more, a step from 0 on, and an item or more",
             remedy="Copy the line that `escalera diagnose` shows for the training",
         )
     items = _known(file, "training.rewind.without", asked.without, tasks)

@@ -26,7 +26,8 @@ def entries(source: Source) -> Iterator[Entry]:
     except OSError as error:
         problem = f"cannot be read ({error.strerror or error})"
         remedy = "Check the path"
-        raise DataError(file=str(source.file), problem=problem, remedy=remedy) from error
+        file = str(error.filename or source.file)  # of a folder, the file that is not there
+        raise DataError(file=file, problem=problem, remedy=remedy) from error
 
 
 def source(file: Path, said: RowsTable | None = None) -> Source:

@@ -62,6 +62,9 @@ def test_steps_and_checkpoints_of_every_training_are_gathered(climbing) -> None:
     assert losses == [(one.step, one.loss) for one in SIGNALS[:12]]
     scores = {one.name for one in first.scalars if one.name.startswith("score/")}
     assert scores == {"score/a", "score/b"}
+    assert first.settings["learning_rate"] == "0.001"
+    assert (first.settings["examples/b"], first.settings["rank"]) == ("10", "16")
+    assert not begun.settings
     assert first.last("score/b") == first.checkpoints[-1]["tasks"][1]["score"]
     assert (begun.label, begun.steps, begun.planned, begun.ended) == ("cd" * 6, 5, None, False)
     assert begun.last("learning rate") == SIGNALS[4].rate
@@ -103,6 +106,8 @@ def test_the_command_writes_what_is_asked_for(climbing, tmp_path, capsys) -> Non
     assert first.endswith("ended")
     assert begun.startswith("cdcdcdcdcdcd: step 5")
     assert "<!doctype html>" in target.read_text()
+    assert run(["curves", "--project", str(climbing), "--page", str(tmp_path)]) == 2
+    assert f"{str(tmp_path)!r} cannot be written" in capsys.readouterr().err
     assert sorted(one.name.split(" (")[0] for one in board.iterdir()) == ["10 b", "cdcdcdcdcdcd"]
 
 

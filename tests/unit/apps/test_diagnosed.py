@@ -10,9 +10,11 @@ import msgspec
 import pytest
 
 from escalera import wiring
-from escalera.apps import workspace
+from escalera.apps import diagnosed, workspace
 from escalera.apps.cli.main import run
+from escalera.core.evidence import Evidence
 from escalera.core.ladder import training
+from escalera.domain.recipe import Rewind
 from escalera.domain.training import Trained
 from escalera.errors import EvidenceMissing, InputError
 from escalera.testing import records
@@ -99,8 +101,8 @@ def test_the_command_tells_figures_remedy_and_setting(trained, capsys) -> None:
     assert "spikes: the loss jumps" in said
     opened = workspace.load(trained)
     (found,) = opened.diagnose("lora")
-    back = f'training.rewind = {{ recipe = "{found.recipe.digest[:12]}", after = '
-    assert f"in the project file: {back}" in said
+    back = f'rewind = {{ recipe = "{found.recipe.digest[:12]}", after = '
+    assert f"under [training] in the project file: {back}" in said
     assert f'without = ["{bad(opened)}"] }}' in said
     assert "then: escalera climb" in said
 
@@ -127,6 +129,30 @@ def test_what_the_command_says_makes_another_training(trained) -> None:
     again = training.rewound(opened.project, found.recipe)
     assert again.rewound == replace(back, recipe=found.recipe.digest)
     assert again.digest != found.recipe.digest
+
+
+def test_a_rewind_that_changed_nothing_is_told(trained, capsys) -> None:
+    """Such as of a training whose levers were changed at the same time: it was ignored."""
+    file, whole = trained / "escalera.toml", (trained / "escalera.toml").read_text()
+    opened = workspace.load(trained)
+    (found,) = opened.diagnose()
+    assert diagnosed.unrewound(opened.project, opened.evidence()) is None
+    back = f'after = 0, without = ["{bad(opened)}"] }}\n'
+    file.write_text(f'{whole}\n[training]\nrewind = {{ recipe = "deadbeef", {back}')
+    asked = workspace.load(trained)
+    said = diagnosed.unrewound(asked.project, asked.evidence())
+    assert said is not None
+    assert "no training here goes by 'deadbeef'" in said
+    assert found.recipe.digest[:12] in said
+    assert diagnosed.unrewound(asked.project, Evidence()) is None
+    last = asked.evidence().trained[found.recipe.digest][-1]
+    made = Rewind(recipe="deadbeef" * 8, after=0, items=asked.project.rewind.items)
+    rewound = replace(last, recipe=replace(last.recipe, rewound=made))
+    evidence = replace(asked.evidence(), trained={rewound.recipe.digest: (rewound,)})
+    assert diagnosed.unrewound(asked.project, evidence) is None
+    capsys.readouterr()
+    assert run(["climb", "-p", str(trained)]) == 0
+    assert "training.rewind changed nothing" in capsys.readouterr().err
 
 
 def test_the_report_has_the_findings_of_every_training(trained) -> None:

@@ -42,6 +42,7 @@ FOUND = Swept(
 def test_the_answer_comes_as_a_table_in_words_and_as_settings() -> None:
     """The best first, with how far each trial came."""
     told = Sweeping(task=TASK, found=FOUND)
+    assert told.exit_code == 0
     assert [row[0] for row in told.table] == ["trial", "2", "0 (own)", "1", "3"]
     assert [row[-1] for row in told.table[1:]] == [
         "to its end",
@@ -82,6 +83,7 @@ def test_a_sweep_that_a_cap_ended_recommends_nothing() -> None:
         assert "2.1 of 4 trainings were paid" in told.sentence
         assert told.remedy == ()
         assert told.document["whole"] is False
+        assert told.exit_code == 3
 
 
 def test_what_cannot_be_swept_is_refused_before_anything_is_trained() -> None:

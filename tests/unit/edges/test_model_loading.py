@@ -12,10 +12,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from escalera.domain.levers import Levers, Trainable  # noqa: E402
+from escalera.domain.message import Message  # noqa: E402
 from escalera.domain.project import BaseModel  # noqa: E402
 from escalera.edges.clock import SystemClock  # noqa: E402
 from escalera.edges.exporting import folding  # noqa: E402
-from escalera.edges.model_loading import LOADING  # noqa: E402
+from escalera.edges.model_loading import LOADING, refused_as  # noqa: E402
+from escalera.edges.providers import chat_text  # noqa: E402
 from escalera.edges.providers.local_embeddings import LocalEmbeddings  # noqa: E402
 from escalera.edges.providers.local_model import LocalModel  # noqa: E402
 from escalera.edges.training import loading  # noqa: E402
@@ -41,6 +43,14 @@ def _learning(folder: Path) -> Any:
     return loading.load(folder, Trainable(), Levers(), device="cpu")[0]
 
 
+def _asking(folder: Path) -> Any:
+    return chat_text.asked("tiny", folder, [[Message(role="user", content="Hi")]])
+
+
+def _never(folder: Path, reason: str) -> EscaleraError:
+    raise AssertionError((folder, reason))
+
+
 @pytest.mark.parametrize("load", [_answering, _embedding, _learning, folding._load])
 def test_a_load_waits_for_the_one_before(load: Callable[[Path], Any], tmp_path: Path) -> None:
     """Two at once would leave a model without weights: what Transformers replaces is shared."""
@@ -63,6 +73,36 @@ def test_half_a_file_is_told_with_the_folder(load, left: int, tmp_path: Path) ->
     weights.write_bytes(weights.read_bytes()[:left])
     with pytest.raises(EscaleraError, match=str(folder)):
         load(folder)
+
+
+@pytest.mark.parametrize(
+    "load", [_answering, _embedding, _learning, loading.light_teaching, _asking]
+)
+@pytest.mark.parametrize("held", ["", "[]", "null", "{}", '{"added_tokens": []}', None])
+def test_a_damaged_tokenizer_is_told_with_its_file(load, held: str | None, tmp_path: Path) -> None:
+    """Half of it, something else, or an object that is none: the library has no error for that."""
+    folder = tiny_model(tmp_path / "model")
+    file = folder / "tokenizer.json"
+    said = file.read_text(encoding="utf-8")
+    file.write_text(said[: len(said) // 2] if held is None else held, encoding="utf-8")
+    with pytest.raises(EscaleraError, match=f"{folder}.*(tokenizer|added_tokens)"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "generation_config.json"])
+@pytest.mark.parametrize("held", ["[]", "null"])
+def test_a_file_that_holds_no_object_is_named(name: str, held: str, tmp_path: Path) -> None:
+    """Such as one that another program left."""
+    folder = tiny_model(tmp_path / "model")
+    (folder / name).write_text(held, encoding="utf-8")
+    with pytest.raises(EscaleraError, match=f"{name}.*does not hold an object"):
+        _learning(folder)
+
+
+def test_a_fault_of_another_kind_is_no_damaged_file(tmp_path: Path) -> None:
+    """What nobody foresaw stays what it is."""
+    with pytest.raises(ZeroDivisionError), refused_as(_never, tmp_path):
+        raise ZeroDivisionError
 
 
 def test_loads_of_many_threads_at_once_are_whole(tmp_path: Path) -> None:

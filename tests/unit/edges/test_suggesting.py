@@ -65,3 +65,21 @@ def test_trials_that_stopped_diverged_or_lie_outside_are_told_too() -> None:
     rate, rank = Parzen().suggest(SWEEP, tried, pauses=2)
     assert 1e-5 <= rate <= 1e-1
     assert rank in (4, 8, 16)
+
+
+def test_no_combination_comes_twice_while_there_is_another() -> None:
+    """Of a few values to choose from, an estimator likes to suggest the same again."""
+    few = Sweep(
+        levers=(
+            LeverRange(name="method", choices=("lora", "full")),
+            LeverRange(name="rank", choices=(4, 16, 64)),
+        ),
+        trials=8,
+        seed=7,
+    )
+    tried = [LeverTrial(values=("lora", 16), scores=(0.9,))]
+    for _ in range(5):
+        tried.append(LeverTrial(values=Parzen().suggest(few, tried, pauses=1), scores=(0.2,)))
+    assert len({one.values for one in tried}) == few.combinations == 6
+    assert Parzen().suggest(few, tried, pauses=1) in {one.values for one in tried}
+    assert SWEEP.combinations is None

@@ -33,13 +33,21 @@ def test_a_task_names_a_file_a_table_or_several(tmp_path):
 def test_a_note_beside_a_file_is_read(tmp_path):
     """What the caller says goes before it."""
     note = 'licence = "MIT"\nsource = "s"\nsplit = "train"\n[columns]\ninput = "q"\n'
-    (tmp_path / "a.csv.toml").write_text(note)
+    (tmp_path / "a.csv.toml").write_text(note, encoding="utf-8-sig")
     alone = data_tables.source(tmp_path / "a.csv").defaults
     assert (alone.licence, alone.source, alone.split) == ("MIT", "s", "train")
     assert alone.columns == {"input": "q"}
     told = data_tables.source(tmp_path / "a.csv", RowsTable(licence="CC0", split="search"))
     assert (told.defaults.licence, told.defaults.split) == ("CC0", "search")
     assert told.defaults.source == "s"
+
+
+def test_the_folder_that_one_is_in_has_a_note_beside_it(tmp_path, monkeypatch):
+    """`.` has no name of its own, which was a traceback."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set.toml").write_text('licence = "MIT"\n')
+    monkeypatch.chdir(tmp_path / "set")
+    assert data_tables.source(Path()).defaults.licence == "MIT"
 
 
 @pytest.mark.parametrize(

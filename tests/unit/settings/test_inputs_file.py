@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 
 import pytest
 
@@ -37,6 +38,13 @@ def test_targets_and_splits_may_be_missing(tmp_path):
     assert (first.id, first.split, first.target, first.cluster) == ("t/1", "train", "", "t/1")
     assert (second.split, second.target, second.cluster) == ("search", "no", "c")
     assert (second.history[0].content, second.fields) == ("Hello", (("city", '"Bern"'),))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
+    """Some editors write one; data files may begin with it, too."""
+    file = write(tmp_path, {"id": "1", "input": "Here?"})
+    file.write_bytes(BOM_UTF8 + file.read_bytes())
+    assert inputs_file.load(file, task="t").items[0].input == "Here?"
 
 
 def test_rows_are_a_data_file(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def given(unit, value, *, by="Ana", first=None):
 def through(form, unit, *labels):
     """The labels, written and read."""
     lines = [json.dumps(form.line(unit, one, at=7.5)).encode() for one in labels]
-    return [*form.read(FILE, [lines[0], b"  ", *lines[1:]])]
+    return [*form.read(FILE, [BOM_UTF8 + lines[0], b"  ", *lines[1:]])]
 
 
 @pytest.mark.parametrize(

@@ -211,3 +211,8 @@ def test_where_a_training_goes_back_to() -> None:
             read(**wrong)
     with pytest.raises(ProjectError, match=r"training\.rewind\.without"):
         read(without="absent")
+    nothing = {"recipe": "3f1c2a90b7de", "after": 30, "without": []}
+    with pytest.raises(ProjectError, match=r"0 items in without; .* an item or more"):
+        training_table.rewind(
+            Path("e.toml"), msgspec.convert({"rewind": nothing}, TrainingTable), [task]
+        )

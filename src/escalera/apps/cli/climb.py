@@ -22,7 +22,7 @@ def command(file: Path, until: RungName | None, json_: bool) -> int:  # noqa: FB
     What was measured before is used, so the command can be interrupted at any moment and run
     again: no finished call is repeated.
     """
-    from escalera.apps import workspace
+    from escalera.apps import diagnosed, workspace
     from escalera.apps.cli.watching import watching
 
     opened = workspace.load(file)
@@ -39,4 +39,6 @@ def command(file: Path, until: RungName | None, json_: bool) -> int:  # noqa: FB
         click.echo(workspace.as_json(decision.document))
     else:
         click.echo(f"\n{decision.sentence}\nreport: {report}")
+    if (idle := diagnosed.unrewound(opened.project, opened.evidence())) is not None:
+        click.echo(idle, err=True)
     return decision.exit_code

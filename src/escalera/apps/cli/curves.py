@@ -55,11 +55,11 @@ def command(
             found = curves.gather(opened.installation, evidence)
             for one in found:
                 for writer in writers:
-                    writer.write(one.run, one.label, one.scalars)
+                    writer.write(one.run, one.label, one.scalars, one.settings)
             if page is not None:
                 document = curves.document(opened.project.name, found)
                 tasks = [{"name": t.name, "title": t.title} for t in opened.project.tasks]
-                page.write_text(pages.trainings(document, tasks), encoding="utf-8")
+                workspace.write_text(page, pages.trainings(document, tasks))
             if not follow or evidence.stopped:
                 break
             time.sleep(pages.REFRESH)

@@ -27,11 +27,11 @@ def command(file: Path, task: str, json_: bool) -> int:  # noqa: FBT001
         found = opened.sweep(task, observer=watcher)
     if json_:
         click.echo(workspace.as_json(found.document))
-        return 0
+        return found.exit_code
     widths = [max(len(row[place]) for row in found.table) for place in range(len(found.table[0]))]
     for row in found.table:
         click.echo("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip())
     click.echo(f"\n{found.sentence}")
     for line in found.remedy:
         click.echo(f"    {line}")
-    return 0
+    return found.exit_code

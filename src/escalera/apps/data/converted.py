@@ -18,6 +18,7 @@ from escalera.wiring import data_sets
 
 Tool = Literal["rows", "label-studio", "argilla"]
 Output = Literal["items", "chat", "pairs", "preference", "label-studio", "argilla"]
+_HOLD = "Name a file that holds some"
 SHOWN = 20
 """Rows that are left out and told one by one."""
 
@@ -63,6 +64,7 @@ def bring(
 
     Of tools for labelling, what has no agreed answer is left out and told. Of other files, a row
     that is none is an error. With *shares* rows without a split get one, whole clusters together.
+    Raises `DataError` where no row is left, and leaves *into* as it was.
     """
     _another(into, source)
     left_out: list[str] = []
@@ -72,7 +74,7 @@ def bring(
         if tool != "rows"
         else _plain(source, unread)
     )
-    lines = _documents(found, shares)
+    lines = _documents(_some(found, source, left_out), shares)
     written = data_sets.write_lines(into, lines)
     return Converted(written=written, left_out=tuple(left_out), unread=unread)
 
@@ -81,6 +83,7 @@ def send(source: Source, into: Path, *, output: Output) -> Converted:
     """Write items to *into* in the form of another tool, or of finetuning services.
 
     As preferences, the rows that have a rejected answer; the others are counted as left out.
+    Raises `DataError` where no row is left, and leaves *into* as it was.
     """
     _another(into, source)
     left_out: list[str] = []
@@ -88,6 +91,9 @@ def send(source: Source, into: Path, *, output: Output) -> Converted:
     found: Iterator[tuple[str, Row]] = (
         (rows.name_of(row, names), row) for placed in loading.read(source) for row in placed.rows
     )
+    if output == "preference":
+        found = _compared(found, left_out)
+    found = _some(found, source, left_out)
     if output == "label-studio":
         tasks = (
             label_studio.task(row, name=name, number=number)
@@ -98,8 +104,6 @@ def send(source: Source, into: Path, *, output: Output) -> Converted:
         records = (argilla.record(row, name=name) for name, row in found)
         written = data_sets.write_document(into, records)
     else:
-        if output == "preference":
-            found = _compared(found, left_out)
         written = data_sets.write_lines(into, (_form(row, name, output) for name, row in found))
     return Converted(written=written, left_out=tuple(left_out), unread={})
 
@@ -110,6 +114,18 @@ def send(source: Source, into: Path, *, output: Output) -> Converted:
 def _another(into: Path, source: Source) -> None:
     if into.resolve() == source.file.resolve():
         raise InputError(f"{into} is what is read: name another file to write")
+
+
+def _some(found: Iterable[Any], source: Source, left_out: list[str]) -> Iterator[Any]:
+    """What was found, unless it is nothing: a file of no rows would be written over another."""
+    count = 0
+    for one in found:
+        count += 1
+        yield one
+    if not count:
+        first = f", and {len(left_out)} were left out, such as: {left_out[0]}" if left_out else ""
+        problem = f"there are no items in it{first}"
+        raise DataError(file=str(source.file), problem=problem.rstrip("."), remedy=_HOLD)
 
 
 def _plain(source: Source, unread: dict[str, int]) -> Iterator[Row]:

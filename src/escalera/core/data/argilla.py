@@ -78,6 +78,9 @@ def _row(record: Any, question: str | None, *, suggested: bool) -> Mapping[str, 
     given = [_text(entry) for entry in responses.get(name) or () if isinstance(entry, dict)]
     if not any(given) and suggested and isinstance(suggestions.get(name), dict):
         given = [_text(suggestions[name])]
+    if question is not None and not any(given) and asked - {question}:
+        rule = f"answers {', '.join(map(repr, sorted(asked)))}, and not {question!r}"
+        return Flaw(rule, "Label it there, or say which one is the answer (--control)")
     agreed = labelled.agreed([answer for answer in given if answer])
     if isinstance(agreed, Flaw):
         return agreed

@@ -78,6 +78,9 @@ def _row(task: Any, control: str | None) -> Mapping[str, Any] | Flaw:
             return found
         if found is not None:
             answers.append(found)
+    if control is not None and not answers and (other := _names(truth or given)):
+        rule = f"is answered in {', '.join(map(repr, other))}, and not in {control!r}"
+        return Flaw(rule, "Label it there, or say which one is the answer (--control)")
     agreed = labelled.agreed(answers)
     if isinstance(agreed, Flaw):
         return agreed
@@ -88,12 +91,18 @@ def _row(task: Any, control: str | None) -> Mapping[str, Any] | Flaw:
 def _answer(result: Sequence[Mapping[str, Any]], control: str | None) -> str | Flaw | None:
     """What one person answered; None where the control was left empty."""
     told = [entry for entry in result if entry.get("type") in TEXTS]
-    names = sorted({str(entry.get("from_name")) for entry in told})
+    names = _names([{"result": told}])
     if control is None and len(names) > 1:
         rule = f"is answered in the controls {', '.join(map(repr, names))}"
         return Flaw(rule, "Say which one is the answer (--control)")
     mine = [entry for entry in told if control in (None, entry.get("from_name"))]
     return _value(mine[0]) if mine else None
+
+
+def _names(given: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The controls in which people answered with a text."""
+    results = (entry for person in given for entry in _list(person, "result"))
+    return sorted({str(one.get("from_name")) for one in results if one.get("type") in TEXTS})
 
 
 def _value(entry: Mapping[str, Any]) -> str | None:

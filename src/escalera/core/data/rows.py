@@ -47,6 +47,8 @@ SPLIT_NAMES: Mapping[str, Split] = {
 Entry = tuple[str, Mapping[str, Any] | Flaw]
 """The place of a row in its file, and what stands there, or why it cannot be read."""
 
+DEEPEST = 100
+"""Levels of lists and objects in each other; what is written again must not run out of stack."""
 NEEDED = 'A line is like {"id": "1", "split": "train", "input": "…", "target": "…"}'
 
 
@@ -103,6 +105,9 @@ def read(raw: Mapping[str, Any], defaults: Defaults, *, asked_only: bool = False
     With *asked_only* a question without an answer is an item, too, and its target is empty.
     """
     renamed = _unpacked(_renamed(raw, defaults.columns))
+    if _too_deep(renamed):
+        rule = f"is not an item: it is nested deeper than {DEEPEST} levels"
+        return Reading(form=None, flaws=(Flaw(rule, "Write what is inside as text"),))
     form = form_of(renamed)
     if asked_only and form in ("items", "pairs") and renamed.get(FORMS[form][1]) is None:
         found = read({**renamed, FORMS[form][1]: "?"}, replace(defaults, columns={}))
@@ -203,6 +208,17 @@ def _unpacked(raw: Mapping[str, Any]) -> Mapping[str, Any]:
             if key in PAIRED and not _talk_of(found[key]):
                 del found[key]  # an answer may be JSON, too
     return {**raw, **found} if found else raw
+
+
+def _too_deep(raw: Mapping[str, Any]) -> bool:
+    """Whether lists and objects stand in each other so deep that they could not be written."""
+    level: list[Any] = [raw]
+    for _ in range(DEEPEST + 1):
+        parts = (one.values() if isinstance(one, Mapping) else one for one in level)
+        level = [one for part in parts for one in part if isinstance(one, (Mapping, list))]
+        if not level:
+            return False
+    return True
 
 
 def _talk_of(value: Any) -> bool:

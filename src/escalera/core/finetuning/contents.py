@@ -49,7 +49,7 @@ def duplicates(record: RunRecord) -> Finding | None:
         remedy="Leave the copies out: they are taught more often than the rest, and the data seem "
         "to be more than they are.",
         items=tuple(copies),
-        setting=without(copies),
+        setting=without(record.recipe, copies),
         command="escalera climb",
     )
 
@@ -70,7 +70,7 @@ def leakage(record: RunRecord) -> Finding | None:
         remedy="Leave these examples out, or give them and their items the same `cluster` and "
         "split, and train again.",
         items=tuple(one.item for one in taught),
-        setting=without([one.item for one in taught]),
+        setting=without(record.recipe, [one.item for one in taught]),
         command="escalera climb",
     )
 
@@ -98,9 +98,12 @@ def imbalance(record: RunRecord) -> Finding | None:
     )
 
 
-def without(items: Sequence[str]) -> str:
-    """The line of the project file by which examples are left out."""
-    return f"training.without = {json.dumps(list(items), ensure_ascii=False)}"
+def without(recipe: TrainingRecipe, items: Sequence[str]) -> str:
+    """The line of the project file by which examples are left out, beside those that were."""
+    before = [item for part in recipe.ingredients for item in part.without]
+    skipped = () if recipe.rewound is None else recipe.rewound.items
+    said = json.dumps(list(dict.fromkeys([*before, *skipped, *items])), ensure_ascii=False)
+    return f"training.without = {said}"
 
 
 def rewind(recipe: TrainingRecipe, after: int, items: Sequence[str]) -> str:

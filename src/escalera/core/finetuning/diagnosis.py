@@ -67,11 +67,13 @@ _EXPLAINS: dict[Cause, tuple[Cause, ...]] = {
 
 
 def _healthy(seen: learning.Progress) -> Finding:
+    learned = "the loss fell and stayed down"
+    if seen.known_before:
+        learned = "typical answers were known before and stayed so"
     return Finding(
         cause="healthy",
         strength=1.0,
-        words="the loss fell and stayed down, no example stands out, and how and what was taught "
-        "shows no fault",
+        words=f"{learned}, no example stands out, and how and what was taught shows no fault",
         figures=measured(
             loss_at_the_start=seen.start,
             loss_at_the_end=seen.end,

@@ -55,6 +55,11 @@ class Progress:
         return float(self.course.time[-1])
 
     @property
+    def known_before(self) -> bool:
+        """Whether the model knew the typical example before the training."""
+        return self.start < self.scale / 10
+
+    @property
     def rate(self) -> float:
         """The highest learning rate."""
         return float(self.course.rate.max())
@@ -296,7 +301,7 @@ def noise(seen: Progress) -> Finding | None:
         remedy="Look through these examples, the worst first; mend their targets or leave them "
         "out.",
         items=items,
-        setting=contents.without(items[:_SHOWN]),
+        setting=contents.without(seen.record.recipe, items[:_SHOWN]),
         command="escalera climb",
     )
 

@@ -87,7 +87,7 @@ def _subsets(project: Project, evidence: Evidence, asking: Asking) -> Subsets:
 def _plans(nested: Subsets, asking: Asking) -> list[Planned]:
     """The trainings to do, in order: the opening, then what narrows the forecast, while it does."""
     pool = _pool(nested.case.project, nested.task)
-    plans = list(data_plan.opening(pool))
+    plans = list(data_plan.opening(pool)[: asking.trainings])
     while len(plans) < asking.trainings:
         if not all(nested.measured(plan) for plan in plans):
             return plans

@@ -102,12 +102,12 @@ class _Board:
     def __init__(self, project: Project, evidence: Evidence, task: str, sweep: Sweep) -> None:
         self.case = Case(project=project, evidence=evidence)
         self._task: Task = project.task(task)
-        self._sweep = sweep
         everything = Planned(examples=len(self._task.items("train")), chain=ORDER)
         nested = Subsets(
             case=self.case, task=self._task, rated=everything, seed=project.policy.seed
         )
         self._own = nested.recipe(everything)
+        self._sweep = replace(sweep, trials=_trials(sweep, values(self._own, sweep)))
         self._choosing, self._fresh = _halves(subsets.items(self._task))
         asked = [
             replace(self._own, levers=replace(self._own.levers, learning_rate=None)),
@@ -300,6 +300,14 @@ class _Board:
     def _score(self, system: System, item: Example) -> float:
         answer = self.case.evidence.sample(system, item)
         return 0.0 if answer is None or answer.score is None else answer.score
+
+
+def _trials(sweep: Sweep, own: tuple[LeverValue, ...]) -> int:
+    """No more than there are different ones: an equal trial would take the place of another."""
+    if sweep.combinations is None:
+        return sweep.trials
+    among = all(value in lever.choices for lever, value in zip(sweep.levers, own, strict=True))
+    return min(sweep.trials, sweep.combinations + (not among))
 
 
 def _halves(items: Sequence[Example]) -> tuple[list[Example], list[Example]]:

@@ -15,6 +15,8 @@ from escalera.edges.data import cells
 from escalera.edges.tables import parquet_table
 from escalera.errors import DataError
 
+UNLABELLED = -1
+"""The class of rows that have none, as in test sets whose labels are kept secret."""
 HUGGINGFACE = b"huggingface"
 """The key under which the `datasets` library keeps the types of columns."""
 
@@ -77,4 +79,6 @@ def _named(row: dict[str, Any], names: Mapping[str, list[str]]) -> dict[str, Any
         number = row.get(column)
         if isinstance(number, int) and 0 <= number < len(known):
             row[column] = known[number]
+        elif number == UNLABELLED:
+            row[column] = None
     return row

@@ -34,7 +34,7 @@ def parts(folder: Path) -> list[Part]:
     several = _note(folder / "dataset_dict.json").get("splits")
     if isinstance(several, list):
         names = [Path(str(name)).name for name in several]
-        found = [part for name in names for part in _saved(folder / name, name)]
+        found = [part for name in names for part in _saved_split(folder / name, name)]
     elif (folder / "state.json").exists():
         found = _saved(folder, folder.name if folder.name in SPLIT_NAMES else "")
     else:
@@ -49,6 +49,14 @@ def parts(folder: Path) -> list[Part]:
 # Below: private.
 
 _SPLIT = re.compile(rf"(?:^|[-_.])({'|'.join(SPLIT_NAMES)})(?:[-_.]|$)")
+
+
+def _saved_split(folder: Path, split: str) -> list[Part]:
+    """The files of a split that the data set names. Raises `DataError` where it is not there."""
+    if not (folder / "state.json").exists():
+        problem, remedy = f"lacks the split {split!r}, which it names", "Copy or save it again"
+        raise DataError(file=str(folder.parent), problem=problem, remedy=remedy)
+    return _saved(folder, split)
 
 
 def _saved(folder: Path, split: str) -> list[Part]:

@@ -12,8 +12,15 @@ from escalera.errors import DataError
 
 
 def lines(path: Path, rows: Iterable[Any]) -> int:
-    """Write a JSON object per line, as they come; how many there were."""
+    """Write a JSON object per line, as they come; how many there were.
+
+    Raises `DataError` where *path* cannot be written, or is no file, such as `/dev/null` or
+    `/dev/stdout`: a file would take its place.
+    """
     count = 0
+    if path.exists() and (not path.is_file() or _is_descriptor(path)):
+        raise DataError(file=str(path), problem="is no file", remedy="Name a file to write")
+    path = path.resolve()
     beside = path.with_name(f".part-{path.name}")
     try:
         with beside.open("wb") as stream:
@@ -36,6 +43,12 @@ def document(path: Path, rows: Iterable[Any]) -> int:
 
 
 # Below: private.
+
+
+def _is_descriptor(path: Path) -> bool:
+    """Whether it is an open file under another name, such as `/dev/stdout`."""
+    named = path.readlink() if path.is_symlink() else path
+    return Path("/proc") in (*path.absolute().parents, *named.parents)
 
 
 def _refused(path: Path, error: OSError) -> DataError:

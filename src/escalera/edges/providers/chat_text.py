@@ -13,6 +13,7 @@ from transformers.utils import logging
 from escalera.core.prompts import chat_form
 from escalera.core.prompts.chat_form import ChatForm
 from escalera.domain.message import Message
+from escalera.edges.model_loading import refused_as
 from escalera.errors import InputError, RequestRejected
 
 
@@ -78,8 +79,22 @@ class ChatText:
 def asked(
     name: str, folder: Path, conversations: Sequence[Sequence[Message]]
 ) -> list[tuple[int, ...]]:
-    """The tokens with which the model in *folder* is asked, read from its files alone."""
+    """The tokens with which the model in *folder* is asked, read from its files alone.
+
+    Raises `InputError` where they cannot be read.
+    """
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    with refused_as(_unusable, folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     chat = ChatText(name=name, tokenizer=tokenizer)
     return [chat.prompt(messages) for messages in conversations]
+
+
+# Below: private.
+
+
+def _unusable(folder: Path, reason: str) -> InputError:
+    return InputError(
+        f"the tokenizer of the model folder {str(folder)!r} cannot be loaded: {reason}. "
+        "Copy its files again."
+    )

@@ -21,7 +21,7 @@ from transformers.utils import logging
 
 from escalera.domain.message import Embeddings, Usage
 from escalera.domain.project import BaseModel, ModelPrice
-from escalera.edges.model_loading import LOADING, UNLOADABLE
+from escalera.edges.model_loading import LOADING, refused_as
 from escalera.edges.providers import model_files, pooling
 from escalera.errors import InputError
 from escalera.ports import Clock
@@ -78,19 +78,21 @@ class LocalEmbeddings:
     @cached_property
     def _loaded(self) -> tuple[Any, Any, int]:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
+        with refused_as(_unusable, self._folder):
             tokenizer: Any = AutoTokenizer.from_pretrained(self._folder, trust_remote_code=False)
             with LOADING:
                 model: Any = AutoModel.from_pretrained(
                     self._folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
                 )
-        except UNLOADABLE as error:
-            raise InputError(
-                f"the model folder {str(self._folder)!r} cannot be loaded for embeddings: {error}. "
-                "It must hold a model that Transformers knows without remote code."
-            ) from error
         trained = getattr(model.config.get_text_config(), "max_position_embeddings", LONGEST)
         return model.eval(), tokenizer, min(trained, tokenizer.model_max_length, LONGEST)
+
+
+def _unusable(folder: Path, reason: str) -> InputError:
+    return InputError(
+        f"the model folder {str(folder)!r} cannot be loaded for embeddings: {reason}. "
+        "It must hold a model that Transformers knows without remote code."
+    )
 
 
 def _charge(usage: Usage, price: ModelPrice | None) -> int | None:

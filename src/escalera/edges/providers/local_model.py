@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from escalera.domain.message import Message
-from escalera.edges.model_loading import LOADING, UNLOADABLE
+from escalera.edges.model_loading import LOADING, refused_as
 from escalera.edges.providers import model_files
 from escalera.edges.providers.adapters import Adapters
 from escalera.edges.providers.chat_text import ChatText
@@ -120,12 +120,10 @@ def load_network(folder: Path, device: str, dtype: str | None) -> Any:
     Raises `InputError` where there is none.
     """
     kind = dtype or ("float32" if device == "cpu" else "auto")
-    try:
+    with refused_as(_unusable, folder):
         network: Any = AutoModelForCausalLM.from_pretrained(
             folder, trust_remote_code=False, use_safetensors=True, dtype=kind
         )
-    except UNLOADABLE as error:
-        raise _unusable(folder, error) from error
     return network.to(device).eval()
 
 
@@ -133,10 +131,8 @@ def load_network(folder: Path, device: str, dtype: str | None) -> Any:
 
 
 def _load(folder: Path, device: str, dtype: str | None) -> tuple[Any, Any]:
-    try:
+    with refused_as(_unusable, folder):
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except UNLOADABLE as error:
-        raise _unusable(folder, error) from error
     network = load_network(folder, device, dtype)
     if not stop_tokens(network, tokenizer):
         raise InputError(
@@ -146,8 +142,8 @@ def _load(folder: Path, device: str, dtype: str | None) -> tuple[Any, Any]:
     return network, tokenizer
 
 
-def _unusable(folder: Path, error: Exception) -> InputError:
+def _unusable(folder: Path, reason: str) -> InputError:
     return InputError(
-        f"the model folder {str(folder)!r} cannot be loaded: {error}. "
+        f"the model folder {str(folder)!r} cannot be loaded: {reason}. "
         "It must hold a causal language model that Transformers knows without remote code."
     )

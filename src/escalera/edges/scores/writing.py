@@ -37,6 +37,8 @@ def write(table: ScoreTable, path: Path, *, format: str | None = None) -> None: 
         if not writer.anew:
             writer.write(table, path)
             return
+        if path.exists() and not path.is_file():  # a file would take the place of /dev/null
+            raise ScoresError(file=str(path), problem="is no file", remedy="Name one to write")
         beside = path.with_name(f".part-{path.name}")
         try:
             writer.write(table, beside)

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging
 
 from escalera.domain.levers import Levers, Trainable
-from escalera.edges.model_loading import LOADING, UNLOADABLE
+from escalera.edges.model_loading import LOADING, refused_as
 from escalera.edges.training.lessons import Teaching, stop_tokens
 from escalera.errors import TrainingError
 
@@ -26,29 +26,24 @@ def load(folder: Path, trainable: Trainable, levers: Levers, *, device: str) -> 
     """
     half = levers.precision == "bfloat16" and trainable.adapter
     found = tokenizer(folder)
-    try:
-        with LOADING:
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.bfloat16 if half else torch.float32,
-            )
-    except UNLOADABLE as error:
-        raise _unusable(folder, error) from error
+    with refused_as(_unusable, folder), LOADING:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.bfloat16 if half else torch.float32,
+        )
     return model.to(device), found
 
 
 def outline(folder: Path) -> tuple[Any, Any]:
     """The same without the model's weights: what it is made of. Raises as `load` does."""
     found = tokenizer(folder)
-    try:
+    with refused_as(_unusable, folder):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         with LOADING, torch.device("meta"):
             kinds: Any = AutoModelForCausalLM
             model = kinds.from_config(config, trust_remote_code=False)
-    except UNLOADABLE as error:
-        raise _unusable(folder, error) from error
     return model, found
 
 
@@ -67,10 +62,8 @@ def require_one_vocabulary(learner: Named, teacher: Named) -> None:
 def tokenizer(folder: Path) -> Any:
     """The tokenizer of a model folder. Raises `TrainingError` like `load`."""
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
+    with refused_as(_unusable, folder):
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except UNLOADABLE as error:
-        raise _unusable(folder, error) from error
 
 
 def teaching(model: Any, tokenizer: Any) -> Teaching:
@@ -84,22 +77,20 @@ def teaching(model: Any, tokenizer: Any) -> Teaching:
 
 def light_teaching(folder: Path) -> Teaching:
     """The same from a folder, whose weights are not read. Raises `TrainingError` like `load`."""
-    try:
+    with refused_as(_unusable, folder):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         try:
             said = GenerationConfig.from_pretrained(folder)
         except OSError:  # a folder need not have one: the model makes it of its configuration
             said = GenerationConfig.from_model_config(config)
-    except UNLOADABLE as error:
-        raise _unusable(folder, error) from error
     return teaching(SimpleNamespace(config=config, generation_config=said), tokenizer(folder))
 
 
 # Below: private.
 
 
-def _unusable(folder: Path, error: Exception) -> TrainingError:
+def _unusable(folder: Path, reason: str) -> TrainingError:
     return TrainingError(
-        f"the model folder {str(folder)!r} cannot be loaded: {error}. "
+        f"the model folder {str(folder)!r} cannot be loaded: {reason}. "
         "It must hold a causal language model that Transformers knows without remote code."
     )

@@ -230,8 +230,9 @@ def _without(plan: Plan, back: Rewind, pairs: Sequence[TrainingPair]) -> Plan:
     absent = sorted(set(back.items) - {pairs[place].item for place in places})
     if absent or back.after >= len(plan):
         raise TrainingError(
-            f"the training {back.recipe[:12]!r} has {len(plan)} steps and was not taught "
-            f"{absent[:3]!r}: it cannot go back to step {back.after} and on without "
+            f"the training {back.recipe[:12]!r} has {len(plan)} steps"
+            + (f" and was not taught {absent[:3]!r}" if absent else "")
+            + f": it cannot go back to step {back.after} and on without "
             f"{list(back.items)[:3]!r}. Copy training.rewind from `escalera diagnose`."
         )
     return skipping(plan, places, after=back.after)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from tests.unit.apps.data.files import row, written
 
 from escalera.apps.data import checked
@@ -71,3 +74,14 @@ def test_every_broken_row_of_a_table_is_told(tmp_path):
         ("line 9", "is not CSV (unexpected end of data)"),
     ]
     assert found.items == 4
+
+
+def test_a_file_that_a_data_set_lacks_is_named(tmp_path):
+    """And not the folder, which is there."""
+    saved = Path(__file__).resolve().parents[3] / "data" / "items" / "saved"
+    copy = tmp_path / "copy"
+    shutil.copytree(saved, copy)
+    gone = copy / "test" / "data-00000-of-00001.arrow"
+    gone.unlink()
+    found = checked.check({"one": [data_sets.source(copy)]})
+    assert f"{gone}: cannot be read (No such file or directory). Check the path" in str(found)

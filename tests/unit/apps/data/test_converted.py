@@ -153,3 +153,21 @@ def test_preferences_there_and_back_again(tmp_path):
     assert bring(data_sets.source(there), back).written == 1
     (row_back,) = read(back)
     assert (row_back["input"], row_back["target"], row_back["rejected"]) == ("in 1", "x", "y")
+
+
+@pytest.mark.parametrize("tool", ["argilla", "label-studio"])
+def test_a_file_of_no_rows_is_written_over_nothing(tmp_path, tool):
+    """Such as the export of another tool, or an empty file: what was there stays."""
+    there = tmp_path / "there.jsonl"
+    there.write_text("kept")
+    (tmp_path / "x.json").write_text(json.dumps([{"text": "a"}, {"text": "b"}]))
+    with pytest.raises(DataError, match=r"no items in it, and 2 were left out, such as: .*1: is n"):
+        bring(data_sets.source(tmp_path / "x.json"), there, tool)
+    empty = written(tmp_path, [])
+    with pytest.raises(DataError, match=r"there are no items in it\. Name a file"):
+        bring(empty, there)
+    with pytest.raises(DataError, match="there are no items in it"):
+        converted.send(empty, there, output=tool)
+    with pytest.raises(DataError, match="the row '1' has no rejected answer"):
+        converted.send(written(tmp_path, [row(1)]), there, output="preference")
+    assert there.read_text() == "kept"

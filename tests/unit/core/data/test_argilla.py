@@ -44,6 +44,14 @@ def test_several_questions_need_a_name():
     assert entry["target"] == "b"
 
 
+def test_a_question_that_nobody_answered_is_told_with_those_that_were():
+    """It may be a slip of the pen."""
+    record = {"fields": {"input": "i"}, "responses": {"topic": [{"value": "a"}]}}
+    ((_, flaw),) = argilla.entries([record], question="topics")
+    assert isinstance(flaw, Flaw)
+    assert "answers 'topic', and not 'topics'" in flaw.problem
+
+
 def test_what_is_written_reads_back():
     """Everything that a row says; the answer is a suggestion until somebody confirms it."""
     record = json.loads(json.dumps(argilla.record(RICH, name="r1")))

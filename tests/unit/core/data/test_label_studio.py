@@ -49,6 +49,16 @@ def test_several_controls_need_a_name():
     )
 
 
+def test_a_control_that_nobody_answered_is_told_with_those_that_were():
+    """It may be a slip of the pen; "nobody has answered" would lead astray."""
+    (_, flaw), *_ = label_studio.entries(TASKS, control="topics")
+    assert isinstance(flaw, Flaw)
+    assert "is answered in 'note', 'topic', and not in 'topics'" in flaw.problem
+    skipped = {"data": {"input": "i"}, "annotations": []}
+    ((_, flaw),) = label_studio.entries([skipped], control="topics")
+    assert "nobody has answered" in flaw.problem
+
+
 def test_what_is_written_reads_back():
     """Everything that a row says."""
     task = json.loads(json.dumps(label_studio.task(RICH, name="r1", number=1)))

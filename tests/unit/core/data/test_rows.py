@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from escalera.core.data import rows
@@ -166,3 +168,14 @@ def test_answers_in_json_are_texts():
     assert (row.target, row.rejected) == ('{"a":1}', '["x"]')
     assert one(OWN | {"rejected": '{"a":1}'}).rejected == '{"a":1}'
     assert one(OWN | {"rejected": '[{"role": "user"}]'}).rejected == '[{"role": "user"}]'
+
+
+@pytest.mark.parametrize("key", ["fields", "target", "messages", "meta"])
+def test_what_is_nested_too_deep_is_told(key):
+    """The parser takes a thousand levels, and writing them ran out of stack."""
+    deep = json.loads("[" * 900 + "]" * 900)
+    whole = {"input": "i", "target": "t", "fields": {"a": 1}}
+    (flaw,) = rows.read(whole | {key: {"a": deep}}, Defaults()).flaws
+    assert flaw.problem == "is not an item: it is nested deeper than 100 levels"
+    within = json.loads("[" * 98 + "]" * 98)
+    assert not rows.read(whole | {"fields": {"a": within}}, Defaults()).flaws

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from escalera.core.finetuning import contents
 from escalera.core.finetuning.record import RunRecord, Wanted
-from escalera.domain.recipe import Rewind
+from escalera.domain.recipe import Ingredient, Rewind
+from escalera.domain.system import Prompt
 from escalera.testing import records
 
 SOUND = records.record(lambda step, _: 1 / step)
@@ -98,3 +99,17 @@ def test_a_training_that_went_back_goes_back_from_the_same_one() -> None:
     back = replace(recipe, rewound=Rewind(recipe="r" * 64, after=30, items=("i1", "i2")))
     found = tomllib.loads(contents.rewind(back, 44, ["i7", "i1"]))["training"]["rewind"]
     assert found == {"recipe": "r" * 12, "after": 30, "without": ["i7", "i1", "i2"]}
+
+
+def test_what_was_left_out_before_stays_left_out() -> None:
+    """The line replaces the one before it, and a training that went back is no longer made."""
+    recipe = records.record(lambda *_: 1.0).recipe
+    part = Ingredient(task="a", prompt=Prompt(), examples=40, data="d", without=("i3", "i7"))
+    before = replace(recipe, ingredients=(part,))
+    assert tomllib.loads(contents.without(before, ["i7", "i1"])) == {
+        "training": {"without": ["i3", "i7", "i1"]}
+    }
+    went_back = replace(before, rewound=Rewind(recipe="r" * 64, after=30, items=("i2",)))
+    assert tomllib.loads(contents.without(went_back, ["i1"])) == {
+        "training": {"without": ["i3", "i7", "i2", "i1"]}
+    }

@@ -25,6 +25,19 @@ def test_a_sound_training_is_healthy_with_its_figures() -> None:
     assert {one.name for one in found.figures} >= {"loss at the end", "score on others"}
 
 
+def test_what_was_known_before_is_not_said_to_have_fallen() -> None:
+    """The typical loss is next to nothing from the start, and need not fall."""
+
+    def loss(step, place):
+        return 3 * math.exp(-step / 4) + 0.01 if place % 3 == 0 else 0.0002 + step * 1e-7
+
+    (found,) = diagnose(records.record(loss))
+    assert found.cause == "healthy"
+    assert found.words.startswith("typical answers were known before and stayed so, no example")
+    (fell,) = diagnose(SOUND)
+    assert fell.words.startswith("the loss fell and stayed down, no example")
+
+
 def test_a_training_without_a_step_tells_nothing() -> None:
     """It is refused in words."""
     with pytest.raises(ValueError, match="without a step"):

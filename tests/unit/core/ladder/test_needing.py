@@ -68,6 +68,17 @@ def test_subsets_are_nested_and_every_training_is_measured_on_the_same_items() -
     }
 
 
+@pytest.mark.parametrize("most", [5, 6])
+def test_no_more_trainings_than_were_asked_for(most: int) -> None:
+    """Also where a second chain would be begun: the sizes of the first one come before it."""
+    done, evidence = followed(asking=replace(ASKING, trainings=most))
+    trained = [step.recipe.ingredients[0] for step in done if isinstance(step, steps.Train)]
+    assert len(trained) == most
+    assert [part.examples for part in trained[:5]] == [8, 16, 32, 64, 128]
+    found = needing.forecast(PROJECT, evidence, replace(ASKING, trainings=most))
+    assert found.at_hand == 128
+
+
 def test_the_forecast_rests_on_what_was_measured() -> None:
     """More data is needed, and about as much as the curve says."""
     _, evidence = followed()

@@ -218,3 +218,13 @@ def test_alpha_follows_the_rank_where_it_was_twice_the_rank() -> None:
     assert sweeping.values(changed, SWEEP) == (1e-3, 4)
     other = replace(recipe, trainable=Trainable(rank=16, alpha=16))
     assert sweeping.applied(other, SWEEP, (1e-3, 4)).trainable.alpha == 16
+
+
+def test_there_are_no_more_trials_than_different_ones() -> None:
+    """Equal trials would rank beside each other, and take the places of others."""
+    ranks = LeverRange(name="rank", choices=(4, 16))
+    own = replace(PROJECT, trainable=Trainable(rank=8, alpha=16))
+    for project, trials in ((PROJECT, 2), (own, 3)):
+        few = replace(SWEEP, levers=(ranks,))
+        assert sweeping.found(project, Evidence(), "a", few).sweep.trials == trials
+    assert sweeping.found(PROJECT, Evidence(), "a", SWEEP).sweep.trials == SWEEP.trials

@@ -36,15 +36,16 @@ def test_parquet_rows_are_read(tmp_path):
 
 
 def test_classes_of_parquet_files_have_their_names(tmp_path):
-    """As data sets lie on the hub: what is no known class stays the number that it is."""
+    """As data sets lie on the hub: what is no known class stays the number that it is, and -1 is
+    the class of rows without a label."""
     file = tmp_path / "train.parquet"
     kind = {"names": ["shipping", "returns"], "_type": "ClassLabel"}
     features = {"text": {"dtype": "string", "_type": "Value"}, "label": kind}
     said = {arrow_rows.HUGGINGFACE: json.dumps({"info": {"features": features}})}
-    table = pa.table({"text": ["a", "b", "c"], "label": [1, 0, -1]})
+    table = pa.table({"text": ["a", "b", "c", "d"], "label": [1, 0, 2, -1]})
     pq.write_table(table.replace_schema_metadata(said), file)
-    told = [row["label"] for _, row in arrow_rows.parquet(file)]
-    assert told == ["returns", "shipping", "-1"]
+    told = [row.get("label") for _, row in arrow_rows.parquet(file)]
+    assert told == ["returns", "shipping", "2", None]
 
 
 def test_what_is_no_arrow_file_is_told(tmp_path):

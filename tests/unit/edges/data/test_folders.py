@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_loose_files_say_their_split_by_their_names(tmp_path):
         ("validation/part.jsonl", "validation"),
     ]
     assert folders.parts(tmp_path)[0].said["licence"] == "MIT"
+
+
+def test_a_split_that_is_named_must_be_there(tmp_path):
+    """A copy that broke off would teach or test with half of the data, and nobody told."""
+    shutil.copytree(SAVED, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "test")
+    with pytest.raises(DataError, match="copy: lacks the split 'test'"):
+        folders.parts(tmp_path / "copy")
 
 
 def test_what_is_no_data_set_is_told(tmp_path):

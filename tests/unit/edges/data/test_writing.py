@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -39,3 +40,23 @@ def test_a_place_that_is_not_there_is_told(tmp_path):
     """With the path."""
     with pytest.raises(DataError, match=r"gone.x\.jsonl: cannot be written"):
         writing.lines(tmp_path / "gone" / "x.jsonl", [])
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    """A file in place of `/dev/null` would break a machine; a link stays one."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match="pipe: is no file"):
+        writing.lines(pipe, [{}])
+    assert pipe.is_fifo()
+    (tmp_path / "log").write_text("said before")
+    with (tmp_path / "log").open("a") as log:
+        out = tmp_path / "stdout"
+        out.symlink_to(f"/proc/self/fd/{log.fileno()}")
+        with pytest.raises(DataError, match="stdout: is no file"):
+            writing.lines(out, [{}])
+    assert (tmp_path / "log").read_text() == "said before"
+    (tmp_path / "link").symlink_to(tmp_path / "meant")
+    writing.lines(tmp_path / "link", [{}])
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "meant").read_text() == "{}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -28,6 +29,15 @@ def test_a_file_is_replaced_whole(tmp_path):
     file.write_text("something longer than what replaces it\n" * 100)
     writing.write(table({}), file, format="csv")
     assert reading.read(file).rows == table({}).rows
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    """A file in place of `/dev/null` would break a machine."""
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(ScoresError, match="is no file"):
+        writing.write(table({}), pipe)
+    assert pipe.is_fifo()
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):
