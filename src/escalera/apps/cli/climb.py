@@ -39,6 +39,7 @@ def command(file: Path, until: RungName | None, json_: bool) -> int:  # noqa: FB
         click.echo(workspace.as_json(decision.document))
     else:
         click.echo(f"\n{decision.sentence}\nreport: {report}")
-    if (idle := diagnosed.unrewound(opened.project, opened.evidence())) is not None:
+    asked_back = opened.project.rewind is not None
+    if asked_back and (idle := diagnosed.unrewound(opened.project, opened.evidence())) is not None:
         click.echo(idle, err=True)
     return decision.exit_code
