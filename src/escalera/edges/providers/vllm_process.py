@@ -172,7 +172,8 @@ class LoadedAdapters:
     *folder* finds the files of one.
 
     Where there are more than `options.adapters`, the least recently used of those that nobody asks
-    right now is unloaded. What vLLM has begun to answer it ends, whatever is unloaded.
+    right now is unloaded; whoever asks it meanwhile has it loaded again after that. What vLLM has
+    begun to answer it ends, whatever is unloaded.
     """
 
     def __init__(
@@ -182,6 +183,7 @@ class LoadedAdapters:
         self._options = options
         self._folder = folder
         self._loaded: dict[str, asyncio.Future[None]] = {}  # the last used last
+        self._leaving: dict[str, asyncio.Future[None]] = {}
         self._asked: Counter[str] = Counter()
         limits = Limits(first_byte=LOADING, idle=LOADING, total=LOADING)
         target = Target(endpoint.url, fields=endpoint.fields)
@@ -226,13 +228,26 @@ class LoadedAdapters:
             raise
 
     async def _make_room(self) -> None:
-        for adapter in [one for one in self._loaded if not self._asked[one]]:
-            if len(self._loaded) <= self._options.adapters:
+        while len(self._loaded) > self._options.adapters:
+            adapter = next((one for one in self._loaded if self._is_idle(one)), None)
+            if adapter is None:
                 return
-            if self._loaded.pop(adapter, None) is not None:
-                await self._post("/unload_lora_adapter", {"lora_name": adapter})
+            del self._loaded[adapter]
+            self._leaving[adapter] = asyncio.ensure_future(self._unload(adapter))
+            await asyncio.shield(self._leaving[adapter])
+
+    def _is_idle(self, adapter: str) -> bool:
+        return not self._asked[adapter] and self._loaded[adapter].done()
+
+    async def _unload(self, adapter: str) -> None:
+        try:
+            await self._post("/unload_lora_adapter", {"lora_name": adapter})
+        finally:
+            del self._leaving[adapter]
 
     async def _load(self, adapter: str) -> None:
+        if (leaving := self._leaving.get(adapter)) is not None:
+            await asyncio.wait([leaving])
         try:
             folder = self._folder(adapter)
             problem = usable(folder, self._options)

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -226,6 +226,51 @@ def test_more_adapters_than_may_stay_are_asked_at_once(tmp_path):
             made.adapter(letter)
         wanted, texts = run(made, work)
     assert texts == [f"{one}: hi" for one in wanted]
+
+
+def test_nothing_is_unloaded_under_whoever_asks_it(tmp_path, monkeypatch):
+    """What is being unloaded is loaded after that; what is asked meanwhile stays."""
+    told, free = [], asyncio.Event()
+
+    async def posted(self, path, asked):
+        kind, letter = path[1:].partition("_")[0], asked["lora_name"][0]
+        told.append(f"{kind} {letter}")
+        if told[-1] == "unload a":
+            await free.wait()
+            told.append("a is gone")
+        return 200, ""
+
+    async def asked(made, letters):
+        async with AsyncExitStack() as held:
+            for letter in letters:
+                await held.enter_async_context(made.using(digest(letter)))
+            await turns()
+
+    async def turns():
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def work():
+        made = LoadedAdapters(endpoint, options=options(adapters=1), folder=lambda _: tmp_path)
+        await asked(made, "abc")  # together they may be more
+        late = [asyncio.ensure_future(asked(made, "d"))]
+        await turns()
+        async with made.using(digest("b")):
+            late.append(asyncio.ensure_future(asked(made, "a")))
+            await turns()
+            free.set()
+            await asyncio.gather(*late)
+            told.append("b is asked no more")
+        await made.close()
+
+    endpoint = Endpoint(name="base", base_url="http://127.0.0.1:9/v1", model="base", api_key=KEY)
+    (tmp_path / "adapter_config.json").write_text(json.dumps(LORA))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    monkeypatch.setattr(LoadedAdapters, "_post", posted)
+    asyncio.run(work())
+    assert told[:4] == ["load a", "load b", "load c", "load d"]
+    assert told.index("a is gone") < told.index("load a", 1)
+    assert "unload b" not in told[: told.index("b is asked no more")]
 
 
 def test_a_process_that_was_started_again_is_given_its_adapters_again(tmp_path):
