@@ -67,7 +67,8 @@ class VLLMProcess:
     """Answers requests with a vLLM process behind *endpoint*, which has *adapters* loaded.
 
     A call that fails because the process went down waits until it is up again and is made once
-    more, where nothing of its answer was out.
+    more, where nothing of its answer was out. That, and at most *concurrency* calls in flight, is
+    for whoever owns the process and measures; whoever serves has others to ask.
     """
 
     unit = 1
@@ -93,9 +94,10 @@ class VLLMProcess:
             clock=clock,
             price=price,
             concurrency=concurrency,
-            attempts=2 if host is not None else 5,
+            attempts=2,
             timeouts=Timeouts(read=ANSWER, total=ANSWER),
             adapters=adapters,
+            serving=host is None,
         )
 
     async def answer(self, requests: Sequence[Request]) -> Sequence[Reply | ProviderError]:

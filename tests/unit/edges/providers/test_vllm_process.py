@@ -228,6 +228,37 @@ def test_more_adapters_than_may_stay_are_asked_at_once(tmp_path):
     assert texts == [f"{one}: hi" for one in wanted]
 
 
+def test_whoever_serves_asks_once_and_as_many_as_come(tmp_path):
+    """What a measurement waits for is for the gateway to decide: it has others to ask."""
+    waiting, both = [], asyncio.Event()
+
+    async def answered(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        waiting.append(writer)
+        if len(waiting) == 2:
+            both.set()
+        await both.wait()
+        writer.write(b"HTTP/1.1 503 x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    async def work():
+        server = await asyncio.start_server(answered, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        endpoint = Endpoint(name="base", base_url=url, model="base", api_key=KEY)
+        adapters = LoadedAdapters(endpoint, options=options(), folder=lambda _: tmp_path)
+        provider = VLLMProcess(endpoint, adapters=adapters, clock=SystemClock(), concurrency=1)
+        try:
+            return await provider.answer([ask("one"), ask("two")])
+        finally:
+            await provider.close()
+            server.close()
+
+    found = asyncio.run(work())
+    assert [type(one) for one in found] == [ProviderUnavailable, ProviderUnavailable]
+    assert len(waiting) == 2
+
+
 def test_nothing_is_unloaded_under_whoever_asks_it(tmp_path, monkeypatch):
     """What is being unloaded is loaded after that; what is asked meanwhile stays."""
     told, free = [], asyncio.Event()
