@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from bench.gateway import in_process
 
+pytestmark = pytest.mark.usefixtures("closed_stores")
+
 
 @pytest.mark.parametrize("kind", in_process.KINDS)
 def test_every_kind_is_answered(kind: str, tmp_path: Path) -> None:
