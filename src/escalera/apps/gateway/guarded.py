@@ -50,11 +50,14 @@ class Guarded(msgspec.Struct, frozen=True, kw_only=True):
 def request(guarding: Guarding, operation: Operation, body: bytes) -> Guarded:
     """What goes upstream for *body*.
 
-    Raises `GuardBlocked`, `GivenTwice` where two readers could read two texts, `InputError` for no
-    JSON.
+    Raises `GuardBlocked`; where something may be found, `GivenTwice` if two readers could read two
+    texts, and `InputError` for no JSON.
     """
     if not guarding.input.active and not guarding.limits.active:
         return Guarded(body=body)
+    around = texts.around_request(operation, body)
+    if around is not None and _is_fine(guarding, len(body), around):
+        return Guarded(body=body, vault=Vault((around,)))
     found = texts.of_request(operation, body)
     said = [slot.text for slot in found]
     if (wrong := guarding.limits.exceeded(body=len(body), texts=said)) is not None:
@@ -66,7 +69,8 @@ def request(guarding: Guarding, operation: Operation, body: bytes) -> Guarded:
 def answer(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) -> Guarded:
     """What the caller gets of a whole answer.
 
-    Raises `GuardBlocked`, and `GuardFailed` for one whose texts cannot be read for certain.
+    Raises `GuardBlocked`, and `GuardFailed` where something may be found and its texts cannot be
+    read for certain.
     """
     return given_back(operation, looked_at(guarding, operation, body, vault), vault)
 
@@ -74,6 +78,9 @@ def answer(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) 
 def looked_at(guarding: Guarding, operation: Operation, body: bytes, vault: Vault) -> Guarded:
     """A whole answer after the guards, still with the placeholders of *vault*; errors as above."""
     if not guarding.output.active:
+        return Guarded(body=body, vault=Vault(beside=vault))
+    around = texts.around_answer(operation, body)
+    if around is not None and guarding.output.is_clear(around):
         return Guarded(body=body, vault=Vault(beside=vault))
     found = _of_answer(operation, body)
     return _looked(guarding.output, found, body, Vault(beside=vault), texts.in_answer)
@@ -190,6 +197,14 @@ class EventGuard:
 # Below: private.
 
 _Replacing = Callable[[bytes, Mapping[texts.Path, str]], bytes]
+
+
+def _is_fine(guarding: Guarding, body: int, around: str) -> bool:
+    """Whether no text of a request that stands within *around* is too long or holds anything."""
+    limits = guarding.limits
+    return (not limits.active or limits.surely_kept(body=body, around=around)) and (
+        guarding.input.is_clear(around)
+    )
 
 
 def _of_answer(operation: Operation, body: bytes) -> list[texts.Slot]:

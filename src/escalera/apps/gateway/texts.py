@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -38,7 +39,7 @@ class GivenTwice(InputError):
     """A name is given twice in one object: two readers may see two texts."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Shape:
     """Where texts stand in a value: in itself if it is a string, in its members, in its items.
 
@@ -49,6 +50,12 @@ class Shape:
     members: Mapping[str, Shape] = field(default_factory=dict)
     items: Shape | None = None
     every: Shape | None = None
+
+    @cached_property
+    def named(self) -> re.Pattern[bytes]:
+        """What finds the name of a member, spelled plainly."""
+        names = b"|".join(re.escape(name.encode()) for name in self.members)
+        return re.compile(b'"(?:%s)"' % (names or b"(?!)"))
 
 
 _NONE, _TEXT, _JSON = Shape(), Shape("text"), Shape("json")
@@ -129,6 +136,18 @@ def slots(value: Any, shape: Shape) -> list[Slot]:
     return found
 
 
+def around_request(operation: Operation, body: bytes) -> str | None:
+    """A stretch of *body* in which each text of a request stands as readers read it, between
+    quotes; None where that takes reading it.
+    """
+    return _around(body, REQUESTS[operation])
+
+
+def around_answer(operation: Operation, body: bytes) -> str | None:
+    """The same of the texts of a whole answer."""
+    return _around(body, ANSWERS[operation])
+
+
 def in_request(body: bytes, texts: Mapping[Path, str]) -> bytes:
     """*body* with other texts at their paths; every other byte is as it was."""
     return _replaced(body, texts, blank="")
@@ -173,6 +192,26 @@ def encoded(text: str) -> bytes:
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _LOGPROBS = re.compile(rb'"logprobs"\s*:\s*(?!null|\[\s*\])')
 _MEMBER = re.compile(rb'\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
+
+
+_PLAIN = ((b"\\n", b"\n"), (b'\\"', b'"'), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\/", b"/"))
+"""Escapes that may be undone without reading, as long as no backslash is itself escaped."""
+
+
+def _around(body: bytes, shape: Shape) -> str | None:
+    """From the first name on under which texts may stand; it is spelled plainly, if it is there."""
+    if b"\\" in body:
+        if b"\\\\" in body:
+            return None
+        for escaped, plain in _PLAIN:
+            body = body.replace(escaped, plain)
+        if b"\\" in body:
+            return None
+    found = shape.named.search(body)
+    try:
+        return None if found is None else body[found.start() :].decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _replaced(body: bytes, texts: Mapping[Path, str], *, blank: str) -> bytes:

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.apps.gateway.guarding import chat, content, delta, dumped, event, guarding, said
-from tests.unit.core.serving.guarding.searching import texts
+from tests.unit.core.serving.guarding.searching import guard, guards, texts
 
 from escalera.apps.gateway import guarded
+from escalera.apps.gateway import texts as texts_of
 from escalera.apps.gateway.guarded import EventGuard
 from escalera.apps.gateway.texts import GivenTwice
+from escalera.core.serving.guarding import kinds
 from escalera.core.serving.guarding.limits import Limits
 from escalera.core.serving.guarding.vault import Vault
 from escalera.errors import GuardBlocked, GuardFailed
@@ -68,6 +70,12 @@ def test_what_blocks():
     small = guarding(sent="", limits=Limits(characters=3))
     with pytest.raises(GuardBlocked, match="4 characters of text, and 3"):
         guarded.request(small, "chat", chat("four"))
+    some = guarding(limits=Limits(bytes=200, characters=150))
+    assert guarded.request(some, "chat", chat("four")).body == chat("four")
+    with pytest.raises(GuardBlocked, match="160 characters of text, and 150"):
+        guarded.request(some, "chat", b'{"messages":[{"content":"%s"}]}' % (b"a" * 160))
+    with pytest.raises(GuardBlocked, match="2 texts, and 1"):
+        guarded.request(guarding(limits=Limits(messages=1)), "chat", chat([{"text": "a"}] * 2))
 
 
 def test_a_flag_changes_no_byte():
@@ -79,11 +87,47 @@ def test_a_flag_changes_no_byte():
 
 
 def test_two_texts_under_one_name():
-    """Are refused before anybody reads either; in an answer it is not the caller's fault."""
+    """Are refused before anybody reads either; in an answer it is not the caller's fault.
+
+    With nothing in either of them they pass.
+    """
+    twice = b'{"%s":[],"%s":[{"content":"%s","content":"b"}]}'
     with pytest.raises(GivenTwice):
-        guarded.request(BOTH, "chat", b'{"messages":[{"content":"a","content":"b"}]}')
+        guarded.request(BOTH, "chat", twice % (b"messages", b"messages", CARD.encode()))
     with pytest.raises(GuardFailed, match="cannot be read"):
-        guarded.answer(BOTH, "chat", b'{"choices":[],"choices":[]}', Vault())
+        guarded.answer(BOTH, "chat", twice % (b"choices", b"choices", CARD.encode()), Vault())
+    body = twice % (b"messages", b"messages", b"a")
+    assert guarded.request(BOTH, "chat", body).body is body
+
+
+@settings(deadline=None)
+@given(texts(), st.booleans(), st.sampled_from(["user", "tool"]))
+def test_a_look_at_the_whole_body_overlooks_nothing(text, ascii_only, role):
+    """What is found, and what goes on, is that of a body whose texts have to be read first."""
+    call = {"function": {"name": "f", "arguments": json.dumps({"a": text})}}
+    asked = {"messages": [{"role": role, "content": text, "tool_calls": [call]}], "user": CARD}
+    answered = {"choices": [{"message": asked["messages"][0]}]}
+    for name, of in (("request", asked), ("answer", answered)):
+        bodies = [
+            json.dumps(value, ensure_ascii=ascii_only).encode()
+            for value in (of, of | {"read": "\0"})
+        ]
+        rest = () if name == "request" else (Vault(),)
+        quick, slow = (getattr(guarded, name)(BOTH, "chat", body, *rest) for body in bodies)
+        assert quick.findings == slow.findings
+        assert json.loads(slow.body) == json.loads(quick.body) | {"read": "\0"}
+
+
+@pytest.mark.parametrize(
+    "text", [text for of in kinds.KINDS.values() for one in of for text in one.hits]
+)
+def test_no_kind_hides_behind_quotes(text):
+    """At the very beginning and end of a text, beside nothing but its quotes."""
+    found = guards(guard("redact", *kinds.KINDS))
+    around = texts_of.around_request(
+        "chat", json.dumps({"messages": [text]}, ensure_ascii=False).encode()
+    )
+    assert around is None or not found.is_clear(around)
 
 
 def test_vectors_are_not_read():

@@ -213,3 +213,21 @@ def test_json_at_a_path():
 def test_half_a_surrogate_pair_can_be_written():
     """As an escape, which is all that JSON has for it."""
     assert texts.encoded("\ud800") == b'"\\ud800"'
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (b'{"model":"m","messages":["a"]}', '"messages":["a"]}'),
+        (b'{"messages":["a\\n\\"b\\" \\/"]}', '"messages":["a\n"b" /"]}'),
+        ('{"messages":["né"]}'.encode(), '"messages":["né"]}'),
+        (b'{"prediction":1,"messages":2}', '"prediction":1,"messages":2}'),
+        (b'{"mess\\u0061ges":["a"],"messages":["b"]}', None),
+        (b'{"messages":["a \\\\n"]}', None),
+        (b'{"messages":["\xff"]}', None),
+        (b'{"model":"m"}', None),
+    ],
+)
+def test_a_stretch_around_all_texts(body, wanted):
+    """From the first name on under which there may be one; none where it takes reading."""
+    assert texts.around_request("chat", body) == wanted

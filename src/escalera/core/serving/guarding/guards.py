@@ -67,12 +67,20 @@ class GuardSet:
         self.matcher = matching(self.patterns)
         self._language = language
         self._asking = tuple(one for one in guards if one.languages or one.tells is not None)
+        self._apart = bool(self._asking) or any(pattern.foreign for pattern in self.patterns)
         self._places: dict[str, dict[GuardAction, tuple[int, ...]]] = {}
 
     @property
     def active(self) -> bool:
         """Whether there is anything to look for."""
         return bool(self.guards)
+
+    def is_clear(self, around: str) -> bool:
+        """Whether nothing can be found in any text that stands within *around*, between quotes.
+
+        False where that takes the texts themselves.
+        """
+        return not self._apart and not self.matcher.hits(around)
 
     def glance(self, text: str) -> Looks | None:
         """Where something may be found in a whole text; None where nothing can be."""

@@ -19,6 +19,10 @@ class Limits:
         """Whether there is any."""
         return self != Limits()
 
+    def surely_kept(self, *, body: int, around: str) -> bool:
+        """Whether nothing can be too much of texts that all stand within *around*."""
+        return self.messages is None and self.exceeded(body=body, texts=(around,)) is None
+
     def exceeded(self, *, body: int, texts: Sequence[str]) -> str | None:
         """What is too much, in words for the caller, or None; *body* is in bytes."""
         characters = sum(map(len, texts)) if self.characters is not None else 0

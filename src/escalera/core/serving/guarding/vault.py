@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import cached_property
 
 LONGEST = 40
 """Characters that a placeholder has at most: kinds are shorter."""
@@ -18,13 +19,9 @@ _NAMED = re.compile(r"\[[A-Z][A-Z0-9_]{0,30}_\d{1,6}\]")
 class Vault:
     """What the placeholders of one request stand for. It is not kept beyond the request."""
 
-    def __init__(self, texts: Iterable[str] = (), *, beside: Vault | None = None) -> None:
-        self._taken: set[str] = set()
-        for text in texts:
-            if "[" in text:
-                self._taken.update(_NAMED.findall(text))
-        if beside is not None:
-            self._taken.update(beside._taken, beside._values)  # noqa: SLF001  its own kind
+    def __init__(self, texts: Sequence[str] = (), *, beside: Vault | None = None) -> None:
+        self._texts = texts
+        self._beside = beside
         self._names: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
         self._counts: dict[str, int] = {}
@@ -71,6 +68,14 @@ class Vault:
         tail = text[at:]
         begun = any(name.startswith(tail) and name != tail for name in self._values)
         return len(tail) if begun else 0
+
+    @cached_property
+    def _taken(self) -> set[str]:
+        """The names that are not free; looked for once something is to be named."""
+        taken = {name for text in self._texts for name in _NAMED.findall(text)}
+        if (beside := self._beside) is not None:
+            taken.update(beside._taken, beside._values)  # noqa: SLF001  its own kind
+        return taken
 
     def _value(self, name: str, *, escaped: bool) -> str:
         value = self._values[name]
