@@ -10,14 +10,15 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
+from escalera.arrays import np
 from escalera.domain import judge, likeness
 from escalera.domain.event import Observed, Rescored
 from escalera.domain.message import FinishReason, Usage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _FINISHES: tuple[FinishReason | None, ...] = (None, *get_args(FinishReason))
 _FINISH = {finish: number for number, finish in enumerate(_FINISHES)}
@@ -46,7 +47,6 @@ _FIELDS = {
 """A row, packed: names by number, a score of NaN where there is none."""
 _ROW = struct.Struct("<HHHIdBBIBHIIqd")
 _SIZE = _ROW.size
-_ROWS = np.dtype([(name, "<" + kind) for name, kind in _FIELDS.items()])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,7 @@ class Answers:
 
     def _table(self) -> NDArray[np.void]:
         """The rows as an array over the same memory: they cannot grow while it is held."""
-        return np.frombuffer(self._rows, dtype=_ROWS)
+        return np.frombuffer(self._rows, [(name, "<" + kind) for name, kind in _FIELDS.items()])
 
     def _plain(self) -> tuple[object, ...]:
         return self._systems, self._places, self._names, self._reasons, self._rows

@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
+from escalera.arrays import np
 from escalera.core.routing.features import Floats
 from escalera.core.routing.router import Choice, Router
 from escalera.core.routing.sense import Sense

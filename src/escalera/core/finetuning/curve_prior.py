@@ -6,6 +6,8 @@ to task. `LEARNED` is what `python -m bench.data_need` learns from all tasks on 
 only. The other figures there are of priors learned without the data set judged.
 """
 
+from __future__ import annotations
+
 import functools
 import math
 from dataclasses import dataclass

@@ -4,6 +4,8 @@
 what to train next is for `data_plan` to say.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

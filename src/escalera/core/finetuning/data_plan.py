@@ -6,6 +6,8 @@ still possible, forecast and new score are jointly normal, so that the variance 
 explains has a closed form (linear Bayes: Cov^2 / Var; Goldstein and Wooff 2007, chapter 3).
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

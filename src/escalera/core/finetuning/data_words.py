@@ -1,5 +1,7 @@
 """A forecast of data need in words."""
 
+from __future__ import annotations
+
 import math
 
 from escalera.core.finetuning.data_need import Forecast, Predicted

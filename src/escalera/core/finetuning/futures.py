@@ -5,6 +5,8 @@ that questions on one curve at several sizes (when does it pass the bar?) have j
 the same measurements give the same answers.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

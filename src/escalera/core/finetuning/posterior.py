@@ -16,6 +16,8 @@ choice of examples   standard deviation noise * sqrt(e (1 - e)) * sqrt(N / n), c
 flips of items       variance flips * e (1 - e) / items, independent.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,7 +93,7 @@ class Evidence:
     flips: float
 
     @staticmethod
-    def of(found: Points, curves: Shapes, flips: float) -> "Evidence":
+    def of(found: Points, curves: Shapes, flips: float) -> Evidence:
         """Return it for every curve of a grid and every pair of scales."""
         heights = curves.relative_error(found.examples)
         highest = curves.relative_error(np.zeros(1))[:, 0]

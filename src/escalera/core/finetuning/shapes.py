@@ -18,6 +18,8 @@ An error curve relative to its value at a reference size N is
 so that one number alone, the error at N, is left to be scaled.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -62,7 +64,7 @@ class Shapes:
         ratio: Floats = np.exp(np.minimum(logs - one, _LARGEST_LOG))
         return self.floor[:, None] + (1.0 - self.floor[:, None]) * ratio
 
-    def take(self, which: NDArray[np.int_]) -> "Shapes":
+    def take(self, which: NDArray[np.int_]) -> Shapes:
         """Return the curves at these positions."""
         return Shapes(
             reference=self.reference,

@@ -11,6 +11,8 @@ examples, deviations behave like those of means, so that the correlation of two 
 functional statistics). What remains, items that flip from training to training, is independent.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

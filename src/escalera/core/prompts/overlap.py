@@ -18,14 +18,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from escalera.arrays import np
 from escalera.core.data.wording import ALIKE, LONG, WITHIN, numbers, trigrams, words
 from escalera.domain.dataset import Example
 from escalera.domain.message import Query
 from escalera.domain.selection import Passage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 QUESTION = 8
 """Words of an input from which a passage that holds it was made from it."""

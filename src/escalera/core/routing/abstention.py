@@ -11,8 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from escalera.arrays import np
 from escalera.core.routing.features import Floats
 from escalera.core.stats import distributions
 

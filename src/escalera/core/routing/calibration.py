@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from escalera.arrays import np
 from escalera.core.routing.features import Floats
 
 LIKENESS = 0.5

@@ -19,8 +19,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from escalera.arrays import np
 from escalera.core.stats import distributions
 from escalera.domain.quality import Bound
 

@@ -16,12 +16,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from escalera.arrays import np
 from escalera.core.routing.abstention import upper_share
 from escalera.core.stats import betting
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 WINDOW = 2000
 """Messages after which the second sequence begins anew."""

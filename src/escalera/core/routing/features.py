@@ -7,10 +7,14 @@ at 2^32; the multipliers are odd, hence invertible there.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from escalera.arrays import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BITS = 18
 BUCKETS = 1 << BITS
@@ -20,8 +24,8 @@ LONGEST = 2000
 NAME = f"rolling{BITS}-char{NGRAMS[0]}to{NGRAMS[-1]}-word"
 """What weights were learned on: with other features they mean nothing."""
 
-Floats: TypeAlias = NDArray[np.float32]
-Places: TypeAlias = NDArray[np.intp]
+Floats: TypeAlias = "NDArray[np.float32]"
+Places: TypeAlias = "NDArray[np.intp]"
 
 
 def folded(text: str) -> bytes:
@@ -37,9 +41,10 @@ def hashed(text: str) -> tuple[Places, Floats]:
     edges = np.ones(len(places) + 1, np.bool_)
     np.not_equal(places[1:], places[:-1], out=edges[1:-1])
     bounds = edges.nonzero()[0]
+    logs = _tables().logs
     if not len(places):
-        return bounds[:0], _LOGS[:0]
-    return places[bounds[:-1]].astype(np.intp), _LOGS[bounds[1:] - bounds[:-1]]
+        return bounds[:0], logs[:0]
+    return places[bounds[:-1]].astype(np.intp), logs[bounds[1:] - bounds[:-1]]
 
 
 def pieces(text: str) -> tuple[bytes, list[tuple[int, int]], Places]:
@@ -64,7 +69,25 @@ def slots(buckets: Places) -> NDArray[np.int32]:
 
 _SPACED = bytes(code if code >= 128 or chr(code).isalnum() else 32 for code in range(256))
 _BASE = 0x9E3779B1
-_LOGS = np.concatenate(([0.0], 1 + np.log(np.arange(1, LONGEST + 8)))).astype(np.float32)
+_MIX = 0xC2B2AE35
+_HALF, _REST = 15, 32 - BITS
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """Logarithms of counts, and powers of the base, of its inverse and of the salts."""
+
+    logs: Floats
+    up: NDArray[np.uint32]
+    down: NDArray[np.uint32]
+    salts: NDArray[np.uint32]
+
+
+@cache
+def _tables() -> _Tables:
+    logs = np.concatenate(([0.0], 1 + np.log(np.arange(1, LONGEST + 8)))).astype(np.float32)
+    down = _powers(pow(_BASE, -1, 1 << 32))
+    return _Tables(logs=logs, up=_powers(_BASE), down=down, salts=_powers(0x85EBCA6B)[1:])
 
 
 def _powers(base: int) -> NDArray[np.uint32]:
@@ -73,12 +96,6 @@ def _powers(base: int) -> NDArray[np.uint32]:
         found.append(power)
         power = power * base & 0xFFFFFFFF
     return np.array(found, dtype=np.uint32)
-
-
-_UP, _DOWN = _powers(_BASE), _powers(pow(_BASE, -1, 1 << 32))
-_SALTS = _powers(0x85EBCA6B)[1:]
-_MIX = np.uint32(0xC2B2AE35)
-_HALF, _REST = np.uint32(15), np.uint32(32 - BITS)
 
 
 def _words(data: NDArray[np.uint8]) -> tuple[Places, Places]:
@@ -91,15 +108,16 @@ def _words(data: NDArray[np.uint8]) -> tuple[Places, Places]:
 
 def _buckets(data: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """The bucket of every word, then of every n-gram by length."""
-    size = len(data)
+    size, tables = len(data), _tables()
+    up, down, salts = tables.up, tables.down, tables.salts
     sums = np.zeros(size + 1, np.uint32)
-    np.cumsum(data * _UP[:size], dtype=np.uint32, out=sums[1:])
+    np.cumsum(data * up[:size], dtype=np.uint32, out=sums[1:])
     begins, ends = _words(data)
-    found = [(sums[ends] - sums[begins]) * _DOWN[begins] ^ _SALTS[0]]
+    found = [(sums[ends] - sums[begins]) * down[begins] ^ salts[0]]
     for length in NGRAMS:
         many = size - length + 1
         if many > 0:
-            found.append((sums[length:] - sums[:many]) * _DOWN[:many] ^ _SALTS[length])
+            found.append((sums[length:] - sums[:many]) * down[:many] ^ salts[length])
     mixed = np.concatenate(found)
     mixed ^= mixed >> _HALF
     mixed *= _MIX

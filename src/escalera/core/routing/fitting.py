@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from escalera.arrays import np
 from escalera.core.routing import calibration, features, rows, sense
 from escalera.core.routing.features import Places
 from escalera.core.routing.router import Router
@@ -20,6 +19,9 @@ from escalera.core.routing.rows import Rows, Table
 from escalera.core.routing.sense import Sense, Sensed
 from escalera.core.stats import paired
 from escalera.core.stats.clustering import Interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 STEPS = 80
 FOLDS = 5

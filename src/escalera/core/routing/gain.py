@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from escalera.arrays import np
 from escalera.core.stats import paired
 from escalera.core.stats.clustering import Clusters, Interval
 from escalera.domain.quality import Worth

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from escalera.arrays import np
 from escalera.core.routing import cascade, gain, quality
 from escalera.core.routing.cascade import Found
 from escalera.core.routing.features import Floats

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from escalera.arrays import np
 from escalera.core.routing import features
 from escalera.core.routing.abstention import NEVER, Rule
 from escalera.core.routing.calibration import Scale
 from escalera.core.routing.features import Floats
 from escalera.core.routing.sense import Sense
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Refusal: TypeAlias = Literal["", "stranger", "unsure", "unread"]
 """Why a router abstains: the message is like none of the types, or like several, or its embedding,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from escalera.arrays import np
 from escalera.core.routing import features
 from escalera.core.routing.features import Floats, Places
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 COMMON = 64
 """Buckets in more rows than this are multiplied as dense columns, the others pair by pair."""
 _BLOCK = 1 << 24
-Table: TypeAlias = NDArray[np.float32]
+Table: TypeAlias = "NDArray[np.float32]"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

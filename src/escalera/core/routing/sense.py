@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
+from escalera.arrays import np
 
 if TYPE_CHECKING:  # whoever holds embeddings without a router needs no n-grams
     from escalera.core.routing.features import Floats

@@ -10,11 +10,12 @@ vanishes faster than the width. Superiority, non-inferiority and equivalence are
 interval by `noninferiority.judge`.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from escalera.arrays import np
 from escalera.core.stats import clustering
 from escalera.core.stats.bounded import Sizes
 from escalera.core.stats.clustering import Interval, Values

@@ -5,6 +5,8 @@ winner's curse; Capen, Clapp and Campbell 1971; "optimism" in Efron 1986). A val
 carries both figures and says which one may be shown: `reported`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 

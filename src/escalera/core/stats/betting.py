@@ -10,6 +10,8 @@ The order of the steps must be fixed before results exist, and the bounds must h
 Steps need not be alike, as long as each has the same mean given those before it.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
 from escalera.core.stats import bounded, capital

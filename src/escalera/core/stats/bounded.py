@@ -11,18 +11,21 @@ beforehand, never the largest seen) turns it into a bounded fair bet. Clusters f
 largest waste evidence: state the true largest size, and split by a finer cluster if there is one.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from escalera.arrays import np
 from escalera.core.stats import clustering
 from escalera.core.stats.clustering import Clusters, Values
 
-Sizes: TypeAlias = Sequence[int] | NDArray[np.int_] | None
-Floats: TypeAlias = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Sizes: TypeAlias = "Sequence[int] | NDArray[np.int_] | None"
+Floats: TypeAlias = "NDArray[np.float64]"
 
 _ROUNDING = 1e-9
 

@@ -10,12 +10,13 @@ Wealth falls in m for "above" and rises for "below", so excluded nulls are a beg
 the grid: only the wealth of those still open is kept.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
+from escalera.arrays import np
 from escalera.core.stats import bounded, clustering
 from escalera.core.stats.bounded import Floats
 
@@ -138,7 +139,7 @@ class _Steps:
     slope: Floats
     shift: Floats
 
-    def mirrored(self) -> "_Steps":
+    def mirrored(self) -> _Steps:
         """Below is above seen in a mirror: x becomes 1 - x and m becomes 1 - m."""
         return _Steps(
             sums=self.sizes - self.sums,

@@ -5,20 +5,23 @@ add that. Sums use ``math.fsum``: exactly rounded, hence the same bits on every 
 every order of the items.
 """
 
+from __future__ import annotations
+
 import array as packed
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from escalera.arrays import np
 from escalera.core.stats import distributions
 
-Values: TypeAlias = Sequence[float] | NDArray[np.float64]
-Clusters: TypeAlias = Sequence[Hashable] | NDArray[np.int_] | None
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Values: TypeAlias = "Sequence[float] | NDArray[np.float64]"
+Clusters: TypeAlias = "Sequence[Hashable] | NDArray[np.int_] | None"
 ScoreRule: TypeAlias = Literal["held effect", "wider of two", "skewness allowed"]
 """How scores are read by `mean` and `paired`. "skewness allowed" is theirs; the others, until
 November 2026, are kept for what was recorded under them.

@@ -5,6 +5,8 @@ the share of discordant pairs gets Wilson's interval on G/2 pairs of clusters in
 that are disjoint and hence independent (Hoeffding 1963, section 5a).
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

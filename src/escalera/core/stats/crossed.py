@@ -8,6 +8,8 @@ is left of a single item in a single training is counted in both, so the interva
 side; few trainings make it wide, because what a seed does is then known badly.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 

@@ -4,6 +4,8 @@ Sums and ratios are arranged so that small tails keep their relative accuracy: a
 sequential test lives at probabilities near 1e-7, where ``1 - cdf`` has no digits left.
 """
 
+from __future__ import annotations
+
 import math
 from statistics import NormalDist
 

@@ -4,6 +4,8 @@ A key names what is drawn ("placebo", seed, repetition, …), so every draw can 
 and in any order, and is the same on every machine and in every version of NumPy.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 

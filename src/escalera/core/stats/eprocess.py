@@ -11,6 +11,8 @@ Evidence continues: more steps may follow whatever has been read, and e-values o
 multiply. For an interval and its verdicts use `betting`.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias

@@ -5,6 +5,8 @@ and balanced against every other, so each answer counts for every factor: eleven
 runs instead of 2048, and no more answers than one of them alone would.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

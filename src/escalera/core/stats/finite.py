@@ -12,6 +12,8 @@ here, because chance lies in the order of the items alone; that order must run o
 clusters.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 

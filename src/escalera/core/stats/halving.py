@@ -7,6 +7,8 @@ they would have cost among the rest: same budget, and the best arm is found more
 Halving chooses, it proves nothing: confirm the winner on fresh items with `sequential`.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

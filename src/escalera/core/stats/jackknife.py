@@ -9,6 +9,8 @@ Where nearly all clusters pull alike (perfect agreement, a handful of disagreeme
 certainty that the data do not hold; the caller then supplies a bound.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeAlias

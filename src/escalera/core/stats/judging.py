@@ -7,6 +7,8 @@ additive bias, (f_i - s_i) / 2 is the bias itself. When only some pairs, drawn a
 second pass, the first passes are corrected by them as a judge is by labels (`ppi`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

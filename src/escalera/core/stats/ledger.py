@@ -6,6 +6,8 @@ that stopped it. What was asked is passed in as values, so a replayed journal ge
 Probability of any false rejection, ever: at most `alpha`, under any dependence (union bound).
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,10 +13,11 @@ bound    graded, but nearly all clusters tie (`Estimate.fragile`): the variance 
 t is used with what `skewness` allows for. The earlier rules had neither that nor mid-p.
 """
 
+from __future__ import annotations
+
 import math
 
-import numpy as np
-
+from escalera.arrays import np
 from escalera.core.stats import clustering, distributions, proportion, skewness
 from escalera.core.stats.clustering import Clusters, Estimate, Interval, ScoreRule, Values
 

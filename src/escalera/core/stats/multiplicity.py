@@ -5,6 +5,8 @@ a betting test gives them) enter closed testing and e-BH. Both sorts allow any d
 may be measured on common items. Intervals share alpha evenly.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,6 +3,8 @@
 The margin is the smallest difference that matters to the user, on the scale of the scores.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

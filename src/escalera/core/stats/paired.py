@@ -19,15 +19,19 @@ bound    graded, but nearly all clusters tie: Tango's form on the summed gains a
 t is used with what `skewness` allows for. The earlier rules had neither that nor mid-p.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from escalera.arrays import np
 from escalera.core.stats import clustering, distributions, mean, proportion, skewness
 from escalera.core.stats.clustering import Clusters, Estimate, Interval, ScoreRule, Values
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _BISECTIONS = 60
 _FEWEST, _DIFFERING = 5, 10

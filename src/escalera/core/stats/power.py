@@ -7,6 +7,8 @@ plan of O'Brien-Fleming type needs about 3 % more than the numbers here (Jenniso
 2000, table 2.4).
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 

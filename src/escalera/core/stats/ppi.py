@@ -32,6 +32,8 @@ losses alone have their doubt in the labels that are added: simulated, the allow
 by up to a fifth and no more honest (dev/LOG.md, 2026-11-22).
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace

@@ -3,6 +3,8 @@
 Counts may be fractional, because clustered data enter with an effective sample size.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -12,6 +12,8 @@ probability at most alpha / 2, whichever arms lead on the way. A race chooses; t
 comes from fresh items (`best_of`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache

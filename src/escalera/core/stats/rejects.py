@@ -9,6 +9,8 @@ which four items tell little, the best arm is found more often (`bench/results/l
 It chooses, it proves nothing: confirm the winner on fresh items with `sequential`.
 """
 
+from __future__ import annotations
+
 import math
 
 from escalera.core.stats.halving import Round

@@ -9,6 +9,8 @@ mean stays above between / n however often each is repeated. For verdicts pass `
 Lowering the temperature to shrink `within` changes the system that is measured.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -12,6 +12,8 @@ section on description length; Blum and Hardt 2015). It is a worst case: honest 
 and an analyst who ignores past verdicts loses nothing. Hence a warning, not a verdict.
 """
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence

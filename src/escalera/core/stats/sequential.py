@@ -5,6 +5,8 @@ a journal rebuilds it and reaches the same verdicts. The test is valid if looks 
 the observed effect and the planned total is never extended.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias

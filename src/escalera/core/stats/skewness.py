@@ -9,6 +9,8 @@ nearer to 0 and never farther from it, because an estimated skewness is no reaso
 A skewness here is that of units: third central moment over the cube of the standard deviation.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 

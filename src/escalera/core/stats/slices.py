@@ -5,6 +5,8 @@ worst or best one afterwards stays covered, and a partially pooled estimate, whi
 total than the slice means do: most for slices with few items.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass

@@ -7,6 +7,8 @@ Turnbull 2000, chapter 19). The boundary of a look depends on earlier looks only
 ones, so looks need not be planned.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from functools import lru_cache

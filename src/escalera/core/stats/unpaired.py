@@ -6,6 +6,8 @@ side: MOVER, the method of variance estimates recovery (Zou and Donner 2008). Wi
 intervals of two shares it is method 10 of Newcombe (1998), which keeps its level near 0 and 1.
 """
 
+from __future__ import annotations
+
 import math
 
 from escalera.core.stats.clustering import Interval

@@ -7,9 +7,9 @@ automata have a fixed size and take linear time on any input. One matcher serves
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import hyperscan
-import numpy as np
 
 from escalera.edges.matching.plain import finding
 from escalera.errors import InputError
@@ -61,6 +61,9 @@ class HyperscanMatcher:
 
 # Below: private.
 
+_FOLLOWING = bytes(range(0x80, 0xC0))
+"""Bytes of UTF-8 that begin no character."""
+
 
 def _database(looks: Sequence[str]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
@@ -78,5 +81,9 @@ def _database(looks: Sequence[str]) -> hyperscan.Database:
 
 
 def _in_characters(data: bytes, ends: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    starts = np.cumsum((np.frombuffer(data, np.uint8) & 0xC0) != 0x80)
-    return [(look, int(starts[end - 1]) if end else 0) for look, end in ends]
+    found, at, passed = [], 0, 0
+    for look, end in sorted(ends, key=itemgetter(1)):
+        passed += len(data[at:end].translate(None, _FOLLOWING))
+        at = end
+        found.append((look, passed))
+    return found

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from escalera.errors import InputError, MissingExtra
 
 try:
@@ -51,26 +49,47 @@ def finding(expression: str) -> Callable[[str, int, int], tuple[int, int] | None
 # Below: private.
 
 
+_FOLLOWING = bytes(range(0x80, 0xC0))
+"""Bytes of UTF-8 that begin no character."""
+
+
 class _Encoded:
-    """The last text as bytes, so that many searches in one text encode it once."""
+    """The last text as bytes, so that many searches in one text encode it once.
+
+    A place is counted from the last one that was asked for: searches go from left to right.
+    """
 
     def __init__(self) -> None:
         self._text: str | None = None
         self.data = b""
-        self._bytes: np.ndarray | None = None
+        self._char = self._byte = 0
 
     def take(self, text: str) -> None:
         if text is self._text:
             return
         self._text = text
         self.data = text.encode("utf-8", "replace")
-        self._bytes = None
-        if len(self.data) != len(text):
-            signs = np.frombuffer(self.data, np.uint8)
-            self._bytes = np.append(np.flatnonzero((signs & 0xC0) != 0x80), len(signs))
+        self._char = self._byte = 0
 
     def byte(self, char: int) -> int:
-        return char if self._bytes is None else int(self._bytes[min(char, len(self._bytes) - 1)])
+        text = self._text or ""
+        if char >= len(text):
+            return len(self.data)
+        if char >= self._char:
+            self._byte += len(text[self._char : char].encode("utf-8", "replace"))
+        else:
+            self._byte -= len(text[char : self._char].encode("utf-8", "replace"))
+        self._char = char
+        return self._byte
 
     def char(self, byte: int) -> int:
-        return byte if self._bytes is None else int(np.searchsorted(self._bytes, byte))
+        if byte >= self._byte:
+            self._char += _characters(self.data[self._byte : byte])
+        else:
+            self._char -= _characters(self.data[byte : self._byte])
+        self._byte = byte
+        return self._char
+
+
+def _characters(data: bytes) -> int:
+    return len(data.translate(None, _FOLLOWING))
