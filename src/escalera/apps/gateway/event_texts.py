@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,8 +16,7 @@ Channel: TypeAlias = tuple[str | int, ...]
 """Which of the texts of a stream: a field, and the numbers of its choice, item, part or call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(msgspec.Struct, frozen=True):
     """A piece of a text, and where it stands in its event."""
 
     channel: Channel
@@ -27,8 +25,7 @@ class Spoken:
     escaped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """What an event says: pieces of texts, what of them ends, and texts that it has whole."""
 
     pieces: Sequence[Spoken] = ()

@@ -93,6 +93,10 @@ class Scan:
                 self.at = max(self.at, limit)
         return matches
 
+    def skip(self, text: str, limit: int | None = None) -> None:
+        """As `advance`, where there is no look and nothing is open: nothing matches."""
+        self.at = max(self.at, len(text) if limit is None else limit)
+
     def forget(self, many: int) -> None:
         """The first *many* characters of the text will not come again."""
         self.at -= many

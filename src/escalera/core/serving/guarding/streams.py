@@ -66,6 +66,9 @@ class StreamGuard:
             found = scanning.looks(self._guards.matcher, text, max(0, at - CONTEXT))
             limit = None if final else scanning.undecided(self._guards.beginning, text, at)
             for scan in self._scans.values():
+                if not found and scan.open is None:
+                    scan.skip(text, limit)
+                    continue
                 for match in scan.advance(text, found, limit):
                     self._take(self._guards.finding(match), match)
         return self._release()
@@ -88,7 +91,11 @@ class StreamGuard:
         limit = min((scan.at for scan in self._scans.values()), default=len(self._text))
         if (open_ := self._open()) is not None:
             limit = min(limit, max(0, open_.start))
-        pieces, at = [], self._released
+        at = self._released
+        if not self._cuts:
+            self._released = max(at, limit)
+            return self._text[at:limit]
+        pieces = []
         while self._cuts and self._cuts[0][0] < max(limit, 1):
             start, end, name = self._cuts.pop(0)
             pieces += [self._text[at:start], name]
