@@ -22,6 +22,8 @@ from uvicorn.protocols.http.httptools_impl import (
 Message = MutableMapping[str, Any]
 Asked = tuple[bytes, str, tuple[str, bytes, bytes]]
 """Method, version of HTTP, and the target: path, path as it came, query."""
+Fields = Sequence[tuple[bytes, bytes]]
+"""Names in lower case, and values, of a head; nobody changes them."""
 WRITE = "escalera.write"
 """The extension of a scope that sends a piece of a body at once."""
 NO_BODY = frozenset({204, 304})
@@ -50,6 +52,7 @@ class LeanCycle(RequestResponseCycle):
 
     def __init__(self, protocol: HttpToolsProtocol, asked: Asked, *, keep_alive: bool) -> None:
         # That of uvicorn takes ten arguments and makes an event: a fifth of what a cycle costs.
+        self.asked = asked
         self.method, self._version, self._where = asked
         self.headers = protocol.headers
         self.transport = protocol.transport

@@ -13,9 +13,10 @@ from typing import Any, Literal, Protocol
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from escalera.apps.gateway import wire
-from escalera.apps.gateway.cycle import LeanCycle
+from escalera.apps.gateway import heads, wire
+from escalera.apps.gateway.cycle import Fields, LeanCycle
 from escalera.apps.gateway.gathering import at_once
+from escalera.apps.gateway.heads import KnownHead
 from escalera.apps.gateway.turns import Turns
 from escalera.ports.serving import Cohorts, Gather
 
@@ -31,6 +32,8 @@ MAX_KNOWN = 64
 """Bytes of a target that is read once and remembered."""
 MAX_PIPELINED = 16
 """Requests that may wait on one connection for those before them."""
+MAX_NEWS = 8
+"""Heads that a connection may have before none is remembered any more: they all differ."""
 Part = Literal["nothing", "head", "body"]
 """What of a request is coming."""
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -67,8 +70,12 @@ class LeanProtocol(HttpToolsProtocol):
     _answering: LeanCycle | None = None
     _lane: Lane | None = None
     _pending: LeanCycle | None = None
+    _known: KnownHead | None = None
+    _news = 0
+    _fields: list[tuple[bytes, bytes]]
     _gather: Gather
     _turns: Turns
+    headers: Fields  # type: ignore[assignment]
     cycle: LeanCycle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,6 +89,8 @@ class LeanProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """More of a request."""
+        if self._known is not None and self._is_known(data):
+            return
         before, self._piece = self._part, len(data)
         try:
             self.parser.feed_data(data)
@@ -96,6 +105,8 @@ class LeanProtocol(HttpToolsProtocol):
                 self._wait_for_more(before, len(data))
         if self._pending is not None:
             self._gather("request", LeanProtocol._begin, self)
+            if self._news < MAX_NEWS and before == self._part == "nothing":
+                self._remember(data)
 
     def eof_received(self) -> None:
         """The caller says no more: the transport would close without what is still held back."""
@@ -124,7 +135,8 @@ class LeanProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._part, self._size, self._hosts, self._until = "head", 0, 0, None
-        self.url, self.headers, self.expect_100_continue = b"", [], False
+        self.url, self.expect_100_continue = b"", False
+        self.headers = self._fields = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head; those behind a body are not read."""
@@ -136,7 +148,7 @@ class LeanProtocol(HttpToolsProtocol):
                 raise _Refused(501, "A body comes as it is, or in chunks: leave out other codings.")
             elif name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
-            self.headers.append((name, value))
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head of a request is whole."""
@@ -197,6 +209,32 @@ class LeanProtocol(HttpToolsProtocol):
             self._wait(self.timeout_keep_alive)
 
     # Private
+
+    def _remember(self, data: bytes) -> None:
+        """Keep a head that may come again: in one piece with its body, and with nothing beside."""
+        cycle = self.cycle
+        self._news += 1
+        if cycle.keep_alive and not cycle.more_body and not cycle.waiting_for_100_continue:
+            self._known = heads.known(data, cycle.asked, self.headers)
+
+    def _is_known(self, data: bytes) -> bool:
+        """Take a request whose head is that of one before; False where it has to be read."""
+        known, last = self._known, self.cycle
+        if known is None or self._part != "nothing" or not last.response_complete:
+            return False
+        again = known.read(data)
+        if again is None:
+            self._known = None
+            return False
+        self._until = None
+        self.headers, body = again
+        self.expect_100_continue = False
+        cycle = LeanCycle(self, known.asked, keep_alive=True)
+        self.cycle = self._answering = self._pending = cycle
+        cycle.push(body)
+        cycle.whole()
+        self._gather("request", LeanProtocol._begin, self)
+        return True
 
     def _check(self) -> None:
         """The head is short enough, and not one of too many."""
@@ -307,6 +345,7 @@ class LeanProtocol(HttpToolsProtocol):
 
     def _leave(self) -> None:
         """Tell whatever answers that nobody waits for it."""
+        self._known = None
         self.pipeline.clear()
         for cycle in (self._answering, self.cycle):
             if cycle is not None and not cycle.response_complete:

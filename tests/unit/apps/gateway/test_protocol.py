@@ -113,6 +113,57 @@ def test_one_byte_at_a_time(port):
     assert answer.body == b'{"a":1}'
 
 
+def kept(body: bytes) -> bytes:
+    """A request that keeps its connection, with the head of all others."""
+    return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+STEPS = st.tuples(
+    st.sampled_from(["whole", "cut", "two", "another"]),
+    st.binary(min_size=1, max_size=40) | st.just(b"\r\n\r\n0\r\n"),
+    st.integers(1, 60),
+)
+
+
+@given(st.lists(STEPS, min_size=1, max_size=12))
+@settings(
+    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_heads_that_come_again_are_read_as_the_first(server, port, steps):
+    """Whole, cut, two at once, and behind another head: each request is what was sent."""
+    server[1].seen.clear()
+    wanted, heard = [], b""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        for kind, body, place in steps:
+            bodies = [body, body[::-1]] if kind == "two" else [body]
+            request = b"".join(map(kept, bodies))
+            if kind == "another":
+                request = request.replace(b"Host", b"X: y\r\nHost")
+            if kind == "cut":
+                caller.sendall(request[: place % len(request)])
+                time.sleep(0.002)
+                request = request[place % len(request) :]
+            caller.sendall(request)
+            wanted += bodies
+            while sum(one.whole for one in responses(heard)) < len(wanted):
+                heard += caller.recv(65536)
+    assert [one.body for one in responses(heard)] == wanted
+    assert [(seen[2][b"content-length"], seen[3]) for seen in server[1].seen] == [
+        (b"%d" % len(body), body) for body in wanted
+    ]
+
+
+@pytest.mark.parametrize("body", [b"", b"12345"])
+def test_what_follows_a_known_head_is_read_with_the_same_care(port, body):
+    """Bytes behind a request are another one, and what is none ends the connection."""
+    last = kept(body) + b"nonsense\r\n\r\n"
+    assert [one.status for one in asked(port, last)] == [400]
+    found = asked(port, kept(b"one"), 0.05, kept(b"two"), 0.05, last)
+    assert [one.status for one in found] == [200, 200, 400]
+    found = asked(port, kept(b"one"), 0.05, kept(b"two").replace(b"3", b"+3"))
+    assert [one.status for one in found] == [200, 400]
+
+
 CLOSE = b"\r\nConnection: close\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
