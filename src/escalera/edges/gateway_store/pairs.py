@@ -27,8 +27,10 @@ create table if not exists account (
 ) strict
 """
 _OPEN = "insert or ignore into account (trial, taken) values (?, ?)"
-_TAKE = "update account set taken = taken + ?2 where trial = ?1 and taken + ?2 <= ?3"
-_GIVE_BACK = "update account set taken = taken - ?2 where trial = ?1"
+_TAKE = """
+update account set taken = taken + :asked where trial = :trial and taken + :asked <= :most
+"""
+_GIVE_BACK = "update account set taken = taken - ? where trial = ?"
 _TAKEN = "select taken from account where trial = ?"
 _ADD = """
 insert or ignore into pair (trial, request, question, live, candidate) values (?, ?, ?, ?, ?)
@@ -73,7 +75,7 @@ class SQLitePairs:
         """
         try:
             self._connection.execute(_OPEN, (trial, spent))
-            values = (trial, micro_dollars, most)
+            values = {"trial": trial, "asked": micro_dollars, "most": most}
             return self._connection.execute(_TAKE, values).rowcount == 1
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
@@ -81,7 +83,7 @@ class SQLitePairs:
     def give_back(self, trial: str, micro_dollars: int) -> None:
         """Give back what a copy did not need."""
         try:
-            self._connection.execute(_GIVE_BACK, (trial, micro_dollars))
+            self._connection.execute(_GIVE_BACK, (micro_dollars, trial))
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
 
