@@ -55,7 +55,7 @@ class Shape:
     def named(self) -> re.Pattern[bytes]:
         """What finds the name of a member, spelled plainly."""
         names = b"|".join(re.escape(name.encode()) for name in self.members)
-        return re.compile(b'"(?:%s)"' % (names or b"(?!)"))
+        return re.compile(b'"(?:%s)"' % names)
 
 
 _NONE, _TEXT, _JSON = Shape(), Shape("text"), Shape("json")
@@ -200,6 +200,8 @@ _PLAIN = ((b"\\n", b"\n"), (b'\\"', b'"'), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"
 
 def _around(body: bytes, shape: Shape) -> str | None:
     """From the first name on under which texts may stand; it is spelled plainly, if it is there."""
+    if not shape.members:
+        return None
     if b"\\" in body:
         if b"\\\\" in body:
             return None
