@@ -33,8 +33,9 @@ from bench.gateway.load import request
 from bench.gateway.systems import GUARDS, Place, project
 
 from escalera.apps.gateway import worker
+from escalera.apps.gateway.listening import server
 from escalera.apps.gateway.protocol import LeanProtocol
-from escalera.apps.gateway.worker import Start, Worker, server
+from escalera.apps.gateway.worker import Start, Worker
 from escalera.testing.upstream import answers, asked, faults
 
 SIZE = 1140

@@ -19,6 +19,8 @@ import httpx2
 import pytest
 from tests.end_to_end import served
 
+from escalera.testing.upstream import Pace
+
 pytestmark = [pytest.mark.network, pytest.mark.timeout(180)]
 
 BODY = {"model": "a", "messages": [{"role": "user", "content": "hello"}]}
@@ -262,6 +264,48 @@ def test_requests_in_flight_end_before_the_gateway_does(tmp_path: Path) -> None:
         with pytest.raises(httpx2.ConnectError):
             asked(gateway)
     assert escalera(folder, "gateway", "status").returncode == 1
+
+
+def test_a_project_has_one_gateway_at_a_time(tmp_path: Path) -> None:
+    """A second one is refused and changes nothing; one that was killed, or that only ends what is
+    under way, stands in nobody's way."""
+    folder = tmp_path / "shop"
+
+    def patient(place: Path) -> None:
+        file = place / "escalera.toml"
+        file.write_text(file.read_text().replace("total = 3.0", "total = 60.0"))
+
+    with served.gateway(folder, prepare=patient, pace=Pace(tokens=12)) as gateway:
+        asked(gateway)
+        good = (folder / "escalera.toml").read_text()
+        (folder / "escalera.toml").write_text(good.replace('a = ["b"]', 'b = ["a"]'))
+        second = [*gateway.command, "--port", "0"]
+        done = subprocess.run(second, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 2
+        assert f"already, as process {gateway.process.pid}." in done.stderr
+        status = json.loads(escalera(folder, "gateway", "status", "--json").stdout)
+        assert (status["pid"], status["version"]) == (gateway.process.pid, 1)
+        (folder / "escalera.toml").write_text(good)
+        gateway.process.kill()
+        gateway.process.wait(20)
+        gateway.restart()
+        before, gateway.a.pace.gap = gateway.process, 0.6
+        stream = {**BODY, "stream": True}
+        url = gateway.url + "/chat/completions"
+        with httpx2.stream("POST", url, json=stream, trust_env=False, timeout=20) as streamed:
+            events = streamed.iter_lines()
+            next(events)
+            before.terminate()
+            while escalera(folder, "gateway", "status").returncode == 0:
+                time.sleep(0.05)
+            gateway.restart()
+            gateway.a.pace.gap = 0.0
+            asked(gateway)
+            assert before.poll() is None
+            assert "data: [DONE]" in list(events)
+        before.wait(20)
+        status = json.loads(escalera(folder, "gateway", "status", "--json").stdout)
+        assert [one["pid"] for one in status["workers"]] == [gateway.process.pid]
 
 
 def test_once_there_are_keys_one_is_needed(tmp_path: Path) -> None:

@@ -67,32 +67,35 @@ def work(wanted: Wanted, place: str) -> None:
 # Below: private.
 
 
+Leave = Callable[[], None]
+"""Says that this gateway is about to end, and another one of the project may start."""
+
+
 def _serve(wanted: Wanted, listener: socket.socket, tell: Tell) -> None:
-    version, back = _load(wanted)
     standings = stores.of(wanted.file).standings()
-    standings.clear(wanted.workers)
-    with standings.leading(os.getpid(), workers=wanted.workers):
+    with standings.leading(os.getpid(), workers=wanted.workers) as leave:
+        version, back = _load(wanted)
+        standings.clear(wanted.workers)
+        where = f"http://{wanted.host}:{listener.getsockname()[1]}/v1"
         try:
-            _served(wanted, listener, tell, version)
+            _served(wanted, listener, tell, f"serving on {where} (configuration {version})", leave)
         except EscaleraError as error:
             back(str(error))
             raise
 
 
-def _served(wanted: Wanted, listener: socket.socket, tell: Tell, version: int) -> None:
-    where = f"http://{wanted.host}:{listener.getsockname()[1]}/v1"
-    told = f"serving on {where} (configuration {version})"
+def _served(wanted: Wanted, listener: socket.socket, tell: Tell, told: str, leave: Leave) -> None:
     with _processes(wanted, tell) as running:
         start = _start(wanted, slot=0, running=running)
         if wanted.workers == 1:
-            worker.serve(start, listener, pid=os.getpid(), told=told)
+            worker.serve(start, listener, pid=os.getpid(), told=told, leave=leave)
             return
         # What is wrong with the configuration is found here, not by every worker in turn.
         worker.Worker(start, pid=os.getpid(), tell=tell).gateway()
         tell(f"{told} with {wanted.workers} workers")
         known = vllm.encoded(running) if running else b""
         crew = Crew(command=_command(wanted), workers=wanted.workers, told=known)
-        asyncio.run(Supervisor(crew, listener, tell).run())
+        asyncio.run(Supervisor(crew, listener, tell, leave=leave).run())
 
 
 @contextmanager

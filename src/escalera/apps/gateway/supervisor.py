@@ -41,11 +41,18 @@ class Crew:
 class Supervisor:
     """Watches over a crew on *listener*, which it closes at the end.
 
-    *tell* says what happens to whoever started it.
+    *tell* says what happens to whoever started it; *leave* is called once it begins to end.
     """
 
-    def __init__(self, crew: Crew, listener: socket.socket, tell: Callable[[str], None]) -> None:
-        self._crew, self._listener, self._tell = crew, listener, tell
+    def __init__(
+        self,
+        crew: Crew,
+        listener: socket.socket,
+        tell: Callable[[str], None],
+        *,
+        leave: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._crew, self._listener, self._tell, self._leave = crew, listener, tell, leave
         self._running: dict[int, asyncio.subprocess.Process] = {}
         self._ending = asyncio.Event()
 
@@ -61,6 +68,7 @@ class Supervisor:
             await self._ending.wait()
         finally:
             self._ending.set()
+            self._leave()
             self._signal(signal.SIGTERM)
             self._listener.close()  # whoever comes now is refused, and does not wait for nobody
             _, left = await asyncio.wait(kept, timeout=DRAIN)

@@ -20,11 +20,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
-import uvicorn
 
 from escalera import wiring
 from escalera.apps import issued, workspace
-from escalera.apps.gateway import app, desks, jobs, supervisor, training_process
+from escalera.apps.gateway import app, desks, jobs, listening, supervisor, training_process
 from escalera.apps.gateway.admitting import ManyKeys, OneKey
 from escalera.apps.gateway.app import Gateway, Room, Setup
 from escalera.apps.gateway.census import Census
@@ -33,7 +32,6 @@ from escalera.apps.gateway.deposits import Deposits
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.metrics import Metrics, Snapshot
-from escalera.apps.gateway.protocol import LeanProtocol
 from escalera.apps.gateway.recording import Recorder, Spans
 from escalera.apps.gateway.regime import Regime
 from escalera.apps.gateway.shelving import Shelving
@@ -48,10 +46,6 @@ from escalera.wiring.vllm import Running
 
 EVERY = 1.0
 """Seconds between two words about how a worker stands."""
-DRAIN = 30
-"""Seconds that requests have to end when the gateway does."""
-KEEP_ALIVE = 75
-"""Seconds that a connection may be idle."""
 YOUNG = 50_000
 """Objects that are made before the collector of garbage looks at them."""
 CAP = 4096
@@ -98,8 +92,10 @@ class Worker:
         self._stores = stores.of(start.file)
         self._wall = wiring.wall_clock()
         self._refused = ""
+        self._leaving = False
         self._version = self._looks = 0
-        self._metrics = Metrics(self._counted())
+        before = self._before()
+        self._metrics = Metrics(None if before is None else before.metrics)
         self._table = GatewayTable()
         self._bases: tuple[str, ...] = ()
         self._tasks: tuple[str, ...] = ()
@@ -148,6 +144,10 @@ class Worker:
         )
         self._version = number
         return made
+
+    def leave(self) -> None:
+        """It is about to end, and another worker may have its slot from now on."""
+        self._leaving = True
 
     # Private
 
@@ -266,6 +266,8 @@ class Worker:
             self._census.tell(self._metrics, jobs=self._table.jobs is not None)
         if isinstance(gateway.desk, Counter) and (alarm := gateway.desk.tell(self._metrics)):
             self._tell(alarm)
+        if self._leaving and (found := self._before()) is not None and found.pid != self._pid:
+            return
         said = Standing(
             slot=self._start.slot,
             pid=self._pid,
@@ -277,13 +279,13 @@ class Worker:
         )
         self._stores.standings().write(self._start.slot, msgspec.json.encode(said))
 
-    def _counted(self) -> Snapshot | None:
-        """What the worker that had this slot before has counted."""
+    def _before(self) -> Standing | None:
+        """What the worker said that spoke last in this slot."""
         text = self._stores.standings().read(self._start.slot)
         if text is None:
             return None
         try:
-            return msgspec.json.decode(text, type=Standing).metrics
+            return msgspec.json.decode(text, type=Standing)
         except msgspec.DecodeError:
             return None
 
@@ -334,34 +336,31 @@ class Worker:
 
 
 def serve(
-    start: Start, listener: socket.socket, *, pid: int, told: str = "", watched: bool = False
+    start: Start,
+    listener: socket.socket,
+    *,
+    pid: int,
+    told: str = "",
+    watched: bool = False,
+    leave: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve on *listener* until a signal ends it. Raises `InputError` kin before that begins.
 
-    *told* is said once everything is loaded. A worker that is *watched* ends with its supervisor.
+    *told* is said once everything is loaded, and *leave* called when it begins to end. A worker
+    that is *watched* ends with its supervisor.
     """
     listener.set_inheritable(False)  # what a worker starts would keep it open when we are gone
-    gateway = Worker(start, pid=pid, tell=_tell, watched=watched).gateway()
+    made = Worker(start, pid=pid, tell=_tell, watched=watched)
+    gateway = made.gateway()
+
+    def ends() -> None:
+        made.leave()
+        leave()
+
     if told:
         _tell(f"{told}: {', '.join(gateway.names())}")
     spare_the_loaded()
-    server(gateway).run(sockets=[listener])
-
-
-def server(gateway: Gateway, *, protocol: type[LeanProtocol] = LeanProtocol) -> uvicorn.Server:
-    """What speaks HTTP in front of a gateway."""
-    config = uvicorn.Config(
-        gateway,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        http=protocol,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=DRAIN,
-        proxy_headers=False,
-        server_header=False,
-    )
-    return uvicorn.Server(config)
+    listening.server(gateway, ends=ends).run(sockets=[listener])
 
 
 # Below: private.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
+
+from escalera.errors import InputError
 
 if sys.platform != "win32":
     import fcntl
 
 NAME = "worker-{slot}.json"
 LEADER = "leader"
-_WRITING = threading.Lock()  # a worker has several threads, and a slot one worker
 
 
 class Standings:
@@ -26,10 +28,10 @@ class Standings:
         """Say how the worker in *slot* stands, instead of what was said before."""
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / NAME.format(slot=slot)
-        new = file.with_suffix(".new")
-        with _WRITING:
-            new.write_bytes(text)
-            new.replace(file)
+        # A worker has several threads, and one that ends may still speak beside its successor.
+        new = file.with_suffix(f".{os.getpid()}-{get_ident()}")
+        new.write_bytes(text)
+        new.replace(file)
 
     def read(self, slot: int) -> bytes | None:
         """What the worker in *slot* said last; None where none did."""
@@ -43,11 +45,12 @@ class Standings:
         return [file.read_bytes() for file in sorted(self._folder.glob(NAME.format(slot="*")))]
 
     @contextmanager
-    def leading(self, pid: int, *, workers: int) -> Iterator[None]:
+    def leading(self, pid: int, *, workers: int) -> Iterator[Callable[[], None]]:
         """Say which process takes the signals of the gateway, and how many workers it has.
 
-        Where there are several gateways the latest leads, and the one before again when it has
-        ended: each holds a lock as long as it lives, however it ends.
+        It holds a lock until it calls what it is given, or ends, however that happens. Raises
+        `InputError` where another process leads: workers of both would speak in the same slots,
+        and signals reach one of them.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / f"{LEADER}-{pid}"
@@ -56,10 +59,11 @@ class Standings:
             held.write(f"{pid} {workers}")
             held.flush()
             fcntl.flock(held, fcntl.LOCK_EX)
-            new.replace(file)
             try:
-                yield
+                self._claim(new, file)
+                yield lambda: file.unlink(missing_ok=True)
             finally:
+                new.unlink(missing_ok=True)
                 file.unlink(missing_ok=True)
 
     def leader(self) -> tuple[int, int] | None:
@@ -72,6 +76,22 @@ class Standings:
         for file in self._folder.glob(NAME.format(slot="*")):
             if int(file.stem.removeprefix("worker-")) >= workers:
                 file.unlink(missing_ok=True)
+
+    def _claim(self, new: Path, file: Path) -> None:
+        """Put *new* in the place of *file*, unless another process leads; one at a time."""
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if (led := self.leader()) is not None:
+                raise InputError(
+                    f"the gateway of this project runs already, as process {led[0]}. "
+                    "`escalera gateway reload` gives it another configuration, and `--workers` "
+                    f"more processes; to start it anew, end that one first (`kill {led[0]}`). A "
+                    "second one beside it needs a project file with a `state` of its own"
+                )
+            new.replace(file)
+        finally:
+            os.close(folder)
 
 
 # Below: private.

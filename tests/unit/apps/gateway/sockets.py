@@ -13,7 +13,7 @@ from typing import Any
 import httptools
 import uvicorn
 
-from escalera.apps.gateway import worker
+from escalera.apps.gateway import listening
 from escalera.apps.gateway.protocol import LeanProtocol
 
 
@@ -38,7 +38,7 @@ def served(
 ) -> Iterator[int]:
     """Serve *app* as `escalera serve` does; yields the port. *told* gets the server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = worker.server(app, protocol=protocol)
+        server = listening.server(app, protocol=protocol)
         told(server)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -163,6 +163,31 @@ def test_what_only_workers_may_know_is_told_over_the_pipe(
     asyncio.run(watch())
 
 
+def test_that_it_ends_is_said_before_workers_have_ended(
+    tmp_path: Path, listener: socket.socket
+) -> None:
+    """Another gateway may take its place while they answer what is under way."""
+    command = (sys.executable, "-c", WORKER, str(tmp_path), "draining")
+    left: list[int] = []
+
+    async def watch() -> None:
+        crew = Crew(command=command, workers=1)
+        found = Supervisor(
+            crew, listener, lambda _: None, leave=lambda: left.append(len(found.pids()))
+        )
+        task = asyncio.create_task(found.run())
+        await asyncio.to_thread(_until, lambda: texts(tmp_path) == ["runs"])
+        assert left == []
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.to_thread(_until, lambda: bool(left))
+        for pid in found.pids().values():
+            os.kill(pid, signal.SIGKILL)
+        await task
+
+    asyncio.run(watch())
+    assert left == [1]
+
+
 def test_one_that_does_not_end_is_killed(
     tmp_path: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

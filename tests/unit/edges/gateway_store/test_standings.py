@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from escalera.edges.gateway_store.standings import Standings
+from escalera.errors import InputError
 
 
 def test_the_last_word_of_each_slot(tmp_path: Path) -> None:
@@ -43,17 +47,42 @@ def test_slots_that_are_no_more_are_forgotten(tmp_path: Path) -> None:
     assert found.read(11) is None
 
 
-def test_the_leader_is_the_latest_that_runs(tmp_path: Path) -> None:
-    """The process that takes signals and the number of its workers; the one before leads again."""
+def test_one_process_leads_until_it_leaves_or_ends(tmp_path: Path) -> None:
+    """The process that takes signals and the number of its workers; a second is refused by name
+    of the first, leaves nothing behind, and may lead once the first says that it is leaving."""
     found = Standings(tmp_path)
     assert found.leader() is None
-    with found.leading(17, workers=3):
+    with found.leading(17, workers=3) as leave:
         assert found.leader() == (17, 3)
+        with (
+            pytest.raises(InputError, match=r"already, as process 17\..*`kill 17`"),
+            found.leading(18, workers=1),
+        ):
+            pytest.fail("it leads beside another")
+        assert [file.name for file in tmp_path.iterdir()] == ["leader-17"]
+        leave()
+        assert found.leader() is None
         with found.leading(18, workers=1):
             assert found.leader() == (18, 1)
-        assert found.leader() == (17, 3)
     assert found.leader() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_many_that_start_at_once_one_leads(tmp_path: Path) -> None:
+    """Nobody looks between another's look and its claim."""
+
+    def lead(pid: int) -> int:
+        try:
+            with Standings(tmp_path).leading(pid, workers=1):
+                barrier.wait(30)
+        except InputError:
+            barrier.wait(30)
+            return 0
+        return 1
+
+    barrier = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(lead, range(1, 9))) == 1
 
 
 KILLED = """
