@@ -116,12 +116,29 @@ def _of_delta(delta: Mapping[str, Any], index: int, at: Path) -> Iterator[Spoken
     for name in _SAID:
         if type(text := delta.get(name)) is str and text:
             yield Spoken((name, index), (*at, name), text)
+        elif type(text) is list:
+            yield from _of_parts(text, (name, index), (*at, name))
     call = delta.get("function_call")
     if type(call) is dict and type(text := call.get("arguments")) is str and text:
         yield Spoken(("call", index), (*at, "function_call", "arguments"), text, escaped=True)
     if type(calls := delta.get("tool_calls")) is list:
         for place, call in enumerate(calls):
             yield from _of_call(call, place, index, (*at, "tool_calls", place))
+
+
+def _of_parts(parts: Sequence[Any], channel: Channel, at: Path) -> Iterator[Spoken]:
+    """Of a text that comes as a list of its parts; what was thought is a text of its own."""
+    for place, part in enumerate(parts):
+        if type(part) is str and part:
+            yield Spoken(channel, (*at, place), part)
+        elif type(part) is dict:
+            if type(text := part.get("text")) is str and text:
+                yield Spoken(channel, (*at, place, "text"), text)
+            thought: Channel = ("thinking", *channel[1:])
+            if type(text := part.get("thinking")) is str and text:
+                yield Spoken(thought, (*at, place, "thinking"), text)
+            elif type(text) is list:
+                yield from _of_parts(text, thought, (*at, place, "thinking"))
 
 
 def _of_call(call: Any, place: int, index: int, at: Path) -> Iterator[Spoken]:
@@ -143,12 +160,13 @@ def _of_response(found: Mapping[str, Any]) -> Event:
     channel: Channel = (name, *(_number(found, which) for which in _NUMBERS))
     delta = found.get("delta")
     if last == "delta" and type(delta) is str:
-        escaped = name == "response.function_call_arguments"
+        escaped = name in _JSON_CALLS
         return Event([Spoken(channel, ("delta",), delta, escaped)])
     ended = channel if last == "done" else None
     return Event((), ended, whole=texts.slots(found, texts.WHOLE))
 
 
+_JSON_CALLS = ("response.function_call_arguments", "response.mcp_call_arguments")
 _NUMBERS = ("output_index", "content_index", "summary_index")
 
 

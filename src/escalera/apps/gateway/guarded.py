@@ -14,7 +14,7 @@ back to them: models see a placeholder, and in their answers it is replaced by w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -155,7 +155,7 @@ class EventGuard:
             text = channel.push(one.text)
             if spoken.ends(one.channel):
                 text += channel.finish()
-            channel.last = (event, data, one)
+            channel.last = (event, data, one, spoken.pieces)
             if text != one.text:
                 changed[one.path] = text
         before = b""
@@ -175,8 +175,9 @@ class EventGuard:
             channel = self._channels[name]
             rest = channel.finish()
             if rest and channel.last is not None:
-                event, data, one = channel.last
-                yield event_texts.rewritten(event, data, {one.path: rest}, [one])
+                event, data, one, pieces = channel.last
+                said = dict.fromkeys((piece.path for piece in pieces), "") | {one.path: rest}
+                yield event_texts.rewritten(event, data, said, pieces)
 
     def _channel(self, one: Spoken) -> _Channel:
         channel = self._channels.get(one.channel)
@@ -221,7 +222,7 @@ class _Channel:
         self.guard = StreamGuard(guards, own, escaped=escaped)
         self._back = Restoring(vault, escaped=escaped) if len(vault) else None
         self._ended = False
-        self.last: tuple[bytes, bytes, Spoken] | None = None
+        self.last: tuple[bytes, bytes, Spoken, Sequence[Spoken]] | None = None
 
     def push(self, text: str) -> str:
         text = self.guard.push(text)
@@ -242,7 +243,7 @@ def _looked(
     changed: dict[texts.Path, str] = {}
     for slot in slots:
         text = slot.text
-        looks = guards.glance(text)
+        looks = guards.glance(text, escaped=slot.escaped)
         if looks is None:
             continue
         seen = guards.inspect(text, vault, role=slot.role, escaped=slot.escaped, found=looks)

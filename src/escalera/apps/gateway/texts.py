@@ -65,7 +65,13 @@ def _members(**shapes: Shape) -> Shape:
     return Shape(members=shapes)
 
 
-_PARTS = Shape("text", items=_members(text=_TEXT, refusal=_TEXT, thinking=_TEXT))
+def _parts(**shapes: Shape) -> Shape:
+    """A text, or parts of which each is one or has some in its members."""
+    return Shape("text", items=Shape("text", members=shapes))
+
+
+_PARTS = _parts(text=_TEXT, refusal=_TEXT, thinking=_parts(text=_TEXT))
+_TEXTS = _parts()
 _SAID = _members(
     content=_PARTS,
     refusal=_TEXT,
@@ -76,22 +82,34 @@ _SAID = _members(
     ),
     function_call=_members(arguments=_JSON),
 )
-_ITEM = _members(
-    content=_PARTS,
-    summary=Shape(items=_members(text=_TEXT)),
-    arguments=_JSON,
-    input=_TEXT,
-    output=_PARTS,
+_ITEM = Shape(
+    "text",
+    members={
+        "content": _PARTS,
+        "summary": _parts(text=_TEXT),
+        "arguments": _JSON,
+        "input": _TEXT,
+        "output": _parts(text=_TEXT, refusal=_TEXT, stdout=_TEXT, stderr=_TEXT),
+        "code": _TEXT,
+        "outputs": _parts(logs=_TEXT),
+        "results": _parts(text=_TEXT),
+        "action": _members(command=_TEXTS, commands=_TEXTS, query=_TEXT, queries=_TEXTS),
+        "operation": _members(diff=_TEXT),
+    },
 )
 _OUTPUT = _members(output=Shape(items=_ITEM), output_text=_TEXT)
-_PROMPT = Shape("text", items=_TEXT)
+_MESSAGES = Shape(items=_SAID)
 _VARIABLES = Shape(every=Shape("text", members={"text": _TEXT}))
 """Of a prompt that the provider keeps: what a caller puts into it."""
 
 REQUESTS: Mapping[Operation, Shape] = {
-    "chat": _members(messages=Shape(items=_SAID), prediction=_members(content=_PARTS)),
-    "completions": _members(prompt=_PROMPT, suffix=_TEXT),
-    "embeddings": _members(input=_PROMPT),
+    "chat": _members(
+        messages=_MESSAGES,
+        prediction=_members(content=_PARTS),
+        documents=Shape(items=Shape("text", every=_TEXT)),
+    ),
+    "completions": _members(prompt=_TEXTS, suffix=_TEXT),
+    "embeddings": _members(input=_TEXTS, messages=_MESSAGES),
     "responses": _members(
         instructions=_TEXT, input=Shape("text", items=_ITEM), prompt=_members(variables=_VARIABLES)
     ),
@@ -107,6 +125,7 @@ WHOLE = _members(
     refusal=_TEXT,
     arguments=_JSON,
     input=_TEXT,
+    code=_TEXT,
     part=_members(text=_TEXT, refusal=_TEXT),
     item=_ITEM,
     response=_OUTPUT,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.unit.apps.gateway.guarding import delta, dumped, event
 
@@ -59,6 +61,37 @@ def test_pieces_of_a_chat():
     ]
     assert found.ends(("function", 0, 2))
     assert not found.ends(("content", 1))
+
+
+def test_a_text_that_comes_in_parts():
+    """As some servers stream what was thought: of each text its own channel."""
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+        "so",
+        {"text": "!"},
+    ]
+    body = json.dumps({"choices": [{"index": 0, "delta": {"content": parts}}]}).encode()
+    found = event_texts.read("chat", body).pieces
+    assert [(one.channel, one.text) for one in found] == [
+        (("thinking", 0), "hm"),
+        (("content", 0), "so"),
+        (("content", 0), "!"),
+    ]
+    changed = {one.path: one.text.upper() for one in found}
+    new = json.loads(event_texts.rewritten(b"data: " + body + b"\n\n", body, changed, found)[6:])
+    assert new["choices"][0]["delta"]["content"] == [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "HM"}]},
+        "SO",
+        {"text": "!"},
+    ]
+
+
+def test_code_is_told_again_whole():
+    """At the end of its pieces, as other texts are; arguments for servers of tools are JSON."""
+    found = event_texts.read("responses", b'{"type":"response.x.done","code":"print()"}')
+    assert [slot.text for slot in found.whole] == ["print()"]
+    delta = b'{"type":"response.mcp_call_arguments.delta","delta":"{"}'
+    assert event_texts.read("responses", delta).pieces[0].escaped
 
 
 def test_pieces_of_responses():

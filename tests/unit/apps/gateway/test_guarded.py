@@ -240,3 +240,32 @@ def test_completions():
     got += stream.push(b"data: [DONE]\n\n")
     assert "".join(one["choices"][0]["text"] for one in said(got)) == "Mail [EMAIL_1]"
     assert got.endswith(b"data: [DONE]\n\n")
+
+
+def test_what_waits_does_not_say_again_what_came_beside_it():
+    """Two texts in one event: each is told once."""
+    stream = EventGuard(BOTH.output, "chat", Vault())
+    got = stream.push(delta({"content": "one 905-674-", "reasoning": "two 905-674-"})) + b""
+    got += stream.push(delta({}, finish="stop"))
+    for name, wanted in (("content", "one 905-674-"), ("reasoning", "two 905-674-")):
+        deltas = [choice["delta"] for one in said(got) for choice in one["choices"]]
+        assert "".join(one.get(name, "") for one in deltas) == wanted
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("chat", {"messages": [{"role": "user", "content": [CARD]}]}),
+        ("chat", {"messages": [], "documents": [{"title": "x", "text": CARD}, CARD]}),
+        ("embeddings", {"messages": [{"role": "user", "content": CARD}]}),
+        ("responses", {"input": [{"role": "user", "content": [CARD]}, CARD]}),
+        ("responses", {"input": [{"type": "shell_call_output", "output": [{"stdout": CARD}]}]}),
+        ("responses", {"input": [{"type": "code_interpreter_call", "code": CARD}]}),
+        ("responses", {"input": [{"type": "file_search_call", "results": [{"text": CARD}]}]}),
+    ],
+)
+def test_texts_in_the_forms_that_servers_take_beside_openais(operation, body):
+    """Parts that are texts themselves, documents, messages to embed, what tools gave back."""
+    sent = guarded.request(BOTH, operation, dumped(body))
+    assert CARD.encode() not in sent.body
+    assert {one.kind for one in sent.findings} == {"credit_card"}

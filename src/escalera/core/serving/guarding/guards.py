@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from escalera.core.serving.guarding import scanning
+from escalera.core.serving.guarding.escapes import Escapes
 from escalera.core.serving.guarding.pattern import Pattern
 from escalera.core.serving.guarding.scanning import Looks, Match, Scan, Searching
 from escalera.core.serving.guarding.vault import Vault
@@ -82,9 +83,9 @@ class GuardSet:
         """
         return not self._apart and not self.matcher.hits(around)
 
-    def glance(self, text: str) -> Looks | None:
+    def glance(self, text: str, *, escaped: bool = False) -> Looks | None:
         """Where something may be found in a whole text; None where nothing can be."""
-        hits = self.matcher.hits(text)
+        hits = self.matcher.hits(_read(text, Escapes()) if escaped else text)
         return scanning.gathered(hits) if hits or self._asking else None
 
     def inspect(
@@ -98,8 +99,12 @@ class GuardSet:
     ) -> Inspection:
         """What is found in a whole text; *escaped* where it is JSON within a JSON string.
 
-        *found* is what `glance` said of it, where that was asked.
+        *found* is what `glance` said of it, where that was asked. Findings are by the characters of
+        the text as it reads, without its escapes.
         """
+        escapes = Escapes()
+        if escaped:
+            text = _read(written := text, escapes)
         if found is None:
             found = scanning.looks(self.matcher, text)
         findings = self._of_whole(text, role) if self._asking else []
@@ -112,11 +117,12 @@ class GuardSet:
                 if action == "redact":
                     cuts = seen
         if not findings:
-            return Inspection(text=text)
+            return Inspection(text=written if escaped else text)
         findings.sort(key=lambda finding: (finding.start, finding.end))
         if any(finding.action == "block" for finding in findings):
             return Inspection(text="", findings=tuple(findings))
-        return Inspection(text=_cut(text, cuts, vault, escaped=escaped), findings=tuple(findings))
+        kept = _cut(text, cuts, vault, escapes if escaped else None)
+        return Inspection(text=kept, findings=tuple(findings))
 
     def scans(self, role: str = "") -> dict[GuardAction, Scan]:
         """A new scan for each thing that is done to a text of *role*."""
@@ -174,10 +180,21 @@ class GuardSet:
 # Below: private.
 
 
-def _cut(text: str, cuts: Sequence[Finding], vault: Vault, *, escaped: bool) -> str:
+def _read(text: str, escapes: Escapes) -> str:
+    """What a whole text says that is written with *escapes*, which are noted."""
+    return escapes.read(text, 0) + escapes.rest()
+
+
+def _cut(text: str, cuts: Sequence[Finding], vault: Vault, escapes: Escapes | None) -> str:
     pieces, at = [], 0
     for cut in cuts:
-        pieces.append(text[at : cut.start])
-        pieces.append(vault.placeholder(cut.kind, text[cut.start : cut.end], escaped=escaped))
-        at = cut.end
-    return "".join(pieces) + text[at:]
+        start, end, value = cut.start, cut.end, text[cut.start : cut.end]
+        if escapes is None:
+            pieces += [text[at:start], vault.placeholder(cut.kind, value)]
+        else:
+            start, end, quoted = escapes.cut(text, start, end)
+            name = vault.placeholder(cut.kind, escapes.written(text, start, end), escaped=True)
+            pieces += [escapes.written(text, at, start), f'"{name}"' if quoted else name]
+        at = end
+    rest = text[at:] if escapes is None else escapes.written(text, at, len(text))
+    return "".join(pieces) + rest

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from escalera.core.serving.guarding import scanning
+from escalera.core.serving.guarding.escapes import Escapes
 from escalera.core.serving.guarding.guards import GuardSet
 from escalera.core.serving.guarding.pattern import CONTEXT
 from escalera.core.serving.guarding.scanning import Match
@@ -28,12 +29,15 @@ _TRIM = 4096
 
 
 class StreamGuard:
-    """One text that comes in pieces; the offsets of `findings` are those of the whole."""
+    """One text that comes in pieces; the offsets of `findings` are those of the whole as it reads.
+
+    *escaped* where it is JSON within a JSON string.
+    """
 
     def __init__(self, guards: GuardSet, vault: Vault, *, escaped: bool = False) -> None:
         self._guards = guards
         self._vault = vault
-        self._escaped = escaped
+        self._escapes = Escapes() if escaped else None
         self._scans = guards.scans()
         self._text = ""
         self._gone = 0
@@ -50,7 +54,7 @@ class StreamGuard:
 
     def push(self, text: str) -> str:
         """What may go on, of this piece and those before. Raises `GuardBlocked`."""
-        self._text += text
+        self._text += text if self._escapes is None else self._escapes.read(text, len(self._text))
         released = self._advance(final=False)
         if len(self._text) > 2 * _TRIM:
             self._forget()
@@ -58,6 +62,7 @@ class StreamGuard:
 
     def finish(self) -> str:
         """The rest, when there are no more pieces. Raises `GuardBlocked`."""
+        self._text += "" if self._escapes is None else self._escapes.rest()
         return self._advance(final=True)
 
     def _advance(self, *, final: bool) -> str:
@@ -81,10 +86,17 @@ class StreamGuard:
         if finding.action == "block":
             raise GuardBlocked(kind=finding.kind, guard=finding.guard)
         if finding.action == "redact":
-            value = "".join(self._run) + self._text[max(0, match.start) : match.end]
-            self._run.clear()
-            name = self._vault.placeholder(finding.kind, value, escaped=self._escaped)
-            self._cuts.append((max(0, match.start), match.end, name))
+            self._cut(finding.kind, max(0, match.start), match.end)
+
+    def _cut(self, kind: str, start: int, end: int) -> None:
+        """Have a placeholder for a match, and for what of it was forgotten."""
+        escaped, quoted = self._escapes is not None, False
+        if self._escapes is not None and not self._run:
+            start, end, quoted = self._escapes.cut(self._text, start, end)
+        value = "".join(self._run) + self._written(start, end)
+        self._run.clear()
+        name = self._vault.placeholder(kind, value, escaped=escaped)
+        self._cuts.append((start, end, f'"{name}"' if quoted else name))
 
     def _release(self) -> str:
         """What is decided and was not released yet, with placeholders."""
@@ -94,14 +106,14 @@ class StreamGuard:
         at = self._released
         if not self._cuts:
             self._released = max(at, limit)
-            return self._text[at:limit]
+            return self._written(at, limit)
         pieces = []
         while self._cuts and self._cuts[0][0] < max(limit, 1):
             start, end, name = self._cuts.pop(0)
-            pieces += [self._text[at:start], name]
+            pieces += [self._written(at, start), name]
             at = end
         if at < limit:
-            pieces.append(self._text[at:limit])
+            pieces.append(self._written(at, limit))
             at = limit
         self._released = at
         return "".join(pieces)
@@ -114,13 +126,21 @@ class StreamGuard:
         if many < _TRIM:
             return
         if open_ is not None and many > open_.start:
-            self._run.append(self._text[max(0, open_.start) : many])
+            self._run.append(self._written(max(0, open_.start), many))
+        if self._escapes is not None:
+            self._escapes.forget(self._text, many)
         self._text = self._text[many:]
         self._gone += many
         self._released = max(0, self._released - many)
         self._cuts = [(start - many, end - many, name) for start, end, name in self._cuts]
         for scan in self._scans.values():
             scan.forget(many)
+
+    def _written(self, start: int, end: int) -> str:
+        """Characters of the text as it reads, as they were written."""
+        if self._escapes is None:
+            return self._text[start:end]
+        return self._escapes.written(self._text, start, end)
 
     def _open(self) -> Match | None:
         return self._scans["redact"].open if "redact" in self._scans else None
