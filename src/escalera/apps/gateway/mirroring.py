@@ -150,9 +150,7 @@ class Shadow:
         most = self._most(asked)
         if terms.money is not None and not await self._book.take(terms.name, most, terms.money):
             return "no money"
-        ended, heard = await self._ask(asked)
-        if terms.money is not None:
-            await self._book.give_back(terms.name, most - _spent(ended, most))
+        ended, heard = await self._paid(asked, most)
         said = pairing.said(asked.operation, heard) if heard else None
         candidate = pairing.taken(ended, said)
         if candidate is None:  # it takes the request for wrong
@@ -203,6 +201,20 @@ class Shadow:
             choices=asked.fields.n or 1,
             calls=plan.calls,
         )
+
+    async def _paid(self, asked: Asked, most: int) -> tuple[Ended, bytes]:
+        """The candidate's answer; what of *most* it did not need goes back in any case."""
+        kept = most
+        try:
+            ended, heard = await self._ask(asked)
+            kept = _spent(ended, most)
+        except EscaleraError:
+            kept = _billed(asked, most)
+            raise
+        finally:
+            if self._terms.money is not None and kept != most:
+                await self._book.give_back(self._terms.name, most - kept)
+        return ended, heard
 
     async def _ask(self, asked: Asked) -> tuple[Ended, bytes]:
         """The candidate's answer, heard to its end."""
@@ -295,3 +307,10 @@ def _spent(ended: Ended, most: int) -> int:
     if problem is not None and blame.may_be_billed(problem.fault):
         return most
     return ended.cost
+
+
+def _billed(asked: Asked, most: int) -> int:
+    """What a copy that came to nothing cost: all of *most* where an attempt may be billed."""
+    if any(blame.may_be_billed(attempt.fault) for attempt in asked.attempts):
+        return most
+    return min(most, sum(call.cost for call in asked.beside))

@@ -22,7 +22,7 @@ from escalera.domain.trial import Paired, Switched
 from escalera.edges.gateway_store.pairs import SQLitePairs
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.engine.serve import Served
-from escalera.errors import ProjectError
+from escalera.errors import ProjectError, StoreUnavailable
 from escalera.settings.gateway_table import GatewayTable
 from escalera.settings.trial_table import CanaryTable, ShadowTable
 from escalera.testing.scripted import Faults, ScriptedProvider
@@ -242,6 +242,19 @@ def test_money_is_its_own_and_is_never_overspent(tmp_path) -> None:
     assert again.taken() == spent
     assert again.count("no money") == 1
     assert len(again.pairs()) == 30
+
+
+def test_money_of_a_copy_that_never_was_sent_goes_back(tmp_path) -> None:
+    """Whatever stopped it: a few such copies would else end what the shadow may spend."""
+
+    def gone(_: Any) -> str:
+        raise StoreUnavailable(store="s", problem="is gone", remedy="Bring it back")
+
+    shadow = replace_table(SHADOW, money=0.01)
+    world = World(tmp_path, new=ScriptedProvider(gone), shadows={"try": shadow})
+    world.ask(*["one two"] * 30, max_tokens=1000)
+    assert world.count("lost") == 30
+    assert world.taken() == 0
 
 
 def test_all_workers_spend_of_the_same_money(tmp_path) -> None:
