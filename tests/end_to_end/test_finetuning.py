@@ -211,7 +211,7 @@ def ends_and_begins_with_the_project_file(server: Server, client: openai.OpenAI)
     file.write_text(whole)
     assert running.reload().whole
     assert list(client.fine_tuning.jobs.list()) == []
-    tuned.wait(lambda: 'escalera_jobs{status="running"} 0' in running.metrics())
+    tuned.wait(lambda: 'escalera_jobs_open{status="running"} 0' in running.metrics())
 
 
 def test_a_job_waits_for_money_and_is_its_owners_alone(tmp_path: Path) -> None:

@@ -30,11 +30,11 @@ class Census:
             begun = self._batches.standing()
             for status in get_args(BatchStatus):
                 if status not in BATCH_OVER:
-                    metrics.set("batches", (status,), begun.get(status, 0))
+                    metrics.set("batches_open", (status,), begun.get(status, 0))
         with suppress(StoreUnavailable):
             if self._jobs is None and jobs:
                 self._jobs = self._open()
             found = {} if self._jobs is None else self._jobs.standing()
             for state in get_args(JobStatus) if self._jobs is not None else ():
-                name = "jobs_total" if state in ENDED else "jobs"
+                name = "jobs_total" if state in ENDED else "jobs_open"
                 metrics.set(name, (state,), found.get(state, 0))

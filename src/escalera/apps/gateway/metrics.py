@@ -23,18 +23,18 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "requests_total": ("Requests that ended.", ("operation", "name", "status")),
     "attempts_total": ("Calls to deployments.", ("deployment", "purpose", "fault")),
     "tokens_total": ("Tokens that deployments counted.", ("deployment", "kind")),
-    "micro_dollars_total": ("What answers cost, in millionths.", ("deployment",)),
+    "micro_dollars_total": ("What answers cost, in millionths of a US dollar.", ("deployment",)),
     "findings_total": ("What guards found.", ("kind",)),
     "mirrors_total": ("Calls that trials of candidates took.", ("trial", "outcome")),
-    "mirrors_micro_dollars_total": ("What mirrors cost, in millionths.", ("trial",)),
+    "mirrors_micro_dollars_total": ("What mirrors cost, in millionths of a US dollar.", ("trial",)),
     "messages_judged_total": ("Messages that were judged for drift.", ("name",)),
     "drifted": ("Workers to which messages are shown to have drifted.", ("name",)),
     "unread_total": ("Messages whose embedding their router did without.", ("model",)),
     "records_dropped_total": ("Records that the request log had no room for.", ()),
-    "batches": ("Batches that are not over.", ("status",)),
+    "batches_open": ("Batches that are not over.", ("status",)),
     "batches_total": ("Batches that ended.", ("outcome",)),
     "batch_lines_total": ("Lines of batches that were answered.", ("outcome",)),
-    "jobs": ("Finetuning jobs that have not ended.", ("status",)),
+    "jobs_open": ("Finetuning jobs that have not ended.", ("status",)),
     "jobs_total": ("Finetuning jobs that ended.", ("outcome",)),
     "overhead_seconds": ("Time of the gateway itself.", ("operation",)),
     "first_byte_seconds": ("Time to the first byte of an answer.", ("deployment",)),
@@ -44,9 +44,12 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "breaker_open": ("Deployments that are left alone.", ("deployment",)),
     "configuration_version": ("Which configuration every worker has at least.", ()),
 }
-"""What each metric means, and the names of its labels."""
+"""What each metric means, and the names of its labels.
+
+No name is that of another with `_total` behind it: readers of OpenMetrics leave that away.
+"""
 GAUGES = frozenset(
-    {"batches", "jobs", "drifted", "in_flight", "breaker_open", "configuration_version"}
+    {"batches_open", "jobs_open", "drifted", "in_flight", "breaker_open", "configuration_version"}
 )
 LEAST = frozenset({"configuration_version"})
 """Gauges that are no amounts: of all workers the least is told, not the sum."""
@@ -84,6 +87,9 @@ class Metrics:
     def __init__(self, before: Snapshot | None = None) -> None:
         self._counts: dict[str, dict[Labels, Cell]] = {name: {} for name in HELP}
         self._histograms: dict[str, dict[Labels, Histogram]] = {name: {} for name in BOUNDS}
+        for name, (_, labels) in HELP.items():
+            if not labels and name not in GAUGES:
+                self.cell(name, ())  # the first of all is an increase only where there was a 0
         if before is not None:
             self.add(before)
             for name in GAUGES:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalera.apps.gateway.metrics import BOUNDS, HELP, Metrics, Snapshot
+from escalera.apps.gateway.metrics import BOUNDS, GAUGES, HELP, Metrics, Snapshot
 
+NOTHING = {"escalera_records_dropped_total": "0"}
 TIMES = st.lists(st.floats(0, 1000), max_size=30)
 
 
@@ -88,7 +89,7 @@ def test_a_worker_goes_on_from_the_one_before_but_for_gauges() -> None:
     before.set("in_flight", (), 9)
     after = Metrics(before.snapshot())
     after.count("micro_dollars_total", ("a",), 1)
-    assert lines(after) == {'escalera_micro_dollars_total{deployment="a"}': "6"}
+    assert lines(after) == {**NOTHING, 'escalera_micro_dollars_total{deployment="a"}': "6"}
 
 
 def test_what_another_version_counted_is_left_out() -> None:
@@ -100,7 +101,7 @@ def test_what_another_version_counted_is_left_out() -> None:
     other.histograms["overhead_seconds"][0][1].bounds = (1.0,)
     found = Metrics()
     found.add(other)
-    assert lines(found) == {}
+    assert lines(found) == NOTHING
 
 
 def test_every_metric_is_explained() -> None:
@@ -109,3 +110,20 @@ def test_every_metric_is_explained() -> None:
     for name in HELP:
         assert f"# HELP escalera_{name} " in text
         assert f"# TYPE escalera_{name} " in text
+
+
+def test_no_two_metrics_have_one_name_to_readers_of_openmetrics() -> None:
+    """They leave `_total` away, which all counters end in, and nothing else does."""
+    families = [name.removesuffix("_total") for name in HELP]
+    assert len(set(families)) == len(families)
+    for name in HELP:
+        assert name.endswith("_total") != (name in BOUNDS or name in GAUGES), name
+
+
+def test_a_counter_without_labels_begins_at_0() -> None:
+    """Or its first count would not be seen as an increase."""
+    metrics = Metrics()
+    assert lines(metrics) == NOTHING
+    metrics.add(metrics.snapshot())
+    metrics.count("records_dropped_total", ())
+    assert lines(metrics) == {"escalera_records_dropped_total": "1"}
