@@ -38,9 +38,10 @@ def ago(said: str | None, now: float) -> float | None:
 def window(since: str | None, until: str | None, now: float) -> tuple[float | None, float | None]:
     """Both ends of a stretch of time as `ago` reads them. `click.UsageError` where it is empty."""
     first, last = ago(since, now), ago(until, now)
-    if first is not None and first >= (now if last is None else last):
-        end = "now" if until is None else repr(until)
-        raise click.UsageError(f"nothing lies between --since {since!r} and --until {end}")
+    end = now if last is None else min(last, now)
+    if first is not None and first >= end:
+        until = "now" if end == now else repr(until)
+        raise click.UsageError(f"nothing lies between --since {since!r} and --until {until}")
     return first, last
 
 

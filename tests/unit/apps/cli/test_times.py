@@ -49,7 +49,13 @@ def test_a_window_has_two_ends_or_fewer(since, until, ends):
 
 
 @pytest.mark.parametrize(
-    ("since", "until"), [("2027-02-01", "2027-01-01"), ("1h", "1h"), ("2027-02-01", None)]
+    ("since", "until"),
+    [
+        ("2027-02-01", "2027-01-01"),
+        ("1h", "1h"),
+        ("2027-02-01", None),
+        ("2027-02-01", "2027-03-01"),
+    ],
 )
 def test_an_empty_window_is_refused(since, until):
     """It is a slip, and would be told as if nothing had been served."""
