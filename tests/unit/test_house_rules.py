@@ -74,6 +74,7 @@ WITHOUT_OWN_TEST = {
     "apps/cli/promote.py": "in apps/test_trials",
     "apps/cli/rollback.py": "in apps/test_trials",
     "apps/cli/shadow.py": "in apps/test_trials",
+    "edges/gateway_store/accounts.py": "in apps/gateway/test_mirroring and edges/test_write_ahead",
     "edges/gateway_store/pairs.py": "in apps/gateway/test_mirroring and apps/test_trials",
     "settings/trial_table.py": "in apps/test_trials",
     "domain/promotion.py": "values; in apps/test_promoted",

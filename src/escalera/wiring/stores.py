@@ -19,6 +19,7 @@ from escalera.domain.sla import Promise
 from escalera.edges import operator
 from escalera.edges.clock import SystemClock
 from escalera.edges.energy import MachineMeter
+from escalera.edges.gateway_store.accounts import SQLiteAccounts
 from escalera.edges.gateway_store.batches import SQLiteBatches
 from escalera.edges.gateway_store.calls import SQLiteCalls
 from escalera.edges.gateway_store.configurations import Configurations
@@ -77,9 +78,18 @@ class Stores:
         """The journal of trials. Raises `JournalError`."""
         return SQLiteJournal(self.trials_file)
 
+    @property
+    def pairs_file(self) -> Path:
+        """Where trials keep what is no event."""
+        return self.folder / "pairs.sqlite"
+
     def pairs(self) -> SQLitePairs:
         """The texts of pairs. Raises `StoreUnavailable`."""
-        return SQLitePairs(self.folder / "pairs.sqlite")
+        return SQLitePairs(self.pairs_file)
+
+    def accounts(self) -> SQLiteAccounts:
+        """The money of the copies of shadows. Raises `StoreUnavailable`."""
+        return SQLiteAccounts(self.pairs_file)
 
     def keys(self) -> SQLiteKeys:
         """The keys: ports `KeyBook` and `Vault`. Raises `StoreUnavailable`."""

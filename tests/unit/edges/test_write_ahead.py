@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from escalera.edges import write_ahead
+from escalera.edges.gateway_store.accounts import SQLiteAccounts
 from escalera.edges.gateway_store.calls import SQLiteCalls
 from escalera.edges.gateway_store.pairs import SQLitePairs
 from escalera.edges.journal.sqlite import SQLiteJournal
 
-Opens = Callable[[Path], SQLiteCalls | SQLiteJournal | SQLitePairs]
+Opens = Callable[[Path], SQLiteAccounts | SQLiteCalls | SQLiteJournal | SQLitePairs]
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def about_to_write(file: Path, seconds: float) -> Iterator[None]:
         holder.join()
 
 
-@pytest.mark.parametrize("opens", [SQLiteCalls, SQLiteJournal, SQLitePairs])
+@pytest.mark.parametrize("opens", [SQLiteAccounts, SQLiteCalls, SQLiteJournal, SQLitePairs])
 def test_the_second_process_waits_for_the_first_to_make_the_file(
     opens: Opens, tmp_path: Path
 ) -> None:

@@ -130,7 +130,7 @@ def _reading(metrics: Metrics) -> Callable[[str, float, bool], None]:
 
 def _trials(made: Installation, metrics: Metrics) -> Trials:
     kept, wall = stores.at(made.state), wiring.wall_clock()
-    book = TrialBook(kept.trials, kept.pairs)
+    book = TrialBook(kept.trials, kept.pairs, kept.accounts)
 
     def audit(event: Switched) -> None:
         issued.audit(kept).record("rolled-back", event.name, trial=event.trial, word=event.word)

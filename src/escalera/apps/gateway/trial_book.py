@@ -38,10 +38,17 @@ class SharedJournal(Protocol):
 
 
 class Texts(Protocol):
-    """Where the texts of pairs are kept, and the money of copies."""
+    """Where the texts of pairs are kept."""
 
     def keep(self, trial: str, texts: tuple[str, str, str, str], *, most: int) -> None:
         """Add request, question, live and candidate answer; of a trial *most* stay."""
+
+    def close(self) -> None:
+        """Release what is held; called once."""
+
+
+class Accounts(Protocol):
+    """Where the money of copies is kept."""
 
     def take(self, trial: str, micro_dollars: int, *, most: int, spent: int) -> bool:
         """Take money where all that was taken stays within *most*; *spent* was so before."""
@@ -69,13 +76,20 @@ def append(
 
 
 class TrialBook:
-    """The trials of one worker over a journal that all share, and the texts of their pairs."""
+    """The trials of one worker over a journal that all share, the texts of their pairs and the
+    money of their copies; each is opened when it is needed.
+    """
 
-    def __init__(self, open_: Callable[[], SharedJournal], texts: Callable[[], Texts]) -> None:
-        self._open = open_
-        self._open_texts = texts
+    def __init__(
+        self,
+        open_: Callable[[], SharedJournal],
+        texts: Callable[[], Texts],
+        accounts: Callable[[], Accounts],
+    ) -> None:
+        self._open, self._open_texts, self._open_accounts = open_, texts, accounts
         self._journal: SharedJournal | None = None
         self._texts: Texts | None = None
+        self._accounts: Accounts | None = None
         self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="trials")
         self._states: dict[str, State] = {}
@@ -175,22 +189,24 @@ class TrialBook:
 
     def _keep(self, texts: PairTexts, most: int) -> None:
         said = (texts.request, texts.question, texts.live, texts.candidate)
-        self._beside().keep(texts.trial, said, most=most)
+        if self._texts is None:
+            self._texts = self._open_texts()
+        self._texts.keep(texts.trial, said, most=most)
 
     def _take(self, trial: str, micro_dollars: int, most: int) -> bool:
         state = self._states.get(trial)
         spent = 0 if state is None else math.ceil(state.micro_dollars)
-        return self._beside().take(trial, micro_dollars, most=most, spent=spent)
+        return self._account().take(trial, micro_dollars, most=most, spent=spent)
 
     def _give_back(self, trial: str, micro_dollars: int) -> None:
-        self._beside().give_back(trial, micro_dollars)
+        self._account().give_back(trial, micro_dollars)
 
-    def _beside(self) -> Texts:
-        if self._texts is None:
-            self._texts = self._open_texts()
-        return self._texts
+    def _account(self) -> Accounts:
+        if self._accounts is None:
+            self._accounts = self._open_accounts()
+        return self._accounts
 
     def _close(self) -> None:
-        for held in (self._journal, self._texts):
+        for held in (self._journal, self._texts, self._accounts):
             if held is not None:
                 held.close()

@@ -1,5 +1,4 @@
-"""What trials keep beside their journal, in one SQLite file: the texts of the latest pairs, and the
-money of copies, of which all workers take."""
+"""What trials keep beside their journal: the texts of the latest pairs, in an SQLite file."""
 
 from __future__ import annotations
 
@@ -20,18 +19,8 @@ create table if not exists pair (
     live      text not null,
     candidate text not null,
     unique (trial, request)
-) strict;
-create table if not exists account (
-    trial text primary key,
-    taken integer not null
 ) strict
 """
-_OPEN = "insert or ignore into account (trial, taken) values (?, ?)"
-_TAKE = """
-update account set taken = taken + :asked where trial = :trial and taken + :asked <= :most
-"""
-_GIVE_BACK = "update account set taken = taken - ? where trial = ?"
-_TAKEN = "select taken from account where trial = ?"
 _ADD = """
 insert or ignore into pair (trial, request, question, live, candidate) values (?, ?, ?, ?, ?)
 """
@@ -44,7 +33,7 @@ _READ = "select request, question, live, candidate from pair where trial = ? ord
 
 
 class SQLitePairs:
-    """Texts by trial, of which the oldest go when there are too many, and an account for each."""
+    """Texts by trial, of which the oldest go when there are too many."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -67,33 +56,6 @@ class SQLitePairs:
             return [*self._connection.execute(_READ, (trial,))]
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
-
-    def take(self, trial: str, micro_dollars: int, *, most: int, spent: int) -> bool:
-        """Take money for a copy, where all that was taken stays within *most*.
-
-        An account begins with what was *spent* before there was one.
-        """
-        try:
-            self._connection.execute(_OPEN, (trial, spent))
-            values = {"trial": trial, "asked": micro_dollars, "most": most}
-            return self._connection.execute(_TAKE, values).rowcount == 1
-        except sqlite3.Error as error:
-            raise self._unavailable(error) from error
-
-    def give_back(self, trial: str, micro_dollars: int) -> None:
-        """Give back what a copy did not need."""
-        try:
-            self._connection.execute(_GIVE_BACK, (micro_dollars, trial))
-        except sqlite3.Error as error:
-            raise self._unavailable(error) from error
-
-    def taken(self, trial: str) -> int:
-        """Micro-dollars that were taken and not given back."""
-        try:
-            found = self._connection.execute(_TAKEN, (trial,)).fetchone()
-        except sqlite3.Error as error:
-            raise self._unavailable(error) from error
-        return 0 if found is None else int(found[0])
 
     def close(self) -> None:
         """Close the file."""

@@ -19,6 +19,7 @@ from escalera.apps.gateway.tried import Trials
 from escalera.core.serving import trials
 from escalera.domain.project import ModelPrice
 from escalera.domain.trial import Paired, Switched
+from escalera.edges.gateway_store.accounts import SQLiteAccounts
 from escalera.edges.gateway_store.pairs import SQLitePairs
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.engine.serve import Served
@@ -56,7 +57,11 @@ class World:
         }
         self.metrics = Metrics()
         self.audited: list[Switched] = []
-        book = TrialBook(lambda: SQLiteJournal(self.file), lambda: SQLitePairs(self.texts))
+        book = TrialBook(
+            lambda: SQLiteJournal(self.file),
+            lambda: SQLitePairs(self.texts),
+            lambda: SQLiteAccounts(self.texts),
+        )
         counter = Counter(label="none", route=None, infer=None, models=models)
         counter.trials = Trials(
             book=book,
@@ -113,7 +118,7 @@ class World:
         return found
 
     def taken(self) -> int:
-        accounts = SQLitePairs(self.texts)
+        accounts = SQLiteAccounts(self.texts)
         found = accounts.taken("try")
         accounts.close()
         return found
