@@ -26,16 +26,27 @@ _CALLS = (
 )
 _PHONE = DIGITS + "+() ./-xet#"
 
+_LATIN = "A-Za-zÀ-ɏ\u0300-\u036f"
+"""Letters with their accents, of one character or two."""
+
 REACHING = (
     Pattern(
         kind="email",
-        head=r"[A-Za-z0-9._%+'-]{1,32}@[A-Za-z0-9][A-Za-z0-9-]{0,22}\.[A-Za-z][A-Za-z0-9]{1,3}",
-        hint=r"@[A-Za-z0-9-]{1,23}\.[A-Za-z]",
+        head=rf"[{_LATIN}0-9._%+'-]{{1,32}}"
+        rf"@[{_LATIN}0-9][{_LATIN}0-9-]{{0,22}}\.[A-Za-z][A-Za-z0-9]{{1,3}}",
+        hint="@",
         run=ALNUM,
         joints=".-",
         literals=("@",),
-        source="RFC 5321, unquoted; of a longer local part the last 32 characters",
-        hits=("Write to ana.lopez+x@mail.example.co.uk.", "(bob@example.com)"),
+        source="RFC 5321, unquoted, and RFC 6531 in Latin letters; of a longer local part the last "
+        "32 characters",
+        hits=(
+            "Write to ana.lopez+x@mail.example.co.uk.",
+            "(bob@example.com)",
+            "josé.pérez@peña.example",
+            "jose\u0301@pen\u0303a.example",
+            "请写信给ana@x.example",
+        ),
         misses=("react@18.2.0", "@handle", "a@b"),
     ),
     Pattern(
