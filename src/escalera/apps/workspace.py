@@ -216,6 +216,7 @@ class Workspace:
         *,
         mode: Mode = "group-sequential",
         buy: bool = False,
+        common: bool = False,
         progress: Progress | None = None,
     ) -> Comparison:
         """Compare two systems by name ("lora", "served") on `confirm` items.
@@ -224,7 +225,8 @@ class Workspace:
         question: the policy's looks, each asking what it needs, under the caps of the budget. In
         the modes "anytime" and "finite" it may be read at any time, bought or not, and with `buy`
         it ends with the batch that settles it. Such a reading is recorded: it spends alpha. Of a
-        finetuned model the looks are at the tasks that it would take over.
+        finetuned model the looks are at the tasks that it would take over. A task without a score
+        of both keeps the gate open, unless only what is in `common` counts.
         """
         from escalera.apps import compared
         from escalera.core.evaluation import reliance
@@ -232,9 +234,9 @@ class Workspace:
         from escalera.engine import comparing, continuing
 
         if mode == "group-sequential" and not buy:
-            evidence = self.evidence()
-            routes = {name: self.route(name, evidence) for name in (candidate, incumbent)}
-            return compared.once(self.project, evidence, candidate, incumbent, routes)
+            known = self.evidence()
+            routes = {name: self.route(name, known) for name in (candidate, incumbent)}
+            return compared.once(self.project, known, candidate, incumbent, routes, common=common)
         if not buy:
             self._require_journal()
         journal = self._installation.journal()
@@ -253,8 +255,8 @@ class Workspace:
             journal.close()
         if not (buy or found.tasks):
             raise compared.nothing_in_common(candidate, incumbent, mode)
-        said = reliance.warnings(self.project, evidence)
-        return compared.of_found(candidate, incumbent, found, mode=mode, warnings=said)
+        said, names = reliance.warnings(self.project, evidence), (candidate, incumbent)
+        return compared.of_found(*names, found, mode=mode, warnings=said, common=common)
 
     def judge(
         self, name: str, wish: DriftWish | None = None, *, progress: Progress | None = None

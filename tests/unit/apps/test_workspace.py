@@ -11,6 +11,7 @@ import pytest
 import escalera
 from escalera import wiring
 from escalera.apps import doctor, workspace
+from escalera.domain.event import Observed
 from escalera.domain.optimiser import Optimiser
 from escalera.errors import EvidenceMissing, InputError, MissingExtra, ProjectError
 
@@ -166,6 +167,26 @@ def test_two_systems_are_compared_by_rung_or_digest(write, climb):
     assert opened.compare(digest[:16], "prompt").tasks == found.tasks
     with pytest.raises(InputError, match=r"'magic': there are the models .* the rungs .*lora"):
         opened.compare("magic", "prompt")
+
+
+def test_a_task_that_a_system_was_not_asked_keeps_the_gate_open(write, climb):
+    """Unless only what both were asked is to count."""
+    folder = write(local=True)
+    climb(folder, 0.3, 0.97, tuned=BROKEN)
+    opened = workspace.load(folder)
+    with closing(opened.installation.journal()) as journal:
+        events = [*journal.events()]
+    opened.installation.journal_file.unlink()
+    kept = [one for one in events if not (isinstance(one, Observed) and one.item[:2] == "b/")]
+    with closing(opened.installation.journal()) as journal:
+        journal.append(kept)
+    found = opened.compare("lora", "lora")
+    assert ([row.task for row in found.tasks], found.unread) == (["a"], ("b",))
+    assert (found.tasks[0].gate, found.gate, found.exit_code) == ("passed", "undecided", 3)
+    assert opened.compare("lora", "lora", common=True).gate == "passed"
+    for mode in ("anytime", "finite"):
+        assert opened.compare("lora", "lora", mode=mode).unread == ("b",)
+        assert opened.compare("lora", "lora", mode=mode, common=True).unread == ()
 
 
 def test_the_report_is_one_file(write, climb):
