@@ -21,6 +21,7 @@ from escalera.domain.verdict import Mode
 from escalera.engine.observer import Observer, Quiet
 from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Progress
+from escalera.wiring import outputs
 
 if TYPE_CHECKING:
     from escalera.apps.calibrated import Calibrated
@@ -295,8 +296,14 @@ class Workspace:
         """
         from escalera.apps.report import page
 
+        file = self.report_file(into)
+        outputs.write(file, page.render(self.decision.document), outputs.PAGE)
+        return file
+
+    def report_file(self, into: Path | None = None) -> Path:
+        """Where the report is written. Raises `InputError` where that would cost something else."""
         file = into or self._installation.file.parent / "report.html"
-        write_text(file, page.render(self.decision.document))
+        outputs.require(file, outputs.PAGE, project=self._installation.file)
         return file
 
     def scores(self) -> ScoreTable:
@@ -377,17 +384,6 @@ def load(path: str | Path = "escalera.toml") -> Workspace:
     """
     file = Path(path)
     return Workspace(wiring.install(file / "escalera.toml" if file.is_dir() else file))
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write *text* to *file*. Raises `InputError` where it cannot be written."""
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"{str(file)!r} cannot be written: {error.strerror or error}. "
-            "Name a file in a folder that exists and that you may write to."
-        ) from error
 
 
 def as_json(document: dict[str, Any], *, clocks: bool = True) -> str:

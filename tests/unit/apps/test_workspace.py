@@ -11,6 +11,7 @@ import pytest
 import escalera
 from escalera import wiring
 from escalera.apps import doctor, workspace
+from escalera.apps.cli.main import run
 from escalera.domain.event import Observed
 from escalera.domain.optimiser import Optimiser
 from escalera.errors import EvidenceMissing, InputError, MissingExtra, ProjectError
@@ -187,6 +188,20 @@ def test_a_task_that_a_system_was_not_asked_keeps_the_gate_open(write, climb):
     for mode in ("anytime", "finite"):
         assert opened.compare("lora", "lora", mode=mode).unread == ("b",)
         assert opened.compare("lora", "lora", mode=mode, common=True).unread == ()
+
+
+def test_the_report_is_written_over_no_other_file(write, climb, capsys):
+    """Told before a climb spends anything; the project's own files are no place for it either."""
+    folder = write()
+    (folder / "report.html").write_text("what I wrote")
+    assert run(["climb", "-p", str(folder)]) == 2
+    assert "holds something, and not a page of an earlier run" in capsys.readouterr().err
+    assert not (folder / ".escalera").exists()
+    for option in (["report", "-o"], ["curves", "--page"], ["gate", "base", "--junit"]):
+        before = (folder / "escalera.toml").read_bytes()
+        assert run([*option, str(folder / "escalera.toml"), "-p", str(folder)]) == 2
+        assert "is part of the project" in capsys.readouterr().err
+        assert (folder / "escalera.toml").read_bytes() == before
 
 
 def test_the_report_is_one_file(write, climb):

@@ -74,11 +74,16 @@ def command(  # noqa: PLR0913  one parameter per option
     """
     from escalera.apps import score_files, workspace
     from escalera.apps.cli.watching import watching
+    from escalera.wiring import outputs
 
     if common and buy:
         raise click.UsageError("--common and --buy exclude each other: --buy asks what is lacking")
 
-    if Path(candidate.partition("::")[0]).exists() and Path(incumbent.partition("::")[0]).exists():
+    files = [Path(name.partition("::")[0]) for name in (candidate, incumbent)]
+    of_files = all(one.exists() for one in files)
+    if junit is not None:
+        outputs.require(junit, outputs.JUNIT, project=None if of_files else file)
+    if of_files:
         found = score_files.compare_files(
             candidate,
             incumbent,
@@ -100,6 +105,6 @@ def command(  # noqa: PLR0913  one parameter per option
                 progress=watcher.progressed,
             )
     if junit is not None:
-        workspace.write_text(junit, found.junit())
+        outputs.write(junit, found.junit(), outputs.JUNIT)
     click.echo(workspace.as_json(found.document()) if json_ else found)
     return found.exit_code
