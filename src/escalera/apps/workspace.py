@@ -339,9 +339,12 @@ class Workspace:
         self, observer: Observer | None, *, until: RungName | None = None
     ) -> tuple[Evidence, str]:
         """The evidence when the climb has ended, and the hash of the journal's last event."""
+        from escalera.apps import diagnosed
         from escalera.engine import climb
 
         with closing(self._installation.journal()) as journal:
+            if self.project.rewind is not None:
+                diagnosed.require_rewind(self.project, fold(journal.events()))
             evidence = climb.run(
                 self.project,
                 ports=self._installation.ports(journal),
