@@ -320,7 +320,7 @@ def _idle(table: TrainingTable) -> list[tuple[str, str, str]]:
     weights, swept = table.weights, table.sweep
     if (methods := {weights.method or "lora", *(swept.method or ())}) & {*ADAPTERS}:
         return []
-    said = f"has no effect: the method is {' or '.join(sorted(methods))!r}, which trains no adapter"
+    said = f"has no effect: no adapter is trained by {' or '.join(map(repr, sorted(methods)))}"
     remedy = "Leave it out, or train an adapter (training.weights.method = 'lora')"
     given = [(f"weights.{name}", getattr(weights, name)) for name in ("rank", "alpha", "targets")]
     given += [(f"sweep.{name}", getattr(swept, name)) for name in OF_ADAPTERS]
