@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from escalera.edges import lines as lines_of
 from escalera.edges.lines import AppendedLines
 from escalera.errors import LinesError
 from escalera.ports import Lines
@@ -95,6 +96,24 @@ def test_half_a_line_is_cut_off_and_a_whole_one_gets_its_end(
         assert file.read_bytes() == kept
         lines.append({"n": 3})
     assert file.read_bytes() == kept + b'{"n": 3}\n'
+
+
+def test_lines_are_read_while_others_add_to_them(file: Path) -> None:
+    """Without a file there are none; what is torn is passed over, and left to who opens it."""
+    assert lines_of.read(file) == ()
+    file.write_bytes(b'{"n": 1}\n{"n": 2}\n{"n"')
+    assert lines_of.read(file) == (b'{"n": 1}', b'{"n": 2}')
+    file.write_bytes(b'{"n": 1}\n{"n": 2}')
+    assert lines_of.read(file) == (b'{"n": 1}', b'{"n": 2}')
+
+
+@pytest.mark.parametrize("there", [b"[project]\nname = 'x'", b"input,target\n1,2\n3", b"\n# x\ny"])
+def test_a_file_of_something_else_is_refused_as_it_is(file: Path, there: bytes) -> None:
+    """Its last line would have been cut off for a torn one."""
+    file.write_bytes(there)
+    with pytest.raises(LinesError, match="holds something else than JSON lines"):
+        AppendedLines(file)
+    assert file.read_bytes() == there
 
 
 def test_a_line_that_cannot_be_written_is_not_there(

@@ -21,6 +21,7 @@ from escalera.core.evaluation.contrast import (
 from escalera.core.evaluation.correction import ENOUGH, Labels
 from escalera.core.evaluation.outlay import WARM_UP, Outlay
 from escalera.core.evidence import Evidence
+from escalera.core.ladder import naming
 from escalera.domain.project import Project
 from escalera.domain.system import Route
 from escalera.domain.verdict import Figure, Gate, Mode
@@ -70,7 +71,10 @@ _WORDS: Mapping[Gate, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two systems on common items, task by task, and what both took: money and time."""
+    """Two systems on common items, task by task, and what both took: money and time.
+
+    `unread` are tasks of which nothing was read: they keep the gate from being passed.
+    """
 
     candidate: str
     incumbent: str
@@ -78,6 +82,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     mode: How = "fixed-sample"
     outlays: tuple[Outlay, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def reading(self) -> str:
@@ -87,7 +92,8 @@ class Comparison:
     @property
     def gate(self) -> Gate:
         """Whether it is shown, over all tasks, that the candidate does not fall."""
-        return overall(self.tasks)
+        found = overall(self.tasks)
+        return "undecided" if found == "passed" and self.unread else found
 
     @property
     def exit_code(self) -> int:
@@ -113,6 +119,7 @@ class Comparison:
             "mode": self.mode,
             "reading": self.reading,
             "tasks": [asdict(row) | {"word": row.word} for row in self.tasks],
+            "unread": list(self.unread),
             "outlays": [asdict(row) for row in self.outlays],
             "notes": list(self._remarks()),
         }
@@ -122,9 +129,9 @@ class Comparison:
         suite = ET.Element(
             "testsuite",
             name=f"escalera compare: {self._title()}",
-            tests=str(len(self.tasks)),
+            tests=str(len(self.tasks) + len(self.unread)),
             failures=str(sum(row.gate == "regressed" for row in self.tasks)),
-            skipped=str(sum(row.gate == "undecided" for row in self.tasks)),
+            skipped=str(sum(row.gate == "undecided" for row in self.tasks) + len(self.unread)),
             errors="0",
         )
         properties = ET.SubElement(suite, "properties")
@@ -138,6 +145,9 @@ class Comparison:
             elif row.gate == "undecided":
                 ET.SubElement(case, "skipped", message=line)
             ET.SubElement(case, "system-out").text = line
+        for task in self.unread:
+            case = ET.SubElement(suite, "testcase", classname="escalera.compare", name=task)
+            ET.SubElement(case, "skipped", message=_unread(task))
         text = ET.tostring(suite, encoding="unicode", xml_declaration=True)
         return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
@@ -146,7 +156,7 @@ class Comparison:
         return f"{self.candidate} against {self.incumbent}{about}"
 
     def _lines(self) -> list[str]:
-        return [*map(_line, self.tasks), *map(_outlay, self.outlays)]
+        return [*map(_line, self.tasks), *map(_unread, self.unread), *map(_outlay, self.outlays)]
 
     def _remarks(self) -> tuple[str, ...]:
         judged = [
@@ -155,7 +165,7 @@ class Comparison:
             if row.basis == "judge"
         ]
         missing = [
-            f"{row.task}: {row.unscored} common items lack a score; whatever they are worth, the "
+            f"{row.task}: {row.unscored} items lack a score; whatever they are worth, the "
             f"difference over all items lies in {row.worst:+.3f} to {row.best:+.3f}"
             for row in self.tasks
             if row.unscored
@@ -188,12 +198,16 @@ def once(
     candidate: str,
     incumbent: str,
     routes: Mapping[str, Route],
+    *,
+    common: bool = False,
 ) -> Comparison:
     """Two systems by name at fixed n, on what both have answered; *routes* are theirs.
 
-    Raises `EvidenceMissing` where that is nothing.
+    A task that the candidate may change, and that holds none of it, is unread, unless only what is
+    in *common* is asked for. Raises `EvidenceMissing` where nothing is.
     """
     left, right, alpha = routes[candidate], routes[incumbent], project.policy.alpha
+    concerned = [task.name for task in naming.concerned(candidate, project, evidence)]
     asked = [
         Asked(
             task=task.name,
@@ -217,6 +231,7 @@ def once(
         tasks=found,
         notes=reliance.warnings(project, evidence),
         outlays=tuple(outlays),
+        unread=() if common else _without_row(concerned, found),
     )
 
 
@@ -231,11 +246,18 @@ def nothing_in_common(candidate: str, incumbent: str, mode: Mode) -> EvidenceMis
 
 
 def of_found(
-    candidate: str, incumbent: str, found: Compared, *, mode: Mode, warnings: Sequence[str] = ()
+    candidate: str,
+    incumbent: str,
+    found: Compared,
+    *,
+    mode: Mode,
+    warnings: Sequence[str] = (),
+    common: bool = False,
 ) -> Comparison:
     """A comparison of systems in a mode: the last look of every task, or where its reading is.
 
-    `warnings` are what is to be said of the judges behind the tasks.
+    `warnings` are what is to be said of the judges behind the tasks. With *common*, a task of which
+    nothing was read holds nothing back.
     """
     words = "its last look was at" if mode == "group-sequential" else "read at"
     used = [f"{task}: {words} {share:.0%} of the items" for task, share in found.shares]
@@ -251,10 +273,16 @@ def of_found(
         notes=(*warnings, *used, *cut, *wanted),
         mode=mode,
         outlays=found.outlays,
+        unread=() if common else found.unread,
     )
 
 
 # Below: private.
+
+
+def _without_row(tasks: Sequence[str], found: Sequence[Contrast]) -> tuple[str, ...]:
+    rows = {row.task for row in found}
+    return tuple(task for task in tasks if task not in rows)
 
 
 def _line(row: Contrast) -> str:
@@ -268,6 +296,10 @@ def _line(row: Contrast) -> str:
         f"[{change.lower:+.3f}, {change.upper:+.3f}], margin {row.margin:.3f}, on {items}; "
         f"{_p(row)}{_turned(row.gained)} gained, {_turned(row.lost)} lost{_alone(row)}"
     )
+
+
+def _unread(task: str) -> str:
+    return f"{task}: inconclusive; no item has a score of both, so the gate stays open"
 
 
 def _turned(share: Figure) -> str:

@@ -13,7 +13,7 @@ from escalera.core.finetuning.finding import Finding
 from escalera.core.ladder import combining, distilling, finetuning, recording, replaying
 from escalera.core.ladder.case import Case
 from escalera.domain.identity import short
-from escalera.domain.project import RUNGS, Project
+from escalera.domain.project import RUNGS, TRAINING, Project
 from escalera.domain.recipe import Rewind, TrainingRecipe
 from escalera.domain.training import Trained
 from escalera.engine import logs
@@ -26,6 +26,7 @@ SHORTEST = 6
 """Characters of a recipe's digest that tell it from others, at least."""
 
 _SHOWN = 10
+_COPY = "Copy the line that `escalera diagnose` shows, or leave it out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +154,37 @@ def finding(one: Finding) -> dict[str, Any]:
         "setting": one.setting,
         "command": one.command,
     }
+
+
+def require_rewind(project: Project, evidence: Evidence) -> None:
+    """Raise `InputError` where `training.rewind` can change no training of the journal.
+
+    Such as one that never was, a step that it did not make, or examples of another task. Where no
+    rung has trained yet, that training may be still to come.
+    """
+    back, trained = project.rewind, evidence.trained
+    if back is None:
+        return
+    gone = (parts[-1].recipe.rewound for parts in trained.values())
+    named = [parts[-1] for digest, parts in trained.items() if digest.startswith(back.recipe)]
+    climbed = any(evidence.nominee(rung) is not None for rung in TRAINING)
+    if climbed and not named and not any(one and _same(one, back) for one in gone):
+        there = ", ".join(short(digest) for digest in trained)
+        raise InputError(
+            f"training.rewind: no training here begins with {back.recipe!r} (there are {there}). "
+            f"{_COPY}"
+        )
+    for one in named:
+        tasks = tuple(f"{part.task}/" for part in one.recipe.ingredients)
+        absent = [item for item in back.items if not item.startswith(tasks)]
+        if absent or back.after >= one.planned:
+            name, steps = short(one.recipe.digest), one.planned
+            raise InputError(
+                f"training.rewind: the training {name!r} has {steps} steps"
+                + (f" and was not taught {absent[:3]!r}" if absent else "")
+                + f": it cannot go back to step {back.after} and on without {[*back.items[:3]]!r}. "
+                f"{_COPY}"
+            )
 
 
 def unrewound(project: Project, evidence: Evidence) -> str | None:

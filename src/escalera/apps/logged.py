@@ -20,7 +20,7 @@ from escalera.domain.dataset import Split
 from escalera.domain.traffic import Operation, ServedCall
 from escalera.errors import EvidenceMissing, InputError
 from escalera.ports.serving import CallLog
-from escalera.wiring import data_sets, stores
+from escalera.wiring import data_sets, outputs, stores
 
 PATHS: Mapping[Operation, str] = {
     "chat": "/chat/completions",
@@ -84,6 +84,7 @@ def export(
 
     What was answered becomes the target: it is what a system said, not what is right.
     """
+    outputs.require(into, outputs.ROWS, project=file)
     left_out: Counter[str] = Counter()
     total = 0
 

@@ -33,7 +33,7 @@ Answers = Mapping[str, Sequence[ScoreRow]]
 """What one system scored on a task, by item; several rows are repeats."""
 
 
-def compare_files(
+def compare_files(  # noqa: PLR0913  an option of the command each
     candidate: str,
     incumbent: str,
     *,
@@ -41,18 +41,20 @@ def compare_files(
     margin: float = 0.05,
     confidence: float = 0.95,
     format: str | None = None,  # noqa: A002  as the option is called
+    common: bool = False,
 ) -> Comparison:
     """Compare two files of scores in any known format, each named `FILE` or `FILE::SYSTEM`.
 
     Read once; in the mode "anytime" the verdict holds whenever files are read that still grow, in
-    "finite" it is about the items of these files alone.
+    "finite" it is about the items of these files alone. What the candidate lacks of the incumbent's
+    items and tasks can keep the gate open, unless only what is in `common` counts.
     """
     tables = [
         (name, wiring.read_scores(Path(name.partition(CHOICE)[0]), format=format))
         for name in (candidate, incumbent)
     ]
     alpha = round(1 - confidence, 12)
-    return of_tables(tables[0], tables[1], margin=margin, alpha=alpha, mode=mode)
+    return of_tables(tables[0], tables[1], margin=margin, alpha=alpha, mode=mode, common=common)
 
 
 def of_tables(
@@ -62,22 +64,30 @@ def of_tables(
     margin: float,
     alpha: float,
     mode: Mode = "group-sequential",
+    common: bool = False,
 ) -> Comparison:
     """Compare two named tables of scores; a name is `FILE` or `FILE::SYSTEM`.
 
     Items are paired by task and item; of repeats the mean counts. By default at fixed n, on the
-    common items. "anytime": over the items of either table, where what one of them lacks is a
-    missing score. "finite": the common items are a part of all items. Raises `InputError` where a
-    table holds several systems and none is named, `EvidenceMissing` where nothing is in common.
+    items of the incumbent, where what the candidate lacks is a missing score. "anytime": over the
+    items of either table, likewise. "finite": the common items are a part of all items. A task of
+    the incumbent without a pair of scores is unread. With *common* only what both have counts.
+    Raises `InputError` where a table holds several systems and none is named, `EvidenceMissing`
+    where nothing is in common.
     """
     left, right = _by_task(*candidate), _by_task(*incumbent)
-    pairs = {task: (left[task], right.get(task, {})) for task in left}
+    pairs: dict[str, tuple[Answers, Answers]] = {
+        task: (left[task], right.get(task, {})) for task in left
+    }
+    if common:
+        pairs = {task: _both(new, old) for task, (new, old) in pairs.items()}
     notes = [*candidate[1].notes, *incumbent[1].notes]
-    notes += [note for task, pair in pairs.items() for note in _alone(task, *pair, mode)]
+    for task in dict.fromkeys((*left, *right)):
+        notes += _alone(task, left.get(task, {}), right.get(task, {}), mode, common=common)
     how: How = "fixed-sample"
     if mode == "group-sequential":
         asked = [
-            Asked(task=task, margin=margin, sample=_sample(new, old, sorted({*new} & {*old})))
+            Asked(task=task, margin=margin, sample=_sample(new, old, sorted(old)))
             for task, (new, old) in pairs.items()
         ]
         rows = contrast(asked, alpha=alpha)
@@ -98,7 +108,7 @@ def of_tables(
             f"{candidate[0]} and {incumbent[0]} have no scored items in common: they must have the "
             f"same tasks ({', '.join(candidate[1].tasks)}) and names of items"
         )
-    share = alpha / len(rows)
+    share, read = alpha / len(rows), {row.task for row in rows}
     return Comparison(
         candidate=candidate[0],
         incumbent=incumbent[0],
@@ -110,6 +120,7 @@ def of_tables(
             for row in rows
             for measure in outlay.MEASURES
         ),
+        unread=() if common else tuple(task for task in right if task not in read),
     )
 
 
@@ -181,16 +192,28 @@ def _sample(new: Answers, old: Answers, items: Sequence[str]) -> Sample:
     return Sample(rows=tuple(rows), paired=True)
 
 
-def _alone(task: str, new: Answers, old: Answers, mode: Mode) -> list[str]:
+def _both(new: Answers, old: Answers) -> tuple[Answers, Answers]:
+    kept = {*new} & {*old}
+    left, right = ({i: rows for i, rows in one.items() if i in kept} for one in (new, old))
+    return left, right
+
+
+def _alone(task: str, new: Answers, old: Answers, mode: Mode, *, common: bool) -> list[str]:
     """What is to be said of items that are in one of the two only."""
     both, alone = len({*new} & {*old}), len({*new} ^ {*old})
     if not alone:
         return []
     said = f"{task}: {alone} items are in one of the two only"
-    if mode == "anytime":
+    if common:
+        said += "; they are left out, as was asked for"
+    elif both and mode == "anytime":
         said += "; they count as missing scores, so that the verdict holds when they come"
-    if mode == "finite":
+    elif both and mode == "finite":
         said += f"; the {both} common ones count as drawn from all by chance, and are read once"
+    elif both:
+        gone = len({*old} - {*new})
+        said += f"; the {gone} that the candidate lacks count as missing scores" if gone else ""
+        said += f"; {alone - gone} of the candidate are left out" if alone > gone else ""
     return [said]
 
 

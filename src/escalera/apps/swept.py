@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -67,7 +67,9 @@ class Sweeping:
         if found.difference is not None and found.difference.lower <= 0.0:
             return ()
         names = [lever.name for lever in found.sweep.levers]
-        said = dict(zip(names, found.tried[found.winner].values, strict=True))
+        values = found.tried[found.winner].values
+        idle = found.sweep.idle(values)
+        said = {n: v for n, v in zip(names, values, strict=True) if n not in idle}
         how = [f"{name} = {_toml(v)}" for name, v in said.items() if name not in sweeping.WEIGHTS]
         which = [f"{name} = {_toml(v)}" for name, v in said.items() if name in sweeping.WEIGHTS]
         return (
@@ -89,7 +91,7 @@ class Sweeping:
         rows = (
             (
                 f"{number}{' (own)' if number == rule.OWN else ''}",
-                *(f"{v:.3g}" if isinstance(v, float) else f"{v}" for v in one.values),
+                *_shown(one, found.sweep),
                 f"{one.scores[-1]:.3f}" if one.scores else "-",
                 _came(one),
             )
@@ -180,6 +182,14 @@ def _came(one: LeverTrial) -> str:
     if not one.scores:
         return "not begun"
     return f"stopped at {100 * rule.PAUSES[len(one.scores) - 1]:.3g} %"
+
+
+def _shown(one: LeverTrial, sweep: Sweep) -> Iterator[str]:
+    """The levers of a trial; of those that its method does not read, a dash."""
+    idle = sweep.idle(one.values)
+    for lever, value in zip(sweep.levers, one.values, strict=True):
+        said = f"{value:.3g}" if isinstance(value, float) else f"{value}"
+        yield "-" if lever.name in idle else said
 
 
 def _toml(value: LeverValue) -> str:

@@ -21,6 +21,7 @@ from escalera.domain.verdict import Mode
 from escalera.engine.observer import Observer, Quiet
 from escalera.errors import EvidenceMissing, InputError
 from escalera.ports import Progress
+from escalera.wiring import outputs
 
 if TYPE_CHECKING:
     from escalera.apps.calibrated import Calibrated
@@ -216,6 +217,7 @@ class Workspace:
         *,
         mode: Mode = "group-sequential",
         buy: bool = False,
+        common: bool = False,
         progress: Progress | None = None,
     ) -> Comparison:
         """Compare two systems by name ("lora", "served") on `confirm` items.
@@ -224,7 +226,8 @@ class Workspace:
         question: the policy's looks, each asking what it needs, under the caps of the budget. In
         the modes "anytime" and "finite" it may be read at any time, bought or not, and with `buy`
         it ends with the batch that settles it. Such a reading is recorded: it spends alpha. Of a
-        finetuned model the looks are at the tasks that it would take over.
+        finetuned model the looks are at the tasks that it would take over. A task without a score
+        of both keeps the gate open, unless only what is in `common` counts.
         """
         from escalera.apps import compared
         from escalera.core.evaluation import reliance
@@ -232,9 +235,9 @@ class Workspace:
         from escalera.engine import comparing, continuing
 
         if mode == "group-sequential" and not buy:
-            evidence = self.evidence()
-            routes = {name: self.route(name, evidence) for name in (candidate, incumbent)}
-            return compared.once(self.project, evidence, candidate, incumbent, routes)
+            known = self.evidence()
+            routes = {name: self.route(name, known) for name in (candidate, incumbent)}
+            return compared.once(self.project, known, candidate, incumbent, routes, common=common)
         if not buy:
             self._require_journal()
         journal = self._installation.journal()
@@ -253,8 +256,8 @@ class Workspace:
             journal.close()
         if not (buy or found.tasks):
             raise compared.nothing_in_common(candidate, incumbent, mode)
-        said = reliance.warnings(self.project, evidence)
-        return compared.of_found(candidate, incumbent, found, mode=mode, warnings=said)
+        said, names = reliance.warnings(self.project, evidence), (candidate, incumbent)
+        return compared.of_found(*names, found, mode=mode, warnings=said, common=common)
 
     def judge(
         self, name: str, wish: DriftWish | None = None, *, progress: Progress | None = None
@@ -293,8 +296,14 @@ class Workspace:
         """
         from escalera.apps.report import page
 
+        file = self.report_file(into)
+        outputs.write(file, page.render(self.decision.document), outputs.PAGE)
+        return file
+
+    def report_file(self, into: Path | None = None) -> Path:
+        """Where the report is written. Raises `InputError` where that would cost something else."""
         file = into or self._installation.file.parent / "report.html"
-        write_text(file, page.render(self.decision.document))
+        outputs.require(file, outputs.PAGE, project=self._installation.file)
         return file
 
     def scores(self) -> ScoreTable:
@@ -330,9 +339,12 @@ class Workspace:
         self, observer: Observer | None, *, until: RungName | None = None
     ) -> tuple[Evidence, str]:
         """The evidence when the climb has ended, and the hash of the journal's last event."""
+        from escalera.apps import diagnosed
         from escalera.engine import climb
 
         with closing(self._installation.journal()) as journal:
+            if self.project.rewind is not None:
+                diagnosed.require_rewind(self.project, fold(journal.events()))
             evidence = climb.run(
                 self.project,
                 ports=self._installation.ports(journal),
@@ -375,17 +387,6 @@ def load(path: str | Path = "escalera.toml") -> Workspace:
     """
     file = Path(path)
     return Workspace(wiring.install(file / "escalera.toml" if file.is_dir() else file))
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write *text* to *file*. Raises `InputError` where it cannot be written."""
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"{str(file)!r} cannot be written: {error.strerror or error}. "
-            "Name a file in a folder that exists and that you may write to."
-        ) from error
 
 
 def as_json(document: dict[str, Any], *, clocks: bool = True) -> str:

@@ -11,6 +11,8 @@ Method = Literal["lora", "rslora", "dora", "partial", "full"]
 METHODS: tuple[Method, ...] = get_args(Method)
 ADAPTERS: tuple[Method, ...] = ("lora", "rslora", "dora")
 """The methods that train matrices beside the model's own."""
+OF_ADAPTERS = ("rank", "dropout")
+"""Levers that only those methods read: with another one they change nothing."""
 
 OptimizerName = Literal["adamw", "adafactor", "muon", "sgd"]
 Schedule = Literal["linear", "cosine", "constant"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from escalera.domain.identity import LATER
+from escalera.domain.levers import ADAPTERS, OF_ADAPTERS
 
 SuggestWay = Literal["parzen", "evolution"]
 """How trials are suggested: a Parzen estimator for levers of any kind, or CMA-ES for numbers."""
@@ -45,7 +47,26 @@ class Sweep:
         """How many different trials there are; None where a lever is any number of a range."""
         if not all(lever.choices for lever in self.levers):
             return None
-        return math.prod(len(lever.choices) for lever in self.levers)
+        methods = next((one.choices for one in self.levers if one.name == "method"), ("",))
+        others = [lever for lever in self.levers if lever.name != "method"]
+        return sum(
+            math.prod(len(lever.choices) for lever in others if _reads(method, lever.name))
+            for method in methods
+        )
+
+    def idle(self, values: Sequence[LeverValue]) -> frozenset[str]:
+        """The levers that change nothing beside the method among *values*."""
+        said = dict(zip((lever.name for lever in self.levers), values, strict=True))
+        method = said.get("method", "")
+        return frozenset(name for name in said if not _reads(method, name))
+
+    def distinct(self, values: Sequence[LeverValue]) -> tuple[LeverValue, ...]:
+        """*values*, with idle levers at the first that they may be: equal trainings are equal."""
+        idle = self.idle(values)
+        return tuple(
+            (lever.choices[0] if lever.choices else lever.lowest) if lever.name in idle else value
+            for lever, value in zip(self.levers, values, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +90,11 @@ class LeverTrial:
     values: tuple[LeverValue, ...]
     scores: tuple[float, ...] = ()
     diverged: bool = False
+
+
+# Below: private.
+
+
+def _reads(method: LeverValue, lever: str) -> bool:
+    """Whether a training by *method* depends on a lever; any may where no method is swept."""
+    return lever not in OF_ADAPTERS or method in ("", *ADAPTERS)

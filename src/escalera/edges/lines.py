@@ -10,15 +10,19 @@ import json
 import os
 import sys
 import time
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from escalera.core.data import appended
 from escalera.errors import LinesError
 
 if sys.platform != "win32":
     import fcntl
 
+_BEGINS = (b"{", b"\0")
+"""How a file of lines begins; zeros are what a power cut may leave."""
 _PAUSE = 0.005
 """Seconds between two tries to hold a file."""
 
@@ -26,8 +30,8 @@ _PAUSE = 0.005
 class AppendedLines:
     """Opens *file*, or makes it, and holds it until `close`.
 
-    Raises `LinesError` where another process holds it for longer than *wait* seconds, or where it
-    cannot be opened.
+    Raises `LinesError` where another process holds it for longer than *wait* seconds, where it
+    cannot be opened, and where it holds something else than such lines.
     """
 
     def __init__(self, file: Path, *, wait: float = 0.0) -> None:
@@ -95,17 +99,17 @@ class AppendedLines:
     def _mended(self) -> int:
         """The size of the file after its last line has its end, or is cut off if it is none."""
         data = self._file.read_bytes()
-        if not data or data.endswith(b"\n"):
-            return len(data)
-        begin = data.rfind(b"\n") + 1
-        try:
-            json.loads(data[begin:])
-        except ValueError:
-            os.ftruncate(self._handle, begin)
-            size = begin
-        else:
+        begin = data.removeprefix(BOM_UTF8).lstrip()
+        if begin and not begin.startswith(_BEGINS):
+            raise self._error("holds something else than JSON lines", "Name another file")
+        size = len(appended.whole(data))
+        if size < len(data):
+            os.ftruncate(self._handle, size)
+        elif data and not data.endswith(b"\n"):
             os.write(self._handle, b"\n")
-            size = len(data) + 1
+            size += 1
+        else:
+            return size
         os.fsync(self._handle)
         return size
 
@@ -126,6 +130,14 @@ class AppendedLines:
 
     def _error(self, problem: str, remedy: str) -> LinesError:
         return LinesError(file=str(self._file), problem=problem, remedy=remedy)
+
+
+def read(file: Path) -> tuple[bytes, ...]:
+    """Every line of a file that others may be adding to; none where there is no file.
+
+    What a kill left of a line is passed over: it is cut off when the file is opened.
+    """
+    return tuple(appended.whole(file.read_bytes()).splitlines()) if file.exists() else ()
 
 
 # Below: private.

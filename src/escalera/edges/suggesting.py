@@ -22,7 +22,10 @@ AT_RANDOM = 8
 
 
 class Parzen:
-    """The port `Suggester`. No combination comes twice while there is another one."""
+    """The port `Suggester`. No combination comes twice while there is another one.
+
+    Levers that a method does not read are at the first that they may be, and make no other one.
+    """
 
     def suggest(
         self, sweep: Sweep, tried: Sequence[LeverTrial], *, pauses: int
@@ -30,13 +33,15 @@ class Parzen:
         """Values for the next trial, in the order of the levers."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         spread = {lever.name: _distribution(lever) for lever in sweep.levers}
-        before = {one.values for one in tried}
+        before = {sweep.distinct(one.values) for one in tried}
         for again in range(AGAIN):
             found = _asked(sweep, spread, tried, pauses, again)
             if found not in before:
                 return found
         if sweep.combinations is not None:
-            every = itertools.product(*(lever.choices for lever in sweep.levers))
+            every = map(
+                sweep.distinct, itertools.product(*(lever.choices for lever in sweep.levers))
+            )
             return next((one for one in every if one not in before), found)
         return found
 
@@ -59,7 +64,7 @@ def _asked(
         if all(_holds(spread[name], value) for name, value in params.items()):
             study.add_trial(_told(one, params, spread, pauses))
     asked = study.ask(spread)
-    return tuple(asked.params[lever.name] for lever in sweep.levers)
+    return sweep.distinct([asked.params[lever.name] for lever in sweep.levers])
 
 
 def _distribution(lever: LeverRange) -> Any:

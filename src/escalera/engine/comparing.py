@@ -32,7 +32,7 @@ class Compared:
 
     `shares` are of the items that the last look used; `outlays` what both systems took on them.
     `missing` is how many more items a task whose gate is open is likely to need, None where no
-    number is likely to help.
+    number is likely to help. `unread` are tasks without a row: no item has a score of both.
     """
 
     tasks: tuple[Contrast, ...]
@@ -40,6 +40,7 @@ class Compared:
     open: tuple[str, ...]
     outlays: tuple[Outlay, ...] = ()
     missing: tuple[tuple[str, int | None], ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def run(
@@ -67,6 +68,7 @@ def run(
         open=tuple(task.name for task in waiting),
         outlays=tuple(entry for task in seen for entry in talk.outlays(task)),
         missing=tuple((task.name, talk.missing(task)) for task in seen if talk.gate_open(task)),
+        unread=tuple(task.name for task in tasks if task not in seen),
     )
 
 

@@ -71,6 +71,7 @@ def run(project: Project, pair: Pair, means: Means, *, buy: bool) -> Compared:
         shares=tuple((talk.task.name, talk.seen / talk.whole.items) for talk in rows),
         open=tuple(talk.task.name for talk in waiting),
         outlays=tuple(entry for talk in rows for entry in talk.outlays()),
+        unread=tuple(talk.task.name for talk in talks if not talk.scored),
     )
 
 

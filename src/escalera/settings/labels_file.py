@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from escalera.core.data import appended
 from escalera.domain.judge import Label, Order, Scale
 from escalera.errors import DataError, ProjectError
 
@@ -42,7 +43,8 @@ def load(
     """Every labelled answer of the file that *project* names for *task*, in the file's order.
 
     `items` are the ids of the task's items and `scale` the grades that labels are given on. A line
-    whose `labels` are empty is a form that nobody has filled in yet: it is passed over. Raises
+    whose `labels` are empty is a form that nobody has filled in yet: it is passed over, and so is
+    what a kill left of a last line. Raises
     `ProjectError` for a file that cannot be read, and `DataError` for a line that is no label, for
     an unknown item, for a label off the scale, and for an answer whose `labels` come twice.
     """
@@ -58,7 +60,7 @@ def load(
         ) from error
     known = frozenset(items)
     answers: dict[tuple[str, str], _Answer] = {}
-    for number, row in rows(file, text.splitlines(), scale=scale):
+    for number, row in rows(file, appended.whole(text).splitlines(), scale=scale):
         item = f"{task}/{row.item}"
         if item not in known:
             rule = f"the item {row.item!r} is not in the task's data"

@@ -13,6 +13,8 @@ import msgspec
 from escalera.core.finetuning import effort
 from escalera.core.finetuning.effort import Setting
 from escalera.domain.levers import (
+    ADAPTERS,
+    OF_ADAPTERS,
     Effort,
     Engine,
     Levers,
@@ -315,13 +317,14 @@ def _patterns(layers: Sequence[str]) -> list[tuple[str, str, str]]:
 
 def _idle(table: TrainingTable) -> list[tuple[str, str, str]]:
     """What is of adapters, where weights of the model itself learn."""
-    weights = table.weights
-    if weights.method not in ("full", "partial") or table.sweep.method is not None:
+    weights, swept = table.weights, table.sweep
+    if (methods := {weights.method or "lora", *(swept.method or ())}) & {*ADAPTERS}:
         return []
-    said = f"has no effect: the method is {weights.method!r}, which trains no adapter"
-    given = {"rank": weights.rank, "alpha": weights.alpha, "targets": weights.targets}
+    said = f"has no effect: no adapter is trained by {' or '.join(map(repr, sorted(methods)))}"
     remedy = "Leave it out, or train an adapter (training.weights.method = 'lora')"
-    return [(f"training.weights.{name}", said, remedy) for name, v in given.items() if v]
+    given = [(f"weights.{name}", getattr(weights, name)) for name in ("rank", "alpha", "targets")]
+    given += [(f"sweep.{name}", getattr(swept, name)) for name in OF_ADAPTERS]
+    return [(f"training.{name}", said, remedy) for name, value in given if value]
 
 
 def _known(file: Path, key: str, items: Sequence[str], tasks: Sequence[Task]) -> tuple[str, ...]:

@@ -78,10 +78,12 @@ def suggested(step: Suggest) -> Suggested:
     if step.sweep.way == "evolution":
         return Suggested(question=step.question, number=step.number, values=())
     share = (step.number * 0.6180339887498949) % 1
-    values = tuple(
-        lever.choices[int(share * len(lever.choices))]
-        if lever.choices
-        else lever.lowest * (lever.highest / lever.lowest) ** share
-        for lever in step.sweep.levers
+    values = step.sweep.distinct(
+        [
+            lever.choices[int(share * len(lever.choices))]
+            if lever.choices
+            else lever.lowest * (lever.highest / lever.lowest) ** share
+            for lever in step.sweep.levers
+        ]
     )
     return Suggested(question=step.question, number=step.number, values=values)

@@ -17,6 +17,7 @@ from escalera.ports import Count
 from escalera.settings import data_tables, project_file
 from escalera.settings.data_file import Source
 from escalera.settings.tables import RowsTable
+from escalera.wiring import outputs
 
 
 def entries(source: Source) -> Iterator[Entry]:
@@ -78,10 +79,13 @@ def document(file: Path) -> Any:
 
 
 def write_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """JSON lines; how many."""
+    """JSON lines; how many. Raises `InputError` where *file* holds something else."""
+    outputs.require(file, outputs.ROWS)
     return writing.lines(file, rows)
 
 
 def write_document(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """A JSON list; of how many."""
-    return writing.document(file, rows)
+    """A JSON list; of how many. Raises `InputError` where *file* holds something else."""
+    found = list(rows)
+    outputs.require(file, outputs.RECORDS)
+    return writing.document(file, found)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from escalera.domain.judge import PREFIX
+from escalera.edges import lines as grown
 from escalera.edges.lines import AppendedLines
 from escalera.edges.scoring.desk import OPTIONS
 from escalera.errors import InputError
@@ -17,6 +18,11 @@ from escalera.wiring import Installation, scorers
 def lines(file: Path) -> AppendedLines:
     """Open a file of lines to add to it; it is made where there is none."""
     return AppendedLines(file)
+
+
+def read(file: Path) -> tuple[bytes, ...]:
+    """Every line of such a file, while others may be adding to it; none where there is no file."""
+    return grown.read(file)
 
 
 def named(project: Path, task: str | None, *, judged: bool) -> tuple[str, Path | None]:

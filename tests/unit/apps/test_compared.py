@@ -121,6 +121,18 @@ def test_an_empty_comparison_does_not_pass():
     assert Comparison(candidate="a", incumbent="b", tasks=()).gate == "undecided"
 
 
+def test_a_task_of_which_nothing_was_read_keeps_the_gate_open():
+    """In the word, the exit code, the data, and as a skipped case; a shown fall stays one."""
+    found = replace(compared(GOOD, GOOD), unread=("c",))
+    assert (found.gate, found.exit_code) == ("undecided", 3)
+    assert found.document()["unread"] == ["c"]
+    suite = ET.fromstring(found.junit())
+    assert (suite.get("tests"), suite.get("skipped")) == ("3", "1")
+    last = suite.findall("testcase")[-1]
+    assert (last.get("name"), last.find("skipped") is not None) == ("c", True)
+    assert replace(compared(WORSE, GOOD), unread=("c",)).gate == "regressed"
+
+
 def test_a_mode_is_named_wherever_it_is_shown():
     """In text, data, HTML and JUnit: what the verdict is about, and how it may be used."""
     found = compared(GOOD, GOOD, mode="finite")

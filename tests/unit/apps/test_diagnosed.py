@@ -131,7 +131,7 @@ def test_what_the_command_says_makes_another_training(trained) -> None:
     assert again.digest != found.recipe.digest
 
 
-def test_a_rewind_that_changed_nothing_is_told(trained, capsys) -> None:
+def test_a_rewind_that_changed_nothing_is_told(trained) -> None:
     """Such as of a training whose levers were changed at the same time: it was ignored."""
     file, whole = trained / "escalera.toml", (trained / "escalera.toml").read_text()
     opened = workspace.load(trained)
@@ -150,9 +150,30 @@ def test_a_rewind_that_changed_nothing_is_told(trained, capsys) -> None:
     rewound = replace(last, recipe=replace(last.recipe, rewound=made))
     evidence = replace(asked.evidence(), trained={rewound.recipe.digest: (rewound,)})
     assert diagnosed.unrewound(asked.project, evidence) is None
-    capsys.readouterr()
-    assert run(["climb", "-p", str(trained)]) == 0
-    assert "training.rewind changed nothing" in capsys.readouterr().err
+
+
+def test_a_rewind_that_no_training_can_do_is_refused_before_a_climb(trained, capsys) -> None:
+    """Another digest, a step that was never made, examples of another task: nothing is spent."""
+    file, whole = trained / "escalera.toml", (trained / "escalera.toml").read_text()
+    opened = workspace.load(trained)
+    (found,) = opened.diagnose()
+    before, digest, item = opened.evidence().events, found.recipe.digest[:12], bad(opened)
+    others = (task for task in opened.project.tasks if not item.startswith(f"{task.name}/"))
+    other = next(one.id for task in others for one in task.items("train"))
+    for recipe, after, left, said in (
+        ("deadbeef", 0, item, f"no training here begins with 'deadbeef' (there are {digest})"),
+        (digest, found.planned, item, f"it cannot go back to step {found.planned}"),
+        (digest, 0, other, f"was not taught [{other!r}]"),
+    ):
+        back = f'rewind = {{ recipe = "{recipe}", after = {after}, without = ["{left}"] }}\n'
+        file.write_text(f"{whole}\n[training]\n{back}")
+        assert run(["climb", "-p", str(trained)]) == 2
+        told = capsys.readouterr().err
+        assert said in told
+        assert "Copy the line that `escalera diagnose` shows" in told
+    asked = workspace.load(trained)
+    assert asked.evidence().events == before
+    diagnosed.require_rewind(asked.project, Evidence())
 
 
 def test_the_report_has_the_findings_of_every_training(trained) -> None:

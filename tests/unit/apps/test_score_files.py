@@ -45,7 +45,45 @@ def test_items_are_paired_by_name_and_the_rest_is_told():
     """Sixty items in common; forty are in one file only."""
     found = compared(table(rows("m", "a", 0.9, first=40)), table(rows("m", "a", 0.9)))
     assert found.tasks[0].difference.n == 60
-    assert "a: 40 items are in one of the two only" in found.notes
+    assert found.notes == (
+        "a: 40 items are in one of the two only; the 40 that the candidate lacks count as missing "
+        "scores",
+    )
+
+
+def test_items_that_the_candidate_lacks_are_no_evidence_for_it():
+    """Its wrong answers, not written down, open the gate that they would have closed."""
+    old = rows("m", "a", 0.9)
+    fallen = [row for row in old if (int(row.item[1:]) * 37 % N) / N < 0.7]
+    assert compared(table(fallen), table(old)).gate == "undecided"
+    found = compared(table(fallen), table(old), common=True)
+    assert (found.gate, found.tasks[0].unscored, found.tasks[0].difference.n) == ("passed", 0, 70)
+    assert "a: 30 items are in one of the two only; they are left out, as was asked for" in str(
+        found
+    )
+
+
+def test_items_that_only_the_candidate_has_are_left_out():
+    """A set of items that has grown since the incumbent was scored holds nothing back."""
+    found = compared(table(rows("m", "a", 0.9, last=2 * N)), table(rows("m", "a", 0.9)))
+    assert (found.gate, found.tasks[0].unscored, found.tasks[0].difference.n) == ("passed", 0, N)
+    assert "a: 100 items are in one of the two only; 100 of the candidate are left out" in str(
+        found
+    )
+
+
+@pytest.mark.parametrize("mode", ["group-sequential", "anytime", "finite"])
+def test_a_task_that_the_candidate_lacks_keeps_the_gate_open(mode):
+    """Unless only what both have is asked for; one that the incumbent lacks holds nothing back."""
+    less = table(rows("m", "a", 0.9))
+    more = table(rows("m", "a", 0.9), rows("m", "b", 0.9))
+    found = compared(less, more, mode=mode)
+    assert (found.gate, found.unread, len(found.tasks)) == ("undecided", ("b",), 1)
+    assert "b: inconclusive; no item has a score of both, so the gate stays open" in str(found)
+    assert compared(less, more, mode=mode, common=True).gate == "passed"
+    turned = compared(more, less, mode=mode)
+    assert (turned.gate, turned.unread) == ("passed", ())
+    assert "b: 100 items are in one of the two only" in turned.notes
 
 
 def test_of_repeats_the_mean_counts():
@@ -58,7 +96,7 @@ def test_missing_scores_are_bounded_and_can_withhold_the_gate():
     """What a tool could not score is not wrong; here it could be a fall."""
     found = compared(table(rows("m", "a", 0.9, gaps=20)), table(rows("m", "a", 0.9)))
     assert (found.gate, found.tasks[0].unscored) == ("undecided", 20)
-    assert "20 common items lack a score" in str(found)
+    assert "a: 20 items lack a score" in str(found)
 
 
 def test_notes_of_both_files_are_kept():

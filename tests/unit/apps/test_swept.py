@@ -62,6 +62,21 @@ def test_the_answer_comes_as_a_table_in_words_and_as_settings() -> None:
     assert told.document["winner"] == 2
 
 
+def test_levers_that_the_method_does_not_read_are_no_advice() -> None:
+    """The project file would refuse them: a dash in the table, and no line among the settings."""
+    levers = (LeverRange(name="method", choices=("lora", "full")), *SWEEP.levers[2:])
+    tried = tuple(
+        replace(one, values=("full" if number == 2 else "lora", one.values[2]))
+        for number, one in enumerate(FOUND.tried)
+    )
+    told = Sweeping(
+        task=TASK, found=replace(FOUND, sweep=replace(SWEEP, levers=levers), tried=tried)
+    )
+    assert told.table[1][1:3] == ("full", "-")
+    assert told.table[2][1:3] == ("lora", "16")
+    assert told.remedy == ("[training.weights]", 'method = "full"')
+
+
 def test_a_winner_that_fresh_items_do_not_confirm_is_not_recommended() -> None:
     """Chance picks the highest of many; without fresh items nothing is said to be better."""
     near = replace(FOUND.difference, lower=-0.02)

@@ -11,6 +11,8 @@ import pytest
 import escalera
 from escalera import wiring
 from escalera.apps import doctor, workspace
+from escalera.apps.cli.main import run
+from escalera.domain.event import Observed
 from escalera.domain.optimiser import Optimiser
 from escalera.errors import EvidenceMissing, InputError, MissingExtra, ProjectError
 
@@ -166,6 +168,40 @@ def test_two_systems_are_compared_by_rung_or_digest(write, climb):
     assert opened.compare(digest[:16], "prompt").tasks == found.tasks
     with pytest.raises(InputError, match=r"'magic': there are the models .* the rungs .*lora"):
         opened.compare("magic", "prompt")
+
+
+def test_a_task_that_a_system_was_not_asked_keeps_the_gate_open(write, climb):
+    """Unless only what both were asked is to count."""
+    folder = write(local=True)
+    climb(folder, 0.3, 0.97, tuned=BROKEN)
+    opened = workspace.load(folder)
+    with closing(opened.installation.journal()) as journal:
+        events = [*journal.events()]
+    opened.installation.journal_file.unlink()
+    kept = [one for one in events if not (isinstance(one, Observed) and one.item[:2] == "b/")]
+    with closing(opened.installation.journal()) as journal:
+        journal.append(kept)
+    found = opened.compare("lora", "lora")
+    assert ([row.task for row in found.tasks], found.unread) == (["a"], ("b",))
+    assert (found.tasks[0].gate, found.gate, found.exit_code) == ("passed", "undecided", 3)
+    assert opened.compare("lora", "lora", common=True).gate == "passed"
+    for mode in ("anytime", "finite"):
+        assert opened.compare("lora", "lora", mode=mode).unread == ("b",)
+        assert opened.compare("lora", "lora", mode=mode, common=True).unread == ()
+
+
+def test_the_report_is_written_over_no_other_file(write, climb, capsys):
+    """Told before a climb spends anything; the project's own files are no place for it either."""
+    folder = write()
+    (folder / "report.html").write_text("what I wrote")
+    assert run(["climb", "-p", str(folder)]) == 2
+    assert "holds something, and not a page of an earlier run" in capsys.readouterr().err
+    assert not (folder / ".escalera").exists()
+    for option in (["report", "-o"], ["curves", "--page"], ["gate", "base", "--junit"]):
+        before = (folder / "escalera.toml").read_bytes()
+        assert run([*option, str(folder / "escalera.toml"), "-p", str(folder)]) == 2
+        assert "is part of the project" in capsys.readouterr().err
+        assert (folder / "escalera.toml").read_bytes() == before
 
 
 def test_the_report_is_one_file(write, climb):

@@ -184,6 +184,7 @@ def test_a_cap_leaves_its_task_open():
     assert found.tasks[1].gate == "undecided"
     assert found.open == ("b",)
     assert fold(world.journal.events()).spent.calls <= N
+    assert found.unread == ()
     none = World(calls=3).compare(route("poor", "near"), route("good", "good"))
     assert none.tasks == ()
-    assert none.open == ("a", "b")
+    assert none.open == none.unread == ("a", "b")

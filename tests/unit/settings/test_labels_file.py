@@ -16,7 +16,7 @@ SCALE = Scale(lowest=1, highest=5)
 def load(folder, *rows):
     file = folder / "labels.jsonl"
     lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
-    file.write_text("\n".join(lines), encoding="utf-8")
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return labels_file.load(
         file, task="a", project=folder / "escalera.toml", items=("a/1", "a/2"), scale=SCALE
     )
@@ -73,6 +73,18 @@ def test_a_line_that_is_no_label_is_named(tmp_path, row, said):
         load(tmp_path, {"item": "2", "reply": "no", "labels": [3]}, row)
     assert said in str(caught.value)
     assert caught.value.line == 2
+
+
+def test_what_a_kill_left_of_the_last_line_is_passed_over(tmp_path):
+    """Nobody was told that it was saved; the page cuts it off when it is opened again."""
+    file = tmp_path / "labels.jsonl"
+    whole = json.dumps({"item": "1", "reply": "yes", "label": 2, "by": "Ana"}) + "\n"
+    for torn in ('{"item": "2", "rep', "\0\0\0", '{"item": "2", "reply": "\u00e9'):
+        file.write_bytes((whole + torn).encode()[:-1])
+        found = labels_file.load(
+            file, task="a", project=tmp_path, items=("a/1", "a/2"), scale=SCALE
+        )
+        assert [label.item for label in found] == ["a/1"]
 
 
 def test_a_file_that_is_not_there_is_the_projects_problem(tmp_path):

@@ -126,10 +126,16 @@ def test_levers_of_an_adapter_where_none_is_trained_are_told() -> None:
     weights = WeightsTable(method="full", rank=8, targets=["q_proj"])
     found = training_table.problems(TrainingTable(weights=weights), {})
     assert [key for key, _, _ in found] == ["training.weights.rank", "training.weights.targets"]
-    assert "'full', which trains no adapter" in found[0][1]
+    assert "no adapter is trained by 'full'" in found[0][1]
     swept = TrainingTable(weights=weights, sweep=SweepTable(method=["lora", "full"]))
     assert training_table.problems(swept, {}) == []
     assert training_table.problems(TrainingTable(weights=WeightsTable(rank=8)), {}) == []
+    sweep = SweepTable(rank=[4, 16], dropout=[0.0, 0.1])
+    found = training_table.problems(
+        TrainingTable(weights=WeightsTable(method="full"), sweep=sweep), {}
+    )
+    assert [key for key, _, _ in found] == ["training.sweep.rank", "training.sweep.dropout"]
+    assert training_table.problems(TrainingTable(sweep=sweep), {}) == []
 
 
 def test_layers_that_are_no_regular_expression_are_told_with_the_project_file() -> None:

@@ -26,6 +26,7 @@ def command(file: Path, until: RungName | None, json_: bool) -> int:  # noqa: FB
     from escalera.apps.cli.watching import watching
 
     opened = workspace.load(file)
+    opened.report_file()
     if until is not None:
         with watching(quiet=json_) as watcher:
             reached = opened.climb_until(until, observer=watcher)

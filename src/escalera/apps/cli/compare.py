@@ -44,6 +44,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Files only: how sure to be of all tasks together.",
 )
+@click.option(
+    "--common",
+    is_flag=True,
+    help="Leave out what one of the two lacks. Without it, items (of files) and tasks that only "
+    "INCUMBENT has can keep the gate open.",
+)
 @click.option("--format", "format_", help="Files only: their format, where it is not recognised.")
 def command(  # noqa: PLR0913  one parameter per option
     candidate: str,
@@ -55,6 +61,7 @@ def command(  # noqa: PLR0913  one parameter per option
     junit: Path | None,
     margin: float,
     confidence: float,
+    common: bool,  # noqa: FBT001
     format_: str | None,
 ) -> int:
     """Is CANDIDATE as good as INCUMBENT, task by task, on the items that both have answered?
@@ -67,8 +74,16 @@ def command(  # noqa: PLR0913  one parameter per option
     """
     from escalera.apps import score_files, workspace
     from escalera.apps.cli.watching import watching
+    from escalera.wiring import outputs
 
-    if Path(candidate.partition("::")[0]).exists() and Path(incumbent.partition("::")[0]).exists():
+    if common and buy:
+        raise click.UsageError("--common and --buy exclude each other: --buy asks what is lacking")
+
+    files = [Path(name.partition("::")[0]) for name in (candidate, incumbent)]
+    of_files = all(one.exists() for one in files)
+    if junit is not None:
+        outputs.require(junit, outputs.JUNIT, project=None if of_files else file)
+    if of_files:
         found = score_files.compare_files(
             candidate,
             incumbent,
@@ -76,14 +91,20 @@ def command(  # noqa: PLR0913  one parameter per option
             margin=margin,
             confidence=confidence,
             format=format_,
+            common=common,
         )
     else:
         opened = workspace.load(file)
         with watching(quiet=json_) as watcher:
             found = opened.compare(
-                candidate, incumbent, mode=mode, buy=buy, progress=watcher.progressed
+                candidate,
+                incumbent,
+                mode=mode,
+                buy=buy,
+                common=common,
+                progress=watcher.progressed,
             )
     if junit is not None:
-        workspace.write_text(junit, found.junit())
+        outputs.write(junit, found.junit(), outputs.JUNIT)
     click.echo(workspace.as_json(found.document()) if json_ else found)
     return found.exit_code

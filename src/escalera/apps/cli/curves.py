@@ -45,8 +45,10 @@ def command(
     from escalera.apps import curves, workspace
     from escalera.apps.report import page as pages
     from escalera.wiring import curves as wired
+    from escalera.wiring import outputs
 
     opened = workspace.load(file)
+    outputs.require_apart(file, page, tensorboard, mlflow)
     writers = [wired.tensorboard(tensorboard)] if tensorboard else []
     writers += [wired.mlflow(mlflow)] if mlflow else []
     try:
@@ -59,7 +61,7 @@ def command(
             if page is not None:
                 document = curves.document(opened.project.name, found)
                 tasks = [{"name": t.name, "title": t.title} for t in opened.project.tasks]
-                workspace.write_text(page, pages.trainings(document, tasks))
+                outputs.write(page, pages.trainings(document, tasks), outputs.PAGE)
             if not follow or evidence.stopped:
                 break
             time.sleep(pages.REFRESH)

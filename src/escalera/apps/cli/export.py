@@ -20,8 +20,11 @@ def command(output: Path, file: Path, format_: str | None) -> int:
     """
     from escalera import wiring
     from escalera.apps import workspace
+    from escalera.wiring import outputs
 
-    table = workspace.load(file).scores()
+    opened = workspace.load(file)
+    outputs.require(output, outputs.SCORES, project=opened.installation.file)
+    table = opened.scores()
     wiring.write_scores(table, output, format=format_)
     click.echo(f"{len(table.rows)} rows of {len(table.systems)} systems: {output}")
     return 0

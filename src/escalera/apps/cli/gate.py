@@ -42,10 +42,13 @@ def command(  # noqa: PLR0913  one parameter per option
     """
     from escalera.apps import promoted, workspace
     from escalera.apps.cli.watching import watching
+    from escalera.wiring import outputs
 
     if override is not None and not promote:
         raise click.UsageError("--override needs --promote: a gate by itself changes nothing")
     opened = workspace.load(file)
+    if junit is not None:
+        outputs.require(junit, outputs.JUNIT, project=opened.installation.file)
     with watching(quiet=json_) as watcher:
         told = watcher.progressed
         if not promote:
@@ -57,7 +60,7 @@ def command(  # noqa: PLR0913  one parameter per option
             )
             found, code = done.comparison, done.exit_code
     if junit is not None:
-        workspace.write_text(junit, found.junit())
+        outputs.write(junit, found.junit(), outputs.JUNIT)
     document = found.document() | ({} if done is None else {"promoted": done.done})
     click.echo(workspace.as_json(document) if json_ else (done or found))
     return code

@@ -66,6 +66,7 @@ def command(  # noqa: PLR0913  one parameter per option
     """
     from escalera.apps import workspace
     from escalera.apps.cli.watching import watching
+    from escalera.wiring import outputs
 
     if draw is not None and (again is not None or renew):
         raise click.UsageError("--draw judges nothing: give --again and --renew without it")
@@ -75,7 +76,7 @@ def command(  # noqa: PLR0913  one parameter per option
         if into is None:
             click.echo(text, nl=False)
         else:
-            workspace.write_text(into, text)
+            outputs.write(into, text, outputs.FORM, project=file)
         return 0
     from escalera.engine.calibrating import DriftWish
 

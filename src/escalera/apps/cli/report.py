@@ -26,6 +26,8 @@ def command(file: Path, json_: bool, no_clocks: bool, output: Path | None) -> in
     if no_clocks and not json_:
         raise click.UsageError("--no-clocks needs --json: the page always shows clock readings")
     opened = workspace.load(file)
+    if not json_:
+        opened.report_file(output)
     with working("reading the journal"):
         decision = opened.decision
     if json_:

@@ -33,14 +33,16 @@ def command(
     Counted is every attempt of the request log, by whose fault it was; the last line says that none
     is missing. Exit code 1 where that is not so.
     """
-    from escalera.apps import kept, workspace
-    from escalera.wiring import stores
+    from escalera.apps import kept
+    from escalera.wiring import outputs, stores
 
     now = stores.wall_clock()()
     begin, end = times.window(since, until, now)
     found = kept.kept(file, since=begin, until=now if end is None else min(end, now), by=by)
     if table is not None:
-        workspace.write_text(table, kept.table(found))
+        written = kept.table(found)
+        kind = outputs.OutputKind(what="a table of accounts", begins=(written.partition("\n")[0],))
+        outputs.write(table, written, kind, project=file)
     if json_:
         click.echo(json.dumps(kept.document(found), indent=2, ensure_ascii=False))
     else:

@@ -14,7 +14,7 @@ from escalera.core.data import wording
 from escalera.core.data.likeness import Found, Likeness
 from escalera.ports import Progress
 from escalera.settings.data_file import Source
-from escalera.wiring import data_sets
+from escalera.wiring import data_sets, outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,8 @@ def clean(
     over an input.
     """
     loading.require_apart([into, removed], [source.file, *(other.file for other in others)])
+    for one in (into, removed):
+        outputs.require(one, outputs.ROWS)
     found, sizes = Laid(), []
     laid.against(found, others)
     first = len(found.pile)

@@ -12,7 +12,7 @@ from escalera.core.data.flaws import Flaw
 from escalera.core.data.rows import Form, Row
 from escalera.errors import DataError, InputError
 from escalera.settings.data_file import Source
-from escalera.wiring import data_sets
+from escalera.wiring import data_sets, outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +54,14 @@ def require_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
 def beside_project(into: Path, project: Path, *inputs: Path) -> Path:
     """Where is told what was left out of *into*: a file beside it.
 
-    Raises `InputError` where either is a data file of the project or one of *inputs*, which would
-    be lost.
+    Raises `InputError` where either is part of the project, one of *inputs*, or something else than
+    rows, which would be lost.
     """
     removed = into.with_name(f"{into.name}.removed.jsonl")
     named = [one.file for group in data_sets.of_project(project).values() for one in group]
     require_apart([into, removed], [*named, *inputs])
+    for one in (into, removed):
+        outputs.require(one, outputs.ROWS, project=project)
     return removed
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import uvicorn
 
 from escalera import wiring
-from escalera.apps import workspace
 from escalera.apps.label import matter, sitting
 from escalera.apps.label.app import application
 from escalera.apps.label.matter import Matter, Wanted
@@ -23,7 +22,7 @@ from escalera.core.data.rows import Row
 from escalera.core.evaluation import labelling
 from escalera.core.evaluation.labelling import Book
 from escalera.errors import InputError
-from escalera.wiring import data_sets
+from escalera.wiring import data_sets, outputs
 from escalera.wiring import labels as wired
 
 
@@ -83,7 +82,11 @@ def write_rows(project: Path, wanted: Wanted, into: Path) -> int:
             f"--rows makes rows that teach, and these pairs are of {wanted.split!r} items: let the "
             "systems answer `train` items (`escalera eval A B --split train`) and label those"
         )
+    outputs.require(into, outputs.ROWS, project=project)
     found, book = _read(project, wanted)
+    read = (found.place.file, *([] if wanted.targets is None else [wanted.targets]))
+    if into.resolve() in [file.resolve() for file in read]:
+        raise InputError(f"{into} is what is read: name another file to write")
     if wanted.pairs is not None:
         return _write_pairs(found, book, into)
     targets = {
@@ -93,7 +96,7 @@ def write_rows(project: Path, wanted: Wanted, into: Path) -> int:
     }
     if found.inputs is None or not targets:
         raise InputError(f"no input has a target in {found.place.file}: label some first")
-    workspace.write_text(into, found.inputs.rows(targets))
+    outputs.write(into, found.inputs.rows(targets), outputs.ROWS)
     return len(targets)
 
 
@@ -124,7 +127,7 @@ def _write_pairs(found: Matter, book: Book, into: Path) -> int:
 
 def _read(project: Path, wanted: Wanted) -> tuple[Matter, Book]:
     place = matter.place_of(project, wanted)
-    lines = place.file.read_bytes().splitlines() if place.file.exists() else []
+    lines = wired.read(place.file)
     found = matter.load(project, place, wanted, lines)
     return found, Book.of(found.form.read(place.file, lines))
 

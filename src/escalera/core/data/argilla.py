@@ -20,6 +20,8 @@ QUESTION = "target"
 ABOUT = ("split", "cluster", "licence", "source")
 """What stands in the metadata of our records."""
 AGENT = "escalera"
+SUBMITTED = "submitted"
+"""The status of a response that counts, where it has one."""
 
 
 def entries(
@@ -68,14 +70,15 @@ def _row(record: Any, question: str | None, *, suggested: bool) -> Mapping[str, 
     fields = _mapping(record, "fields")
     if not fields:
         return Flaw("is not a record: `fields` is missing", "Write it with `records.to_json`")
-    responses, suggestions = _mapping(record, "responses"), _mapping(record, "suggestions")
+    suggestions = _mapping(record, "suggestions")
+    responses = {name: _counting(given) for name, given in _mapping(record, "responses").items()}
     asked = {name for name, given in responses.items() if given}
     asked |= set(suggestions) if suggested else set()
     if question is None and len(asked) > 1:
         rule = f"answers the questions {', '.join(map(repr, sorted(asked)))}"
         return Flaw(rule, "Say which one is the answer (--control)")
     name = question or next(iter(asked), "")
-    given = [_text(entry) for entry in responses.get(name) or () if isinstance(entry, dict)]
+    given = [_text(entry) for entry in responses.get(name, ())]
     if not any(given) and suggested and isinstance(suggestions.get(name), dict):
         given = [_text(suggestions[name])]
     if question is not None and not any(given) and asked - {question}:
@@ -89,6 +92,12 @@ def _row(record: Any, question: str | None, *, suggested: bool) -> Mapping[str, 
         k: v for k, v in _mapping(record, "metadata").items() if k in (*ABOUT, "rejected", "fields")
     }
     return {**named, **about, **fields, "target": agreed}
+
+
+def _counting(given: Any) -> list[Mapping[str, Any]]:
+    """The responses that were not discarded and are no drafts, as far as they say it."""
+    entries = [entry for entry in given or () if isinstance(entry, dict)]
+    return [entry for entry in entries if entry.get("status") in (None, SUBMITTED)]
 
 
 def _text(entry: Mapping[str, Any]) -> str:

@@ -306,7 +306,8 @@ def _trials(sweep: Sweep, own: tuple[LeverValue, ...]) -> int:
     """No more than there are different ones: an equal trial would take the place of another."""
     if sweep.combinations is None:
         return sweep.trials
-    among = all(value in lever.choices for lever, value in zip(sweep.levers, own, strict=True))
+    told = zip(sweep.levers, sweep.distinct(own), strict=True)
+    among = all(value in lever.choices for lever, value in told)
     return min(sweep.trials, sweep.combinations + (not among))
 
 

@@ -235,7 +235,14 @@ def _without(plan: Plan, back: Rewind, pairs: Sequence[TrainingPair]) -> Plan:
             + f": it cannot go back to step {back.after} and on without "
             f"{list(back.items)[:3]!r}. Copy training.rewind from `escalera diagnose`."
         )
-    return skipping(plan, places, after=back.after)
+    left = skipping(plan, places, after=back.after)
+    if left == plan:
+        raise TrainingError(
+            f"behind step {back.after} of the training {back.recipe[:12]!r} none of "
+            f"{list(back.items)[:3]!r} is taught any more: going back there changes nothing. Name "
+            "an earlier step in training.rewind, or leave it out."
+        )
+    return left
 
 
 def _sampled(objective: Objective, lessons: Sequence[Lesson], tokens: int) -> None:

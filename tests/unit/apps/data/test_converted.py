@@ -159,7 +159,7 @@ def test_preferences_there_and_back_again(tmp_path):
 def test_a_file_of_no_rows_is_written_over_nothing(tmp_path, tool):
     """Such as the export of another tool, or an empty file: what was there stays."""
     there = tmp_path / "there.jsonl"
-    there.write_text("kept")
+    there.write_text('{"kept": 1}')
     (tmp_path / "x.json").write_text(json.dumps([{"text": "a"}, {"text": "b"}]))
     with pytest.raises(DataError, match=r"no items in it, and 2 were left out, such as: .*1: is n"):
         bring(data_sets.source(tmp_path / "x.json"), there, tool)
@@ -170,4 +170,4 @@ def test_a_file_of_no_rows_is_written_over_nothing(tmp_path, tool):
         converted.send(empty, there, output=tool)
     with pytest.raises(DataError, match="the row '1' has no rejected answer"):
         converted.send(written(tmp_path, [row(1)]), there, output="preference")
-    assert there.read_text() == "kept"
+    assert there.read_text() == '{"kept": 1}'

@@ -43,6 +43,30 @@ def test_a_summary_leaves_everything_as_it_is(tmp_path, capsys):
     lines.close()
 
 
+def test_a_summary_passes_over_what_a_kill_left_of_a_line(tmp_path):
+    """It was never told to be saved; the next page cuts it off."""
+    file = project.write(tmp_path)
+    labels = tmp_path / "replies.labels.jsonl"
+    labels.write_text('{"item": "confirm-1", "reply": "x", "label": 1, "by": "Ana"}\n{"item": "con')
+    assert "0 of 5" in str(serving.summary(file, GRADES, shared=0))
+    assert labels.read_text().endswith('{"item": "con')
+
+
+def test_rows_are_written_over_nothing_else(tmp_path):
+    """Neither the inputs, the targets that people wrote, nor the data of the project."""
+    file = project.write(tmp_path)
+    inputs, targets = tmp_path / "new.jsonl", tmp_path / "new.targets.jsonl"
+    inputs.write_text('{"id": "0", "input": "in 0"}\n')
+    targets.write_text('{"id": "0", "input": "in 0", "target": "1", "by": "Ana"}\n')
+    data = next(one.file for one in data_sets.of_project(file)["routing"])
+    wanted = Wanted(task="routing", targets=inputs)
+    for into in (inputs, targets, data, file):
+        before = into.read_bytes()
+        with pytest.raises(InputError, match=r"is what is read|is part of the project"):
+            serving.write_rows(file, wanted, into)
+        assert into.read_bytes() == before
+
+
 def test_rows_are_the_inputs_with_a_target(tmp_path, capsys):
     """The latest of several people's; what was taken back is none."""
     file = project.write(tmp_path)

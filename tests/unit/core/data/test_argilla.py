@@ -33,6 +33,19 @@ def test_records_are_read():
     assert suggested["record 1"]["target"] == "shipping"
 
 
+def test_responses_that_were_discarded_or_are_drafts_do_not_count():
+    """Where they say so; Argilla's own file does not, and then they count."""
+    said = [("no", "discarded"), ("no", "draft"), ("yes", "submitted"), ("yes", None)]
+    given = [
+        {"value": value, "user_id": str(n), "status": one} for n, (value, one) in enumerate(said)
+    ]
+    record = {"id": "1", "fields": {"input": "i"}, "responses": {"q": given}}
+    ((_, row),) = argilla.entries([record])
+    assert row["target"] == "yes"
+    ((_, flaw),) = argilla.entries([record | {"responses": {"q": given[:2]}}])
+    assert isinstance(flaw, Flaw)
+
+
 def test_several_questions_need_a_name():
     """None is chosen by chance."""
     answers = {name: [{"value": name, "user_id": "u"}] for name in ("a", "b")}

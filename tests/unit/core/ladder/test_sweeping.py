@@ -228,3 +228,7 @@ def test_there_are_no_more_trials_than_different_ones() -> None:
         few = replace(SWEEP, levers=(ranks,))
         assert sweeping.found(project, Evidence(), "a", few).sweep.trials == trials
     assert sweeping.found(PROJECT, Evidence(), "a", SWEEP).sweep.trials == SWEEP.trials
+    methods = LeverRange(name="method", choices=("lora", "full"))
+    for wanted, trials in ((("lora", "full"), 3), (("full",), 2)):
+        some = replace(SWEEP, levers=(replace(methods, choices=wanted), ranks))
+        assert sweeping.found(PROJECT, Evidence(), "a", some).sweep.trials == trials

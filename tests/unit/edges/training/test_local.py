@@ -271,6 +271,22 @@ def test_a_training_that_never_was_so_is_no_place_to_go_back_to(
             trainer.train(recipe, pairs, into=tmp_path, progress=lambda *_: None)
 
 
+def test_going_back_to_where_an_example_is_not_taught_any_more_is_refused(
+    folder: Path, tmp_path: Path
+) -> None:
+    """It would be the same training again, paid for twice."""
+    pairs = [replace(pair, item=f"i{place}") for place, pair in enumerate(PAIRS)]
+    whole = trained(folder, tmp_path / "whole")
+    last = {sample.place for sample in whole.signals[-1].samples}
+    item = next(f"i{place}" for place in range(len(PAIRS)) if place not in last)
+    back = Rewind(recipe="r" * 64, after=whole.planned - 1, items=(item,))
+    trainer = local.LocalTrainer(
+        folders={"tiny": folder}, checkpoints=tmp_path / "kept", clock=SystemClock()
+    )
+    with pytest.raises(TrainingError, match=r"changes nothing\. Name an earlier step"):
+        trainer.train(replace(RECIPE, rewound=back), pairs, into=tmp_path, progress=lambda *_: None)
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_pauses_leave_no_trace(folder: Path, tmp_path: Path, *, again: bool) -> None:
     """In thirds, in one process or each in another: the last leaves what a training without a
