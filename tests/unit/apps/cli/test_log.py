@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 from tests.unit.apps.cli.test_keys import PROJECT
-from tests.unit.apps.test_logged import CALL, CALLS, NOW
+from tests.unit.apps.test_logged import CALL, CALLS
+from tests.unit.apps.test_logged import NOW as LATER
 
 from escalera.apps.cli.main import run
 from escalera.domain.traffic import Attempt
 from escalera.wiring import stores
+
+NOW = 1_700_000_000.0
+"""A time that has been, 22:13:20 on 14 November 2023: what has not been is not asked for."""
 
 ATTEMPTS = (
     Attempt(deployment="d", purpose="first", started=NOW, seconds=0.1, fault="cut", blame="server"),
@@ -29,7 +33,8 @@ def project(tmp_path: Path) -> str:
         CALL, id="req_5ab8c3f2d10000002a", model="m\x1b[2J[red]", attempts=ATTEMPTS, started=NOW + 9
     )
     with closing(stores.of(tmp_path).calls()) as log:
-        log.write([*CALLS, steering], lost=2, at=NOW)
+        calls = [replace(call, started=call.started - LATER + NOW) for call in CALLS]
+        log.write([*calls, steering], lost=2, at=NOW)
     return str(tmp_path)
 
 
@@ -47,7 +52,7 @@ def test_calls_are_listed_and_accounted_for(
 
 def test_calls_are_found_by_what_is_asked(project: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Times, statuses, errors; as JSON lines without bodies."""
-    words = ["--since", "2027-01-15T08:00:01", "--until", "2027-01-15T08:00:03", "--json"]
+    words = ["--since", "2023-11-14T22:13:21", "--until", "2023-11-14T22:13:23", "--json"]
     assert run(["log", "list", *words, "-p", project]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [call["id"] for call in found] == ["req_3", "req_2"]
