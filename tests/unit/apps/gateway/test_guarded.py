@@ -12,9 +12,10 @@ from tests.unit.core.serving.guarding.searching import guard, guards, texts
 
 from escalera.apps.gateway import guarded
 from escalera.apps.gateway import texts as texts_of
-from escalera.apps.gateway.guarded import EventGuard
+from escalera.apps.gateway.guarded import EventGuard, Guarding
 from escalera.apps.gateway.texts import GivenTwice
 from escalera.core.serving.guarding import kinds
+from escalera.core.serving.guarding.guards import Guard
 from escalera.core.serving.guarding.limits import Limits
 from escalera.core.serving.guarding.vault import Vault
 from escalera.errors import GuardBlocked, GuardFailed
@@ -116,6 +117,13 @@ def test_a_look_at_the_whole_body_overlooks_nothing(text, ascii_only, role):
         quick, slow = (getattr(guarded, name)(BOTH, "chat", body, *rest) for body in bodies)
         assert quick.findings == slow.findings
         assert json.loads(slow.body) == json.loads(quick.body) | {"read": "\0"}
+
+
+def test_what_is_told_of_whole_texts_takes_the_texts():
+    """A topic has no first look: no body is done before its texts were read."""
+    topic = Guard(name="topic", action="block", tells=lambda text: "zebra" in text)
+    with pytest.raises(GuardBlocked, match="topic"):
+        guarded.request(Guarding(input=guards(topic), output=guards()), "chat", chat("a zebra"))
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ class Echo:
             body += message["body"]
             more = message["more_body"]
         self.seen.append((scope["method"], scope["path"], dict(scope["headers"]), body))
+        if scope["path"] == "/slow" and body == b"slow":
+            await asyncio.sleep(0.05)
         if scope["path"] == "/wait":
             await receive()
             self.left.set()
@@ -113,9 +115,9 @@ def test_one_byte_at_a_time(port):
     assert answer.body == b'{"a":1}'
 
 
-def kept(body: bytes) -> bytes:
+def kept(body: bytes, path: bytes = b"/") -> bytes:
     """A request that keeps its connection, with the head of all others."""
-    return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    return b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (path, len(body)) + body
 
 
 STEPS = st.tuples(
@@ -162,6 +164,35 @@ def test_what_follows_a_known_head_is_read_with_the_same_care(port, body):
     assert [one.status for one in found] == [200, 200, 400]
     found = asked(port, kept(b"one"), 0.05, kept(b"two").replace(b"3", b"+3"))
     assert [one.status for one in found] == [200, 400]
+
+
+def test_a_known_head_waits_for_the_response_before(port):
+    """Requests on one connection are answered one after the other, in their order."""
+    first, slow, quick = (kept(body, b"/slow") for body in (b"1", b"slow", b"quick"))
+    found = asked(port, first, 0.05, slow, 0.01, quick, 0.12, post(b"", path=b"/"))
+    assert [answer.body for answer in found] == [b"1", b"slow", b"quick", b"-"]
+
+
+def test_bytes_within_a_request_are_no_known_head(server, port):
+    """What looks like one within a head, or within a body, is what it stands in.
+
+    Also where the response before came between the two pieces of the head.
+    """
+    first, slow, inner = (kept(body, b"/slow") for body in (b"1", b"slow", b"two"))
+    head, outer = b"POST /slow HTTP/1.1\r\nX: ", kept(inner, b"/slow")
+    pieces = [first, 0.05, slow, 0.01, head, 0.12, inner, 0.05]
+    pieces += [outer[: -len(inner)], 0.05, inner, 0.05, post(b"", path=b"/")]
+    found = asked(port, *pieces)
+    assert [answer.body for answer in found] == [b"1", b"slow", b"two", inner, b"-"]
+    assert server[1].seen[2][2][b"x"] == b"POST /slow HTTP/1.1"
+
+
+def test_whoever_waits_for_a_word_before_the_body_has_it_each_time(port):
+    """Also where the body came with the head, which is the same again."""
+    request = kept(b"one").replace(b"Host", b"Expect: 100-continue\r\nHost")
+    heard = said(port, request, 0.05, request, 0.05, post(b"", path=b"/"))
+    assert heard.count(b" 100 ") == 2
+    assert [answer.body for answer in responses(heard)] == [b"one", b"one", b"-"]
 
 
 CLOSE = b"\r\nConnection: close\r\n\r\n"
