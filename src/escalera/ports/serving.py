@@ -25,8 +25,9 @@ from escalera.domain.call_log import CallQuery, Retention, Tally
 from escalera.domain.traffic import ServedCall
 
 T = TypeVar("T")
-
-
+Glance = Callable[[bytes, int], bool]
+"""Sees a chunk of a body as it travels, and where its data begin; True where all is done with it.
+"""
 Stage = Literal["request", "answer", "note"]
 """What is done together in a turn of a loop: requests are begun, answers passed on, and noted."""
 
@@ -66,21 +67,19 @@ class Exchange(Protocol):
     async def read(self) -> bytes:
         """The next bytes of the body as they came, empty at its end. Raises `UpstreamFault`."""
 
+    async def pour(self, take: Callable[[bytes], bool], glance: Glance | None = None) -> None:
+        """Give *take* each piece of the body as it comes, until it says False, the body ends or
+        something goes wrong: `read` has the rest, or tells. Where each piece has to be waited for,
+        nothing is given.
+
+        *glance* may be asked before: what it says True to is given to nobody else.
+        """
+
     async def whole(self, limit: int) -> bytes:
         """The rest of the body. Raises `UpstreamFault` where it is longer than *limit* bytes."""
 
     def close(self) -> None:
         """Keep the connection if the body was read to its end, and drop it otherwise."""
-
-
-@runtime_checkable
-class Pouring(Exchange, Protocol):
-    """An exchange whose body can be had without waiting for each piece of it."""
-
-    async def pour(self, take: Callable[[bytes], bool]) -> None:
-        """Give *take* each piece of the body as it comes, until it says False, the body ends or
-        something goes wrong: `read` has the rest, or tells.
-        """
 
 
 class Sending(Exchange, Protocol):

@@ -8,7 +8,7 @@ a request costs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -24,8 +24,10 @@ Asked = tuple[bytes, str, tuple[str, bytes, bytes]]
 """Method, version of HTTP, and the target: path, path as it came, query."""
 Fields = Sequence[tuple[bytes, bytes]]
 """Names in lower case, and values, of a head; nobody changes them."""
-WRITE = "escalera.write"
-"""The extension of a scope that sends a piece of a body at once."""
+BODY = "escalera.body"
+"""The extension of a scope by which pieces of a body are sent at once, by `write` and
+`write_chunk`, and which tells `on_leaving`.
+"""
 NO_BODY = frozenset({204, 304})
 FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 """Headers that say how a response is framed; an application gives names in lower case."""
@@ -41,13 +43,14 @@ class Ride(Protocol):
 class LeanCycle(RequestResponseCycle):
     """One request and its response."""
 
-    disconnected = response_started = response_complete = _told = False
+    response_started = _told = False
     more_body = True
     chunked_encoding: bool | None = None
     expected_content_length = 0
     body: bytes | bytearray = b""  # type: ignore[assignment]  # uvicorn's is always a bytearray
     ride: Ride | None = None
     _held = b""
+    _left: Callable[[], None] | None = None
     _waiter: asyncio.Future[None] | None = None
 
     def __init__(self, protocol: HttpToolsProtocol, asked: Asked, *, keep_alive: bool) -> None:
@@ -59,6 +62,7 @@ class LeanCycle(RequestResponseCycle):
         self.flow = protocol.flow
         self.waiting_for_100_continue = protocol.expect_100_continue and self._version != "1.0"
         self.keep_alive = keep_alive
+        self.disconnected = self.response_complete = False
         self._protocol = protocol
 
     @property
@@ -84,7 +88,7 @@ class LeanCycle(RequestResponseCycle):
             "raw_path": raw,
             "query_string": query,
             "headers": self.headers,
-            "extensions": {WRITE: self.write} if self.method == b"POST" else {},
+            "extensions": {BODY: self} if self.method == b"POST" else {},
             "state": protocol.app_state.copy(),
         }
 
@@ -103,6 +107,25 @@ class LeanCycle(RequestResponseCycle):
         self._told = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def on_leaving(self, left: Callable[[], None] | None) -> None:
+        """Call *left* once, when the caller leaves or where it has left; None takes it back."""
+        if left is not None and self.disconnected:
+            left()
+            return
+        self._left = left
+        if left is not None and not self._protocol.pipeline:
+            self.flow.resume_reading()  # who is not read cannot be seen to leave
+
+    def leave(self) -> None:
+        """The caller has left: whatever answers is told."""
+        self.disconnected = True
+        self.set()
+        left, self._left = self._left, None
+        if left is not None:
+            left()
+        if self.ride is not None:
+            self.ride.leave()
 
     def whole(self) -> None:
         """All of the body is there."""
@@ -159,6 +182,14 @@ class LeanCycle(RequestResponseCycle):
         if waits or not self.chunked_encoding or self.response_complete:
             return False
         self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
+    def write_chunk(self, chunk: bytes) -> bool:
+        """Send a piece that is framed as a chunk already; otherwise as `write`."""
+        waits = self.flow.write_paused or self.disconnected or self._held
+        if waits or not self.chunked_encoding or self.response_complete:
+            return False
+        self.transport.write(chunk)
         return True
 
     async def receive(self) -> Message:  # type: ignore[override]

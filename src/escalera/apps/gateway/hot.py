@@ -21,7 +21,7 @@ from escalera.apps.gateway.asking import Asking, First, Found
 from escalera.apps.gateway.board import Board, Plan
 from escalera.apps.gateway.callers import Caller
 from escalera.apps.gateway.checkpoint import Checkpoint
-from escalera.apps.gateway.cycle import WRITE
+from escalera.apps.gateway.cycle import BODY
 from escalera.apps.gateway.failing import ErrorReply
 from escalera.apps.gateway.fields import Fields
 from escalera.apps.gateway.hiding import Hide
@@ -230,9 +230,9 @@ class Hot:
     async def _serve(self, entered: Entered, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that was let in, settle and record it."""
         regime, asked, admitted = entered.regime, entered.asked, entered.admitted
-        write = scope.get("extensions", {}).get(WRITE)
+        present = sink = scope.get("extensions", {}).get(BODY)
         if asked.watch is not None:
-            send, write = asked.watch.listening(send), None
+            send, sink = asked.watch.listening(send), None
         bounds = regime.bounds
         ended = Ended(
             asked=asked, plan=entered.plan, key=admitted.key, status=499, code="caller_left"
@@ -240,10 +240,10 @@ class Hot:
         out = None
         if bounds.bodies or bounds.sync:
             send = out = Outgoing(send, copies=bounds.bodies, holds=bounds.sync)
-            write = None
-        waiting = self.watch.begin(receive, looks=entered.looks)
+            sink = None
+        waiting = self.watch.begin(receive, present, looks=entered.looks)
         try:
-            await self._answer(entered, ended, send, write)
+            await self._answer(entered, ended, send, sink)
         except asyncio.CancelledError:
             if not waiting.left:
                 raise
@@ -291,7 +291,7 @@ class Hot:
             asked.watch.finish(ended)
 
     async def _answer(
-        self, entered: Entered, ended: Ended, send: Send, write: relay.Write | None
+        self, entered: Entered, ended: Ended, send: Send, sink: relay.Sink | None
     ) -> None:
         asked, regime = ended.asked, entered.regime
         checkpoint = regime.checkpoint
@@ -313,7 +313,7 @@ class Hot:
             else:
                 checks = None if checkpoint is None else checkpoint.events(asked)
                 ended.problem = await relay.stream(
-                    send, asked, found, checks, told, regime.hide, write
+                    send, asked, found, checks, told, regime.hide, sink
                 )
             ended.code = "" if ended.problem is None else failing.code_of(ended.problem)
         except Exception as error:

@@ -349,10 +349,7 @@ class LeanProtocol(HttpToolsProtocol):
         self.pipeline.clear()
         for cycle in (self._answering, self.cycle):
             if cycle is not None and not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.set()
-                if cycle.ride is not None:
-                    cycle.ride.leave()
+                cycle.leave()
 
 
 # Below: private.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from escalera.apps.gateway import answers, failing
 from escalera.apps.gateway.asked import Asked, Opened, Problem
@@ -16,15 +16,22 @@ from escalera.apps.gateway.hiding import Hide
 from escalera.apps.gateway.stream import Passage
 from escalera.domain.traffic import Fault
 from escalera.errors import GuardError, UpstreamFault
-from escalera.ports.serving import Pouring
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Write = Callable[[bytes], bool]
-"""Sends a piece of a body; False where it could not be sent at once."""
 Headers = Sequence[tuple[bytes, bytes]]
 END_SECONDS = 1.0
 """For the end of a response whose answer is whole."""
 NO_STORE = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
+
+
+class Sink(Protocol):
+    """Where pieces of a body go at once; False where one cannot."""
+
+    def write(self, body: bytes) -> bool:
+        """Send a piece."""
+
+    def write_chunk(self, chunk: bytes) -> bool:
+        """Send a piece that is framed as a chunk already."""
 
 
 async def whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
@@ -41,11 +48,11 @@ async def stream(  # noqa: PLR0913  an answer, and what is done with it
     checks: CheckedEvents | None,
     headers: Headers,
     hide: Hide,
-    write: Write | None = None,
+    sink: Sink | None = None,
 ) -> Problem | None:
     """The events of *found* as they come; what went wrong within it, or None.
 
-    With *checks* they are looked at before they go on. *write* sends events at once. What a stream
+    With *checks* they are looked at before they go on. *sink* takes events at once. What a stream
     took is known only once it is whole: until then a usage in it is one of many.
     """
     passage = found.passage
@@ -53,7 +60,7 @@ async def stream(  # noqa: PLR0913  an answer, and what is done with it
     await send(_start(200, [*headers, *NO_STORE]))
     try:
         await _more(send, _checked(checks, found.body))
-        flow = None if write is None else _Flow(passage, checks, write)
+        flow = None if sink is None else _Flow(passage, checks, sink)
         problem = await _relayed(send, found, passage, checks, flow)
         if checks is not None and problem is None:
             await _more(send, await checks.finish())
@@ -94,14 +101,24 @@ class _Flow:
     `left` is what could not be sent at once, and `failed` why what came cannot go on.
     """
 
-    __slots__ = ("_checks", "_passage", "_write", "failed", "left")
+    __slots__ = ("_checks", "_passage", "_sink", "failed", "left")
 
-    def __init__(self, passage: Passage, checks: CheckedEvents | None, write: Write) -> None:
+    def __init__(self, passage: Passage, checks: CheckedEvents | None, sink: Sink) -> None:
         self._passage = passage
         self._checks = checks
-        self._write = write
+        self._sink = sink
         self.left = b""
         self.failed: GuardError | None = None
+
+    @property
+    def sees_chunks(self) -> bool:
+        """Whether chunks may pass as they travel: nobody looks into their text."""
+        return self._checks is None
+
+    def glance(self, chunk: bytes, begins: int) -> bool:
+        """Send a chunk on as it travels, if there is nothing to be noted of its event."""
+        is_more = self._passage.is_more(chunk, begins, len(chunk) - 2)
+        return is_more and self._sink.write_chunk(chunk)
 
     def take(self, piece: bytes) -> bool:
         """Send what came on; False where something is to be waited for, or nothing follows."""
@@ -113,7 +130,7 @@ class _Flow:
             except GuardError as error:
                 self.failed = error
                 return False
-        if events and not self._write(events):
+        if events and not self._sink.write(events):
             self.left = events
             return False
         if passage.ended or passage.fault:
@@ -123,8 +140,8 @@ class _Flow:
 
 async def _flowed(send: Send, found: Opened, flow: _Flow | None) -> None:
     """Let events go on by themselves as long as they can."""
-    if flow is not None and isinstance(found.exchange, Pouring):
-        await found.exchange.pour(flow.take)
+    if flow is not None:
+        await found.exchange.pour(flow.take, flow.glance if flow.sees_chunks else None)
         left, flow.left = flow.left, b""
         await _more(send, left)
         if flow.failed is not None:

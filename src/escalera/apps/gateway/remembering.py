@@ -19,6 +19,7 @@ from escalera.apps.gateway.asked import Asked, Opened, Provenance
 from escalera.apps.gateway.asking import Found
 from escalera.apps.gateway.board import Plan
 from escalera.domain.traffic import Operation
+from escalera.ports.serving import Glance
 
 REMEMBERED: frozenset[Operation] = frozenset({"chat", "completions", "embeddings"})
 """Operations whose answers may be remembered: a response may be kept by the provider."""
@@ -160,6 +161,9 @@ class _Nobody:
     async def read(self) -> bytes:
         """There is nothing more."""
         return b""
+
+    async def pour(self, take: Callable[[bytes], bool], glance: Glance | None = None) -> None:
+        """There is nothing more."""
 
     async def whole(self, limit: int) -> bytes:
         """There is nothing more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeAlias
@@ -12,6 +12,7 @@ from escalera.apps.gateway.forms import Form
 from escalera.domain.message import Piece, Reply
 from escalera.engine.serve import Answering
 from escalera.errors import EscaleraError, ProviderError, UpstreamFault
+from escalera.ports.serving import Glance
 
 JSON = ((b"content-type", b"application/json"),)
 EVENTS = ((b"content-type", b"text/event-stream"),)
@@ -31,6 +32,9 @@ class Spoken:
     async def read(self) -> bytes:
         """The next bytes, empty at the end."""
         return await anext(self._pieces, b"")
+
+    async def pour(self, take: Callable[[bytes], bool], glance: Glance | None = None) -> None:
+        """Give nothing: each piece has to be waited for."""
 
     async def whole(self, limit: int) -> bytes:
         """All the bytes that are left; *limit* is of no use for what was bounded in tokens."""

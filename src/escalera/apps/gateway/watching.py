@@ -20,6 +20,13 @@ class Patient(Protocol):
         """It takes its time."""
 
 
+class Present(Protocol):
+    """A caller's end that tells by itself when the caller leaves."""
+
+    def on_leaving(self, left: Callable[[], None] | None) -> None:
+        """Call *left* once, also where the caller has left already; None takes it back."""
+
+
 class Watch:
     """Notices callers who leave while their answers are waited for, and ends the work for them.
 
@@ -32,13 +39,14 @@ class Watch:
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: dict[Patient, None] = {}
 
-    def begin(self, receive: Receive, *, looks: int = 0) -> Waiting:
+    def begin(self, receive: Receive, present: Present | None = None, *, looks: int = 0) -> Waiting:
         """Watch the caller of the present task, once the answer takes its time.
 
-        *looks* is how often it was looked at before, as one that was added.
+        Where there is a *present*, it is asked; otherwise *receive* is waited for. *looks* is how
+        often it was looked at before, as one that was added.
         """
         loop = self._running()
-        found = Waiting(receive, asyncio.current_task(loop))
+        found = Waiting(receive, present, asyncio.current_task(loop))
         self._waiting[found] = None
         if looks:
             found.seen = True
@@ -49,9 +57,7 @@ class Watch:
     def end(self, waiting: Waiting) -> None:
         """The answer is there."""
         del self._waiting[waiting]
-        watching, waiting.watching = waiting.watching, None
-        if watching is not None:  # it leads back to what it watched once it is cancelled
-            watching.cancel()
+        waiting.end()
 
     def add(self, waiting: Patient) -> None:
         """Tell *waiting* once it takes its time."""
@@ -87,23 +93,44 @@ class Watch:
 class Waiting:
     """A request that is being answered, and whether its caller has left."""
 
-    __slots__ = ("_receive", "_task", "left", "seen", "watching")
+    __slots__ = ("_asked", "_present", "_receive", "_task", "left", "seen", "watching")
 
-    def __init__(self, receive: Receive, task: asyncio.Task[Any] | None) -> None:
+    def __init__(
+        self, receive: Receive, present: Present | None, task: asyncio.Task[Any] | None
+    ) -> None:
         self._receive = receive
+        self._present = present
         self._task = task
+        self._asked = False
         self.left = self.seen = False
         self.watching: asyncio.Task[None] | None = None
 
     def late(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look out for whether the caller leaves."""
-        if self.watching is None:
+        if self._asked:
+            return
+        self._asked = True
+        if self._present is None:
             self.watching = loop.create_task(self.wait())
+        else:
+            self._present.on_leaving(self.leave)
+
+    def end(self) -> None:
+        """Look out no more."""
+        watching, self.watching = self.watching, None
+        if watching is not None:  # it leads back to what it watched once it is cancelled
+            watching.cancel()
+        elif self._asked and self._present is not None:
+            self._present.on_leaving(None)
 
     async def wait(self) -> None:
         """Until the caller leaves."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self.leave()
+
+    def leave(self) -> None:
+        """The caller has left: its work ends."""
         self.left = True
         if self._task is not None:
             self._task.cancel()

@@ -14,8 +14,10 @@ from typing import cast
 import httptools
 
 from escalera.domain.traffic import Fault
+from escalera.edges.http import framing
 from escalera.edges.http.target import Limits
 from escalera.errors import UpstreamFault
+from escalera.ports.serving import Glance
 
 MAX_HEAD = 64 * 1024
 """Bytes of a response's head, and of what is neither head nor body between two pieces of it."""
@@ -34,10 +36,11 @@ class Connection(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_asked", "_buffer", "_busy", "_fresh", "_hold", "_is_coded", "_keep_alive", "_limit",
-        "_listener", "_loop", "_lost", "_overhead", "_parser", "_paused", "_piece_size", "_pieces",
-        "_provider", "_taker", "_total_at", "_transport", "_unread", "_waiter", "body_begun",
-        "fault", "has_head", "headers", "heard", "problem", "status", "whole",
+        "_asked", "_buffer", "_busy", "_fresh", "_glance", "_hold", "_is_aligned", "_is_coded",
+        "_keep_alive", "_limit", "_listener", "_loop", "_lost", "_overhead", "_parser", "_paused",
+        "_piece_size", "_pieces", "_provider", "_spoke", "_taker", "_total_at", "_transport",
+        "_unread", "_waiter", "body_begun", "fault", "has_head", "headers", "heard", "problem",
+        "status", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +58,9 @@ class Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         self._listener: Callable[[], None] | None = None
         self._taker: Callable[[bytes], bool] | None = None
+        self._glance: Glance | None = None
+        self._is_aligned = False  # what comes next begins with a chunk
+        self._spoke = False  # since the last look at the clock
         self._lost = False
         self._busy = False
         self._fresh = True
@@ -91,6 +97,7 @@ class Connection(asyncio.BufferedProtocol):
         self.has_head = self.whole = self.body_begun = self._keep_alive = False
         self.fault: Fault = ""
         self.problem = ""
+        self._is_aligned = self._spoke = False
         self._unread = self._overhead = self._piece_size = 0
         self._limit: int | None = None
         self._listener = None
@@ -132,19 +139,19 @@ class Connection(asyncio.BufferedProtocol):
             await self._wait()
         return self._take()
 
-    async def pour(self, take: Callable[[bytes], bool]) -> None:
+    async def pour(self, take: Callable[[bytes], bool], glance: Glance | None = None) -> None:
         """Give *take* what is there of the body and then each piece as it comes, until it says
-        False, the body ends or something goes wrong.
+        False, the body ends or something goes wrong; but for chunks to which *glance* says True.
         """
         if self._pieces and not take(self._take()):
             return
         if self.whole or self.fault:
             return
-        self._taker = take
+        self._taker, self._glance = take, glance
         try:
             await self._wait()
         finally:
-            self._taker = None
+            self._taker = self._glance = None
 
     async def rest(self, limit: int) -> bytes:
         """The body from here to its end."""
@@ -194,6 +201,8 @@ class Connection(asyncio.BufferedProtocol):
         """
         if not self._busy:
             return False
+        if self._spoke:
+            self._spoke, self.heard = False, now
         if now >= self._total_at:
             self.fail("total-timeout", "no whole answer in the time that it had")
         elif not self.body_begun:
@@ -217,6 +226,7 @@ class Connection(asyncio.BufferedProtocol):
         return waiter
 
     def _wake(self) -> None:
+        self._glance = None
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
@@ -256,6 +266,13 @@ class Connection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._is_aligned:
+            came = self._buffer[:nbytes].tobytes()
+            begins = framing.chunk_data(came)
+            if begins and self._glance is not None and self._glance(came, begins):
+                self._spoke = True  # the parser is where it was: between two chunks
+                return
+            self._is_aligned = False
         if not self._busy:
             self._keep_alive = False
             self.abort()  # nothing was asked
@@ -270,19 +287,24 @@ class Connection(asyncio.BufferedProtocol):
         except httptools.HttpParserError as error:
             self._broken(f"not HTTP: {error}")
         else:
-            take, pieces = self._taker, self._pieces
-            if take is not None and pieces:
-                came = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                pieces.clear()
-                if not take(came):
-                    self._taker = None  # more may come before whoever waits goes on
-                    self._wake()
+            if self._taker is not None and self._pieces:
+                self._give(self._taker, nbytes)
             if self._overhead > MAX_HEAD and self._busy:
                 self._broken(f"more than {MAX_HEAD} bytes of head, or between pieces of the body")
             if self._listener is not None and (
                 self.whole or (self.has_head and self.status != 200)
             ):
                 self._tell()
+
+    def _give(self, take: Callable[[bytes], bool], nbytes: int) -> None:
+        pieces = self._pieces
+        came = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        if self._glance is not None:
+            self._is_aligned = framing.is_chunk(self._buffer[:nbytes].tobytes(), came)
+        if not take(came):
+            self._taker = None  # more may come before whoever waits goes on
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
@@ -293,18 +315,12 @@ class Connection(asyncio.BufferedProtocol):
         said = str(exc) if exc else "closed by the server"
         if not self.has_head:
             self.fail("reset", f"{said} before it answered")
-        elif exc is None and self._ends_with_connection:
+        elif exc is None and framing.ends_with_connection(self.headers):
             self.whole = True
             self._wake()
             self._tell()
         else:
             self.fail("cut", f"{said} within the answer")
-
-    @property
-    def _ends_with_connection(self) -> bool:
-        return not any(
-            name == b"content-length" or name == b"transfer-encoding" for name, _ in self.headers
-        )
 
     # What the parser says
 
@@ -344,14 +360,7 @@ class Connection(asyncio.BufferedProtocol):
             size = sum(len(name) + len(value) for name, value in self.headers)
             if size + self._overhead - self._piece_size > MAX_HEAD:
                 return f"the head of the response is longer than {MAX_HEAD} bytes"
-        names = [name for name, _ in self.headers]
-        if b"transfer-encoding" in names:
-            codings = [value for name, value in self.headers if name == b"transfer-encoding"]
-            if b"content-length" in names:
-                return "both Content-Length and Transfer-Encoding"
-            if len(codings) > 1 or codings[0].strip().lower() != b"chunked":
-                return f"the transfer coding {b', '.join(codings)!r}"
-        return ""
+        return framing.doubt(self.headers)
 
     def on_body(self, body: bytes) -> None:
         if not self._busy:

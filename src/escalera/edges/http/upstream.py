@@ -18,6 +18,7 @@ from escalera.edges.http import cohorts
 from escalera.edges.http.connection import Connection
 from escalera.edges.http.target import Limits, Method, Target
 from escalera.errors import UpstreamFault
+from escalera.ports.serving import Glance
 
 RECEIVED = 64 * 1024
 """Bytes that are taken from a socket at a time."""
@@ -232,9 +233,13 @@ class Exchange(msgspec.Struct, eq=False):
         """The next bytes of the body as they came, empty at its end. Raises `UpstreamFault`."""
         return self._open().piece()
 
-    def pour(self, take: Callable[[bytes], bool]) -> Coroutine[Any, Any, None]:
-        """Give *take* each piece of the body as it comes, until it says False, or none comes."""
-        return self._open().pour(take)
+    def pour(
+        self, take: Callable[[bytes], bool], glance: Glance | None = None
+    ) -> Coroutine[Any, Any, None]:
+        """Give *take* each piece of the body as it comes, until it says False, or none comes; but
+        for the chunks to which *glance* says True.
+        """
+        return self._open().pour(take, glance)
 
     def whole(self, limit: int) -> Coroutine[Any, Any, bytes]:
         """The rest of the body. Raises `UpstreamFault` where it is longer than *limit* bytes."""

@@ -26,11 +26,19 @@ SECRET = "sk-very-secret-1"
 
 
 class Poured(Exchange):
-    """One that gives its pieces where they come in, as long as there are any."""
+    """One that gives its pieces where they come in, as long as there are any; with *chunks* it has
+    each looked at first, as it travels.
+    """
 
-    async def pour(self, take):
+    chunks = False
+
+    async def pour(self, take, glance=None):
         while self.pieces and isinstance(self.pieces[0], bytes):
-            if not take(self.pieces.pop(0)):
+            piece = self.pieces.pop(0)
+            size = b"%x\r\n" % len(piece)
+            if self.chunks and glance(size + piece + b"\r\n", len(size)):
+                continue
+            if not take(piece):
                 return
 
 
@@ -40,8 +48,9 @@ def relayed(exchange, *, drop_usage=False):
     """
     pieces = list(exchange.pieces)
     told = once(exchange, drop_usage=drop_usage)
-    for every in (0, 1, 2, 3):
+    for every, chunks in itertools.product((0, 1, 2, 3), (False, True)):
         other = Poured(*pieces, headers=EVENTS)
+        other.chunks = chunks
         heard, found, problem = once(other, drop_usage=drop_usage, every=every)
         assert (heard, found.usage, problem) == (told[0], told[1].usage, told[2])
         assert other.closed == exchange.closed
@@ -55,12 +64,18 @@ def once(exchange, *, drop_usage, every=None):
     async def send(message):
         heard.append(message)
 
-    def write(body):
-        offered.append(body)
-        if not every or len(offered) % every:
-            return False
-        heard.append({"type": "http.response.body", "body": body, "more_body": True})
-        return True
+    class Sink:
+        def write(self, body):
+            offered.append(body)
+            if not every or len(offered) % every:
+                return False
+            heard.append({"type": "http.response.body", "body": body, "more_body": True})
+            return True
+
+        def write_chunk(self, chunk):
+            size, _, rest = chunk.partition(b"\r\n")
+            assert int(size, 16) == len(rest) - 2
+            return self.write(rest[:-2])
 
     async def story():
         request = asked(stream=True)
@@ -69,7 +84,7 @@ def once(exchange, *, drop_usage, every=None):
             request, sent, purpose="first", began=0.0, clock=ticking(), drop_usage=drop_usage
         )
         assert isinstance(found, Opened)
-        hide, at_once = hiding.of([SECRET]), None if every is None else write
+        hide, at_once = hiding.of([SECRET]), None if every is None else Sink()
         problem = await relay.stream(send, request, found, None, found.headers, hide, at_once)
         await relay.let_go(found, found.passage)
         return found, problem

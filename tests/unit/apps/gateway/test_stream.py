@@ -76,6 +76,42 @@ EVENTS = st.lists(ONE_EVENT, max_size=8).flatmap(
 )
 
 
+@given(
+    st.lists(ONE_EVENT, max_size=5),
+    st.one_of(
+        ONE_EVENT,
+        st.builds(
+            chunk,
+            st.text(max_size=5),
+            index=st.sampled_from([0, 1, None, "0"]),
+            usage=st.sampled_from([None, {}, {"prompt_tokens": 3}]),
+            error=st.sampled_from([None, {"message": "x"}]),
+            type=st.sampled_from([None, "error", "x"]),
+        ),
+    ),
+)
+def test_an_event_that_goes_on_says_nothing_else(before, event):
+    """What is let pass at a glance would have passed, and changed nothing, on the long way."""
+    _, passage = passed([ANSWER[0], ANSWER[1], *before])
+    if passage.is_more(b"..." + event + b"..", 3, 3 + len(event)):
+        known = verdict(passage)
+        assert passage._push_more(event) == event
+        assert verdict(passage) == known
+
+
+def test_most_events_go_on():
+    """Text behind the first does, in any language; a finish, a usage or bytes that are no text do
+    not, and nothing does before the answer has begun or behind its end.
+    """
+    _, passage = passed(ANSWER[:2])
+    texts = [chunk("llo"), chunk("é"), 'data: {"choices":[{"delta":{"content":"é"}}]}\n\n'.encode()]
+    assert all(passage.is_more(event, 0, len(event)) for event in texts)
+    others = [ANSWER[3], USAGE, DONE, texts[2].replace("é".encode(), b"\xff"), b"data: half"]
+    assert not any(passage.is_more(event, 0, len(event)) for event in others)
+    for pieces in ([], ANSWER[:1], [*ANSWER, DONE], [*ANSWER[:2], b"data: half"]):
+        assert not passed(pieces)[1].is_more(texts[0], 0, len(texts[0]))
+
+
 @given(EVENTS, st.lists(st.integers(0, 10_000), max_size=12), st.booleans())
 def test_no_cut_changes_a_byte_or_the_verdict(events, places, drop_usage):
     """The same events, cut anywhere, are passed on as the same bytes with the same verdict."""

@@ -51,6 +51,46 @@ def test_work_ends_with_its_caller_alone(monkeypatch: Any) -> None:
     assert asyncio.run(run()) == ["a left", "b answered"]
 
 
+class Near:
+    """A caller's end that tells by itself when the caller leaves."""
+
+    def __init__(self) -> None:
+        self.left: Any = None
+        self.asked = asyncio.Event()
+
+    def on_leaving(self, left: Any) -> None:
+        self.left = left
+        self.asked.set()
+
+
+def test_an_end_that_tells_is_not_waited_for(monkeypatch: Any) -> None:
+    """No task looks out for its caller; work that is over is told nothing."""
+    monkeypatch.setattr(watching, "PATIENT", 0.005)
+
+    async def run() -> tuple[list[str], int]:
+        watch, near, said = Watch(), Near(), []
+
+        async def work() -> None:
+            waiting = watch.begin(Caller().receive, near)
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError:
+                said.append("left" if waiting.left else "cancelled")
+            finally:
+                watch.end(waiting)
+
+        task = asyncio.create_task(work())
+        async with asyncio.timeout(5):
+            await near.asked.wait()
+        tasks = len(asyncio.all_tasks())
+        near.left()
+        await task
+        assert near.left is None
+        return said, tasks
+
+    assert asyncio.run(run()) == (["left"], 2)
+
+
 def test_whoever_was_watched_is_gone_at_once(monkeypatch: Any) -> None:
     """The task that looked out for the caller, and what it held, wait for no collector."""
     monkeypatch.setattr(watching, "PATIENT", 0.005)

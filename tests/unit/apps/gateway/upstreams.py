@@ -56,6 +56,9 @@ class Exchange:
                 return bytes(piece)
         return b""
 
+    async def pour(self, take: Any, glance: Any = None) -> None:
+        """Nothing: each piece is waited for."""
+
     async def whole(self, limit: int) -> bytes:
         found = b""
         while piece := await self.read():

@@ -206,6 +206,78 @@ def test_bytes_that_nobody_asked_for_do_not_touch_the_response(more: bytes) -> N
     assert wire.aborted
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+LOOKS_LIKE_CHUNKS = st.lists(
+    st.sampled_from([b"4\r\n", b"4", b"\r\n", b"1\r\n1\r\n", b"x", b"0\r\n\r\n", b"abcd"]),
+    min_size=1,
+    max_size=4,
+).map(b"".join)
+
+
+@settings(max_examples=300)
+@given(st.lists(LOOKS_LIKE_CHUNKS, min_size=1, max_size=9), st.lists(st.integers(1, 9)), st.data())
+def test_a_chunk_that_is_glanced_at_is_one(
+    pieces: list[bytes], sizes: list[int], data: st.DataObject
+) -> None:
+    """However chunks are split, and whatever their data look like: what a glance lets pass and what
+    is read beside it are the body, in order, and the end is seen.
+    """
+    chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
+    connection, _ = asked()
+    arrive(connection, CHUNKED)
+    passed: list[bytes] = []
+
+    def glance(chunk: bytes, begins: int) -> bool:
+        assert chunk[:begins] == b"%x\r\n" % (len(chunk) - begins - 2)
+        passes = data.draw(st.booleans())
+        if passes:
+            passed.append(chunk[begins:-2])
+        return passes
+
+    def take(piece: bytes) -> bool:
+        passed.append(piece)
+        return True
+
+    pouring = LOOP[-1].create_task(connection.pour(take, glance))
+    LOOP[-1].run_until_complete(asyncio.sleep(0))
+    feeds = list(chunks)
+    if sizes:
+        text, feeds, at = b"".join(chunks), [], 0
+        for size in sizes:
+            feeds.append(text[at : at + size])
+            at += size
+        feeds.append(text[at:])
+    for feed in [*filter(None, feeds), b"0\r\n\r\n"]:
+        arrive(connection, feed)
+    LOOP[-1].run_until_complete(pouring)
+    assert b"".join(passed) == b"".join(pieces)
+    assert connection.whole
+    assert not connection.fault
+
+
+def test_a_chunk_that_was_passed_on_is_a_sign_of_life() -> None:
+    """The limit for silence begins anew with it, to the next look at the clock."""
+    connection, _ = asked()
+    arrive(connection, CHUNKED)
+    seen: list[bytes] = []
+
+    def glance(chunk: bytes, begins: int) -> bool:
+        seen.append(chunk[begins:])
+        return True
+
+    pouring = LOOP[-1].create_task(connection.pour(lambda _: True, glance))
+    LOOP[-1].run_until_complete(asyncio.sleep(0))
+    arrive(connection, b"2\r\nhi\r\n")
+    now, limits = LOOP[-1].time(), Limits(first_byte=1, idle=1, total=1e9)
+    arrive(connection, b"2\r\nho\r\n")
+    assert seen == [b"ho\r\n"]
+    assert not connection.overdue(now + 5, limits)
+    assert not connection.overdue(now + 5.9, limits)
+    assert connection.overdue(now + 6.1, limits)
+    LOOP[-1].run_until_complete(pouring)
+    assert connection.fault == "idle-timeout"
+
+
 def test_what_arrives_lies_in_a_buffer_that_is_shared() -> None:
     """It is read at once, so the next bytes may overwrite it."""
     connection, _ = asked()
