@@ -333,12 +333,15 @@ def _source(
     from escalera.settings.tables import RowsTable
     from escalera.wiring import data_sets
 
-    named = {}
+    named: dict[str, str] = {}
     for column in columns:
         meaning, sign, name = column.partition("=")
         if not (sign and name) or meaning not in MEANINGS:
             known = ", ".join(MEANINGS)
             raise click.UsageError(f"--column {column!r} is no MEANING=NAME; known are {known}")
+        if meaning in named:
+            twice = f"{meaning}={named[meaning]} and {meaning}={name}"
+            raise click.UsageError(f"--column names the {meaning} twice, {twice}: name one column")
         named[meaning] = name
     said = RowsTable(licence=licence or "", source=source or "", columns=named)
     return data_sets.source(path, said)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from escalera.apps.data import loading
-from escalera.core.data import argilla, label_studio, rows, writing
+from escalera.core.data import argilla, columns, label_studio, rows, writing
 from escalera.core.data.flaws import Flaw
 from escalera.core.data.rows import Entry, Form, Row
 from escalera.core.data.splitting import Shares
@@ -139,7 +139,8 @@ def _labelled(
     source: Source, tool: Tool, asked: Asked, left_out: list[str], unread: dict[str, int]
 ) -> Iterator[Row]:
     """The rows with an agreed answer; the others are told."""
-    for place, entry in _entries(source, tool, asked):
+    found = columns.looked_for(_entries(source, tool, asked), source.defaults.columns)
+    for place, entry in found:
         flaws: Iterable[Flaw]
         if isinstance(entry, Flaw) and not place:
             # The whole file is no export.

@@ -91,6 +91,8 @@ def test_a_table_is_imported_and_exported(tmp_path, capsys):
     [
         (["--column", "question=q"], "'question=q' is no MEANING=NAME; known are input"),
         (["--column", "input"], "'input' is no MEANING=NAME"),
+        (["--column", "input=a", "--column", "input=b"], "twice, input=a and input=b"),
+        (["--column", "cluster=gone"], "no row says anything in the column 'gone', named as its"),
         (["--split", "exam"], "'exam' is no share of train, search"),
         (["--split", "train=x"], "'train=x' is no share"),
         (["--split", "train=0.5"], "shares must be above 0 and add up to 1"),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -104,7 +103,9 @@ def test_a_column_that_is_there_is_not_said_to_be_missing():
     (flaw,) = rows.read(raw, Defaults(columns={"cluster": "customer"})).flaws
     assert "is not an item: it has the keys 'question', 'answer', 'cluster'" in flaw.problem
     (flaw,) = rows.read(raw, Defaults(columns={"cluster": "client"})).flaws
-    assert "has no column 'client': its columns are 'question', 'answer', 'customer'" in flaw.problem
+    assert (
+        "has no column 'client': its columns are 'question', 'answer', 'customer'" in flaw.problem
+    )
 
 
 @pytest.mark.parametrize(
