@@ -2,7 +2,8 @@
 
 Written by `save_to_disk`: `state.json` names Arrow files, and `dataset_dict.json` the folders of
 several splits. Or as on the hub: Parquet, JSON lines or CSV files whose names, or whose folders'
-names, say their split; a split in a form that is not read is refused. The licence is that of `dataset_info.json`, where it names one.
+names, say their split; a split in a form that is not read is refused. The licence is that of
+`dataset_info.json`, where it names one.
 """
 
 from __future__ import annotations
