@@ -306,6 +306,11 @@ def _groups(
     for path in paths or (Path(PROJECT),):
         file = _file(path)
         if file.suffix == ".toml":
+            if columns or licence or source:
+                raise click.UsageError(
+                    f"--column, --licence and --source say nothing of a project: {file} says it of "
+                    "the data of its tasks"
+                )
             for task, sources in data_sets.of_project(file).items():
                 groups.setdefault(task, []).extend(sources)
         else:
