@@ -49,11 +49,13 @@ _ONE_DOCUMENT = Flaw(
 
 def _another(file: Path) -> Flaw | None:
     """What the file is instead, where it begins like no JSON lines."""
-    first = next((line for line in _lines(file) if line.strip()), b"").strip()
+    told = (line.strip() for line in _lines(file) if line.strip())
+    first = next(told, b"")
     for begin, (kind, remedy) in _KINDS.items():
         if first.startswith(begin):
             return Flaw(f"is {kind}, and not JSON lines", remedy)
-    return _ONE_DOCUMENT if first in (b"[", b"{") or first.startswith(b"[{") else None
+    begun = first in (b"[", b"{") and next(told, None) is not None
+    return _ONE_DOCUMENT if begun or first.startswith(b"[{") else None
 
 
 def _lines(file: Path) -> Iterator[bytes]:
