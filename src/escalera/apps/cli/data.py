@@ -245,6 +245,9 @@ def import_(  # noqa: PLR0913  one parameter per option
     from escalera.apps import workspace
     from escalera.apps.data import converted
 
+    if (control is not None and tool == "rows") or (suggested and tool != "argilla"):
+        option = "--suggested" if suggested else "--control"
+        raise click.UsageError(f"{option} says nothing of --from {tool}: leave it out")
     found = converted.bring(
         _source(path, columns, licence, source),
         into,

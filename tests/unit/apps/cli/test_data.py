@@ -101,6 +101,8 @@ def test_a_table_is_imported_and_exported(tmp_path, capsys):
         (["--column", "input"], "'input' is no MEANING=NAME"),
         (["--column", "input=a", "--column", "input=b"], "twice, input=a and input=b"),
         (["--column", "cluster=gone"], "no row says anything in the column 'gone', named as its"),
+        (["--control", "topic"], "--control says nothing of --from rows"),
+        (["--from", "label-studio", "--suggested"], "says nothing of --from label-studio"),
         (["--split", "exam"], "'exam' is no share of train, search"),
         (["--split", "train=x"], "'train=x' is no share"),
         (["--split", "train=0.5"], "shares must be above 0 and add up to 1"),
