@@ -77,8 +77,11 @@ def _row(task: Any, control: str | None) -> Mapping[str, Any] | Flaw:
     if not isinstance(data, dict):
         return Flaw("is not a task: `data` is missing", 'Export as "JSON", not as "JSON-MIN"')
     given = _counting(task)
-    found = [_answer(_list(entry, "result"), control) for entry in given]
-    answers = [answer for answer in found if answer is not None]
+    found = [_mine(entry, control) for entry in given]
+    if several := [mine for mine in found if len(mine) > 1]:
+        rule = f"has {len(several[0])} answers of one person in {several[0][0].get('from_name')!r}"
+        return Flaw(rule, "Answers to parts (regions) are not read: label the whole in one control")
+    answers = [told for mine in found if mine and (told := _value(mine[0])) is not None]
     if not answers and (elsewhere := _elsewhere(given, control)):
         return elsewhere
     agreed = labelled.agreed(answers)
@@ -104,11 +107,11 @@ def _when(entry: Mapping[str, Any]) -> str:
     return str(entry.get("updated_at") or entry.get("created_at") or "")
 
 
-def _answer(result: Sequence[Mapping[str, Any]], control: str | None) -> str | None:
-    """What one person answered; None where the control was left empty."""
-    told = [entry for entry in result if entry.get("type") in TEXTS]
-    mine = [entry for entry in told if control in (None, entry.get("from_name"))]
-    return _value(mine[0]) if mine else None
+def _mine(annotation: Mapping[str, Any], control: str | None) -> list[Mapping[str, Any]]:
+    """What one person answered in the control: nothing where it was left empty, and one answer,
+    unless they are answers to parts of what is shown."""
+    told = [entry for entry in _list(annotation, "result") if entry.get("type") in TEXTS]
+    return [entry for entry in told if control in (None, entry.get("from_name"))]
 
 
 def _elsewhere(given: Sequence[Mapping[str, Any]], control: str | None) -> Flaw | None:

@@ -92,6 +92,14 @@ def test_an_answer_that_is_no_text_is_told(control):
     assert "textarea, choices" in flaw.remedy
 
 
+def test_answers_to_parts_are_told():
+    """The first of them was taken for the answer to the whole, and the others went."""
+    result = [{"type": "textarea", "from_name": "said", "value": {"text": [t]}} for t in "ab"]
+    task = {"data": {"input": "i"}, "annotations": [{"result": result}]}
+    ((_, flaw),) = label_studio.entries([task])
+    assert "has 2 answers of one person in 'said'" in flaw.problem
+
+
 def test_a_control_that_nobody_answered_is_told_with_those_that_were():
     """It may be a slip of the pen; "nobody has answered" would lead astray."""
     (_, flaw), *_ = label_studio.entries(TASKS, control="topics")
