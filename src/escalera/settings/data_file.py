@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from escalera.core.data import rows
+from escalera.core.data import columns, rows
 from escalera.core.data.flaws import Flaw
 from escalera.core.data.rows import Defaults, Entry, Row
 from escalera.domain.dataset import SPLITS, Example, Examples, Split
@@ -131,7 +131,8 @@ def _items(
 ) -> Iterator[tuple[_Place, Example]]:
     made: dict[str, int] = {}
     for source in sources:
-        for place, entry in reader(source.file):
+        found = columns.looked_for(reader(source.file), source.defaults.columns)
+        for place, entry in found:
             at = _Place(source.file, place)
             for row in _read(at, entry, source.defaults):
                 yield at, rows.example(row, name=rows.name_of(row, made), task=task)

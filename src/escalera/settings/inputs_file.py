@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from escalera.core.data.rows import SPLIT_NAMES
 from escalera.domain.dataset import Example, Split
 from escalera.domain.identity import canonical
 from escalera.domain.message import Message
@@ -31,13 +32,16 @@ class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One line; keys that are not listed here are kept and not shown."""
+    """One line; keys that are not listed here are kept and not shown.
 
-    id: str
+    What says nothing may be null, and ids may be whole numbers, as in a data file.
+    """
+
+    id: str | int
     input: str
-    split: Split = NEW
-    target: str = ""
-    cluster: str | None = None
+    split: str | None = None
+    target: str | None = None
+    cluster: str | int | None = None
     history: tuple[Turn, ...] = ()
     fields: dict[str, Any] = {}
 
@@ -104,17 +108,21 @@ def _item(file: Path, number: int, line: bytes, task: str) -> Example:
             remedy='A line is like {"id": "1", "input": "…"}',
         ) from None
     for name in ("id", "input"):
-        if not getattr(row, name).strip():
+        if not str(getattr(row, name)).strip():
             problem, remedy = f"`{name}` is empty", "Fill it in, or remove the line"
             raise DataError(file=str(file), line=number, problem=problem, remedy=remedy)
+    split = SPLIT_NAMES.get(row.split) if row.split else NEW
+    if split is None:
+        problem = f"is not an input: `split` is {row.split!r}, not one of {', '.join(SPLIT_NAMES)}"
+        raise DataError(file=str(file), line=number, problem=problem, remedy="Use one of them")
     name = f"{task}/{row.id}"
     return Example(
         id=name,
         task=task,
-        split=row.split,
+        split=split,
         input=row.input,
-        target=row.target,
-        cluster=row.cluster or name,
+        target=row.target or "",
+        cluster=name if row.cluster in (None, "") else str(row.cluster),
         history=tuple(Message(role=t.role, content=t.content) for t in row.history),
         fields=_fields(file, number, row.fields),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from escalera.core.data import wording
+from escalera.core.data import columns, wording
 from escalera.core.data.likeness import Sketches
 from escalera.core.data.rows import Entry
 from escalera.edges.data import documents, reading, writing
@@ -21,9 +21,12 @@ from escalera.wiring import outputs
 
 
 def entries(source: Source) -> Iterator[Entry]:
-    """What stands in each row of a file. Raises `DataError`, or `MissingExtra`."""
+    """What stands in each row of a file, and the columns that are named and that none has.
+
+    Raises `DataError`, or `MissingExtra`.
+    """
     try:
-        yield from reading.entries(source.file)
+        yield from columns.looked_for(reading.entries(source.file), source.defaults.columns)
     except OSError as error:
         problem = f"cannot be read ({error.strerror or error})"
         remedy = "Check the path"
@@ -82,6 +85,14 @@ def write_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """JSON lines; how many. Raises `InputError` where *file* holds something else."""
     outputs.require(file, outputs.ROWS)
     return writing.lines(file, rows)
+
+
+def write_some(file: Path, rows: Sequence[Mapping[str, Any]]) -> int:
+    """As `write_lines`; where there are no rows, those of an earlier run stay."""
+    if not rows and file.is_file():
+        outputs.require(file, outputs.ROWS)
+        return 0
+    return write_lines(file, rows)
 
 
 def write_document(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:

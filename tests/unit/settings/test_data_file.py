@@ -21,17 +21,17 @@ def row(number, split, **more):
 ROWS = [row(0, "train"), row(1, "search", cluster="c7"), row(2, "confirm"), row(3, "golden")]
 
 
-def load(folder, rows):
+def load(folder, rows, defaults=Defaults()):  # noqa: B008  it is frozen
     """Rows are written as JSON; text goes in as it is."""
     file = folder / "data.jsonl"
     lines = [entry if isinstance(entry, str) else json.dumps(entry) for entry in rows]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return read(file)
+    return read(file, defaults)
 
 
-def read(file):
+def read(file, defaults=Defaults()):  # noqa: B008  it is frozen
     """The items that a project in the same folder would get."""
-    sources, project = [Source(file=file)], file.parent / "escalera.toml"
+    sources, project = [Source(file=file, defaults=defaults)], file.parent / "escalera.toml"
     return data_file.load(sources, task="a", project=project, reader=reading.entries)
 
 
@@ -218,6 +218,12 @@ def test_what_is_said_of_a_file_is_said_of_its_rows(tmp_path):
         ("confirm", "MIT"),
     ]
     assert found[2].source == "https://example.com/b"
+
+
+def test_a_column_that_no_row_has_is_refused(tmp_path):
+    """A cluster under a wrong name would let rows of one customer part, and nobody told."""
+    with pytest.raises(DataError, match="no row says anything in the column 'customer'"):
+        load(tmp_path, ROWS, Defaults(columns={"cluster": "customer"}))
 
 
 def test_an_id_in_two_files_is_told_with_both(tmp_path):

@@ -40,6 +40,18 @@ def test_targets_and_splits_may_be_missing(tmp_path):
     assert (second.history[0].content, second.fields) == ("Hello", (("city", '"Bern"'),))
 
 
+def test_a_row_of_a_data_file_is_an_input(tmp_path):
+    """Numbers as names, others' names of splits, and null for what is not said."""
+    line = {"id": 7, "input": "in", "target": None, "cluster": 3, "split": "validation"}
+    file = tmp_path / "inputs.jsonl"
+    file.write_text(json.dumps(line) + "\n" + json.dumps({"id": 8, "input": "i", "split": None}))
+    found = inputs_file.load(file, task="t")
+    (one, two) = found.items
+    assert (one.id, one.target, one.cluster, one.split) == ("t/7", "", "3", "search")
+    assert (two.split, two.cluster) == ("train", "t/8")
+    assert json.loads(found.rows({"t/7": "right"})) == line | {"split": "search", "target": "right"}
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
     """Some editors write one; data files may begin with it, too."""
     file = write(tmp_path, {"id": "1", "input": "Here?"})

@@ -245,6 +245,9 @@ def import_(  # noqa: PLR0913  one parameter per option
     from escalera.apps import workspace
     from escalera.apps.data import converted
 
+    if (control is not None and tool == "rows") or (suggested and tool != "argilla"):
+        option = "--suggested" if suggested else "--control"
+        raise click.UsageError(f"{option} says nothing of --from {tool}: leave it out")
     found = converted.bring(
         _source(path, columns, licence, source),
         into,
@@ -306,6 +309,11 @@ def _groups(
     for path in paths or (Path(PROJECT),):
         file = _file(path)
         if file.suffix == ".toml":
+            if columns or licence or source:
+                raise click.UsageError(
+                    f"--column, --licence and --source say nothing of a project: {file} says it of "
+                    "the data of its tasks"
+                )
             for task, sources in data_sets.of_project(file).items():
                 groups.setdefault(task, []).extend(sources)
         else:
@@ -333,12 +341,15 @@ def _source(
     from escalera.settings.tables import RowsTable
     from escalera.wiring import data_sets
 
-    named = {}
+    named: dict[str, str] = {}
     for column in columns:
         meaning, sign, name = column.partition("=")
         if not (sign and name) or meaning not in MEANINGS:
             known = ", ".join(MEANINGS)
             raise click.UsageError(f"--column {column!r} is no MEANING=NAME; known are {known}")
+        if meaning in named:
+            twice = f"{meaning}={named[meaning]} and {meaning}={name}"
+            raise click.UsageError(f"--column names the {meaning} twice, {twice}: name one column")
         named[meaning] = name
     said = RowsTable(licence=licence or "", source=source or "", columns=named)
     return data_sets.source(path, said)

@@ -88,14 +88,17 @@ def run(installation: Installation, wish: Wish, into: Path, *, progress: Progres
         filters.contract(sieve, installation, task)
         if panel is not None:
             capped |= filters.judge(sieve, generator, panel, task, least=wish.least)
-    written = data_sets.write_lines(into, (_row(asked[d.input], d, wish) for d in sieve.kept))
+    written = data_sets.write_some(into, [_row(asked[d.input], d, wish) for d in sieve.kept])
     gone = ({**asdict(one.draft), "rule": one.rule, "found": one.found} for one in sieve.gone)
     data_sets.write_lines(removed, gone)
     return Answered(
         inputs=len(asked),
         written=written,
         reasons=sieve.reasons(),
-        notes=_notes(removed, task, capped=capped, judged=panel is not None),
+        notes=(
+            *(() if written else (loading.NOTHING,)),
+            *_notes(removed, task, capped=capped, judged=panel is not None),
+        ),
     )
 
 

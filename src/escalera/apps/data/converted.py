@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from escalera.apps.data import loading
-from escalera.core.data import argilla, label_studio, rows, writing
+from escalera.core.data import argilla, columns, label_studio, rows, writing
 from escalera.core.data.flaws import Flaw
 from escalera.core.data.rows import Entry, Form, Row
 from escalera.core.data.splitting import Shares
@@ -33,11 +34,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converted:
-    """How many items were written, and what was left out, by place."""
+    """How many items were written, and what was left out, by place.
+
+    `lost` counts the rows of which something could not be said in the form, by what it was.
+    """
 
     written: int
     left_out: tuple[str, ...] = ()
     unread: Mapping[str, int]
+    lost: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -47,6 +52,7 @@ class Converted:
             "left_out": len(self.left_out),
             "shown": list(self.left_out[:SHOWN]),
             "keys_not_read": dict(self.unread),
+            "not_written": dict(self.lost),
         }
 
     def __str__(self) -> str:
@@ -54,6 +60,9 @@ class Converted:
         if len(self.left_out) > SHOWN:
             lines.append(f"and {len(self.left_out) - SHOWN} more")
         lines += [f"not read: the key {key!r} of {n} rows" for key, n in self.unread.items()]
+        lines += [
+            f"not written, for want of a place: {w} of {n} rows" for w, n in self.lost.items()
+        ]
         return "\n".join([*lines, f"{self.written} items written, {len(self.left_out)} left out"])
 
 
@@ -82,11 +91,13 @@ def bring(
 def send(source: Source, into: Path, *, output: Output) -> Converted:
     """Write items to *into* in the form of another tool, or of finetuning services.
 
-    As preferences, the rows that have a rejected answer; the others are counted as left out.
+    As preferences, the rows that have a rejected answer; the others are counted as left out. What
+    finetuning services have no place for is counted: a split that is taught is not tested.
     Raises `DataError` where no row is left, and leaves *into* as it was.
     """
     _another(into, source)
     left_out: list[str] = []
+    lost: Counter[str] = Counter()
     names: dict[str, int] = {}
     found: Iterator[tuple[str, Row]] = (
         (rows.name_of(row, names), row) for placed in loading.read(source) for row in placed.rows
@@ -104,8 +115,9 @@ def send(source: Source, into: Path, *, output: Output) -> Converted:
         records = (argilla.record(row, name=name) for name, row in found)
         written = data_sets.write_document(into, records)
     else:
-        written = data_sets.write_lines(into, (_form(row, name, output) for name, row in found))
-    return Converted(written=written, left_out=tuple(left_out), unread={})
+        lines = (_form(row, name, output, lost) for name, row in found)
+        written = data_sets.write_lines(into, lines)
+    return Converted(written=written, left_out=tuple(left_out), unread={}, lost=lost)
 
 
 # Below: private.
@@ -139,7 +151,8 @@ def _labelled(
     source: Source, tool: Tool, asked: Asked, left_out: list[str], unread: dict[str, int]
 ) -> Iterator[Row]:
     """The rows with an agreed answer; the others are told."""
-    for place, entry in _entries(source, tool, asked):
+    found = columns.looked_for(_entries(source, tool, asked), source.defaults.columns)
+    for place, entry in found:
         flaws: Iterable[Flaw]
         if isinstance(entry, Flaw) and not place:
             # The whole file is no export.
@@ -178,7 +191,8 @@ def _compared(found: Iterable[tuple[str, Row]], left_out: list[str]) -> Iterator
             left_out.append(f"the row {name!r} has no rejected answer")
 
 
-def _form(row: Row, name: str, output: Form) -> dict[str, Any]:
+def _form(row: Row, name: str, output: Form, lost: Counter[str]) -> dict[str, Any]:
+    lost.update(writing.lost(row, output))
     try:
         return writing.document(row, name=name, form=output)
     except ValueError as error:

@@ -235,7 +235,7 @@ class _Work:
         sieve.sort("diversity", found)
         language = data_sets.language()
         told = Counter(language(draft.input) for draft in sieve.kept) if language else None
-        written = data_sets.write_lines(into, map(self._row, sieve.kept))
+        written = data_sets.write_some(into, [self._row(draft) for draft in sieve.kept])
         data_sets.write_lines(
             removed, ({**asdict(g.draft), "rule": g.rule, "found": g.found} for g in sieve.gone)
         )
@@ -268,6 +268,8 @@ class _Work:
 
     def _notes(self, written: int, removed: Path) -> tuple[str, ...]:
         said = [f"what was left out, and why, is in {removed}"]
+        if not written:
+            said.append(loading.NOTHING)
         if self.capped:
             said.append("a cap of [budget] was reached: raise it and run this again")
         elif written < self.wish.number:

@@ -14,6 +14,9 @@ from escalera.errors import DataError, InputError
 from escalera.settings.data_file import Source
 from escalera.wiring import data_sets, outputs
 
+NOTHING = "no row was written: those of an earlier run, where there are some, are left as they were"
+"""What is said where a model wrote nothing that may be taught."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from escalera.core.audit import licences
 from escalera.domain.job import JobOutcome
 from escalera.domain.levers import Levers
 from escalera.domain.recipe import TrainingRecipe
@@ -69,11 +70,17 @@ def _metadata(facts: Facts) -> str:
         "base_model_relation": "adapter" if facts.form == "peft" else "finetune",
         "library_name": _LIBRARIES[facts.form],
         "pipeline_tag": "text-generation",
-        "license": facts.licence or "unknown",
+        "license": _licence(facts),
         "tags": ["escalera"],
     }
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in entries.items()]
     return "\n".join(["---", *lines, "---"])
+
+
+def _licence(facts: Facts) -> str:
+    """The base's licence, where what the model was taught lets it stand; else it is unknown."""
+    known = facts.outcome is not None and licences.lets_pass_on(facts.outcome.licence)
+    return facts.licence if known and facts.licence else "unknown"
 
 
 def _made_of(facts: Facts) -> str:
@@ -81,7 +88,8 @@ def _made_of(facts: Facts) -> str:
     further = f", further from `{facts.origin}`, the artifact `{before}`" if before else ""
     return (
         f"Finetuned from `{facts.base}`, weights `{facts.revision}`{further}. What was learned is "
-        f"the artifact `{facts.artifact}`."
+        f"the artifact `{facts.artifact}`. The base's licence, as declared: "
+        f"{facts.licence or 'unknown'}."
     )
 
 

@@ -73,6 +73,11 @@ def words(parts: Sequence[Part]) -> str:
     return f"licences, for commercial use, as declared: {said}. No legal advice"
 
 
+def lets_pass_on(said: str) -> bool:
+    """Whether `words` that were kept, of a job, let its weights be passed on with duties."""
+    return f". {_SAID['distribute']}: OK-with-duties (" in said
+
+
 # Below: private.
 
 _SAID = {"serve": "serving it", "distribute": "passing its weights on"}

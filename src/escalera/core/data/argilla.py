@@ -29,11 +29,18 @@ def entries(
 ) -> Iterator[Entry]:
     """What each record says: its fields, and the answer to *question* (the only one, if not named).
 
-    With *suggested* a suggestion serves where nobody has answered.
+    With *suggested* a suggestion serves where nobody has answered. Without *question*, a file in
+    which several were answered is refused as a whole: one record's answer must not be another's
+    remark.
     """
     if not isinstance(records, list):
         remedy = "Write it with `dataset.records.to_json`"
         yield "", Flaw(f"is {shown(records)}, not a list of records", remedy)
+        return
+    asked = sorted({name for one in records for name in _asked(one, suggested=suggested)})
+    if question is None and len(asked) > 1:
+        rule = f"answers the questions {', '.join(map(repr, asked))}"
+        yield "", Flaw(rule, "Say which one is the answer (--control)")
         return
     for number, record in enumerate(records, start=1):
         yield f"record {number}", _row(record, question, suggested=suggested)
@@ -71,14 +78,9 @@ def _row(record: Any, question: str | None, *, suggested: bool) -> Mapping[str, 
     if not fields:
         return Flaw("is not a record: `fields` is missing", "Write it with `records.to_json`")
     suggestions = _mapping(record, "suggestions")
-    responses = {name: _counting(given) for name, given in _mapping(record, "responses").items()}
-    asked = {name for name, given in responses.items() if given}
-    asked |= set(suggestions) if suggested else set()
-    if question is None and len(asked) > 1:
-        rule = f"answers the questions {', '.join(map(repr, sorted(asked)))}"
-        return Flaw(rule, "Say which one is the answer (--control)")
+    asked = _asked(record, suggested=suggested)
     name = question or next(iter(asked), "")
-    given = [_text(entry) for entry in responses.get(name, ())]
+    given = [_text(entry) for entry in _counting(_mapping(record, "responses").get(name))]
     if not any(given) and suggested and isinstance(suggestions.get(name), dict):
         given = [_text(suggestions[name])]
     if question is not None and not any(given) and asked - {question}:
@@ -92,6 +94,13 @@ def _row(record: Any, question: str | None, *, suggested: bool) -> Mapping[str, 
         k: v for k, v in _mapping(record, "metadata").items() if k in (*ABOUT, "rejected", "fields")
     }
     return {**named, **about, **fields, "target": agreed}
+
+
+def _asked(record: Any, *, suggested: bool) -> set[str]:
+    """The questions that people answered, and with *suggested* those that have a suggestion."""
+    given = _mapping(record, "responses").items()
+    answered = {name for name, responses in given if _counting(responses)}
+    return answered | (set(_mapping(record, "suggestions")) if suggested else set())
 
 
 def _counting(given: Any) -> list[Mapping[str, Any]]:

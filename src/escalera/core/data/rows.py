@@ -113,7 +113,7 @@ def read(raw: Mapping[str, Any], defaults: Defaults, *, asked_only: bool = False
         found = read({**renamed, FORMS[form][1]: "?"}, replace(defaults, columns={}))
         return replace(found, rows=tuple(replace(row, target="") for row in found.rows))
     if form is None:
-        return Reading(form=None, flaws=(_formless(renamed, defaults),))
+        return Reading(form=None, flaws=(_formless(raw, renamed, defaults),))
     flaws: list[Flaw] = []
     about = _about(renamed, defaults, flaws)
     if form in ("chat", "preference"):
@@ -124,7 +124,11 @@ def read(raw: Mapping[str, Any], defaults: Defaults, *, asked_only: bool = False
     else:
         parts = _pair(renamed, form, flaws)
     known = {*FORMS[form], *(OWN if form == "items" else SHARED)}
-    unread = tuple(key for key in renamed if key not in known)
+    aside = {*defaults.columns} - {*defaults.columns.values()}  # another column has their meaning
+    unread = (
+        *(key for key in renamed if key not in known),
+        *(key for key in raw if key in aside),
+    )
     if flaws:
         return Reading(form=form, flaws=tuple(flaws), unread=unread)
     return Reading(form=form, rows=tuple(_rows(parts, about)), unread=unread)
@@ -190,9 +194,9 @@ def _renamed(raw: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str,
     """The row under our own names; what stands under such a name otherwise is left aside."""
     if not columns:
         return raw
-    meanings = {column: meaning for meaning, column in columns.items()}
-    renamed = {key: value for key, value in raw.items() if key not in {*meanings, *columns}}
-    return renamed | {meanings[key]: value for key, value in raw.items() if key in meanings}
+    named = {meaning: raw[column] for meaning, column in columns.items() if column in raw}
+    used = {*columns, *columns.values()}
+    return {key: value for key, value in raw.items() if key not in used} | named
 
 
 def _unpacked(raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -228,11 +232,12 @@ def _talk_of(value: Any) -> bool:
     return all(isinstance(e, Mapping) and "role" in e for e in value)
 
 
-def _formless(raw: Mapping[str, Any], defaults: Defaults) -> Flaw:
+def _formless(raw: Mapping[str, Any], renamed: Mapping[str, Any], defaults: Defaults) -> Flaw:
     missing = [column for column in defaults.columns.values() if column not in raw]
-    keys = ", ".join(map(repr, list(raw)[:8])) or "none"
-    if defaults.columns and missing:
+    if missing:
+        keys = ", ".join(map(repr, list(raw)[:8])) or "none"
         return Flaw(f"has no column {missing[0]!r}: its columns are {keys}", "Correct the columns")
+    keys = ", ".join(map(repr, list(renamed)[:8])) or "none"
     return Flaw(
         f"is not an item: it has the keys {keys}, and neither `input` and `target`, nor `prompt` "
         "and `completion`, nor `chosen` and `rejected`, nor `messages`",
@@ -352,8 +357,20 @@ def _fields(raw: Mapping[str, Any], flaws: list[Flaw]) -> dict[str, Any]:
         rule = f"is not an item: `fields` is {shown(value)}, not an object"
         flaws.append(Flaw(rule, 'Write them like {"tier": "gold"}'))
         return {}
-    for name in value:
+    for name, told in value.items():
         if not name.isidentifier() or name == "input":
             rule = f"the field {name!r} cannot be used in a template"
             flaws.append(Flaw(rule, "Give it a plain name that is not `input`"))
+        if not _is_json(told):
+            rule = f"the field {name!r} is {shown(told)}, which JSON cannot say"
+            flaws.append(Flaw(rule, "Write it as text, or leave it out"))
     return dict(value)
+
+
+def _is_json(value: Any) -> bool:
+    """Whether JSON can say it: a time, bytes, NaN and half a character it cannot."""
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError):
+        return False
+    return True

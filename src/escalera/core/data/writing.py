@@ -39,6 +39,24 @@ def document(row: Row, *, name: str, form: Form = "items") -> dict[str, Any]:
     return said
 
 
+def lost(row: Row, form: Form) -> tuple[str, ...]:
+    """What *row* says and *form* has no place for: all but our own hold what is learned alone."""
+    if form == "items":
+        return ()
+    fields = {key: json.loads(value) for key, value in row.fields}
+    if form != "pairs" and isinstance(fields.get("system"), str):
+        del fields["system"]
+    said = {
+        f"the split {row.split!r}": row.split,
+        "the cluster": row.cluster,
+        "`fields`": fields,
+        "`rejected`": row.rejected if form != "preference" else "",
+        "the licence": row.licence,
+        "the source": row.source,
+    }
+    return tuple(what for what, value in said.items() if value)
+
+
 # Below: private.
 
 

@@ -20,6 +20,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from escalera.domain.training import Scalar
+from escalera.edges import mlflow_store
 from escalera.errors import TrainingError
 
 EXPERIMENT = "escalera trainings"
@@ -121,6 +122,8 @@ def _require_store(path: Path) -> None:
             f"{str(path)!r} is an address, and curves are written to a file. Name a file, and "
             "point MLflow at it (--backend-store-uri sqlite:///FILE)."
         )
+    if (reason := mlflow_store.unfit(path)) is not None:
+        raise _refused(path, reason)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path)) as store:

@@ -2,7 +2,8 @@
 
 Written by `save_to_disk`: `state.json` names Arrow files, and `dataset_dict.json` the folders of
 several splits. Or as on the hub: Parquet, JSON lines or CSV files whose names, or whose folders'
-names, say their split. The licence is that of `dataset_info.json`, where it names one.
+names, say their split; a split in a form that is not read is refused. The licence is that of
+`dataset_info.json`, where it names one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 from escalera.core.data.rows import SPLIT_NAMES
 from escalera.errors import DataError
 
+UNREAD = (".json", ".arrow", ".gz", ".zst", ".bz2", ".xz", ".zip", ".xlsx")
+"""Endings of files with rows that are not read where they lie loose in a folder."""
 SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".csv", ".tsv")
 LARGEST_NOTE = 16_000_000
 """Bytes of a file that describes a data set."""
@@ -72,14 +75,23 @@ def _saved(folder: Path, split: str) -> list[Part]:
 
 
 def _loose(folder: Path) -> list[Part]:
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    seen = sorted(
+        file
+        for file in folder.rglob("*")
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+    for file in seen:
+        if file.suffix.lower() in UNREAD and _SPLIT.search(file.name):
+            problem = f"holds {file.relative_to(folder).as_posix()!r}, which would not be read"
+            remedy = f"Write it as one of {', '.join(SUFFIXES)}, or move it out of the folder"
+            raise DataError(file=str(folder), problem=problem, remedy=remedy)
     return [
         Part(
             file=file,
             said=_said(folder, _split_of(file.relative_to(folder).with_suffix(""))),
         )
-        for file in files
-        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        for file in seen
+        if file.suffix.lower() in SUFFIXES
     ]
 
 

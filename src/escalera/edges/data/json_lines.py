@@ -18,8 +18,12 @@ LONGEST_LINE = 1_000_000
 def entries(file: Path) -> Iterator[Entry]:
     """What stands on each line that is not empty. Raises `OSError` where the file is unreadable.
 
-    The file is read line by line, and of a line that is too long only its beginning is held.
+    The file is read line by line, and of a line that is too long only its beginning is held. What
+    begins like another kind of file is told once, and not read.
     """
+    if (other := _another(file)) is not None:
+        yield "", other
+        return
     for number, line in enumerate(_lines(file), start=1):
         if len(line) > LONGEST_LINE:
             rule = f"the line is longer than {LONGEST_LINE} bytes"
@@ -29,6 +33,29 @@ def entries(file: Path) -> Iterator[Entry]:
 
 
 # Below: private.
+
+_KINDS = {
+    b"PK\x03\x04": ("a ZIP archive or a workbook", "Unpack it, or save the sheet as CSV (UTF-8)"),
+    b"\x1f\x8b": ("packed by gzip", "Unpack it"),
+    b"PAR1": ("a Parquet file", "Let its name end in .parquet"),
+}
+"""Other kinds of files by how they begin: what they are, and the remedy."""
+_ONE_DOCUMENT = Flaw(
+    "is one JSON document, and not an object per line",
+    "Write each row as an object on a line of its own; exports of tools for labelling are read by "
+    "`escalera data import --from`",
+)
+
+
+def _another(file: Path) -> Flaw | None:
+    """What the file is instead, where it begins like no JSON lines."""
+    told = (line.strip() for line in _lines(file) if line.strip())
+    first = next(told, b"")
+    for begin, (kind, remedy) in _KINDS.items():
+        if first.startswith(begin):
+            return Flaw(f"is {kind}, and not JSON lines", remedy)
+    begun = first in (b"[", b"{") and next(told, None) is not None
+    return _ONE_DOCUMENT if begun or first.startswith(b"[{") else None
 
 
 def _lines(file: Path) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from escalera.core.data.flaws import Flaw
 from escalera.core.data.rows import Entry
 from escalera.edges.data import cells, folders, json_lines
 from escalera.edges.tables import csv_table
-from escalera.errors import MissingExtra
+from escalera.errors import DataError, MissingExtra
 
 PACKED = {".parquet": "parquet", ".arrow": "arrow"}
 """Endings of files that need the extra `parquet`, with the functions that read them."""
@@ -28,12 +28,20 @@ def entries(path: Path) -> Iterator[Entry]:
         return
     for part in folders.parts(path):
         name = part.file.relative_to(path)
-        for place, found in _file(part.file):
-            row = found if isinstance(found, Flaw) else {**part.said, **found}
-            yield f"{name} {place}", row
+        for place, found in _part(part):
+            yield f"{name} {place}".rstrip(), found
 
 
 # Below: private.
+
+
+def _part(part: folders.Part) -> Iterator[Entry]:
+    """What stands in a file of a folder; what breaks it off is told, and the next one is read."""
+    try:
+        for place, found in _file(part.file):
+            yield place, found if isinstance(found, Flaw) else {**part.said, **found}
+    except DataError as error:
+        yield error.place, Flaw(error.problem, error.remedy)
 
 
 def _file(path: Path) -> Iterator[Entry]:

@@ -21,6 +21,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from escalera.domain.scores import ScoreTable
+from escalera.edges import mlflow_store
 from escalera.edges.scores import jsonl_file
 from escalera.edges.scores.scale import cut
 from escalera.errors import ScoresError
@@ -45,6 +46,8 @@ def write(table: ScoreTable, path: Path) -> None:
     """
     store = path.resolve()
     figures = tuple(_figures(table, path))
+    if (reason := mlflow_store.unfit(path)) is not None:
+        raise _error(path, f"MLflow refuses it ({cut(reason)})")
     try:
         client = MlflowClient(tracking_uri=f"sqlite:///{store}", registry_uri=f"sqlite:///{store}")
         run = client.create_run(_experiment(client, store), run_name=table.source[:250])

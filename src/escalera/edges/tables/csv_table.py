@@ -16,6 +16,8 @@ LONGEST_LINE = 1_000_000
 
 
 NO_UTF8 = "is not CSV (it holds bytes that are no UTF-8)"
+OTHERS = (";", "\t", ",")
+"""Signs that stand between cells in tables of others."""
 REMEDY = "Write one row per line in UTF-8, cells divided by commas (tabs in .tsv)"
 """What is said beside every problem."""
 
@@ -59,10 +61,11 @@ def entries(
         names = next(reader, None)
         if names is None:
             return
-        if len(set(names)) < len(names):
-            raise _refused(error, path, "line 1", "names a column twice")
-        if not _is_utf8(names):
-            raise _refused(error, path, "line 1", NO_UTF8)
+        if twice := [name for name in names if names.count(name) > 1]:
+            problem, remedy = f"names the column {twice[0]!r} twice", "Rename one of them"
+            raise error(file=str(path), place="line 1", problem=problem, remedy=remedy)
+        if (unusable := _unusable(names, delimiter(path))) is not None:
+            raise _refused(error, path, "line 1", unusable)
         begun = reader.line_num + 1
         for cells in reader:
             if cells:
@@ -79,6 +82,16 @@ def delimiter(path: Path) -> str:
 
 
 # Below: private.
+
+
+def _unusable(names: Sequence[str], sign: str) -> str | None:
+    """What is wrong with the names of the columns."""
+    if not _is_utf8(names):
+        return NO_UTF8
+    other = next((one for one in OTHERS if one != sign and one in names[0]), None)
+    if len(names) == 1 and other is not None:
+        return f"has one column, {names[0][:60]!r}, whose name holds {other!r}"
+    return None
 
 
 def _row(names: Sequence[str], cells: Sequence[str]) -> dict[str, str] | Broken:

@@ -25,8 +25,9 @@ def rows(path: Path, *, error: Refusal) -> Iterator[tuple[str, dict[str, Any]]]:
         with pq.ParquetFile(path) as file:
             check_size(path, file.metadata, error=error)
             names = file.schema_arrow.names
-            if len(set(names)) < len(names):
-                raise _refused(error, path, "names a column twice", "Rename one of them")
+            if twice := [name for name in names if names.count(name) > 1]:
+                problem = f"names the column {twice[0]!r} twice"
+                raise _refused(error, path, problem, "Rename one of them")
             number = 0
             for batch in file.iter_batches(batch_size=BATCH):
                 for row in batch.to_pylist():

@@ -55,6 +55,14 @@ def test_a_project_is_checked_and_counted_by_its_tasks(project, capsys):
     assert found["types"]["two"]["rows"] == 2
 
 
+@pytest.mark.parametrize("option", [("--column", "input=q"), ("--licence", "MIT")])
+def test_what_a_project_file_says_is_no_option(project, capsys, option):
+    """It would be passed over, and nobody told."""
+    for command in ("check", "stats"):
+        assert run(["data", command, str(project), *option]) == 2
+        assert "say nothing of a project" in " ".join(capsys.readouterr().err.split())
+
+
 def test_what_is_wrong_ends_with_two(tmp_path, capsys):
     """Every complaint on a line of its own, and a bound that can be set."""
     source = written(tmp_path, [row(n, target=1) for n in range(4)])
@@ -91,6 +99,10 @@ def test_a_table_is_imported_and_exported(tmp_path, capsys):
     [
         (["--column", "question=q"], "'question=q' is no MEANING=NAME; known are input"),
         (["--column", "input"], "'input' is no MEANING=NAME"),
+        (["--column", "input=a", "--column", "input=b"], "twice, input=a and input=b"),
+        (["--column", "cluster=gone"], "no row says anything in the column 'gone', named as its"),
+        (["--control", "topic"], "--control says nothing of --from rows"),
+        (["--from", "label-studio", "--suggested"], "says nothing of --from label-studio"),
         (["--split", "exam"], "'exam' is no share of train, search"),
         (["--split", "train=x"], "'train=x' is no share"),
         (["--split", "train=0.5"], "shares must be above 0 and add up to 1"),

@@ -116,6 +116,17 @@ def test_services_get_their_forms(tmp_path):
     assert not (tmp_path / "pairs.jsonl").exists()
 
 
+def test_what_a_form_has_no_place_for_is_told(tmp_path):
+    """Tested items among those that are taught, and facts without which a question is another."""
+    rows = [row(1, fields={"tier": "gold", "system": "Be kind."}), row(2, split="confirm")]
+    found = converted.send(written(tmp_path, rows), tmp_path / "chat.jsonl", output="chat")
+    assert found.lost == {"the split 'train'": 1, "`fields`": 1, "the split 'confirm'": 1}
+    assert "not written, for want of a place: the split 'confirm' of 1 rows" in str(found)
+    assert found.document["not_written"]["`fields`"] == 1
+    same = converted.send(written(tmp_path, rows), tmp_path / "items.jsonl", output="items")
+    assert same.lost == {}
+
+
 def test_a_chat_reads_back_as_the_items_that_it_was(tmp_path):
     """An answer among the turns before is no target, there or back: it has no weight."""
     turns = [{"role": "user", "content": "h"}, {"role": "assistant", "content": "not learned"}]

@@ -192,6 +192,16 @@ def test_a_cap_ends_it_with_what_there_is(shop, tmp_path):
     assert "a cap of [budget] was reached" in str(found)
 
 
+def test_nothing_is_not_written_over_what_there_is(shop, tmp_path):
+    """The rows of an earlier run may have been dear."""
+    into = tmp_path / "n.jsonl"
+    into.write_text('{"input": "bought", "target": "x"}\n')
+    found = generate(shop(lambda _: "I would rather not."), into)
+    assert found.written == 0
+    assert read(into) == [{"input": "bought", "target": "x"}]
+    assert "those of an earlier run" in str(found)
+
+
 def test_an_estimate_buys_nothing(shop, tmp_path):
     """What the writer takes at the most, and how many calls others may take."""
     told = []

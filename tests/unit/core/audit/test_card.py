@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
+from escalera.core.audit import licences
 from escalera.core.audit.card import Facts, card
+from escalera.core.audit.licences import Part
 from escalera.domain.job import JobOutcome, TypeVerdict
 from escalera.domain.levers import Levers, Trainable
 from escalera.domain.recipe import Ingredient, TrainingRecipe
@@ -34,7 +38,7 @@ FACTS = Facts(
         gate="passed",
         verdicts=(TypeVerdict(task="orders", word="improved", said="orders: improved"),),
         diagnosis=("healthy: the loss fell",),
-        licence="serving it: OK-with-duties",
+        licence=licences.words([Part(role="base", name="b", declared="Apache-2.0")]),
     ),
     checked="Byte for byte.",
 )
@@ -61,6 +65,21 @@ def test_the_metadata_is_what_hubs_read():
         "tags": ["escalera"],
     }
     assert metadata(card(replace(FACTS, form="merged")))["library_name"] == "transformers"
+
+
+@pytest.mark.parametrize("declared", ["", "CC-BY-NC-4.0", "a licence of our own"])
+def test_a_base_does_not_lend_its_licence_to_what_nobody_cleared(declared):
+    """Data that forbid it or that nobody knows, and a training without a verdict."""
+    said = licences.words(
+        [
+            Part(role="base", name="b", declared="Apache-2.0"),
+            Part(role="data", name="d", declared=declared),
+        ]
+    )
+    text = card(replace(FACTS, outcome=replace(FACTS.outcome, licence=said)))
+    assert metadata(text)["license"] == "unknown"
+    assert "The base's licence, as declared: Apache-2.0." in text
+    assert metadata(card(replace(FACTS, outcome=None)))["license"] == "unknown"
 
 
 def test_the_card_says_what_it_was_made_of_and_what_came_of_it():

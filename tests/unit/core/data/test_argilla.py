@@ -57,6 +57,20 @@ def test_several_questions_need_a_name():
     assert entry["target"] == "b"
 
 
+def test_answers_to_several_questions_are_never_mixed():
+    """A remark to one record must not become its answer because nothing else was filled in."""
+    records = [
+        {"fields": {"input": "i"}, "responses": {"topic": [{"value": "billing"}]}},
+        {"fields": {"input": "j"}, "responses": {"note": [{"value": "What is it?"}]}},
+    ]
+    ((place, flaw),) = argilla.entries(records)
+    assert place == ""
+    assert "answers the questions 'note', 'topic'" in flaw.problem
+    first, second = dict(argilla.entries(records, question="topic")).values()
+    assert first["target"] == "billing"
+    assert isinstance(second, Flaw)
+
+
 def test_a_question_that_nobody_answered_is_told_with_those_that_were():
     """It may be a slip of the pen."""
     record = {"fields": {"input": "i"}, "responses": {"topic": [{"value": "a"}]}}

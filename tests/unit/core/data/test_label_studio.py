@@ -49,6 +49,57 @@ def test_several_controls_need_a_name():
     )
 
 
+def _annotation(value, *, control="topic", **said):
+    kind = "textarea" if control == "note" else "choices"
+    text = {"text": [value]} if control == "note" else {"choices": [value]}
+    return {"result": [{"type": kind, "from_name": control, "value": text}], **said}
+
+
+def test_answers_in_several_controls_are_never_mixed():
+    """A remark to one task must not become its answer because nothing else was filled in."""
+    tasks = [
+        {"data": {"input": "i"}, "annotations": [_annotation("billing")]},
+        {"data": {"input": "j"}, "annotations": [_annotation("What is it?", control="note")]},
+    ]
+    ((place, flaw),) = label_studio.entries(tasks)
+    assert place == ""
+    assert "is answered in the controls 'note', 'topic'" in flaw.problem
+    first, second = dict(label_studio.entries(tasks, control="topic")).values()
+    assert first["target"] == "billing"
+    assert isinstance(second, Flaw)
+
+
+def test_of_each_person_the_last_answer_counts():
+    """Label Studio keeps every annotation: one person with two of them is no majority, no tie."""
+    ana = [
+        _annotation("b", completed_by=1, updated_at="2026-01-02T09:00:00Z"),
+        _annotation("a", completed_by=1, updated_at="2026-01-01T09:00:00Z"),
+    ]
+    task = {"data": {"input": "i"}, "annotations": ana}
+    assert dict(label_studio.entries([task]))["task 1"]["target"] == "b"
+    same = [_annotation("a", completed_by=1), _annotation("a", completed_by=1)]
+    task["annotations"] = [*same, _annotation("c", completed_by={"id": 2})]
+    assert "as many people answered" in dict(label_studio.entries([task]))["task 1"].problem
+
+
+@pytest.mark.parametrize("control", [None, "better"])
+def test_an_answer_that_is_no_text_is_told(control):
+    """Somebody has answered, and labelling it again would lead nowhere."""
+    result = [{"type": "pairwise", "from_name": "better", "value": {"selected": "left"}}]
+    task = {"data": {"input": "i"}, "annotations": [{"result": result}]}
+    ((_, flaw),) = label_studio.entries([task], control=control)
+    assert "of the type 'pairwise', whose answer is no text" in flaw.problem
+    assert "textarea, choices" in flaw.remedy
+
+
+def test_answers_to_parts_are_told():
+    """The first of them was taken for the answer to the whole, and the others went."""
+    result = [{"type": "textarea", "from_name": "said", "value": {"text": [t]}} for t in "ab"]
+    task = {"data": {"input": "i"}, "annotations": [{"result": result}]}
+    ((_, flaw),) = label_studio.entries([task])
+    assert "has 2 answers of one person in 'said'" in flaw.problem
+
+
 def test_a_control_that_nobody_answered_is_told_with_those_that_were():
     """It may be a slip of the pen; "nobody has answered" would lead astray."""
     (_, flaw), *_ = label_studio.entries(TASKS, control="topics")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -78,6 +79,43 @@ def test_columns_of_others_are_named():
     assert "`target` is missing" in found.flaws[0].problem
     found = read({"quetsion": "q", "lable": "l"}, columns=columns)
     assert "has no column 'question': its columns are 'quetsion', 'lable'" in found.flaws[0].problem
+
+
+def test_a_column_may_have_two_meanings():
+    """Such as a number of a ticket that names the item and its cluster."""
+    raw = {"q": "i", "a": "t", "ticket": "7"}
+    columns = {"input": "q", "target": "a", "id": "ticket", "cluster": "ticket"}
+    (row,) = rows.read(raw, Defaults(columns=columns)).rows
+    assert (row.name, row.cluster, row.input, row.target) == ("7", "7", "i", "t")
+
+
+def test_a_column_that_another_one_takes_the_place_of_is_told():
+    """Nothing is left aside without a word."""
+    raw = {"question": "mine", "input": "the machine's", "target": "t"}
+    found = rows.read(raw, Defaults(columns={"input": "question"}))
+    assert found.rows[0].input == "mine"
+    assert found.unread == ("input",)
+
+
+def test_a_column_that_is_there_is_not_said_to_be_missing():
+    """Where a row is no item, the columns that are named are looked for as the file has them."""
+    raw = {"question": "i", "answer": "t", "customer": "c"}
+    (flaw,) = rows.read(raw, Defaults(columns={"cluster": "customer"})).flaws
+    assert "is not an item: it has the keys 'question', 'answer', 'cluster'" in flaw.problem
+    (flaw,) = rows.read(raw, Defaults(columns={"cluster": "client"})).flaws
+    assert (
+        "has no column 'client': its columns are 'question', 'answer', 'customer'" in flaw.problem
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [datetime(2026, 1, 1, tzinfo=UTC), b"x", float("nan"), "\ud800", {"deep": [b"x"]}]
+)
+def test_a_field_that_json_cannot_say_is_told(value):
+    """Tables have times and bytes, and JSON text in a cell may say NaN or half of a character."""
+    (flaw,) = rows.read({"input": "i", "target": "t", "fields": {"when": value}}, Defaults()).flaws
+    assert "the field 'when' is " in flaw.problem
+    assert "which JSON cannot say" in flaw.problem
 
 
 def test_the_file_says_what_the_row_does_not():

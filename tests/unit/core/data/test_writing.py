@@ -57,3 +57,12 @@ def test_preferences_are_texts_or_messages():
             assert read == (row.input, row.target, "no", row.history)
     with pytest.raises(ValueError, match="has no rejected answer"):
         writing.document(BARE, name="b", form="preference")
+
+
+def test_what_a_form_has_no_place_for_is_named():
+    """A system message stands in a chat, and in no pair; a preference holds both answers."""
+    row = replace(BARE, split="confirm", rejected="no", fields=(("system", '"Be brief."'),))
+    assert writing.lost(row, "items") == ()
+    assert writing.lost(row, "chat") == ("the split 'confirm'", "`rejected`")
+    assert writing.lost(row, "pairs") == ("the split 'confirm'", "`fields`", "`rejected`")
+    assert writing.lost(row, "preference") == ("the split 'confirm'",)

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,18 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"notes.txt'.*Name a new file"):
         MLflowRuns(file).write("r", "label", [POINT], {})
     assert file.read_text().startswith("not a database")
+
+
+def test_the_store_of_another_is_refused(tmp_path: Path) -> None:
+    """MLflow made its tables in any database."""
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as store:
+        store.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        store.commit()
+    before = file.read_bytes()
+    with pytest.raises(TrainingError, match=r"the table 'alembic_version'.*Name a new file"):
+        MLflowRuns(file).write("r", "label", [POINT], {})
+    assert file.read_bytes() == before
 
 
 def test_an_address_is_refused(tmp_path: Path, monkeypatch) -> None:

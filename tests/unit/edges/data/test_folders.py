@@ -50,6 +50,18 @@ def test_loose_files_say_their_split_by_their_names(tmp_path):
     assert folders.parts(tmp_path)[0].said["licence"] == "MIT"
 
 
+@pytest.mark.parametrize("name", ["test.json", "data/validation.jsonl.gz", "test-00000.arrow"])
+def test_a_split_that_would_not_be_read_is_told(tmp_path, name):
+    """Half of a data set would be missing, and nobody told."""
+    (tmp_path / "train.jsonl").touch()
+    (tmp_path / "dataset_infos.json").touch()
+    assert len(folders.parts(tmp_path)) == 1
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match=f"holds '{name}', which would not be read"):
+        folders.parts(tmp_path)
+
+
 def test_a_split_that_is_named_must_be_there(tmp_path):
     """A copy that broke off would teach or test with half of the data, and nobody told."""
     shutil.copytree(SAVED, tmp_path / "copy")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from escalera.core.data.flaws import Flaw
 from escalera.edges.data import json_lines
 
@@ -37,6 +39,24 @@ def test_an_endless_line_is_passed_over(tmp_path):
     exact = b'{"a": "' + b"x" * (json_lines.LONGEST_LINE - 10) + b'"}\n'
     assert len(exact) == json_lines.LONGEST_LINE
     assert [place for place, _ in entries(tmp_path, exact + GOOD)] == ["line 1", "line 2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'[\n  {"input": "a"},\n  {"input": "b"}\n]\n', "is one JSON document"),
+        (b'[{"input": "a"}, {"input": "b"}]', "is one JSON document"),
+        (b'\xef\xbb\xbf\n{\n  "data": []\n}\n', "is one JSON document"),
+        (b"PK\x03\x04\x00\n\xff\n", "is a ZIP archive or a workbook"),
+        (b"\x1f\x8b\x08\n\xff\n", "is packed by gzip"),
+        (b"PAR1\x00\n\xff\n", "is a Parquet file"),
+    ],
+)
+def test_another_kind_of_file_is_told_once(tmp_path, content, said):
+    """And not line by line as broken rows, with a remedy for rows."""
+    ((place, flaw),) = entries(tmp_path, content)
+    assert place == ""
+    assert said in flaw.problem
 
 
 def test_deep_nesting_is_told(tmp_path):

@@ -44,6 +44,16 @@ def test_a_broken_line_of_a_folder_is_told(tmp_path):
     assert row == {"split": "train", "input": "x"}
 
 
+def test_a_broken_file_of_a_folder_does_not_hide_the_next(tmp_path):
+    """What comes after it in that file cannot be read; all others can."""
+    (tmp_path / "a_train.csv").write_text("input,input\nx,y\n")
+    (tmp_path / "b_test.jsonl").write_text('{"input": "x"}\n')
+    (place, flaw), (_, row) = reading.entries(tmp_path)
+    assert place == "a_train.csv line 1"
+    assert "twice" in flaw.problem
+    assert row == {"split": "test", "input": "x"}
+
+
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     """With the extra that brings it."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,15 @@ def test_what_is_no_store_is_named(tmp_path):
     file.write_text("no database " * 100)
     with pytest.raises(ScoresError, match=r"runs\.db: MLflow refuses it"):
         writing.write(table({}), file)
+
+
+def test_the_store_of_another_is_left_as_it_is(tmp_path):
+    """MLflow made its tables in any database."""
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as store:
+        store.execute("CREATE TABLE orders (number)")
+        store.commit()
+    before = file.read_bytes()
+    with pytest.raises(ScoresError, match=r"shop\.db: MLflow refuses it .it holds the table"):
+        writing.write(table({}), file)
+    assert file.read_bytes() == before

@@ -62,7 +62,7 @@ def test_what_is_no_parquet_file_is_named(tmp_path):
     arrays = [pa.array(["a"]), pa.array([1]), pa.array([0])]
     twice = pa.Table.from_arrays(arrays, ["item", "score", "score"])
     pq.write_table(twice, file)
-    with pytest.raises(ScoresError, match="names a column twice"):
+    with pytest.raises(ScoresError, match=r"names the column 'score' twice"):
         parquet_file.read(file)
     with pytest.raises(ScoresError, match="cannot be read"):
         parquet_file.read(tmp_path / "gone.parquet")

@@ -37,6 +37,8 @@ def test_what_is_no_table_is_told_as_the_caller_says(tmp_path, error):
     [
         (b"a,b\n1,2\n3,\xe9\n", "line 3: is not CSV .it holds bytes that are no UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), "line 1: is not CSV .it holds bytes that are no UTF-8"),
+        (b"a,b,a\n1,2,3\n", "line 1: names the column 'a' twice. Rename one of them"),
+        (b"a;b\n1;2\n", "line 1: has one column, 'a;b', whose name holds ';'. .* commas"),
         (b'a,b\n1,2\n"3,4\n5,6\n', "line 3: is not CSV"),
     ],
 )
