@@ -46,6 +46,10 @@ class Escapes:
             at += 1
         return "".join((*said, text[end:]))
 
+    def whole(self, written: str) -> str:
+        """What a text says of which all is there."""
+        return self.read(written, 0) + self.rest()
+
     def rest(self) -> str:
         """What was begun and never came to its end, as it is written."""
         begun, self._begun = self._begun, ""
@@ -77,6 +81,19 @@ class Escapes:
         last -= len(said) - len(said.rstrip(_AROUND))
         return (first, last, True) if first < last else (start, end, False)
 
+    def values(self, text: str) -> Iterator[tuple[int, int, bool]]:
+        """Where values stand in JSON, of which all is there and *text* is as it reads; and whether
+        quotes go in the place of one: strings and names without theirs, and what has none, whole.
+        """
+        at, inside = 0, False
+        for quote in (*self._quotes(text, 0, len(text)), len(text)):
+            if inside:
+                yield at, quote, False
+            else:
+                for found in _BARE.finditer(text, at, quote):
+                    yield *found.span(), True
+            at, inside = quote + 1, not inside
+
     def forget(self, text: str, many: int) -> None:
         """The first *many* characters of *text*, as it reads, will not come again."""
         self._inside_at(text, many)
@@ -106,6 +123,7 @@ class Escapes:
 # Below: private.
 
 _AROUND = " \t\r\n:,[]{}"
+_BARE = re.compile(rf"[^{re.escape(_AROUND)}]+")
 _HEX = "[0-9a-fA-F]"
 _HIGH, _LOW = rf"u[dD][89abAB]{_HEX}{{2}}", rf"\\u[dD][c-fC-F]{_HEX}{{2}}"
 _LOW_BEGUN = rf"\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?"
