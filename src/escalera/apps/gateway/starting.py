@@ -15,7 +15,7 @@ from types import FrameType
 
 from escalera import wiring
 from escalera.apps import issued
-from escalera.apps.gateway import supervisor, worker
+from escalera.apps.gateway import descriptors, supervisor, worker
 from escalera.apps.gateway.supervisor import Crew, Supervisor
 from escalera.apps.gateway.worker import Start
 from escalera.errors import EscaleraError, InputError
@@ -51,6 +51,7 @@ def has_keys(file: Path) -> bool:
 def serve(wanted: Wanted, tell: Tell) -> None:
     """Serve until a signal ends it. Raises `InputError` kin before anything is served."""
     supervisor.hold_back()
+    descriptors.raised()
     with closing(_listening(wanted.host, wanted.port)) as listener:
         _serve(wanted, listener, tell)
 
