@@ -279,6 +279,29 @@ def test_two_workers_pass_no_more_than_a_limit_allows_together():
     asyncio.run(story())
 
 
+def test_a_clock_that_is_set_back_holds_nobody_up():
+    """Neither a limit that was reached before, nor a store that did not answer then."""
+
+    async def story() -> None:
+        store, clock = having(replace(KEY, limits=Limits(requests=2))), Clock()
+        async with opened(store, clock) as door:
+            said = [await ask(door) for _ in range(3)]
+            assert [type(one) for one in said] == [Admission, Admission, Refusal]
+            clock.now -= 7200
+            said = [await ask(door) for _ in range(3)]
+            assert [type(one) for one in said] == [Admission, Admission, Refusal]
+            clock.now += 60
+            store.down = True
+            assert isinstance(await ask(door), Admission)
+            assert door.counts.lent
+            store.down = False
+            clock.now -= 7200
+            assert isinstance(await ask(door), Admission)
+            assert door.counts.lent == 1
+
+    asyncio.run(story())
+
+
 def test_idle_slices_go_back_and_spending_is_told(monkeypatch):
     """What a quiet worker holds is there for the others."""
     monkeypatch.setattr(doors, "EVERY", 0.01)
