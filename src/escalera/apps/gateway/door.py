@@ -235,7 +235,7 @@ class Door:
                 tokens=waiting.tokens - own.tokens,
                 micro_dollars=waiting.micro_dollars - own.micro_dollars,
             ),
-            slice=self._slice,
+            slice=max(0, self._slice - own.micro_dollars),  # it may be asked for other reasons
         )
         try:
             found = await self._asked(lambda: self._vault.lease(caller.key.id, asked, now))

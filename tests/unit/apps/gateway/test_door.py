@@ -322,6 +322,23 @@ def test_idle_slices_go_back_and_spending_is_told(monkeypatch):
     asyncio.run(story())
 
 
+def test_a_key_with_few_calls_a_minute_does_not_hoard_the_money_of_its_account():
+    """Each call is leased by itself, and money that is held already is not leased again."""
+
+    async def story() -> None:
+        limited = replace(KEY, account="team", limits=Limits(requests=30))
+        other = replace(KEY, id="o", account="team", digest=keys.digest("esk-o"))
+        team = Account(name="team", allowance=Allowance(micro_dollars=5_000_000))
+        store = having(team, limited, other)
+        async with opened(store, slice_=250_000) as door:
+            for _ in range(30):
+                (await ask(door, 0, 20)).settle(0, 18)
+            assert store.standing("k", 0.0)[1].taken <= 250_000 + 30 * 18
+            assert isinstance(await ask(door, 0, 2_000_000, b"esk-o"), Admission)
+
+    asyncio.run(story())
+
+
 def test_at_midnight_a_new_day_is_leased():
     """The call that began before it is settled into the day before."""
 
