@@ -88,7 +88,8 @@ class Escapes:
         at, inside = 0, False
         for quote in (*self._quotes(text, 0, len(text)), len(text)):
             if inside:
-                yield at, quote, False
+                if at < quote:
+                    yield at, quote, False
             else:
                 for found in _BARE.finditer(text, at, quote):
                     yield *found.span(), True

@@ -77,6 +77,7 @@ def test_nothing_stays_where_all_of_it_is_to_go(value, ascii_only):
         ('{"a": "b", "c": 1}', ['"b", "c'], '{"a": "[HOUSE_1]", "[HOUSE_2]": 1}'),
         ('{"a": "b ACME and ACM', ["ACME"], '{"a": "b [HOUSE_1] and ACM'),
         ("to ACME, please", ["to ACME, p"], "[HOUSE_1]lease"),
+        ('{"a": "", "b": 1}', ['"", "b"'], '{"a": "", "[HOUSE_1]": 1}'),
         ("{}", ["{"], "{}"),
     ],
 )
