@@ -90,7 +90,10 @@ class HeldStream:
         for piece in (piece for one in spoken for piece in one.pieces):
             text, _ = said.get(piece.channel, ("", False))
             said[piece.channel] = (text + piece.text, piece.escaped)
-        slots = [Slot(channel, text, "", escaped) for channel, (text, escaped) in said.items()]
+        slots = [
+            Slot(channel, text, "", escaped or texts.is_json(text) is True)
+            for channel, (text, escaped) in said.items()
+        ]
         new = await self._changed(slots)
         passed = []
         for (event, body), one in zip(read, spoken, strict=True):
