@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from escalera.core.serving.guarding.escapes import Escapes
+from escalera.core.serving.guarding.escapes import Escapes, meant
 from escalera.core.serving.guarding.vault import Vault
 
 Spans = Sequence[tuple[int, int]]
@@ -18,7 +18,7 @@ Spans = Sequence[tuple[int, int]]
 
 def read(text: str, *, escaped: bool) -> str:
     """*text* as it reads."""
-    return Escapes().whole(text) if escaped else text
+    return meant(text) if escaped else text
 
 
 def redacted(text: str, spans: Spans, kind: str, vault: Vault, *, escaped: bool) -> str:

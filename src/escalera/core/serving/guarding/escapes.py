@@ -14,6 +14,17 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 
+def meant(written: str) -> str:
+    """What a whole text says, where its escapes need not be known: most are undone at once."""
+    if "\\\\" not in written:
+        text = written
+        for escape, sign in _SIGNS.items():
+            text = text.replace(escape, sign)
+        if "\\" not in text:
+            return text
+    return Escapes().whole(written)
+
+
 class Escapes:
     """The escapes of a text that comes in pieces, by where in the text as it reads they stand."""
 
@@ -42,7 +53,7 @@ class Escapes:
                 break
             self._places.append(at)
             self._written.append(found[0])
-            said.append(json.loads(f'"{found[0]}"'))
+            said.append(_SIGNS.get(found[0]) or json.loads(f'"{found[0]}"'))
             at += 1
         return "".join((*said, text[end:]))
 
@@ -123,6 +134,9 @@ class Escapes:
 
 # Below: private.
 
+_SIGNS = {
+    "\\n": "\n", '\\"': '"', "\\t": "\t", "\\r": "\r", "\\/": "/", "\\b": "\b", "\\f": "\f"
+}  # fmt: skip
 _AROUND = " \t\r\n:,[]{}"
 _BARE = re.compile(rf"[^{re.escape(_AROUND)}]+")
 _HEX = "[0-9a-fA-F]"

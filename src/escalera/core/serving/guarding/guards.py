@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from escalera.core.serving.guarding import scanning
-from escalera.core.serving.guarding.escapes import Escapes
+from escalera.core.serving.guarding.escapes import Escapes, meant
 from escalera.core.serving.guarding.pattern import Pattern
 from escalera.core.serving.guarding.scanning import Looks, Match, Scan, Searching
 from escalera.core.serving.guarding.vault import Vault
@@ -85,7 +85,7 @@ class GuardSet:
 
     def glance(self, text: str, *, escaped: bool = False) -> Looks | None:
         """Where something may be found in a whole text; None where nothing can be."""
-        hits = self.matcher.hits(Escapes().whole(text) if escaped else text)
+        hits = self.matcher.hits(meant(text) if escaped else text)
         return scanning.gathered(hits) if hits or self._asking else None
 
     def inspect(
