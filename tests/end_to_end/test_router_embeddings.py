@@ -139,6 +139,21 @@ def ask(folder: Path, text: str, metrics: Metrics) -> Answering:
     return asyncio.run(resolve())
 
 
+def told_while_down(folder: Path) -> list[str]:
+    """What the operator is told over four messages."""
+    told: list[str] = []
+    desk = desks.opened(library.load(folder), worker=desks.AtWorker(tell=told.append))
+
+    async def resolve() -> None:
+        for _ in range(4):
+            message = Message(role="user", content="bzzzyyyzzz")
+            await desk.resolve("letters", [message], Overrides())
+        await desk.close()
+
+    asyncio.run(resolve())
+    return told
+
+
 def test_what_a_message_means_tells_its_type_in_service(
     tmp_path: Path, letters: Letters, url: str
 ) -> None:
@@ -162,6 +177,11 @@ def test_what_a_message_means_tells_its_type_in_service(
     assert "unread" in found.why
     assert metrics.cell("unread_total", ("vectors",)).value == 1
     assert sum(metrics.histogram("reading_seconds", ("vectors",)).counts) == 3
+    told = told_while_down(tmp_path)
+    assert told == [
+        "'vectors': 3 messages in a row could not be read for their router, which abstains until "
+        "they can: it refuses whatever is asked: the key, its rights or the model's name is wrong"
+    ]
     written(tmp_path, url, called="another")
     with pytest.raises(ProjectError, match=r"not the model whose embeddings.*climb again"):
         ask(tmp_path, "bzzzyyyzzz", metrics)

@@ -20,16 +20,21 @@ Tell = Callable[[str, float, bool], None]
 
 
 class Readers:
-    """One reader per model, made when a router needs it, and closed with the desks."""
+    """One reader per model, made when a router needs it, and closed with the desks.
+
+    *warn* says to the operator when a model begins to fail, and when it reads again.
+    """
 
     def __init__(
         self,
         made: Installation,
         *,
         tell: Tell = lambda _model, _seconds, _read: None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._made = made
         self._tell = tell
+        self._warn = warn
         self._open: dict[tuple[str, str], Senses] = {}
 
     def of(self, sense: Sense) -> Senses:
@@ -57,6 +62,7 @@ class Readers:
             clock=SystemClock(),
             seconds=made.tables.gateway.timeouts.embedding,
             observe=lambda seconds, read: self._tell(name, seconds, read),
+            tell=lambda words: self._warn(f"{name!r}: {words}"),
         )
         return found
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import numpy as np
 import pytest
 from tests.unit.core.routing.messages import near, sensing
 
 from escalera.domain.message import Embeddings, Usage
-from escalera.engine.sensing import REST, STREAK, Inferring, Senses
-from escalera.errors import CallFailed, InputError, RequestRejected
+from escalera.engine.sensing import QUIET, REST, STREAK, Inferring, Senses
+from escalera.errors import AccessRefused, BadReply, CallFailed, InputError, RequestRejected
 
 ROUTER = sensing()
 NOTHING = Usage(prompt_tokens=0, completion_tokens=0)
@@ -47,13 +48,14 @@ class Hands:
         self.now += seconds
 
 
-def senses(*script, observed=None, clock=None, seconds=5.0):
+def senses(*script, observed=None, clock=None, seconds=5.0, tell=lambda _: None):
     seen = [] if observed is None else observed
     return Senses(
         Scripted(*script),
         clock=clock or Hands(),
         seconds=seconds,
         observe=lambda took, read: seen.append(read),
+        tell=tell,
     )
 
 
@@ -129,3 +131,58 @@ def test_the_time_of_a_reading_is_told():
     assert np.isfinite(took[0][0])
     asyncio.run(made.close())
     assert made._embedder.closed
+
+
+@pytest.mark.parametrize(
+    ("problem", "why"),
+    [
+        (CallFailed("sk-1 is no key", provider="e5"), "cannot be reached, or fails"),
+        (AccessRefused("sk-1 is no key", provider="e5"), "the key, its rights or the model"),
+        (BadReply("sk-1", provider="e5"), "no embedding"),
+        (RequestRejected("sk-1", provider="e5"), "refuses what it is sent"),
+        (InputError("the folder cannot be loaded"), "the folder cannot be loaded"),
+        ([1.0] * 9, r"have 9 numbers, and the router was learned on \d"),
+        (None, "within 0.01 s"),
+    ],
+    ids=["failed", "denied", "garbled", "rejected", "unloadable", "of another length", "too late"],
+)
+def test_the_operator_is_told_once_when_it_begins_and_once_when_it_ends(problem, why):
+    """Whatever the reason, and in no words of the endpoint's; one failure is none to speak of."""
+    clock, told = Hands(), []
+    made = senses(
+        *[problem] * (STREAK + 1), near("praise"), clock=clock, seconds=0.01, tell=told.append
+    )
+    for _ in range(STREAK - 1):
+        choose(made)
+    assert told == []
+    for _ in range(2):
+        choose(made)
+        clock.now += REST
+    (begun,) = told
+    assert re.search(why, begun)
+    assert "sk-1" not in begun
+    for _ in range(2):
+        assert choose(made).type == "praise"
+    assert told[1:] == ["messages are read for their router again, after 10 s"]
+
+
+def test_a_model_that_comes_and_goes_is_not_told_of_each_time():
+    """At most once in a while, and the end only where the beginning was told."""
+    clock, told = Hands(), []
+    failing = [CallFailed("no", provider="e5")] * STREAK
+    made = senses(
+        *failing, near("praise"), *failing, near("praise"), *failing, near("praise"),
+        clock=clock, tell=told.append,
+    )  # fmt: skip
+    for wait in (REST, REST, QUIET):
+        for _ in range(STREAK):
+            choose(made)
+        clock.now += REST
+        choose(made)
+        clock.now += wait - REST
+    assert len(told) == 2
+    clock.now += QUIET
+    made._embedder.script = [*failing, near("praise")]
+    for _ in range(STREAK):
+        choose(made)
+    assert len(told) == 3

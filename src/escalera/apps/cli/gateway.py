@@ -109,24 +109,15 @@ def admin(file: Path, key_env: str, host: str, port: int) -> int:
 
     It is a server of its own beside the gateway, with a key of its own that every request needs.
     """
-    import uvicorn
-
     from escalera import wiring
-    from escalera.apps.gateway.admin import application
-    from escalera.apps.gateway.protocol import LeanProtocol
+    from escalera.apps.gateway import address
+    from escalera.apps.gateway.admin import server
 
     key = wiring.gateway_key(key_env, option="--key-env")
-    uvicorn.run(
-        application(file, key or ""),
-        host=host,
-        port=port,
-        http=LeanProtocol,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        proxy_headers=False,
-        server_header=False,
-    )
+    served = server(file, key or "")
+    with address.listening(host, port) as listener:
+        click.echo(f"administration on {address.url(host, listener)}", err=True)
+        served.run(sockets=[listener])
     return 0
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,6 +26,7 @@ from starlette.routing import Route
 from escalera.apps import audited, issued, kept
 from escalera.apps.gateway import arrival, failing
 from escalera.apps.gateway.admitting import wrong_key
+from escalera.apps.gateway.protocol import LeanProtocol
 from escalera.apps.gateway.running import Running, Taken
 from escalera.apps.gateway.wire import Refusal
 from escalera.apps.issued import Wish
@@ -164,7 +166,10 @@ class Admin:
 def application(file: Path, key: str) -> Starlette:
     """The ASGI application. Raises `Refusal` for a key that could be guessed."""
     if len(key) < LEAST_KEY:
-        raise Refusal(f"The key of the administration needs at least {LEAST_KEY} characters.")
+        raise Refusal(
+            f"The key of the administration has {len(key)} characters and needs at least "
+            f"{LEAST_KEY}. `openssl rand -hex 24` makes a good one."
+        )
     admin = Admin(file, key)
 
     def route(path: str, method: str, act: Answer) -> Route:
@@ -190,6 +195,23 @@ def application(file: Path, key: str) -> Starlette:
         ],
         exception_handlers=dict.fromkeys((EscaleraError, HTTPException, Exception), _failed),
     )
+
+
+def server(file: Path, key: str) -> uvicorn.Server:
+    """What serves it. Raises `Refusal` for a key that could be guessed, and `ProjectError` where
+    there is no project.
+    """
+    stores.of(file)
+    config = uvicorn.Config(
+        application(file, key),
+        http=LeanProtocol,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+    )
+    return uvicorn.Server(config)
 
 
 # Below: private.

@@ -223,8 +223,8 @@ class Caller:
     def _short(self, tokens: int, micro_dollars: int, now: float) -> Refusal | None:
         """What the store said a moment ago, where it is the answer to this call too."""
         short = self.short
-        if short is None or now >= self.short_until:
-            return None
+        if short is None or not self.short_until - SHORT_FOR <= now < self.short_until:
+            return None  # long ago, or before a clock was set back
         lacking = self.own.lacking(tokens, micro_dollars)
         missing = {
             "money": lacking.micro_dollars,

@@ -83,7 +83,7 @@ def opened(
     for name, one in tested.items():
         resting.unchanged(name, one.decision, [one.route.weak, one.route.strong], revisions)
     chooser = made.library(evidence) if routes else None
-    readers = Readers(made, tell=_reading(worker.metrics))
+    readers = Readers(made, tell=_reading(worker.metrics), warn=worker.tell)
     router = None if route is None else serving.router(made, route)
     drift = None
     if router is not None and len(router.reference):

@@ -46,6 +46,8 @@ SLICE = 250_000
 """Micro-dollars that a worker likes to hold of a key's money."""
 SPACING = 0.05
 """Seconds between two looks for keys that are not known."""
+DOWN_FOR = 0.5
+"""Seconds for which a store that did not answer is not asked for a lease."""
 MOST_LOOK_UPS = 1024
 """Unknown keys that may wait at a time."""
 LONGEST_TOKEN = 512
@@ -221,7 +223,7 @@ class Door:
 
     async def _leased(self, caller: Caller, tokens: int, money: int) -> None:
         now = self._now()
-        if now < self._down_until:
+        if self._down_until - DOWN_FOR <= now < self._down_until:  # no clock set back holds it up
             raise _unavailable("it did not answer a moment ago", "Try again in a moment")
         if caller.own.until and now >= caller.own.until:
             self._retired.append((caller.key.id, caller.renew()))
@@ -233,12 +235,12 @@ class Door:
                 tokens=waiting.tokens - own.tokens,
                 micro_dollars=waiting.micro_dollars - own.micro_dollars,
             ),
-            slice=self._slice,
+            slice=max(0, self._slice - own.micro_dollars),  # it may be asked for other reasons
         )
         try:
             found = await self._asked(lambda: self._vault.lease(caller.key.id, asked, now))
         except StoreUnavailable:
-            self._down_until = self._now() + SPACING * 10
+            self._down_until = self._now() + DOWN_FOR
             raise
         self.counts.leases += 1
         held = caller.took(found, own, self._now())

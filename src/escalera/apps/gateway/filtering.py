@@ -2,7 +2,8 @@
 
 They see whole texts only, so a stream under one of them is held back until it has ended, and its
 texts come in one piece. One that fails never passes for one that found nothing: what it was to look
-at is blocked, unless its table says that it may pass, and then the failure is a finding.
+at is blocked, unless its table says that it may pass, and then the failure is a finding. The
+arguments of calls they see without escapes, as the other guards do.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from escalera.apps.gateway import event_texts, texts
 from escalera.apps.gateway.guarded import Guarded
 from escalera.apps.gateway.texts import Path, Slot
+from escalera.core.serving.guarding import cutting
 from escalera.core.serving.guarding.vault import Vault
 from escalera.domain.guard import Finding, GuardAction, GuardSide
 from escalera.domain.traffic import Operation
@@ -88,7 +90,10 @@ class HeldStream:
         for piece in (piece for one in spoken for piece in one.pieces):
             text, _ = said.get(piece.channel, ("", False))
             said[piece.channel] = (text + piece.text, piece.escaped)
-        slots = [Slot(channel, text, "", escaped) for channel, (text, escaped) in said.items()]
+        slots = [
+            Slot(channel, text, "", escaped or texts.is_json(text) is True)
+            for channel, (text, escaped) in said.items()
+        ]
         new = await self._changed(slots)
         passed = []
         for (event, body), one in zip(read, spoken, strict=True):
@@ -136,13 +141,14 @@ async def _found(
         for slot in slots:
             if one.roles and slot.role not in one.roles:
                 continue
-            text = changed.get(slot.path, slot.text)
-            spans = await _spans(one, text, slot, side, findings)
+            text, escaped = changed.get(slot.path, slot.text), slot.escaped
+            said = cutting.read(text, escaped=escaped)
+            spans = await _spans(one, said, slot, side, findings)
             findings += [_finding(one, one.name, start, end) for start, end in spans]
             if spans and one.action == "block":
                 raise GuardBlocked(kind=one.name, guard=one.name)
             if spans and one.action == "redact":
-                changed[slot.path] = _cut(text, spans, one.name, vault, escaped=slot.escaped)
+                changed[slot.path] = cutting.redacted(text, spans, one.name, vault, escaped=escaped)
     return findings, changed
 
 
@@ -160,13 +166,3 @@ async def _spans(
 
 def _finding(one: Filter, kind: str, start: int, end: int) -> Finding:
     return Finding(guard=one.name, kind=kind, action=one.action, start=start, end=end)
-
-
-def _cut(
-    text: str, spans: Sequence[tuple[int, int]], kind: str, vault: Vault, *, escaped: bool
-) -> str:
-    pieces, at = [], 0
-    for start, end in spans:
-        pieces += [text[at:start], vault.placeholder(kind, text[start:end], escaped=escaped)]
-        at = end
-    return "".join(pieces) + text[at:]

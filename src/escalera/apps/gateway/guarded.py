@@ -216,15 +216,27 @@ def _of_answer(operation: Operation, body: bytes) -> list[texts.Slot]:
 
 
 class _Channel:
-    """One text of a stream: guarded, then with what the caller sent put back."""
+    """One text of a stream: guarded, then with what the caller sent put back.
+
+    Until it is told whether the text is JSON, its beginning is kept back: mostly nothing.
+    """
 
     def __init__(self, guards: GuardSet, own: Vault, vault: Vault, *, escaped: bool) -> None:
-        self.guard = StreamGuard(guards, own, escaped=escaped)
-        self._back = Restoring(vault, escaped=escaped) if len(vault) else None
+        self._guards, self._own, self._vault = guards, own, vault
+        self._begun: str | None = None if escaped else ""
         self._ended = False
         self.last: tuple[bytes, bytes, Spoken, Sequence[Spoken]] | None = None
+        self._begin(escaped=escaped)
 
     def push(self, text: str) -> str:
+        if self._begun is not None:
+            told = texts.is_json(text := self._begun + text)
+            if told is None:
+                self._begun = text
+                return ""
+            self._begun = None
+            if told:
+                self._begin(escaped=True)
         text = self.guard.push(text)
         return text if self._back is None else self._back.push(text)
 
@@ -232,8 +244,12 @@ class _Channel:
         if self._ended:
             return ""
         self._ended = True
-        text = self.guard.finish()
+        text = self.guard.push(self._begun or "") + self.guard.finish()
         return text if self._back is None else self._back.push(text) + self._back.finish()
+
+    def _begin(self, *, escaped: bool) -> None:
+        self.guard = StreamGuard(self._guards, self._own, escaped=escaped)
+        self._back = Restoring(self._vault, escaped=escaped) if len(self._vault) else None
 
 
 def _looked(

@@ -14,7 +14,7 @@ import msgspec
 from escalera import wiring
 from escalera.apps import issued
 from escalera.apps.gateway.metrics import Metrics
-from escalera.apps.gateway.worker import Standing
+from escalera.apps.gateway.standing import Standing
 from escalera.domain.act import ActKind
 from escalera.errors import EscaleraError, InputError
 from escalera.settings import project_file

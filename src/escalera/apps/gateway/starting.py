@@ -15,10 +15,10 @@ from types import FrameType
 
 from escalera import wiring
 from escalera.apps import issued
-from escalera.apps.gateway import supervisor, worker
+from escalera.apps.gateway import address, descriptors, supervisor, worker
 from escalera.apps.gateway.supervisor import Crew, Supervisor
 from escalera.apps.gateway.worker import Start
-from escalera.errors import EscaleraError, InputError
+from escalera.errors import EscaleraError
 from escalera.settings import project_file
 from escalera.wiring import stores, vllm
 from escalera.wiring.vllm import Running
@@ -51,7 +51,8 @@ def has_keys(file: Path) -> bool:
 def serve(wanted: Wanted, tell: Tell) -> None:
     """Serve until a signal ends it. Raises `InputError` kin before anything is served."""
     supervisor.hold_back()
-    with closing(_listening(wanted.host, wanted.port)) as listener:
+    descriptors.raised()
+    with closing(address.listening(wanted.host, wanted.port)) as listener:
         _serve(wanted, listener, tell)
 
 
@@ -76,7 +77,7 @@ def _serve(wanted: Wanted, listener: socket.socket, tell: Tell) -> None:
     with standings.leading(os.getpid(), workers=wanted.workers) as leave:
         version, back = _load(wanted)
         standings.clear(wanted.workers)
-        where = f"http://{wanted.host}:{listener.getsockname()[1]}/v1"
+        where = f"{address.url(wanted.host, listener)}/v1"
         try:
             _served(wanted, listener, tell, f"serving on {where} (configuration {version})", leave)
         except EscaleraError as error:
@@ -164,16 +165,6 @@ def _load(wanted: Wanted) -> tuple[int, Back]:
             configurations.refuse(used.number, instead=None if before is None else before.number)
 
     return used.number, back
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return supervisor.listen(host, port)
-    except OSError as error:
-        raise InputError(
-            f"nothing can be served on {host}:{port}: {error.strerror or error}. "
-            "Choose another --port, or end what listens there"
-        ) from error
 
 
 def _command(wanted: Wanted) -> tuple[str, ...]:

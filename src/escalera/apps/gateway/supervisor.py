@@ -13,15 +13,13 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 SOON = 5.0
 """Seconds within which an end is too soon."""
 PAUSE, LONGEST = 0.5, 15.0
 """Seconds before a worker is started again, doubled up to the longest while it ends too soon."""
-BACKLOG = 4096
-"""Connections that may wait to be taken."""
 DRAIN = 40.0
 """Seconds that workers have to end; then they are killed."""
 
@@ -122,19 +120,6 @@ class Supervisor:
         for process in self._running.values():
             with suppress(ProcessLookupError):
                 process.send_signal(number)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises `OSError` where there can be none."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-        listener.set_inheritable(True)
-        stack.pop_all()  # open from now on
-        return listener
 
 
 def hold_back() -> None:

@@ -26,13 +26,17 @@ Path: TypeAlias = tuple[str | int, ...]
 class Slot(msgspec.Struct, frozen=True):
     """A text and where it stands; `role` is that of its message, empty where it has none.
 
-    `escaped`: it is JSON itself, as the arguments of a call are.
+    `escaped`: it is JSON itself, as the arguments of a call are, and mostly their results.
     """
 
     path: Path
     text: str
     role: str = ""
     escaped: bool = False
+
+
+BEGINNING = 64
+"""Characters of a text by which it is told whether it is JSON."""
 
 
 class GivenTwice(InputError):
@@ -206,8 +210,19 @@ def encoded(text: str) -> bytes:
         return json.dumps(text).encode()
 
 
+def is_json(text: str) -> bool | None:
+    """Whether *text* begins as an object does, or an array of anything but numbers; None where more
+    of it has to come before that can be told.
+    """
+    found = _BEGUN.match(text, 0, BEGINNING)
+    if found is not None and found.lastgroup == "more":
+        return None if len(text) < BEGINNING else False
+    return found is not None
+
+
 # Below: private.
 
+_BEGUN = re.compile(r"\s*(?:\{\s*(?P<name>\")|\[\s*(?P<item>[\"\[{])|(?P<more>[\[{]?\s*\Z))")
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _LOGPROBS = re.compile(rb'"logprobs"\s*:\s*(?!null|\[\s*\])')
 _MEMBER = re.compile(rb'\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
@@ -283,7 +298,7 @@ def _walk(value: Any, shape: Shape, path: Path, role: str, found: list[Slot]) ->
     kind = type(value)
     if kind is str:
         if value and shape.text:
-            found.append(Slot(path, value, role, shape.text == "json"))
+            found.append(Slot(path, value, role, shape.text == "json" or is_json(value) is True))
     elif kind is dict:
         members, every = shape.members, shape.every
         if members or every is not None:

@@ -19,8 +19,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import msgspec
-
 from escalera import wiring
 from escalera.apps import issued, workspace
 from escalera.apps.gateway import app, desks, jobs, listening, supervisor, training_process
@@ -31,10 +29,11 @@ from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.deposits import Deposits
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.hot import Entrance
-from escalera.apps.gateway.metrics import Metrics, Snapshot
+from escalera.apps.gateway.metrics import Metrics
 from escalera.apps.gateway.recording import Recorder, Spans
 from escalera.apps.gateway.regime import Regime
 from escalera.apps.gateway.shelving import Shelving
+from escalera.apps.gateway.standing import Standing, Voice
 from escalera.apps.gateway.training_process import TrainingProcess
 from escalera.domain.call_log import Retention
 from escalera.domain.job import Published
@@ -67,21 +66,6 @@ class Start:
     running: Mapping[str, Running] = field(default_factory=dict)
 
 
-class Standing(msgspec.Struct):
-    """What a worker says of itself: the version that it goes by, and why not by a newer one.
-
-    `looks` is how often it has looked at a configuration since it started.
-    """
-
-    slot: int
-    pid: int
-    version: int
-    names: list[str]
-    metrics: Snapshot
-    refused: str = ""
-    looks: int = 0
-
-
 class Worker:
     """A worker that is being made, and then serves. *tell* says things to whoever started it."""
 
@@ -94,7 +78,8 @@ class Worker:
         self._refused = ""
         self._leaving = False
         self._version = self._looks = 0
-        before = self._before()
+        self._voice = Voice(self._stores.standings(), start.slot, tell)
+        before = self._voice.before()
         self._metrics = Metrics(None if before is None else before.metrics)
         self._table = GatewayTable()
         self._bases: tuple[str, ...] = ()
@@ -266,7 +251,7 @@ class Worker:
             self._census.tell(self._metrics, jobs=self._table.jobs is not None)
         if isinstance(gateway.desk, Counter) and (alarm := gateway.desk.tell(self._metrics)):
             self._tell(alarm)
-        if self._leaving and (found := self._before()) is not None and found.pid != self._pid:
+        if self._leaving and (found := self._voice.before()) is not None and found.pid != self._pid:
             return
         said = Standing(
             slot=self._start.slot,
@@ -277,17 +262,7 @@ class Worker:
             refused=self._refused,
             looks=self._looks,
         )
-        self._stores.standings().write(self._start.slot, msgspec.json.encode(said))
-
-    def _before(self) -> Standing | None:
-        """What the worker said that spoke last in this slot."""
-        text = self._stores.standings().read(self._start.slot)
-        if text is None:
-            return None
-        try:
-            return msgspec.json.decode(text, type=Standing)
-        except msgspec.DecodeError:
-            return None
+        self._voice.say(said)
 
     # Another configuration
 

@@ -30,7 +30,14 @@ def full(rate: int, now: int) -> Bucket:
 
 
 def refilled(bucket: Bucket, rate: int, now: int) -> Bucket:
-    """The bucket at *now*; a clock that goes back adds nothing and takes nothing."""
+    """The bucket at *now*; a clock that goes back adds nothing and takes nothing.
+
+    Of two who ask at once one may come with an earlier time, so nothing is added until the clock is
+    where it was. One that went back by more than a minute was set: nobody knows how long it has
+    been, and the bucket is full, as after one that was set forward.
+    """
+    if bucket.at - now > MINUTE:
+        return full(rate, now)
     elapsed = max(0, now - bucket.at)
     return Bucket(min(rate * MINUTE, bucket.level + elapsed * rate), max(bucket.at, now))
 

@@ -25,13 +25,20 @@ class Standings:
         self._folder = folder
 
     def write(self, slot: int, text: bytes) -> None:
-        """Say how the worker in *slot* stands, instead of what was said before."""
+        """Say how the worker in *slot* stands, instead of what was said before.
+
+        Raises `OSError`; then that stays, and nothing else.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / NAME.format(slot=slot)
         # A worker has several threads, and one that ends may still speak beside its successor.
         new = file.with_suffix(f".{os.getpid()}-{get_ident()}")
-        new.write_bytes(text)
-        new.replace(file)
+        try:
+            new.write_bytes(text)
+            new.replace(file)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
 
     def read(self, slot: int) -> bytes | None:
         """What the worker in *slot* said last; None where none did."""

@@ -32,8 +32,10 @@ def finding(expression: str) -> Callable[[str, int, int], tuple[int, int] | None
     try:
         compiled = re2.compile(expression.encode(), options)
     except re2.error as error:
+        (said,) = error.args
+        why = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
         raise InputError(
-            f"{expression!r} is no regular expression of RE2: {error}. It knows no look-around and "
+            f"{expression!r} is no regular expression of RE2: {why}. It knows no look-around and "
             "no back-reference; see https://github.com/google/re2/wiki/Syntax."
         ) from error
     encoded = _Encoded()

@@ -18,8 +18,9 @@ import httpx2
 import pytest
 from tests.unit.apps.gateway.sockets import responses
 
-from escalera.apps.gateway.admin import MAX_BODY, application
+from escalera.apps.gateway.admin import MAX_BODY, application, server
 from escalera.apps.gateway.wire import Refusal
+from escalera.errors import ProjectError
 
 KEY = "operators-only-0123456789"
 PROJECT = """
@@ -166,6 +167,42 @@ def test_a_key_that_could_be_guessed_is_none(project: Path) -> None:
     """Before anything listens."""
     with pytest.raises(Refusal, match="at least 16"):
         application(project, "short")
+
+
+def test_a_project_that_is_none_is_told_before_anything_listens(tmp_path: Path) -> None:
+    """And not by every answer."""
+    with pytest.raises(ProjectError, match="cannot be read"):
+        server(tmp_path / "nowhere", KEY)
+
+
+@pytest.mark.network
+def test_where_it_listens_is_said_and_why_it_does_not(project: Path) -> None:
+    """As an input that is wrong, with the remedy."""
+    command = [sys.executable, "-m", "escalera", "gateway", "admin", "-p", str(project)]
+    command += ["--key-env", "OPERATORS", "--port"]
+    environment = {**os.environ, "OPERATORS": KEY}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [*command, port],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "Choose another --host or --port" in done.stderr
+    process = subprocess.Popen([*command, "0"], env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        port = said.rpartition(":")[2]
+        assert said.startswith("administration on http://127.0.0.1:")
+        socket.create_connection(("127.0.0.1", int(port))).close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 @contextmanager

@@ -279,6 +279,29 @@ def test_two_workers_pass_no_more_than_a_limit_allows_together():
     asyncio.run(story())
 
 
+def test_a_clock_that_is_set_back_holds_nobody_up():
+    """Neither a limit that was reached before, nor a store that did not answer then."""
+
+    async def story() -> None:
+        store, clock = having(replace(KEY, limits=Limits(requests=2))), Clock()
+        async with opened(store, clock) as door:
+            said = [await ask(door) for _ in range(3)]
+            assert [type(one) for one in said] == [Admission, Admission, Refusal]
+            clock.now -= 7200
+            said = [await ask(door) for _ in range(3)]
+            assert [type(one) for one in said] == [Admission, Admission, Refusal]
+            clock.now += 60
+            store.down = True
+            assert isinstance(await ask(door), Admission)
+            assert door.counts.lent
+            store.down = False
+            clock.now -= 7200
+            assert isinstance(await ask(door), Admission)
+            assert door.counts.lent == 1
+
+    asyncio.run(story())
+
+
 def test_idle_slices_go_back_and_spending_is_told(monkeypatch):
     """What a quiet worker holds is there for the others."""
     monkeypatch.setattr(doors, "EVERY", 0.01)
@@ -295,6 +318,23 @@ def test_idle_slices_go_back_and_spending_is_told(monkeypatch):
             await until(lambda: store.standing("k", 0.0)[0].taken == 7)
             assert store.standing("k", 0.0)[0].spent == 7
             assert isinstance(await ask(door, 0, 10), Admission)
+
+    asyncio.run(story())
+
+
+def test_a_key_with_few_calls_a_minute_does_not_hoard_the_money_of_its_account():
+    """Each call is leased by itself, and money that is held already is not leased again."""
+
+    async def story() -> None:
+        limited = replace(KEY, account="team", limits=Limits(requests=30))
+        other = replace(KEY, id="o", account="team", digest=keys.digest("esk-o"))
+        team = Account(name="team", allowance=Allowance(micro_dollars=5_000_000))
+        store = having(team, limited, other)
+        async with opened(store, slice_=250_000) as door:
+            for _ in range(30):
+                (await ask(door, 0, 20)).settle(0, 18)
+            assert store.standing("k", 0.0)[1].taken <= 250_000 + 30 * 18
+            assert isinstance(await ask(door, 0, 2_000_000, b"esk-o"), Admission)
 
     asyncio.run(story())
 

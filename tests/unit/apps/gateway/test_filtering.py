@@ -97,3 +97,49 @@ def test_a_stream_that_is_blocked():
     held.push(delta({"content": "zebra"}))
     with pytest.raises(GuardBlocked):
         asyncio.run(held.finish())
+
+
+def called(arguments, **more):
+    """A message with a call of a function."""
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    return {"role": "assistant", "tool_calls": [call], **more}
+
+
+def given(message):
+    return json.loads(message["tool_calls"][0]["function"]["arguments"])
+
+
+@pytest.mark.parametrize("action", ["redact", "block", "flag"])
+def test_the_arguments_of_a_call_are_seen_without_their_escapes(action):
+    """As the other guards see them; what is left of them is JSON, and what was cut comes back."""
+    body = dumped({"model": "m", "messages": [called(r'{"a": "\u007aebra\n", "zebra": 7}')]})
+
+    def ask():
+        return asyncio.run(filtering.request(zoo(action), "chat", Guarded(body=body)))
+
+    if action == "block":
+        with pytest.raises(GuardBlocked, match="zoo"):
+            ask()
+        return
+    found = ask()
+    (first, *_) = found.findings
+    assert (first.start, first.end) == (7, 12)
+    if action == "redact":
+        message = json.loads(found.body)["messages"][0]
+        assert given(message) == {"a": "[ZOO_1]\n", "zebra": 7}
+        assert found.vault.restore("[ZOO_1]") == "zebra"
+
+
+def test_arguments_in_a_stream_and_in_an_answer():
+    """Whole once they are there, whatever piece an escape was cut in."""
+    pieces = ('{"a": "\\u00', '7aebra"', "}")
+    held = HeldStream(zoo(), "chat", Vault())
+    for piece in pieces:
+        call = {"index": 0, "function": {"arguments": piece}}
+        held.push(delta({"tool_calls": [call]}))
+    got = said(asyncio.run(held.finish()))
+    calls = [one["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] for one in got]
+    assert json.loads("".join(calls)) == {"a": "[ZOO_1]"}
+    body = dumped({"choices": [{"message": called("".join(pieces))}]})
+    whole = asyncio.run(filtering.answer(zoo(), "chat", Guarded(body=body)))
+    assert given(json.loads(whole.body)["choices"][0]["message"]) == {"a": "[ZOO_1]"}

@@ -277,3 +277,57 @@ def test_texts_in_the_forms_that_servers_take_beside_openais(operation, body):
     sent = guarded.request(BOTH, operation, dumped(body))
     assert CARD.encode() not in sent.body
     assert {one.kind for one in sent.findings} == {"credit_card"}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (f"card:\n{CARD}", "card:\n[CREDIT_CARD_1]"),
+        (f"卡号{CARD}", "卡号[CREDIT_CARD_1]"),
+        ("mail\nana@example.com", "mail\n[EMAIL_1]"),
+        ("Müller@example.com", "[EMAIL_1]"),
+    ],
+)
+def test_a_text_that_is_json_hides_nothing_and_stays_json(said, kept):
+    """The result of a tool, and a structured answer; a number goes with quotes in its place."""
+    written = json.dumps({"note": said, "n": 4111111111111111})
+    found = guarded.request(
+        BOTH, "chat", dumped({"messages": [{"role": "tool", "content": written}]})
+    )
+    assert json.loads(json.loads(found.body)["messages"][0]["content"])["note"] == kept
+    got = guarded.answer(BOTH, "chat", reply(written), Vault())
+    answer = json.loads(json.loads(got.body)["choices"][0]["message"]["content"])
+    assert answer["note"] == kept
+    assert answer["n"].startswith("[CREDIT_CARD_")
+
+
+def test_what_comes_back_into_json_is_written_as_json():
+    """A key of several lines would end a string in its middle."""
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----"
+    sent = guarded.request(BOTH, "chat", chat(f"my key {key}"))
+    written = json.dumps({"key": "[PRIVATE_KEY_1]"})
+    got = guarded.answer(BOTH, "chat", reply(written), sent.vault)
+    assert json.loads(json.loads(got.body)["choices"][0]["message"]["content"]) == {"key": key}
+    stream = EventGuard(NONE.output, "chat", sent.vault)
+    events = b"".join(stream.push(delta({"content": sign})) for sign in written)
+    events += stream.push(delta({}, finish="stop")) + stream.finish()
+    assert json.loads(content(events)) == {"key": key}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    texts(),
+    st.sampled_from([' {{ "a":{}}}', "[{}]", "[[{}]]", "{{{}", "[1] {}", "  {{", "{}"]),
+    st.lists(st.integers(1, 12), max_size=30),
+)
+def test_a_stream_knows_json_by_its_beginning_as_a_whole_answer_does(text, form, sizes):
+    """However it is cut; what begins as JSON and is none is guarded all the same."""
+    written = form.format(json.dumps(text))
+    whole = guarded.answer(BOTH, "chat", reply(written), Vault()).body
+    stream, got, at = EventGuard(BOTH.output, "chat", Vault()), b"", 0
+    for size in [*sizes, max(1, len(written))]:
+        if piece := written[at : at + size]:
+            got += stream.push(delta({"content": piece}))
+        at += size
+    got += stream.push(delta({}, finish="stop")) + stream.push(b"data: [DONE]\n\n")
+    assert content(got) == json.loads(whole)["choices"][0]["message"]["content"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from escalera.apps.gateway import supervisor
+from escalera.apps.gateway import address, supervisor
 from escalera.apps.gateway.supervisor import Crew, Supervisor
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(60)]
@@ -46,7 +46,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    with supervisor.listen("127.0.0.1", 0) as found:
+    with address.listening("127.0.0.1", 0) as found:
         yield found
 
 
@@ -134,7 +134,7 @@ def test_one_that_is_killed_is_started_again(tmp_path: Path, listener: socket.so
 TOLD = """
 import sys, time
 from pathlib import Path
-from escalera.apps.gateway import supervisor
+from escalera.apps.gateway import address, supervisor
 place = sys.argv[-1].split(":")
 line = supervisor.told().decode() if place[2:] == ["told"] else "nothing"
 (Path(sys.argv[1]) / place[0]).write_text(line)
@@ -203,15 +203,6 @@ def test_one_that_does_not_end_is_killed(
     assert any("killed" in words for words in said)
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
-
-
-def test_the_socket_is_one(listener: socket.socket) -> None:
-    """It listens already, and those who are started inherit it."""
-    assert os.get_inheritable(listener.fileno())
-    with socket.create_connection(listener.getsockname(), timeout=1):
-        pass
-    with pytest.raises(OSError, match="in use"):
-        supervisor.listen(*listener.getsockname())
 
 
 def test_who_comes_while_workers_end_is_refused_at_once(

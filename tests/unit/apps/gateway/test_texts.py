@@ -231,3 +231,30 @@ def test_half_a_surrogate_pair_can_be_written():
 def test_a_stretch_around_all_texts(body, wanted):
     """From the first name on under which there may be one; none where it takes reading."""
     assert texts.around_request("chat", body) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"a": 1}', True),
+        ('\n{\n  "a": 1}', True),
+        ('[{"a": 1}]', True),
+        ('["a"]', True),
+        ("[[1]]", True),
+        ("[1] as they say", False),
+        ("[EMAIL_1] wrote", False),
+        ("{name}, hello", False),
+        ("hello", False),
+        ("", None),
+        ("  ", None),
+        ("{ ", None),
+        ("[", None),
+        (" " * texts.BEGINNING + '{"a": 1}', False),
+        ("{" + " " * texts.BEGINNING, False),
+    ],
+)
+def test_json_is_told_by_its_beginning(text, told):
+    """Once it is told, more of the text changes nothing."""
+    assert texts.is_json(text) is told
+    if told is not None:
+        assert texts.is_json(text + '"x') is told

@@ -63,6 +63,16 @@ def test_a_clock_that_goes_back_adds_nothing():
     assert limits.left(limits.refilled(back, 60, 2_000_000)) == 1
 
 
+def test_a_clock_that_was_set_back_does_not_shut_anybody_out():
+    """By hours, as after a machine's clock was wrong; a bucket that is asked and not kept, too."""
+    hours = 2 * 60 * MINUTE
+    bucket = limits.less(limits.full(60, hours), 60)
+    assert limits.refilled(bucket, 60, hours - MINUTE) == bucket
+    assert limits.refilled(bucket, 60, hours - MINUTE - 1) == limits.full(60, hours - MINUTE - 1)
+    taken = limits.less(limits.refilled(bucket, 60, 0), 60)
+    assert limits.left(limits.refilled(taken, 60, 1_000_000)) == 1
+
+
 def test_a_full_bucket_of_the_highest_rate_fits_a_database():
     """64 bits with a sign."""
     assert limits.full(limits.HIGHEST_RATE, 0).level < 2**63

@@ -37,6 +37,14 @@ def test_two_threads_of_a_worker_may_speak_at_once(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["worker-0.json"]
 
 
+def test_a_word_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    """Where the slot cannot be taken, what was there stays alone."""
+    (tmp_path / "worker-0.json").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        Standings(tmp_path).write(0, b"x")
+    assert [file.name for file in tmp_path.iterdir()] == ["worker-0.json"]
+
+
 def test_slots_that_are_no_more_are_forgotten(tmp_path: Path) -> None:
     """A gateway with fewer workers does not count those of before."""
     found = Standings(tmp_path)

@@ -59,3 +59,10 @@ def test_without_the_package(monkeypatch):
     monkeypatch.setattr(linear, "re2", None)
     with pytest.raises(MissingExtra, match=r"escalera\[guards\]"):
         PlainMatcher([Sought(expression="a+", look="a+", foreign=True)])
+
+
+@pytest.mark.usefixtures("_re2")
+def test_what_is_wrong_is_told_in_words():
+    """Also with letters beyond ASCII, and not as bytes."""
+    with pytest.raises(InputError, match=r"of RE2: missing \): \(ñ\. It knows"):
+        linear.finding("(ñ")

@@ -14,6 +14,17 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 
+def meant(written: str) -> str:
+    """What a whole text says, where its escapes need not be known: most are undone at once."""
+    if "\\\\" not in written:
+        text = written
+        for escape, sign in _SIGNS.items():
+            text = text.replace(escape, sign)
+        if "\\" not in text:
+            return text
+    return Escapes().whole(written)
+
+
 class Escapes:
     """The escapes of a text that comes in pieces, by where in the text as it reads they stand."""
 
@@ -42,9 +53,13 @@ class Escapes:
                 break
             self._places.append(at)
             self._written.append(found[0])
-            said.append(json.loads(f'"{found[0]}"'))
+            said.append(_SIGNS.get(found[0]) or json.loads(f'"{found[0]}"'))
             at += 1
         return "".join((*said, text[end:]))
+
+    def whole(self, written: str) -> str:
+        """What a text says of which all is there."""
+        return self.read(written, 0) + self.rest()
 
     def rest(self) -> str:
         """What was begun and never came to its end, as it is written."""
@@ -77,6 +92,20 @@ class Escapes:
         last -= len(said) - len(said.rstrip(_AROUND))
         return (first, last, True) if first < last else (start, end, False)
 
+    def values(self, text: str) -> Iterator[tuple[int, int, bool]]:
+        """Where values stand in JSON, of which all is there and *text* is as it reads; and whether
+        quotes go in the place of one: strings and names without theirs, and what has none, whole.
+        """
+        at, inside = 0, False
+        for quote in (*self._quotes(text, 0, len(text)), len(text)):
+            if inside:
+                if at < quote:
+                    yield at, quote, False
+            else:
+                for found in _BARE.finditer(text, at, quote):
+                    yield *found.span(), True
+            at, inside = quote + 1, not inside
+
     def forget(self, text: str, many: int) -> None:
         """The first *many* characters of *text*, as it reads, will not come again."""
         self._inside_at(text, many)
@@ -105,7 +134,11 @@ class Escapes:
 
 # Below: private.
 
+_SIGNS = {
+    "\\n": "\n", '\\"': '"', "\\t": "\t", "\\r": "\r", "\\/": "/", "\\b": "\b", "\\f": "\f"
+}  # fmt: skip
 _AROUND = " \t\r\n:,[]{}"
+_BARE = re.compile(rf"[^{re.escape(_AROUND)}]+")
 _HEX = "[0-9a-fA-F]"
 _HIGH, _LOW = rf"u[dD][89abAB]{_HEX}{{2}}", rf"\\u[dD][c-fC-F]{_HEX}{{2}}"
 _LOW_BEGUN = rf"\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?"

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from escalera.core.serving.guarding import scanning
-from escalera.core.serving.guarding.escapes import Escapes
+from escalera.core.serving.guarding.escapes import Escapes, meant
 from escalera.core.serving.guarding.pattern import Pattern
 from escalera.core.serving.guarding.scanning import Looks, Match, Scan, Searching
 from escalera.core.serving.guarding.vault import Vault
@@ -85,7 +85,7 @@ class GuardSet:
 
     def glance(self, text: str, *, escaped: bool = False) -> Looks | None:
         """Where something may be found in a whole text; None where nothing can be."""
-        hits = self.matcher.hits(_read(text, Escapes()) if escaped else text)
+        hits = self.matcher.hits(meant(text) if escaped else text)
         return scanning.gathered(hits) if hits or self._asking else None
 
     def inspect(
@@ -104,7 +104,7 @@ class GuardSet:
         """
         escapes = Escapes()
         if escaped:
-            text = _read(written := text, escapes)
+            text = escapes.whole(written := text)
         if found is None:
             found = scanning.looks(self.matcher, text)
         findings = self._of_whole(text, role) if self._asking else []
@@ -178,11 +178,6 @@ class GuardSet:
 
 
 # Below: private.
-
-
-def _read(text: str, escapes: Escapes) -> str:
-    """What a whole text says that is written with *escapes*, which are noted."""
-    return escapes.read(text, 0) + escapes.rest()
 
 
 def _cut(text: str, cuts: Sequence[Finding], vault: Vault, escapes: Escapes | None) -> str:

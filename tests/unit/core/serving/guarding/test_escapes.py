@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.core.serving.guarding.searching import guard, guards, texts
 
-from escalera.core.serving.guarding.escapes import Escapes
+from escalera.core.serving.guarding.escapes import Escapes, meant
 from escalera.core.serving.guarding.streams import StreamGuard
 from escalera.core.serving.guarding.vault import Vault
 
@@ -26,6 +26,7 @@ def inspected(written: str) -> str:
 def test_a_text_reads_as_it_was_meant_however_it_is_cut(text, ascii_only, sizes):
     """And every character of it is known as it was written, also after some were forgotten."""
     written = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+    assert meant(written) == text
     escapes, read, at = Escapes(), "", 0
     for size in [*sizes, len(written)]:
         read += escapes.read(written[at : at + size], len(read))
@@ -53,7 +54,7 @@ def test_a_text_reads_as_it_was_meant_however_it_is_cut(text, ascii_only, sizes)
 def test_what_is_no_escape_stays(written, read):
     """Half a pair, what was never ended, and what JSON does not know."""
     escapes = Escapes()
-    assert escapes.read(written, 0) + escapes.rest() == read
+    assert escapes.read(written, 0) + escapes.rest() == read == meant(written)
     assert escapes.written(read, 0, len(read)) == written
 
 
