@@ -65,11 +65,10 @@ class Evaluation:
         said = []
         for entry in self.summaries:
             name = f"{entry.system} on {entry.task}"
-            if entry.unscored:
-                bounds = f"{entry.worst:.3f} to {entry.best:.3f}"
+            if entry.unscored or entry.partly:
                 said.append(
-                    f"{name}: {entry.unscored} items have no score; whatever they are worth, the "
-                    f"mean over all items lies in {bounds}"
+                    f"{name}: {_unscored(entry)}; whatever they are worth, the mean over all items "
+                    f"lies in {entry.worst:.3f} to {entry.best:.3f}"
                 )
             if entry.retried and entry.first_try is not None:
                 said.append(
@@ -199,6 +198,14 @@ def _valid(entry: Summary) -> str:
         return ""
     said = f"{entry.valid.value:.1%}"
     return f"{said}, {entry.repairs:.2f} repairs" if entry.repairs else said
+
+
+def _unscored(entry: Summary) -> str:
+    """How many items have no score, or have none for some of their repeats."""
+    some = f"{entry.partly} items have no score for some repeats"
+    if not entry.unscored:
+        return some
+    return f"{entry.unscored} items have no score" + (f", {some}" if entry.partly else "")
 
 
 def _row(entry: Summary) -> tuple[str, ...]:

@@ -97,3 +97,15 @@ def test_the_page_escapes_and_the_data_keep_clocks_apart():
     (row,) = shown(FULL).document()["systems"]
     assert row["clocks"] == {"seconds": 0.25}
     assert "seconds" not in row
+
+
+def test_items_of_which_some_repeats_have_no_score_are_told():
+    """With the bounds, beside those that have none at all, and alone."""
+    both = replace(FULL, unscored=2, partly=3, worst=0.5, best=0.9)
+    told = Evaluation(split="confirm", summaries=(both,), missing=0).notes()[0]
+    assert told.endswith(
+        "2 items have no score, 3 items have no score for some repeats; whatever they are worth, "
+        "the mean over all items lies in 0.500 to 0.900"
+    )
+    alone = Evaluation(split="confirm", summaries=(replace(both, unscored=0),), missing=0).notes()
+    assert ": 3 items have no score for some repeats; whatever" in alone[0]

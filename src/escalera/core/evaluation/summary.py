@@ -29,8 +29,9 @@ class Summary:
     """One system on one task.
 
     `figure` is the mean of the items' scores (of an item's repeats their mean) with its interval,
-    None without a scored item. `unscored` counts items without any score; `worst` and `best` are
-    the mean over all items if they scored 0 and 1. `retried` counts answers that came after a
+    None without a scored item. `unscored` counts items without any score, `partly` those of which
+    some repeats have none; `worst` and `best` are the mean over all items if all these scored 0
+    and 1. `retried` counts answers that came after a
     failed try, `first_try` is the mean without their items. `noise` is the share of the figure's
     squared error that comes from drawing answers only so often, None where none was drawn twice.
     Price and duration are per answer, the price None where one is unknown; `reused` answers were
@@ -60,6 +61,7 @@ class Summary:
     labels: int = 0
     valid: Figure | None = None
     repairs: float = 0.0
+    partly: int = 0
 
 
 def summarise(
@@ -74,14 +76,15 @@ def summarise(
         tally.count([*group])
     if not tally.items:
         return None
-    total, missing, count = math.fsum(tally.scores), tally.unscored, tally.answers
+    missing, count = tally.unscored, tally.answers
+    least, lost = math.fsum(tally.least), math.fsum(tally.lost)
     return Summary(
         system=system,
         task=task,
         figure=_share(tally.scores, tally.clusters, alpha) if tally.scores else None,
         unscored=missing,
-        worst=total / tally.items,
-        best=(total + missing) / tally.items,
+        worst=least / tally.items,
+        best=(least + lost + missing) / tally.items,
         retried=tally.retried,
         first_try=_first_try(tally),
         noise=_noise(tally),
@@ -93,6 +96,7 @@ def summarise(
         revisions=tuple(sorted(tally.revisions)),
         valid=_share(tally.valid, tally.checked, alpha) if tally.valid else None,
         repairs=tally.repairs / count,
+        partly=len(tally.lost),
     )
 
 
@@ -107,6 +111,7 @@ class _Tally:
         self.retried = self.reused = self.tokens = 0
         self.micro_dollars = self.unpriced = 0
         self.scores, self.later, self.seconds = array("d"), array("d"), array("d")
+        self.least, self.lost = array("d"), array("d")  # scored repeats alone, and what lacks
         self.clusters = array("Q")
         self.drawn: list[tuple[float, ...]] = []
         self.revisions: set[str] = set()
@@ -131,6 +136,9 @@ class _Tally:
             self.drawn = [(score,) for score in self.scores]
         score = math.fsum(scores) / len(scores)
         self.scores.append(score)
+        self.least.append(math.fsum(scores) / len(answers))
+        if len(scores) < len(answers):
+            self.lost.append(1.0 - len(scores) / len(answers))
         self.clusters.append(_number(item.cluster))
         if len(scores) > 1 or self.drawn:
             self.drawn.append(scores)
