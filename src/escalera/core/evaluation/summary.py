@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -23,6 +24,9 @@ from escalera.domain.dataset import Example
 from escalera.domain.judge import Basis
 from escalera.domain.verdict import Figure
 
+_MOST_REASONS = 1000
+"""Reasons that are told apart: some hold what was said, and are another for each answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -30,8 +34,8 @@ class Summary:
 
     `figure` is the mean of the items' scores (of an item's repeats their mean) with its interval,
     None without a scored item. `unscored` counts items without any score, `partly` those of which
-    some repeats have none; `worst` and `best` are the mean over all items if all these scored 0
-    and 1. `retried` counts answers that came after a
+    some repeats have none, and `unscored_why` is the most frequent reason; `worst` and `best` are
+    the mean over all items if all these scored 0 and 1. `retried` counts answers that came after a
     failed try, `first_try` is the mean without their items. `noise` is the share of the figure's
     squared error that comes from drawing answers only so often, None where none was drawn twice.
     Price and duration are per answer, the price None where one is unknown; `reused` answers were
@@ -62,6 +66,7 @@ class Summary:
     valid: Figure | None = None
     repairs: float = 0.0
     partly: int = 0
+    unscored_why: str | None = None
 
 
 def summarise(
@@ -97,6 +102,7 @@ def summarise(
         valid=_share(tally.valid, tally.checked, alpha) if tally.valid else None,
         repairs=tally.repairs / count,
         partly=len(tally.lost),
+        unscored_why=max(tally.reasons, key=tally.reasons.__getitem__, default=None),
     )
 
 
@@ -117,6 +123,7 @@ class _Tally:
         self.revisions: set[str] = set()
         self.valid, self.repairs = array("d"), 0
         self.checked = array("Q")
+        self.reasons: Counter[str] = Counter()
 
     def count(self, group: Sequence[tuple[Example, Answer]]) -> None:
         """Count one item with all its answers."""
@@ -154,8 +161,14 @@ class _Tally:
         self.unpriced += answer.micro_dollars is None
         self.seconds.append(answer.seconds)
         self.repairs += answer.repairs
+        if answer.score is None and answer.reason:
+            self._unscored(answer.reason)
         if answer.revision:
             self.revisions.add(answer.revision)
+
+    def _unscored(self, reason: str) -> None:
+        if reason in self.reasons or len(self.reasons) < _MOST_REASONS:
+            self.reasons[reason] += 1
 
 
 def _first_try(tally: _Tally) -> float | None:

@@ -149,3 +149,10 @@ def test_repeats_without_a_score_widen_the_bounds():
     assert (found.unscored, found.partly) == (0, 1)
     assert found.worst == pytest.approx((1 / 3 + 1) / 2)
     assert found.best == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_the_most_frequent_reason_for_no_score_is_kept():
+    """Of many; none where everything is scored."""
+    gaps = [answer(n, None, reason="timeout" if n else "refused") for n in range(3)]
+    assert summarise("s", "a", [*gaps, answer(3, 1.0)]).unscored_why == "timeout"
+    assert summarise("s", "a", [answer(3, 1.0)]).unscored_why is None
