@@ -47,10 +47,10 @@ def items_needed(found: Looked) -> str:
     """What an undecided question about a bar needs: more items, or scores for those it has."""
     if not found.figure.n and found.unscored:
         return f"none of {found.unscored} items has a score: `escalera eval` says why"
-    lacking = ""
-    if found.unscored:
-        lacking = f"; {found.unscored} items have no score, of which `escalera eval` says why"
-    return _more(found) + lacking
+    lacking = f"{found.unscored} items have no score, of which `escalera eval` says why"
+    if found.unscored and _shown(found):
+        return f"{lacking}, and what they are worth could change it"
+    return f"{_more(found)}; {lacking}" if found.unscored else _more(found)
 
 
 def joined(parts: Sequence[str]) -> str:
@@ -61,6 +61,12 @@ def joined(parts: Sequence[str]) -> str:
 
 
 # Below: private.
+
+
+def _shown(found: Looked) -> bool:
+    """Whether the scored items alone would settle a question about a bar."""
+    bar, ends = found.question.threshold, found.figure
+    return found.question.kind == "adequacy" and not ends.lower < bar <= ends.upper
 
 
 def _more(found: Looked) -> str:

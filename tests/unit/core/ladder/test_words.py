@@ -88,3 +88,8 @@ def test_items_without_a_score_are_what_is_told_first():
     some = words.items_needed(dataclasses.replace(looked(0.72), unscored=7))
     assert some.startswith("about ")
     assert some.endswith("; 7 items have no score, of which `escalera eval` says why")
+    held = words.items_needed(dataclasses.replace(looked(0.9), unscored=7))
+    assert held == (
+        "7 items have no score, of which `escalera eval` says why, and what they are worth could "
+        "change it"
+    )
