@@ -258,6 +258,11 @@ def _known(values: Sequence[float | None]) -> float:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """The mean of what is known; None where nothing is."""
+    """The mean of what is known; None where nothing is.
+
+    Of equal values it is that value to the last bit, so that items do not turn by rounding.
+    """
     known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known else None
+    if len(set(known)) < 2:
+        return known[0] if known else None
+    return math.fsum(known) / len(known)

@@ -257,3 +257,11 @@ def test_a_file_in_which_every_call_failed_says_so():
         compared(failed, old)
     with pytest.raises(EvidenceMissing, match=r"old: none of its 100 rows has a score"):
         compared(old, failed)
+
+
+def test_equal_scores_do_not_turn_by_rounding():
+    """Three times 0.2, divided by three, is a little more than 0.2 in floating point."""
+    once = [replace(row, score=0.2) for row in rows("m", "a", 0.9)]
+    thrice = [replace(row, score=0.2) for row in rows("m", "a", 0.9, repeats=3)]
+    (task,) = compared(table(once), table(thrice)).tasks
+    assert (task.lost.value, task.gained.value, task.difference.value) == (0.0, 0.0, 0.0)
