@@ -270,6 +270,13 @@ def test_a_file_that_is_no_journal_is_refused_with_the_remedy(tmp_path: Path) ->
     assert other.read_text().startswith("not a database")
 
 
+def test_a_file_that_cannot_be_opened_is_not_said_to_need_a_copy(tmp_path: Path) -> None:
+    """As on a disk that is mounted for reading alone; here a folder has the name of the file."""
+    (tmp_path / "journal.sqlite").mkdir()
+    with pytest.raises(JournalError, match=r"has to be writable, .* copy the project"):
+        SQLiteJournal(tmp_path / "journal.sqlite")
+
+
 def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path) -> None:
     """A file stands where the folder should."""
     (tmp_path / "state").write_text("mine")

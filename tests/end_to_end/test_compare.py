@@ -62,6 +62,16 @@ def test_a_file_that_is_none_of_it(tmp_path: Path) -> None:
     assert "promptfoo" in done.stderr
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """Not taken for a system of a project that nobody spoke of, whichever of the two it is."""
+    there = tmp_path / "old.csv"
+    there.write_text("item,score\n1,1\n")
+    for names in ((str(there), "new.csv"), ("new.csv", f"{there}::old")):
+        done = escalera("compare", *names)
+        assert done.returncode == 2
+        assert "there is no file 'new.csv', and" in done.stderr
+
+
 def test_junit_that_cannot_be_written(tmp_path: Path) -> None:
     """A missing folder is a message, not a traceback."""
     log = str(LOGS / "openai_evals/mock_weak.jsonl")

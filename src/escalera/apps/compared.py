@@ -165,10 +165,10 @@ class Comparison:
             if row.basis == "judge"
         ]
         missing = [
-            f"{row.task}: {row.unscored} items lack a score; whatever they are worth, the "
-            f"difference over all items lies in {row.worst:+.3f} to {row.best:+.3f}"
+            f"{row.task}: {_lacking(row)}; whatever they are worth, the difference over all items "
+            f"lies in {row.worst:+.3f} to {row.best:+.3f}"
             for row in self.tasks
-            if row.unscored
+            if row.unscored or row.partly
         ]
         measured = (OUTLAYS,) if self.outlays else ()
         return (*judged, *missing, *self.notes, *measured, self.reading)
@@ -300,6 +300,14 @@ def _line(row: Contrast) -> str:
 
 def _unread(task: str) -> str:
     return f"{task}: inconclusive; no item has a score of both, so the gate stays open"
+
+
+def _lacking(row: Contrast) -> str:
+    """How many items lack a score, or that of some of their repeats."""
+    some = f"{row.partly} items lack the scores of some repeats"
+    if not row.unscored:
+        return some
+    return f"{row.unscored} items lack a score" + (f", {some}" if row.partly else "")
 
 
 def _turned(share: Figure) -> str:

@@ -47,6 +47,8 @@ class Decision:
         lines += [f"  - {warning}" for warning in warned]
         orders = [row for judge in self.document["judges"] for row in judge["orders"]]
         lines += [f"  - {row['words']}" for row in orders]
+        by_hand = [one for one in self.document["promotions"] if one["in_service"]]
+        lines += ["", "In service", _by_hand(by_hand[-1])] if by_hand else []
         lines += ["", "The climb"]
         for rung in self.document["ladder"]:
             lines.append(f"  {rung['title']}: {rung['state']}")
@@ -103,3 +105,13 @@ def reached(rung: RungName, project: Project, evidence: Evidence) -> Reached:
     words = tuple(entry.words for entry in of_tasks)
     said = words or (decided.words,)
     return Reached(rung=rung, title=title, outcome=decided.outcome, words=said)
+
+
+# Below: private.
+
+
+def _by_hand(promotion: dict[str, Any]) -> str:
+    """What somebody put into service since the climb ended, behind its gate or past it."""
+    why = promotion["override"]
+    gate = "it passed the gate" if why is None else f"past its gate ({promotion['gate']}): {why}"
+    return f"  - {promotion['name']}, put there by hand: {gate}"

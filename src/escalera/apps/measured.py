@@ -21,6 +21,8 @@ from escalera.domain.system import Route
 from escalera.domain.task import Task
 from escalera.engine.measuring import Wanted
 
+_LONGEST_REASON = 160
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
@@ -65,11 +67,11 @@ class Evaluation:
         said = []
         for entry in self.summaries:
             name = f"{entry.system} on {entry.task}"
-            if entry.unscored:
-                bounds = f"{entry.worst:.3f} to {entry.best:.3f}"
+            if entry.unscored or entry.partly:
+                why = f" (most often: {_line(entry.unscored_why)})" if entry.unscored_why else ""
                 said.append(
-                    f"{name}: {entry.unscored} items have no score; whatever they are worth, the "
-                    f"mean over all items lies in {bounds}"
+                    f"{name}: {_unscored(entry)}{why}; whatever they are worth, the mean over all "
+                    f"items lies in {entry.worst:.3f} to {entry.best:.3f}"
                 )
             if entry.retried and entry.first_try is not None:
                 said.append(
@@ -199,6 +201,20 @@ def _valid(entry: Summary) -> str:
         return ""
     said = f"{entry.valid.value:.1%}"
     return f"{said}, {entry.repairs:.2f} repairs" if entry.repairs else said
+
+
+def _line(reason: str) -> str:
+    """The beginning of a reason, on one line."""
+    line = " ".join(reason.split())
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
+
+
+def _unscored(entry: Summary) -> str:
+    """How many items have no score, or have none for some of their repeats."""
+    some = f"{entry.partly} items have no score for some repeats"
+    if not entry.unscored:
+        return some
+    return f"{entry.unscored} items have no score" + (f", {some}" if entry.partly else "")
 
 
 def _row(entry: Summary) -> tuple[str, ...]:

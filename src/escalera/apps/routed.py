@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from escalera import wiring
 from escalera.apps import notebook
 from escalera.core.evidence import fold
 from escalera.domain.identity import short
-from escalera.domain.quality import QualityTested
+from escalera.domain.quality import Bound, QualityTested
 from escalera.domain.reading import EmbeddingsWeighed
 from escalera.domain.verdict import Figure
 from escalera.engine import proving
@@ -69,10 +70,7 @@ class Routed:
         found, bound = self.tested, self.tested.route.bound
         threshold = found.route.threshold
         if threshold is None:
-            promise = (
-                f"no threshold keeps the loss at {bound.most_lost:g} or less on {bound.n} items: "
-                f"{found.strong} answers everything"
-            )
+            promise = f"{_unpromised(bound)}: {found.strong} answers everything"
         else:
             promise = (
                 f"{found.weak} answers from {threshold:.3g} on: at most {bound.most_lost:g} of the "
@@ -108,6 +106,15 @@ def make(opened: Workspace, wish: Wish, *, progress: Progress | None = None) -> 
 
 
 # Below: private.
+
+
+def _unpromised(bound: Bound) -> str:
+    """Why no threshold keeps the bound; too few items cannot show it even where nothing is lost."""
+    fewest = math.ceil(math.log(bound.risk) / math.log(1 - bound.most_lost) - 1e-9)
+    said = f"no threshold keeps the loss at {bound.most_lost:g} or less on {bound.n} items"
+    if bound.n >= fewest:
+        return said
+    return f"{said} (a cluster counts as one), and at least {fewest} are needed to show it"
 
 
 def _alone(found: QualityTested) -> str:

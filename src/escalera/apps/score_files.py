@@ -104,10 +104,7 @@ def of_tables(
         )
         rows = _running(question, pairs, mode)
     if not rows:
-        raise EvidenceMissing(
-            f"{candidate[0]} and {incumbent[0]} have no scored items in common: they must have the "
-            f"same tasks ({', '.join(candidate[1].tasks)}) and names of items"
-        )
+        raise _nothing_in_common((candidate, left), (incumbent, right))
     share, read = alpha / len(rows), {row.task for row in rows}
     return Comparison(
         candidate=candidate[0],
@@ -140,6 +137,24 @@ def _by_task(name: str, table: ScoreTable) -> dict[str, dict[str, list[ScoreRow]
         if row.system == (system or table.systems[0]):
             found.setdefault(row.task, {}).setdefault(row.item, []).append(row)
     return found
+
+
+def _nothing_in_common(
+    *sides: tuple[tuple[str, ScoreTable], Mapping[str, Answers]],
+) -> EvidenceMissing:
+    """Why nothing can be compared: one of the two has no score at all, or names differ."""
+    for (name, _), tasks in sides:
+        rows = [row for items in tasks.values() for held in items.values() for row in held]
+        if all(row.score is None for row in rows):
+            return EvidenceMissing(
+                f"{name}: none of its {len(rows)} rows has a score (the first: {rows[0].reason}). "
+                "Mend what failed and measure again"
+            )
+    (candidate, table), incumbent = sides[0][0], sides[1][0][0]
+    return EvidenceMissing(
+        f"{candidate} and {incumbent} have no scored items in common: they must have the "
+        f"same tasks ({', '.join(table.tasks)}) and names of items"
+    )
 
 
 def _running(
@@ -181,13 +196,16 @@ def _clusters(new: Answers, old: Answers) -> dict[str, str]:
 
 def _sample(new: Answers, old: Answers, items: Sequence[str]) -> Sample:
     clusters = _clusters(new, old)
+    scores = [[[row.score for row in one.get(item, ())] for one in (new, old)] for item in items]
     rows = [
         Row(
-            candidate=_mean([row.score for row in new.get(item, ())]),
-            incumbent=_mean([row.score for row in old.get(item, ())]),
+            candidate=_mean(left),
+            incumbent=_mean(right),
             cluster=clusters[item],
+            candidate_known=_known(left),
+            incumbent_known=_known(right),
         )
-        for item in items
+        for item, (left, right) in zip(items, scores, strict=True)
     ]
     return Sample(rows=tuple(rows), paired=True)
 
@@ -234,7 +252,17 @@ def _took(row: ScoreRow, measure: outlay.Measure) -> float | None:
     return row.micro_dollars if measure == "cost" else row.seconds or None
 
 
+def _known(values: Sequence[float | None]) -> float:
+    """The share of an item's repeats that has a score; 1 where the file holds none of them."""
+    return 1.0 - values.count(None) / len(values) if values else 1.0
+
+
 def _mean(values: Sequence[float | None]) -> float | None:
-    """The mean of what is known; None where nothing is."""
+    """The mean of what is known; None where nothing is.
+
+    Of equal values it is that value to the last bit, so that items do not turn by rounding.
+    """
     known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known else None
+    if len(set(known)) < 2:
+        return known[0] if known else None
+    return math.fsum(known) / len(known)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from escalera.apps.decision import reached
+from escalera.apps.decision import Decision, reached
 from escalera.domain.project import Budget
 from escalera.testing import playbook
 from escalera.testing.playbook import DECLARED, luck, simulate
@@ -45,3 +45,19 @@ def test_where_the_climb_stopped_before_the_rung_its_end_is_told():
     found = prompted(0.9, budget=Budget(calls=30))
     assert (found.outcome, found.exit_code) == (None, 3)
     assert "budget" in found.words[0]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [(None, "it passed the gate"), ("until Monday", "past its gate (undecided): until Monday")],
+)
+def test_what_was_put_into_service_by_hand_is_told(override, said):
+    """A climb that serves nothing is not the last word on what answers."""
+    gate = "passed" if override is None else "undecided"
+    one = {"name": "large@prompt", "in_service": True, "gate": gate, "override": override}
+    verdict = {"sentence": "Nothing meets the bar", "reasons": [], "reversal": []}
+    document = {"verdict": verdict, "judges": [], "ladder": []}
+    told = Decision(document=document | {"promotions": [one]}).explain()
+    assert f"In service\n  - large@prompt, put there by hand: {said}" in told
+    left = Decision(document=document | {"promotions": [one | {"in_service": False}]}).explain()
+    assert "In service" not in left

@@ -129,6 +129,8 @@ def test_a_merged_model_says_what_base_and_adapter_say(project: Path, tmp_path: 
         for folder in (into, project / "model")
     ]
     assert told[0] == told[1]
+    modes = {file.stat().st_mode for file in into.iterdir()}
+    assert len(modes) == 1, "whoever may read one file may read the weights, too"
     assert 'library_name: "transformers"' in (into / "README.md").read_text()
 
 

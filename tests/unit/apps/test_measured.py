@@ -97,3 +97,25 @@ def test_the_page_escapes_and_the_data_keep_clocks_apart():
     (row,) = shown(FULL).document()["systems"]
     assert row["clocks"] == {"seconds": 0.25}
     assert "seconds" not in row
+
+
+def test_items_of_which_some_repeats_have_no_score_are_told():
+    """With the bounds, beside those that have none at all, and alone."""
+    both = replace(FULL, unscored=2, partly=3, worst=0.5, best=0.9)
+    told = shown(both).notes()[0]
+    assert told.endswith(
+        "2 items have no score, 3 items have no score for some repeats; whatever they are worth, "
+        "the mean over all items lies in 0.500 to 0.900"
+    )
+    alone = shown(replace(both, unscored=0)).notes()
+    assert ": 3 items have no score for some repeats; whatever" in alone[0]
+
+
+def test_why_items_have_no_score_is_told_on_one_line():
+    """The most frequent reason, cut where it is long."""
+    why = "RuntimeError:\n" + "the scorer is broken " * 30
+    gaps = replace(FULL, unscored=80, unscored_why=why)
+    told = shown(gaps).notes()[0]
+    assert "80 items have no score (most often: RuntimeError: the scorer is broken" in told
+    assert "…); whatever they are worth" in told
+    assert len(told) < 400

@@ -116,6 +116,22 @@ def test_what_a_gain_wants_is_said(folder, gain, blind, said) -> None:
     assert f"no gain is shown: {said}" in title
 
 
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (50, "on 50 items (a cluster counts as one), and at least 59 are needed to show it: large"),
+        (59, "no threshold keeps the loss at 0.05 or less on 59 items: large answers everything"),
+    ],
+)
+def test_a_bound_that_cannot_be_shown_says_how_many_items_it_takes(folder, n, said) -> None:
+    """Without a loss at all 0.95^58 is above 0.05: it is the items that are lacking."""
+    wish = Wish(name="r", weak="base", strong="large", asking="before")
+    tested = routed.make(workspace.load(folder), wish).tested
+    bound = replace(tested.route.bound, n=n)
+    route = replace(tested.route, threshold=None, bound=bound)
+    assert said in str(routed.Routed(tested=replace(tested, route=route)))
+
+
 def test_nothing_to_route_is_said(write, monkeypatch) -> None:
     """Where the weak system is always enough there is nothing to learn."""
     monkeypatch.setattr(wiring.Installation, "provider", lambda *_: ScriptedProvider(lambda _: "x"))

@@ -219,3 +219,49 @@ def test_what_a_call_took_is_compared_where_both_files_know_it():
     assert (row.measure, row.n, row.clusters) == ("cost", N, N)
     assert (row.candidate, row.incumbent, row.difference) == pytest.approx((0.15, 0.05, 0.1))
     assert compared(table(rows("m", "a", 0.9)), table(old)).outlays == ()
+
+
+@pytest.mark.parametrize("mode", ["group-sequential", "anytime", "finite"])
+def test_repeats_that_failed_can_withhold_the_gate(mode):
+    """Of five answers to an item one came: nothing is known of the other four, and it is told."""
+    old = table(rows("m", "a", 0.9, repeats=5, last=4 * N))
+    failed = {"score": None, "reason": "HTTP 500"}
+    new = table([replace(row, **failed) if row.repeat else row for row in old.rows])
+    assert compared(old, old, mode=mode).gate == "passed"
+    for one, other in ((new, old), (old, new)):
+        found = compared(one, other, mode=mode, margin=0.05)
+        assert found.gate == "undecided"
+        assert (found.tasks[0].unscored, found.tasks[0].partly) == (0, 4 * N)
+        assert "a: 400 items lack the scores of some repeats; whatever they" in str(found)
+    few = [replace(row, **failed) if row.item == "i1" and row.repeat else row for row in old.rows]
+    assert compared(table(few), old, mode=mode).gate == "passed"
+
+
+def test_gaps_of_items_and_of_repeats_are_told_in_one_line():
+    """An item without a score, and one whose second answer failed."""
+    failed = {"score": None, "reason": "HTTP 500"}
+    old = table(rows("m", "a", 0.9, repeats=2))
+    new = table(
+        replace(row, **failed) if row.item == "i0" or (row.item, row.repeat) == ("i1", 1) else row
+        for row in old.rows
+    )
+    found = compared(new, old)
+    assert "a: 1 items lack a score, 1 items lack the scores of some repeats; what" in str(found)
+
+
+def test_a_file_in_which_every_call_failed_says_so():
+    """Not that names differ: the first reason is what has to be mended."""
+    old = table(rows("m", "a", 0.9))
+    failed = table(replace(row, score=None, reason="HTTP 401") for row in old.rows)
+    with pytest.raises(EvidenceMissing, match=r"new: none of its 100 rows .*HTTP 401"):
+        compared(failed, old)
+    with pytest.raises(EvidenceMissing, match=r"old: none of its 100 rows has a score"):
+        compared(old, failed)
+
+
+def test_equal_scores_do_not_turn_by_rounding():
+    """Three times 0.2, divided by three, is a little more than 0.2 in floating point."""
+    once = [replace(row, score=0.2) for row in rows("m", "a", 0.9)]
+    thrice = [replace(row, score=0.2) for row in rows("m", "a", 0.9, repeats=3)]
+    (task,) = compared(table(once), table(thrice)).tasks
+    assert (task.lost.value, task.gained.value, task.difference.value) == (0.0, 0.0, 0.0)

@@ -81,6 +81,11 @@ def command(  # noqa: PLR0913  one parameter per option
 
     files = [Path(name.partition("::")[0]) for name in (candidate, incumbent)]
     of_files = all(one.exists() for one in files)
+    if not of_files and any(one.is_file() for one in files):
+        absent, there = sorted(files, key=Path.exists)
+        raise click.UsageError(
+            f"there is no file '{absent}', and '{there}' is one: name two files, or two systems"
+        )
     if junit is not None:
         outputs.require(junit, outputs.JUNIT, project=None if of_files else file)
     if of_files:

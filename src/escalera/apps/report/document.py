@@ -186,7 +186,7 @@ def _cell(case: Case, route: Route, standing: Standing) -> Document:
     asked = [entry for entry in seen if entry is not None]
     cell: Document = {
         "task": standing.task.name,
-        "score": figure(standing.adequacy.figure),
+        "score": figure(standing.adequacy.figure) if standing.adequacy.figure.n else None,
         "basis": standing.adequacy.basis,
         "judge": _alone(standing.adequacy),
         "labels": standing.adequacy.labels,

@@ -129,7 +129,10 @@ def _batch(levers: Levers) -> str:
 
 def _known(outcome: JobOutcome | None) -> str:
     if outcome is None:
-        return "Unknown: no outcome of a job is in the journal."
+        return (
+            "Unknown: no outcome of a job is in the journal. What a climb of the project measured "
+            "of it is told by `escalera report`, and is no part of this card."
+        )
     took = [f"{outcome.minutes:.1f} minutes", f"{outcome.trained_tokens} tokens"]
     if outcome.micro_dollars is not None:
         took.append(f"${outcome.micro_dollars / 1e6:.4f}")

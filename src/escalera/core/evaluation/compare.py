@@ -140,7 +140,7 @@ def withstanding(
     if not sample.scored.candidate:
         return "undecided", False, False
     found = _verdict(question, interval(sample.scored))
-    if not sample.unscored:
+    if sample.whole:
         return found
     worst, best = (_verdict(question, interval(end)) for end in (sample.worst(), sample.best()))
     if worst[1:] != found[1:] or best[1:] != found[1:]:

@@ -34,7 +34,8 @@ class Contrast:
 
     `gate` says whether the candidate is shown not to fall by the margin or more; it is undecided,
     too, where missing scores could change it. `worst` and `best` are the difference over all items
-    if every missing score spoke against the candidate, and for it. Where looks were taken there is
+    if every missing score spoke against the candidate, and for it; `partly` counts items of which
+    only some repeats have a score. Where looks were taken there is
     no p value: the interval is that of the last look, and holds at all of them together. Where a
     judge scores, `basis` says whether people's `labels` correct the difference, and `judge` is then
     what the judge alone would say; both means are the judge's. `population` is the number of items
@@ -60,6 +61,7 @@ class Contrast:
     judge: Figure | None = None
     labels: int = 0
     population: int | None = None
+    partly: int = 0
 
     @property
     def word(self) -> GateWord:
@@ -166,6 +168,7 @@ def filled(asked: Asked, found: Found) -> Contrast:
         basis=found.basis,
         judge=None if found.judge is None else scores.figure(found.judge),
         labels=correction.labelled(scores),
+        partly=asked.sample.partly,
     )
 
 
@@ -204,7 +207,7 @@ def _gate(asked: Asked, alpha: float) -> Gate:
 
 
 def _readings(sample: Sample) -> list[Scores]:
-    return [sample.scored, sample.worst(), sample.best()] if sample.unscored else [sample.scored]
+    return [sample.scored] if sample.whole else [sample.scored, sample.worst(), sample.best()]
 
 
 def _gate_of(scores: Scores, margin: float, alpha: float) -> Gate:

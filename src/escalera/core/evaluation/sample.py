@@ -14,7 +14,8 @@ class Row:
     """One item: the score of the candidate, of the incumbent, and its cluster; None is missing.
 
     `human` is what people gave the candidate's answer in place of a judge, or the difference of
-    what they gave both; `chance` is the known probability that they were asked.
+    what they gave both; `chance` is the known probability that they were asked. A score may be the
+    mean of repeats; `candidate_known` and `incumbent_known` are the share of them that has one.
     """
 
     candidate: float | None
@@ -22,6 +23,8 @@ class Row:
     cluster: str
     human: float | None = None
     chance: float = 1.0
+    candidate_known: float = 1.0
+    incumbent_known: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,16 @@ class Sample:
         """Items left out for want of a score."""
         return sum(map(self._gap, self.rows))
 
+    @property
+    def partly(self) -> int:
+        """Items that have a score, though some of their repeats have none."""
+        return sum(not self._gap(row) and _partly(row) for row in self.rows)
+
+    @property
+    def whole(self) -> bool:
+        """Whether no score is missing, nor that of a repeat."""
+        return not any(self._gap(row) or _partly(row) for row in self.rows)
+
     def worst(self) -> Scores:
         """All items, where the candidate's missing scores are 0 and the incumbent's are 1."""
         return self._filled(candidate=0.0, incumbent=1.0)
@@ -86,8 +99,8 @@ class Sample:
     def _filled(self, *, candidate: float, incumbent: float) -> Scores:
         rows = [
             Row(
-                candidate=candidate if row.candidate is None else row.candidate,
-                incumbent=incumbent if row.incumbent is None else row.incumbent,
+                candidate=_end(row.candidate, row.candidate_known, candidate),
+                incumbent=_end(row.incumbent, row.incumbent_known, incumbent),
                 cluster=row.cluster,
                 human=None if self._gap(row) else row.human,
                 chance=row.chance,
@@ -111,3 +124,17 @@ class Sample:
 
     def _gap(self, row: Row) -> bool:
         return row.candidate is None or (self.paired and row.incumbent is None)
+
+
+# Below: private.
+
+
+def _partly(row: Row) -> bool:
+    return min(row.candidate_known, row.incumbent_known) < 1.0
+
+
+def _end(score: float | None, known: float, missing: float) -> float:
+    """The score of an item where everything that has none is worth *missing*."""
+    if score is None:
+        return missing
+    return score if known >= 1.0 else known * score + (1.0 - known) * missing

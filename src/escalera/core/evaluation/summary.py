@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -23,14 +24,18 @@ from escalera.domain.dataset import Example
 from escalera.domain.judge import Basis
 from escalera.domain.verdict import Figure
 
+_MOST_REASONS = 1000
+"""Reasons that are told apart: some hold what was said, and are another for each answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """One system on one task.
 
     `figure` is the mean of the items' scores (of an item's repeats their mean) with its interval,
-    None without a scored item. `unscored` counts items without any score; `worst` and `best` are
-    the mean over all items if they scored 0 and 1. `retried` counts answers that came after a
+    None without a scored item. `unscored` counts items without any score, `partly` those of which
+    some repeats have none, and `unscored_why` is the most frequent reason; `worst` and `best` are
+    the mean over all items if all these scored 0 and 1. `retried` counts answers that came after a
     failed try, `first_try` is the mean without their items. `noise` is the share of the figure's
     squared error that comes from drawing answers only so often, None where none was drawn twice.
     Price and duration are per answer, the price None where one is unknown; `reused` answers were
@@ -60,6 +65,8 @@ class Summary:
     labels: int = 0
     valid: Figure | None = None
     repairs: float = 0.0
+    partly: int = 0
+    unscored_why: str | None = None
 
 
 def summarise(
@@ -74,14 +81,15 @@ def summarise(
         tally.count([*group])
     if not tally.items:
         return None
-    total, missing, count = math.fsum(tally.scores), tally.unscored, tally.answers
+    missing, count = tally.unscored, tally.answers
+    least, lost = math.fsum(tally.least), math.fsum(tally.lost)
     return Summary(
         system=system,
         task=task,
         figure=_share(tally.scores, tally.clusters, alpha) if tally.scores else None,
         unscored=missing,
-        worst=total / tally.items,
-        best=(total + missing) / tally.items,
+        worst=least / tally.items,
+        best=(least + lost + missing) / tally.items,
         retried=tally.retried,
         first_try=_first_try(tally),
         noise=_noise(tally),
@@ -93,6 +101,8 @@ def summarise(
         revisions=tuple(sorted(tally.revisions)),
         valid=_share(tally.valid, tally.checked, alpha) if tally.valid else None,
         repairs=tally.repairs / count,
+        partly=len(tally.lost),
+        unscored_why=max(tally.reasons, key=tally.reasons.__getitem__, default=None),
     )
 
 
@@ -107,11 +117,13 @@ class _Tally:
         self.retried = self.reused = self.tokens = 0
         self.micro_dollars = self.unpriced = 0
         self.scores, self.later, self.seconds = array("d"), array("d"), array("d")
+        self.least, self.lost = array("d"), array("d")  # scored repeats alone, and what lacks
         self.clusters = array("Q")
         self.drawn: list[tuple[float, ...]] = []
         self.revisions: set[str] = set()
         self.valid, self.repairs = array("d"), 0
         self.checked = array("Q")
+        self.reasons: Counter[str] = Counter()
 
     def count(self, group: Sequence[tuple[Example, Answer]]) -> None:
         """Count one item with all its answers."""
@@ -131,6 +143,9 @@ class _Tally:
             self.drawn = [(score,) for score in self.scores]
         score = math.fsum(scores) / len(scores)
         self.scores.append(score)
+        self.least.append(math.fsum(scores) / len(answers))
+        if len(scores) < len(answers):
+            self.lost.append(1.0 - len(scores) / len(answers))
         self.clusters.append(_number(item.cluster))
         if len(scores) > 1 or self.drawn:
             self.drawn.append(scores)
@@ -146,8 +161,14 @@ class _Tally:
         self.unpriced += answer.micro_dollars is None
         self.seconds.append(answer.seconds)
         self.repairs += answer.repairs
+        if answer.score is None and answer.reason:
+            self._unscored(answer.reason)
         if answer.revision:
             self.revisions.add(answer.revision)
+
+    def _unscored(self, reason: str) -> None:
+        if reason in self.reasons or len(self.reasons) < _MOST_REASONS:
+            self.reasons[reason] += 1
 
 
 def _first_try(tally: _Tally) -> float | None:

@@ -281,5 +281,6 @@ def _ways_on(case: Case, blamed: Candidate) -> tuple[str, ...]:
     rows = titles.rows(case.project)
     missing = [row.title for row in rows if row.name not in case.project.policy.rungs]
     if missing:
-        said.append(f"rungs that the project does not allow yet: {words.joined(missing)}")
+        without = "rungs that the project does not allow, or lacks what they need"
+        said.append(f"{without}: {words.joined(missing)}")
     return tuple(said)

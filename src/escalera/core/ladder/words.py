@@ -12,7 +12,9 @@ from escalera.domain.verdict import Figure
 
 
 def figure(found: Figure) -> str:
-    """A score with its interval, as "0.61 [0.56, 0.66]"."""
+    """A score with its interval, as "0.61 [0.56, 0.66]"; of no scored item, that there is none."""
+    if not found.n:
+        return "no score"
     return f"{found.value:.2f} [{found.lower:.2f}, {found.upper:.2f}]"
 
 
@@ -42,16 +44,13 @@ def standing(found: Standing) -> str:
 
 
 def items_needed(found: Looked) -> str:
-    """How many more items an undecided question about a bar is likely to need."""
-    question, value = found.question, found.figure.value
-    if question.kind != "adequacy" or not 0 < value < 1:
-        return "more `confirm` items are needed"
-    alpha = spendable(question.alpha, found.pairing)
-    needed = power.items_against_bar(mean=value, bar=question.threshold, alpha=alpha)
-    if needed is None:
-        return "no number of items is likely to settle it: the score is at the bar"
-    more = max(needed - found.figure.n, 1)
-    return f"about {more} more `confirm` items are needed if {value:.2f} is the true score"
+    """What an undecided question about a bar needs: more items, or scores for those it has."""
+    if not found.figure.n and found.unscored:
+        return f"none of {found.unscored} items has a score: `escalera eval` says why"
+    lacking = f"{found.unscored} items have no score, of which `escalera eval` says why"
+    if found.unscored and _shown(found):
+        return f"{lacking}, and what they are worth could change it"
+    return f"{_more(found)}; {lacking}" if found.unscored else _more(found)
 
 
 def joined(parts: Sequence[str]) -> str:
@@ -62,6 +61,24 @@ def joined(parts: Sequence[str]) -> str:
 
 
 # Below: private.
+
+
+def _shown(found: Looked) -> bool:
+    """Whether the scored items alone would settle a question about a bar."""
+    bar, ends = found.question.threshold, found.figure
+    return found.question.kind == "adequacy" and not ends.lower < bar <= ends.upper
+
+
+def _more(found: Looked) -> str:
+    question, value = found.question, found.figure.value
+    if question.kind != "adequacy" or not 0 < value < 1:
+        return "more `confirm` items are needed"
+    alpha = spendable(question.alpha, found.pairing)
+    needed = power.items_against_bar(mean=value, bar=question.threshold, alpha=alpha)
+    if needed is None:
+        return "no number of items is likely to settle it: the score is at the bar"
+    more = max(needed - found.figure.n, 1)
+    return f"about {more} more `confirm` items are needed if {value:.2f} is the true score"
 
 
 def _basis(found: Looked) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +32,7 @@ class SQLiteJournal:
             self._connection = write_ahead.opened(file, seconds=PATIENCE, make=schema)
         except (OSError, sqlite3.DatabaseError) as error:
             raise JournalError(
-                f"{file} cannot be opened as a journal: {error}. Name another folder as "
-                "`project.state` in the project file, or restore this file from a copy"
+                f"{file} cannot be opened as a journal: {error}. {_remedy(error)}"
             ) from error
         self._position, self._hash = 0, rows.GENESIS
         self._synchronised = False
@@ -149,6 +149,19 @@ class SQLiteJournal:
             f"{self._file} is damaged: {error}. Restore the journal from a copy, or move it away "
             "to climb from the beginning"
         )
+
+
+def _remedy(error: OSError | sqlite3.DatabaseError) -> str:
+    unopened = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN
+    if unopened or getattr(error, "errno", None) in (errno.EROFS, errno.EACCES):
+        return (
+            "Its folder has to be writable, even where the journal is only read: copy the project "
+            "with its state folder to where it is, or name another folder as `project.state`"
+        )
+    return (
+        "Name another folder as `project.state` in the project file, or restore this file from a "
+        "copy"
+    )
 
 
 def _text(name: str) -> str:

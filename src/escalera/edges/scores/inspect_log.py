@@ -8,6 +8,7 @@ against `inspect_ai` 0.3.285, log version 2.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -110,12 +111,30 @@ def _gather(gathering: Gathering, spec: Mapping[str, Any], samples: list[Sample]
         gathering.note(f"the log holds {len(samples)} of {planned} planned samples")
     system = _system(spec, model)
     wanted = _measures(spec, samples)
+    _note_limits(gathering, samples)
     for place, sample in samples:
         answer = _answer(gathering, place, sample, system=system, model=model, task=task)
         given, failed = dict(_marks(sample)), _error(sample)
         for measure in wanted:
             found = failed or given.get(measure, Unscored(f"{measure} gave no score"))
             gathering.add(answer, task=f"{task}/{measure}", mark=found, place=place)
+
+
+def _note_limits(gathering: Gathering, samples: list[Sample]) -> None:
+    """Say which samples Inspect ended at a limit and scored all the same."""
+    ended = Counter(_limit(sample) for _, sample in samples if _error(sample) is None)
+    for limit, number in sorted(ended.items()):
+        if limit:
+            gathering.note(
+                f"{number} samples were ended by their {limit} limit, and count as Inspect scored "
+                "what there was"
+            )
+
+
+def _limit(sample: Mapping[str, Any]) -> str:
+    # A summary names the limit, a whole sample says more of it.
+    limit = sample.get("limit")
+    return text(limit) or text(mapping(limit).get("type"))
 
 
 def _system(spec: Mapping[str, Any], model: str) -> str:

@@ -26,6 +26,18 @@ ERROR = 2
 """The `failureReason` of a call that failed; 1 is a failed assertion."""
 LONGEST_LABEL = 60
 
+_ASKING = (
+    *("similar", "classifier", "webhook", "factuality", "model-graded", "select-best"),
+    *("answer-relevance", "context-"),
+)
+"""Beginnings of the assertions that ask somebody, and do not mark it where nobody answered."""
+_UNHEARD = re.compile(
+    r"(\w+ )?API (call |response )?error\b|Webhook error: |Could not perform remote grading"
+    r"|Unknown error fetching |(No output|No embedding|Embedding not found)$|.{0,60}\btimed out\b"
+)
+"""How the reason of such an assertion begins when it was not answered."""
+_THREW = ("Custom function threw error", "Python code execution failed", "Ruby code execution")
+
 _START = re.compile(rb'\A\s*\{\s*"(evalId|results)"\s*:')
 
 Result = tuple[str, Mapping[str, Any]]
@@ -42,7 +54,9 @@ def read(path: Path) -> ScoreTable:
     """One row per provider, prompt, test and repeat, with promptfoo's weighted score.
 
     `system` is the provider's label or id, and the prompt's label where there are several prompts.
-    A call that failed, or whose grader failed, is unscored. Costs of 0 are unknown ones.
+    A call that failed, or whose grader failed, is unscored. Costs of 0 are unknown ones. Where an
+    assertion's own code failed, promptfoo's 0 stands, for it may be the answer that it cannot
+    read; that is noted.
     """
     gathering = Gathering(path)
     whole = mapping(documents.document(path))
@@ -60,6 +74,11 @@ def read(path: Path) -> ScoreTable:
             raise gathering.error(place, problem, remedy)
         answer = _answer(result, system=system, item=item, repeat=repeat)
         gathering.add(answer, task=TASK, mark=_mark(result), place=place)
+    if threw := sum(any(map(_threw, _graded(result))) for _, result in results):
+        gathering.note(
+            f"the code of an assertion failed on {threw} answers, which count as promptfoo scored "
+            "them: if it is the code that is wrong, mend it and score them again"
+        )
     version = text(mapping(whole.get("metadata")).get("promptfooVersion"))
     return gathering.table(f"promptfoo {version} results {path.name}".replace("  ", " "))
 
@@ -137,11 +156,27 @@ def _mark(result: Mapping[str, Any]) -> Mark:
     response = mapping(result.get("response"))
     if result.get("failureReason") == ERROR or response.get("error"):
         return Unscored(f"error: {cut(error or text(response.get('error')) or 'unknown')}")
-    grading = mapping(result.get("gradingResult"))
-    for part in (grading, *map(mapping, entries(grading.get("componentResults")))):
-        if mapping(part.get("metadata")).get("graderError"):
+    for part in _graded(result):
+        if mapping(part.get("metadata")).get("graderError") or _unheard(part):
             return Unscored(f"grader error: {cut(text(part.get('reason')) or 'unknown')}")
     return mark(result.get("score"))
+
+
+def _graded(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What was said of the whole answer, then by each assertion."""
+    grading = mapping(result.get("gradingResult"))
+    return [grading, *map(mapping, entries(grading.get("componentResults")))]
+
+
+def _unheard(part: Mapping[str, Any]) -> bool:
+    """Whether a judge or a service that an assertion asked did not answer."""
+    kind = text(mapping(part.get("assertion")).get("type")).removeprefix("not-")
+    asked = kind.startswith(_ASKING) and part.get("pass") is False
+    return asked and _UNHEARD.match(text(part.get("reason"))) is not None
+
+
+def _threw(part: Mapping[str, Any]) -> bool:
+    return part.get("pass") is False and text(part.get("reason")).startswith(_THREW)
 
 
 def _answer(result: Mapping[str, Any], *, system: str, item: str, repeat: int) -> Answer:

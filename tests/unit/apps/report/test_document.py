@@ -196,3 +196,14 @@ def test_a_climb_that_ran_out_of_money_has_a_report():
     assert found["verdict"]["exit_code"] == 3
     assert {rung["state"] for rung in found["ladder"]} == {"not reached"}
     assert page.render(found)
+
+
+def test_where_nothing_was_scored_there_is_no_score_of_zero():
+    """A scorer that always failed: the cell says how many items lack one, and so does the page."""
+    found = document.build(
+        PROJECT, simulate(PROJECT, lambda _, __: None).evidence, version="1", head=""
+    )
+    cells = [cell for candidate in found["candidates"] for cell in candidate["cells"]]
+    assert cells
+    assert all(cell["score"] is None and cell["unscored"] for cell in cells)
+    assert f"{cells[0]['unscored']} unscored" in page.render(found)

@@ -294,3 +294,18 @@ def _without_clocks(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_clocks(one) for key, one in value.items() if key != "clocks"}
     return [_without_clocks(one) for one in value] if isinstance(value, list) else value
+
+
+def test_what_was_put_into_service_by_hand_stands_beside_the_verdict():
+    """Whoever reads on is not told that nothing is served, nor shown its prompts for those."""
+    document = _sample()
+    (promotion, *_) = document["promotions"]
+    document["promotions"] = [promotion | {"name": "large@prompt", "in_service": True}]
+    text = page.render(document)
+    assert "In service is <b>large@prompt</b>, put there by hand" in text
+    document["verdict"] = document["verdict"] | {"served": None, "reason": "inadequate"}
+    text = page.render(document)
+    assert "Served, put into service by hand: large@prompt" in text
+    assert "Nothing is served" not in text
+    assert "What is the best prompting told?" in text
+    assert "another system was put into service by hand" in text

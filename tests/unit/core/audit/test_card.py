@@ -105,6 +105,7 @@ def test_what_is_not_known_is_said_to_be_unknown():
     assert metadata(text)["license"] == "unknown"
     assert "| made by | a merge by ties: 1 of `b` |" in text
     assert "Unknown: no outcome of a job is in the journal." in text
+    assert "What a climb of the project measured of it is told by `escalera report`" in text
     assert "Unknown: ask counsel." in text
     unmetered = replace(FACTS, outcome=replace(FACTS.outcome, joules=None, micro_dollars=None))
     assert "2.0 minutes, 900 tokens, energy unknown" in card(unmetered)

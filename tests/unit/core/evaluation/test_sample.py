@@ -41,3 +41,14 @@ def test_without_an_incumbent_its_scores_do_not_count():
     assert alone.unscored == 2
     assert alone.worst().candidate == (1.0, 0.0, 0.25, 0.0)
     assert alone.best().incumbent == ()
+
+
+def test_repeats_without_a_score_bound_what_the_item_is_worth():
+    """Half of an item's repeats scored 1: over all of them it is worth 0.5 to 1."""
+    row = Row(candidate=1.0, incumbent=0.5, cluster="a", candidate_known=0.5, incumbent_known=0.8)
+    pairs = Sample(rows=(row, ROWS[0]), paired=True)
+    assert (pairs.unscored, pairs.partly, pairs.whole) == (0, 1, False)
+    assert pairs.scored.candidate == (1.0, 1.0)
+    assert (pairs.worst().candidate[0], pairs.best().candidate[0]) == (0.5, 1.0)
+    assert (round(pairs.worst().incumbent[0], 9), round(pairs.best().incumbent[0], 9)) == (0.6, 0.4)
+    assert Sample(rows=ROWS[:1], paired=True).whole

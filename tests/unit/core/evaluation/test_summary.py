@@ -137,3 +137,22 @@ def test_an_endpoint_that_changed_is_seen():
 def test_no_answers_are_no_summary():
     """The caller has asked nothing."""
     assert summarise("s", "a", []) is None
+
+
+def test_repeats_without_a_score_widen_the_bounds():
+    """Of three answers to an item one has none: it may have been wrong, or right."""
+    found = summarise(
+        "s",
+        "a",
+        [answer(0, 1.0), answer(0, 0.0, repeat=1), answer(0, None, repeat=2), answer(1, 1.0)],
+    )
+    assert (found.unscored, found.partly) == (0, 1)
+    assert found.worst == pytest.approx((1 / 3 + 1) / 2)
+    assert found.best == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_the_most_frequent_reason_for_no_score_is_kept():
+    """Of many; none where everything is scored."""
+    gaps = [answer(n, None, reason="timeout" if n else "refused") for n in range(3)]
+    assert summarise("s", "a", [*gaps, answer(3, 1.0)]).unscored_why == "timeout"
+    assert summarise("s", "a", [answer(3, 1.0)]).unscored_why is None

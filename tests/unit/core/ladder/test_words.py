@@ -78,3 +78,18 @@ def test_a_judged_figure_says_what_it_rests_on():
     alone = Figure(value=0.911, lower=0.9, upper=0.92, n=100, clusters=100)
     corrected = said(basis="corrected", labels=40, judge=alone)
     assert corrected == f"{plain} (corrected by 40 labels, the judge alone says 0.91)"
+
+
+def test_items_without_a_score_are_what_is_told_first():
+    """A scorer that always fails is not mended by more items; some gaps are told beside them."""
+    none = dataclasses.replace(looked(0.0, n=0), unscored=400)
+    assert words.figure(none.figure) == "no score"
+    assert words.items_needed(none).startswith("none of 400 items has a score")
+    some = words.items_needed(dataclasses.replace(looked(0.72), unscored=7))
+    assert some.startswith("about ")
+    assert some.endswith("; 7 items have no score, of which `escalera eval` says why")
+    held = words.items_needed(dataclasses.replace(looked(0.9), unscored=7))
+    assert held == (
+        "7 items have no score, of which `escalera eval` says why, and what they are worth could "
+        "change it"
+    )

@@ -211,3 +211,13 @@ def test_an_archive_without_a_header_is_named(tmp_path):
                 made.writestr(name, content)
         with pytest.raises(ScoresError, match=said):
             inspect_log.read(file)
+
+
+@pytest.mark.parametrize("limit", ["time", {"type": "time", "limit": 2.0}])
+def test_samples_that_ended_at_a_limit_are_told(tmp_path, limit):
+    """Inspect scores what there was: after a long wait for the endpoint that is nothing."""
+    table = inspect_log.read(log(tmp_path, [sample(1, "C"), sample(2, "I", limit=limit)]))
+    assert [row.score for row in table.rows] == [1.0, 0.0]
+    assert "1 samples were ended by their time limit, and count as Inspect scored what" in str(
+        table.notes
+    )

@@ -133,3 +133,48 @@ def test_another_document_is_named(tmp_path):
     with pytest.raises(ScoresError, match=r"holds no list `results\.results`"):
         promptfoo.read(file)
     assert not promptfoo.recognises(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("similar", "API call error: Error: Request failed after 4 retries: TypeError: fetch"),
+        ("not-similar", "API error: 429 Too Many Requests"),
+        ("webhook", "Webhook error: Request failed after 4 retries"),
+        ("select-best", "No output"),
+        ("factuality", "API call error: Error: Request timed out after 300000 ms"),
+        ("model-graded-closedqa", "Request timed out after 300000 ms"),
+        ("classifier", "Unknown error fetching classification"),
+    ],
+)
+def test_a_judge_that_did_not_answer_is_known_by_its_words(tmp_path, kind, reason):
+    """These assertions of promptfoo 0.121.20 write a 0 and leave no mark of a grader's error."""
+    part = {"pass": False, "score": 0, "reason": reason, "assertion": {"type": kind}}
+    given = {"score": 0, "failureReason": 1, "gradingResult": {"componentResults": [part]}}
+    row = promptfoo.read(results(tmp_path, result(**given))).rows[0]
+    assert (row.score, row.reason) == (None, f"grader error: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("similar", "Similarity 0.31 is less than threshold 0.5"),
+        ("factuality", "API calls are described wrongly"),
+        ("equals", 'Expected output "API call error: x" to equal "16"'),
+        ("contains", "API call error: said the answer"),
+    ],
+)
+def test_what_was_judged_wrong_stays_wrong(tmp_path, kind, reason):
+    """Words of another kind, or an assertion that asks nobody."""
+    part = {"pass": False, "score": 0, "reason": reason, "assertion": {"type": kind}}
+    given = {"score": 0, "failureReason": 1, "gradingResult": {"componentResults": [part]}}
+    assert promptfoo.read(results(tmp_path, result(**given))).rows[0].score == 0.0
+
+
+def test_assertions_whose_own_code_failed_are_told(tmp_path):
+    """Their 0 stands, for the answer may be what the code could not read."""
+    part = {"pass": False, "score": 0, "reason": "Python code execution failed: ZeroDivisionError"}
+    given = {"score": 0, "failureReason": 1, "gradingResult": {"componentResults": [part]}}
+    table = promptfoo.read(results(tmp_path, result(**given), result(testIdx=1)))
+    assert [row.score for row in table.rows] == [0.0, 1.0]
+    assert table.notes[0].startswith("the code of an assertion failed on 1 answers")
