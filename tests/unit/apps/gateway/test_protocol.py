@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -285,6 +286,38 @@ def test_broken_chunks_are_no_request(port, server, body):
     found = asked(port, post(body, b"Transfer-Encoding: chunked", path=b"/"))
     assert [one.status for one in found] in ([400], [408])
     assert server[1].seen == []
+
+
+class Reading:
+    """What stands for the flow of a connection."""
+
+    resumed = 0
+
+    def resume_reading(self):
+        self.resumed += 1
+
+
+def test_a_request_tells_of_its_caller_leaving():
+    """Once, also where it left before; it is read meanwhile, unless others wait on the connection;
+    and nothing is told to whoever took it back.
+    """
+    near = SimpleNamespace(
+        headers=[], transport=None, flow=Reading(), expect_100_continue=False, pipeline=[]
+    )
+    told = []
+    asked = (b"POST", "1.1", ("/", b"/", b""))
+    first, second, third = (cycle.LeanCycle(near, asked, keep_alive=True) for _ in range(3))
+    first.on_leaving(lambda: told.append("first"))
+    assert near.flow.resumed == 1
+    near.pipeline.append(second)
+    second.on_leaving(lambda: told.append("never"))
+    second.on_leaving(None)
+    assert near.flow.resumed == 1
+    for one in (first, second, third, first):
+        one.leave()
+    assert told == ["first"]
+    third.on_leaving(lambda: told.append("third"))
+    assert told == ["first", "third"]
 
 
 def test_extensions_of_chunks_are_not_read(port):

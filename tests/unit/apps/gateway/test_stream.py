@@ -106,7 +106,13 @@ def test_most_events_go_on():
     _, passage = passed(ANSWER[:2])
     texts = [chunk("llo"), chunk("é"), 'data: {"choices":[{"delta":{"content":"é"}}]}\n\n'.encode()]
     assert all(passage.is_more(event, 0, len(event)) for event in texts)
-    others = [ANSWER[3], USAGE, DONE, texts[2].replace("é".encode(), b"\xff"), b"data: half"]
+    others = [
+        chunk("a", usage={}),
+        chunk("a", error="x"),
+        chunk("a", type="x"),
+        chunk("a", index=1),
+    ]
+    others += [ANSWER[3], USAGE, DONE, texts[2].replace("é".encode(), b"\xff"), b"data: half"]
     assert not any(passage.is_more(event, 0, len(event)) for event in others)
     for pieces in ([], ANSWER[:1], [*ANSWER, DONE], [*ANSWER[:2], b"data: half"]):
         assert not passed(pieces)[1].is_more(texts[0], 0, len(texts[0]))

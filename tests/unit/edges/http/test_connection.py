@@ -255,6 +255,27 @@ def test_a_chunk_that_is_glanced_at_is_one(
     assert not connection.fault
 
 
+def test_nothing_is_glanced_at_within_a_chunk() -> None:
+    """Half of a size came: what looks like a chunk behind it is none."""
+    connection, _ = asked()
+    arrive(connection, CHUNKED)
+    taken: list[bytes] = []
+    seen: list[bytes] = []
+
+    def glance(chunk: bytes, begins: int) -> bool:
+        seen.append(chunk[begins:])
+        return True
+
+    pouring = LOOP[-1].create_task(connection.pour(lambda piece: not taken.append(piece), glance))
+    LOOP[-1].run_until_complete(asyncio.sleep(0))
+    data = b"x" * 0x13
+    for feed in (b"2\r\nhi\r\n", b"1", b"3\r\nabc\r\n", data[8:] + b"yyy\r\n", b"0\r\n\r\n"):
+        arrive(connection, feed)
+    LOOP[-1].run_until_complete(pouring)
+    assert seen == []
+    assert b"".join(taken).startswith(b"hiabc")
+
+
 def test_a_chunk_that_was_passed_on_is_a_sign_of_life() -> None:
     """The limit for silence begins anew with it, to the next look at the clock."""
     connection, _ = asked()
