@@ -82,14 +82,14 @@ def summarise(
     if not tally.items:
         return None
     missing, count = tally.unscored, tally.answers
-    least, lost = math.fsum(tally.least), math.fsum(tally.lost)
+    least = math.fsum(chain(tally.scores, (-x for x in tally.filled)))
     return Summary(
         system=system,
         task=task,
         figure=_share(tally.scores, tally.clusters, alpha) if tally.scores else None,
         unscored=missing,
         worst=least / tally.items,
-        best=(least + lost + missing) / tally.items,
+        best=(least + math.fsum(tally.lost) + missing) / tally.items,
         retried=tally.retried,
         first_try=_first_try(tally),
         noise=_noise(tally),
@@ -117,7 +117,7 @@ class _Tally:
         self.retried = self.reused = self.tokens = 0
         self.micro_dollars = self.unpriced = 0
         self.scores, self.later, self.seconds = array("d"), array("d"), array("d")
-        self.least, self.lost = array("d"), array("d")  # scored repeats alone, and what lacks
+        self.lost, self.filled = array("d"), array("d")  # repeats without a score, and their part
         self.clusters = array("Q")
         self.drawn: list[tuple[float, ...]] = []
         self.revisions: set[str] = set()
@@ -143,9 +143,9 @@ class _Tally:
             self.drawn = [(score,) for score in self.scores]
         score = math.fsum(scores) / len(scores)
         self.scores.append(score)
-        self.least.append(math.fsum(scores) / len(answers))
         if len(scores) < len(answers):
             self.lost.append(1.0 - len(scores) / len(answers))
+            self.filled.append(score * self.lost[-1])
         self.clusters.append(_number(item.cluster))
         if len(scores) > 1 or self.drawn:
             self.drawn.append(scores)
