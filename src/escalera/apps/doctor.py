@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
@@ -96,7 +97,7 @@ def _unpaired(project: Project, task: Task) -> list[Finding]:
     said = (
         f"{task.name}: {without} of {every} train items have no rejected answer, and are not taught"
     )
-    return [Finding(passed=True, words=said)]
+    return [Finding(passed=True, words=said, caution=True)]
 
 
 def _power(project: Project, task: Task) -> Finding:
@@ -108,25 +109,22 @@ def _power(project: Project, task: Task) -> Finding:
     items = task.items("confirm")
     independent = len({item.cluster for item in items})
     alpha = spendable(rungs.alpha_of("prompt", project.policy.rungs, project.policy.alpha))
+    means = [mean / 100 for mean in range(math.floor(task.bar * 100) + 1, 101)]
+    needed = [power.items_against_bar(mean=mean, bar=task.bar, alpha=alpha) for mean in means]
     better = next(
-        (
-            mean / 100
-            for mean in range(round(task.bar * 100) + 1, 100)
-            if (needed := power.items_against_bar(mean=mean / 100, bar=task.bar, alpha=alpha))
-            is not None
-            and needed <= independent
-        ),
+        (mean for mean, items in zip(means, needed, strict=True) if items and items <= independent),
         None,
     )
     said = "no score can be proved" if better is None else f"a true score of {better:.2f} is proved"
-    counted, taken = f"{len(items)} confirm items", "items taken as independent"
+    counted, taken, which = f"{len(items)} confirm items", "items taken as independent", "items"
     if independent < len(items):
         counted += f" in {independent} clusters"
         taken = "each cluster counted as one item"
-    return Finding(
-        passed=True,
-        words=f"{task.name}: with {counted} {said} against {task.bar:.2f} (4 times in 5, {taken})",
-    )
+        which = "clusters"
+    words = f"{task.name}: with {counted} {said} against {task.bar:g} (4 times in 5, {taken})"
+    if better is None:
+        words += f"; it takes {needed[-1]} {which} even where every answer is right, or a lower bar"
+    return Finding(passed=True, words=words, caution=better is None)
 
 
 def _repeated(task: Task) -> list[Finding]:

@@ -15,10 +15,14 @@ from escalera.wiring import Installation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check: whether it passed, and what was seen."""
+    """One check: whether it passed, and what was seen.
+
+    With a *caution* a climb can start, but its result may be less than was hoped for.
+    """
 
     passed: bool
     words: str
+    caution: bool = False
 
 
 def findings(installation: Installation) -> list[Finding]:
@@ -33,7 +37,7 @@ def findings(installation: Installation) -> list[Finding]:
         found += _labels(panel, project)
         found += _ties(panel)
         if (said := order_words.beforehand(panel)) is not None:
-            found.append(Finding(passed=True, words=said))
+            found.append(Finding(passed=True, words=said, caution=True))
     return found
 
 
@@ -59,7 +63,9 @@ def _preference(
         said = (
             f"judge {panel.name}: {grader.name!r} and {under_test.name!r} seem to be of one family"
         )
-        return [Finding(passed=True, words=f"{said}, which a judge may prefer; {advice}")]
+        return [
+            Finding(passed=True, words=f"{said}, which a judge may prefer; {advice}", caution=True)
+        ]
     return []
 
 
@@ -71,7 +77,7 @@ def _ties(panel: Panel) -> list[Finding]:
         f"judge {panel.name}: {len(panel.judges)} judges vote, and may tie: an answer then scores "
         "0.5; an odd number of them settles more"
     )
-    return [Finding(passed=True, words=said)]
+    return [Finding(passed=True, words=said, caution=True)]
 
 
 def _labels(panel: Panel, project: Project) -> list[Finding]:
@@ -80,7 +86,8 @@ def _labels(panel: Panel, project: Project) -> list[Finding]:
         if task.scorer != panel.scorer:
             continue
         said = f"{task.name}: judged by {panel.name!r}, with labels for {len(task.labels)} answers"
-        if len(task.labels) < ENOUGH:
+        few = len(task.labels) < ENOUGH
+        if few:
             said += f"; below {ENOUGH} its figures rest on the judge alone"
-        found.append(Finding(passed=True, words=said))
+        found.append(Finding(passed=True, words=said, caution=few))
     return found

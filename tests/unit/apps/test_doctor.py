@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -109,8 +110,27 @@ def test_what_is_too_little_to_prove_anything_is_said(write):
     folder = write(splits={"train": 10, "search": 20, "confirm": 50})
     file = folder / "escalera.toml"
     file.write_text(file.read_text().replace("bar = 0.7", "bar = 0.98"))
-    said = "\n".join(finding.words for finding in doctor.examine(install(folder)).findings)
-    assert "no score can be proved against 0.98" in said
+    cautions = [one for one in doctor.examine(install(folder)).findings if one.caution]
+    assert all(one.passed for one in cautions)
+    said = "\n".join(one.words for one in cautions)
+    assert "a: with 50 confirm items no score can be proved against 0.98" in said
+    assert "even where every answer is right, or a lower bar" in said
+
+
+@pytest.mark.parametrize(("more", "proved"), [(-1, False), (0, True)])
+def test_as_many_items_as_are_said_to_be_needed_prove_something(write, more, *, proved):
+    """One fewer proves nothing; with all of them a score of 1 is proved."""
+    needed = int(re.search(r"takes (\d+) items", power_of(write, confirm=50))[1])
+    assert ("a true score of 1.00 is proved" in power_of(write, confirm=needed + more)) is proved
+
+
+def power_of(write, *, confirm):
+    """What so many items can prove against a bar of .95."""
+    folder = write(splits={"train": 10, "search": 20, "confirm": confirm})
+    file = folder / "escalera.toml"
+    file.write_text(file.read_text().replace("bar = 0.7", "bar = 0.95"))
+    findings = doctor.examine(install(folder)).findings
+    return next(one.words for one in findings if "against 0.95" in one.words)
 
 
 def test_nearly_equal_inputs_in_two_splits_are_found(write):

@@ -13,6 +13,7 @@ from escalera.apps.cli import options
 
 if TYPE_CHECKING:
     from escalera.apps.estimates import Estimate
+    from escalera.apps.judges import Finding
 
 
 @click.command()
@@ -29,7 +30,7 @@ def command(file: Path, json_: bool) -> int:  # noqa: FBT001
         click.echo(json.dumps(dataclasses.asdict(diagnosis), indent=2, ensure_ascii=False))
         return 0 if diagnosis.healthy else 2
     for finding in diagnosis.findings:
-        click.echo(f"{'ok ' if finding.passed else 'BAD'} {finding.words}")
+        click.echo(f"{_mark(finding)} {finding.words}")
     click.echo("\nAt most, rung by rung (a rung is climbed only if the one below is inadequate):")
     for entry in diagnosis.estimates:
         click.echo(line(entry))
@@ -39,6 +40,12 @@ def command(file: Path, json_: bool) -> int:  # noqa: FBT001
     for setting in diagnosis.levers:
         click.echo(f"  {setting.lever:<14} {_value(setting.value):<10} {setting.reason}")
     return 0 if diagnosis.healthy else 2
+
+
+def _mark(finding: Finding) -> str:
+    if not finding.passed:
+        return "BAD"
+    return "NB " if finding.caution else "ok "
 
 
 def _value(value: object) -> str:

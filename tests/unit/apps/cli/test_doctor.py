@@ -32,6 +32,15 @@ def test_a_broken_project_is_code_2_and_every_finding_is_shown(folder, capsys):
     assert "price unknown" in shown
 
 
+def test_what_passes_with_a_caution_has_a_mark_of_its_own(folder, capsys):
+    """What no items here can prove keeps no climb from starting, but is not "ok"."""
+    file = folder / "escalera.toml"
+    file.write_text(file.read_text().replace("bar = 0.7", "bar = 0.98"))
+    run(["doctor", "-p", str(folder)])
+    marks = {line[:3] for line in capsys.readouterr().out.splitlines() if "against 0.98" in line}
+    assert marks == {"NB "}
+
+
 def test_every_lever_of_a_training_is_shown_with_its_reason(write, capsys):
     """Where weights are here; what the file says is told as that."""
     folder = write(local=True)
@@ -54,9 +63,8 @@ def test_json_has_the_same_findings(folder, capsys):
     """For scripts."""
     assert run(["doctor", "-p", str(folder), "--json"]) == 2
     found = json.loads(capsys.readouterr().out)
-    assert {"passed": False, "words": "a: 5 search items, at least 20 are needed"} in found[
-        "findings"
-    ]
+    words = "a: 5 search items, at least 20 are needed"
+    assert {"passed": False, "words": words, "caution": False} in found["findings"]
     assert [entry["rung"] for entry in found["estimates"]] == ["prompt", "examples"]
 
 
