@@ -9,6 +9,7 @@ INPUTS := pyproject.toml constraints.txt
 COMMA := ,
 EXTRAS := dev$(if $(CI),$(COMMA)dspy$(COMMA)mlflow$(COMMA)presidio$(COMMA)trl)
 WORKERS ?= 2
+LOWEST := build/lowest
 FUZZ := build/fuzz/bin/schemathesis
 # Per-item results of real systems, kept outside: some may not be redistributed.
 DATA ?= ../shared/data
@@ -19,7 +20,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test slow fuzz lint check format bench bench-runner bench-judges
+.PHONY: help demo install dev test lowest slow fuzz lint check format bench bench-runner bench-judges
 .PHONY: faults bench-gateway bench-guards client-tests bench-prompts bench-data bench-data-need
 .PHONY: bench-diagnosis bench-engine bench-jobs bench-training
 .PHONY: bench-combine bench-merge bench-pilots bench-rates bench-routing bench-sweeps decisions base-model
@@ -41,6 +42,15 @@ test: $(BIN)/.dev browser  ## the whole suite but simulations
 
 slow: $(BIN)/.dev $(FUZZ)  ## simulations of error rates and other long runs
 	$(PYTEST) -n $(WORKERS) -m slow --timeout 3600
+
+lowest: browser  ## the suite on the lowest versions that pyproject.toml allows, but for torch's
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv torch
+	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --extra dev pyproject.toml \
+		--output-file $(LOWEST)/versions.txt
+	sed -i -E '/^(torch|triton|nvidia-|cuda-)/d' $(LOWEST)/versions.txt
+	$(LOWEST)/bin/python -m pip install --quiet -c $(LOWEST)/versions.txt -e '.[dev]'
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 fuzz: $(BIN)/.dev $(FUZZ)  ## all that OpenAI's description allows, asked of the gateway (minutes)
 	$(PYTEST) tests/end_to_end/test_gateway_fuzz.py --timeout 3600
