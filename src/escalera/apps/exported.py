@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from escalera.apps.workspace import Workspace, version
+from escalera.apps.release import version
+from escalera.apps.workspace import Workspace
 from escalera.core.audit import card as cards
 from escalera.core.audit.card import Facts, Form
 from escalera.core.evidence import Evidence, fold

@@ -1,7 +1,7 @@
 """The verbs of the command line as a small typed library: `escalera.load(path)` and on from there.
 
-Synchronous on the outside. The command line is a thin layer over this module. What one verb needs
-and another does not is imported by it: most of the memory of a small run is modules.
+Synchronous on the outside, also in a notebook. The command line is a thin layer over it. What one
+verb needs and another does not is imported by it: most of the memory of a small run is modules.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from escalera import wiring
+from escalera.apps.aside import aside
+from escalera.apps.release import version
 from escalera.core.evidence import Evidence, fold
 from escalera.domain.dataset import Split
 from escalera.domain.project import Project, RungName
@@ -76,6 +78,7 @@ class Workspace:
             )
         return reached(rung, self.project, self._climbed(observer, until=rung)[0])
 
+    @aside
     def data_need(
         self, task: str, wish: NeedWish | None = None, *, observer: Observer | None = None
     ) -> DataNeed:
@@ -87,6 +90,7 @@ class Workspace:
             ports = self._installation.ports(journal)
             return needed.need(self.project, found, wish, ports=ports, observer=observer)
 
+    @aside
     def pilots(
         self, task: str, wish: PilotWish | None = None, *, observer: Observer | None = None
     ) -> Piloted:
@@ -99,6 +103,7 @@ class Workspace:
             ports = self._installation.ports(journal)
             return piloted.run(self.project, found, bases, wish, ports=ports, observer=observer)
 
+    @aside
     def sweep(self, task: str, *, observer: Observer | None = None) -> Sweeping:
         """Try the levers of `[training.sweep]` for a task, and confirm the best on fresh items."""
         from escalera.apps import swept
@@ -139,6 +144,7 @@ class Workspace:
                 raise InputError(f"there is no task {name!r}: this project has {sorted(known)!r}")
         return tuple(known[name] for name in names) or self.project.tasks
 
+    @aside
     def evaluate(
         self, *systems: str, wanted: Wanted | None = None, progress: Progress | None = None
     ) -> Evaluation:
@@ -160,6 +166,7 @@ class Workspace:
             measuring.run(self.project, asked, wanted, means)
         return measured.gather(self.project, routes, wanted, evidence)
 
+    @aside
     def attempt(
         self,
         task: str,
@@ -210,6 +217,7 @@ class Workspace:
         )
         return placebo.Trials(system=name, trials=tuple(trials))
 
+    @aside
     def compare(
         self,
         candidate: str,
@@ -259,6 +267,7 @@ class Workspace:
         said, names = reliance.warnings(self.project, evidence), (candidate, incumbent)
         return compared.of_found(*names, found, mode=mode, warnings=said, common=common)
 
+    @aside
     def judge(
         self, name: str, wish: DriftWish | None = None, *, progress: Progress | None = None
     ) -> Calibrated:
@@ -321,10 +330,9 @@ class Workspace:
         """
         from escalera.apps import chatting
 
-        made = self._installation
         if models_only:
-            return chatting.models(made)
-        return chatting.decided(made, self.evidence(), lambda: self.decision.sentence)
+            return chatting.models(self._installation)
+        return chatting.decided(self._installation, self.evidence(), lambda: self.decision.sentence)
 
     def route(self, name: str, evidence: Evidence) -> Route:
         """The system that a name means (`core.ladder.naming`). Raises `InputError`."""
@@ -335,6 +343,7 @@ class Workspace:
         )
         return naming.resolve(name, self.project, evidence, models)
 
+    @aside
     def _climbed(
         self, observer: Observer | None, *, until: RungName | None = None
     ) -> tuple[Evidence, str]:
@@ -371,13 +380,6 @@ class Workspace:
 
         built = diagnosed.document(self._installation, evidence, version=version(), head=head)
         return Decision(document=built)
-
-
-def version() -> str:
-    """The version of Escalera that is installed."""
-    from importlib.metadata import version as installed
-
-    return installed("escalera")
 
 
 def load(path: str | Path = "escalera.toml") -> Workspace:

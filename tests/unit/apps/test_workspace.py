@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 from contextlib import closing
+from dataclasses import dataclass
 
 import pytest
 
@@ -15,6 +17,7 @@ from escalera.apps.cli.main import run
 from escalera.domain.event import Observed
 from escalera.domain.optimiser import Optimiser
 from escalera.errors import EvidenceMissing, InputError, MissingExtra, ProjectError
+from escalera.testing.scripted import ScriptedProvider
 
 FIXED = {"a": 0.97, "b": 0.97}
 BROKEN = {"a": 0.97, "b": 0.4}
@@ -336,3 +339,29 @@ def test_strangers_are_lines_of_a_file(write) -> None:
     (folder / "strangers.txt").unlink()
     with pytest.raises(InputError, match=r"project.strangers.*cannot be read"):
         workspace.load(folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offline(wiring.Installation):
+    """An installation whose models are scripted."""
+
+    def provider(self, name):
+        """One that says the same to everybody."""
+        return ScriptedProvider(lambda _: "x")
+
+
+def test_the_verbs_work_in_a_notebook(write):
+    """There an event loop runs in the thread that calls: it was an error to climb or to measure."""
+    found = wiring.install(write() / "escalera.toml")
+    made = Offline(file=found.file, tables=found.tables, project=found.project, state=found.state)
+    opened = workspace.Workspace(made)
+
+    async def cell():
+        decided = opened.climb()
+        measured = opened.evaluate("base")
+        return decided, measured, opened.compare("prompt", "base", buy=True)
+
+    decided, measured, compared = asyncio.run(cell())
+    assert decided.reason == "adequate"
+    assert [summary.figure.value for summary in measured.summaries] == [1.0, 1.0]
+    assert compared.gate == "open" or compared.tasks
