@@ -17,6 +17,7 @@ from escalera.apps.gateway.wire import Chat, Refusal
 from escalera.core.routing import proving
 from escalera.core.routing.proving import Answered
 from escalera.core.routing.quality import Judge
+from escalera.core.serving import blame
 from escalera.domain.message import Reply
 from escalera.domain.quality import QualityTested
 from escalera.domain.traffic import Attempt, Fault
@@ -198,7 +199,7 @@ def _beside(
         seconds=time.monotonic() - began,
         status=0 if fault else 200,
         fault=fault,
-        blame="server" if fault else "nobody",
+        blame=blame.of_fault(fault),
         prompt_tokens=used.prompt,
         completion_tokens=used.completion,
         cost=cost(answering.price, used),

@@ -61,11 +61,15 @@ def question(operation: Operation, body: bytes) -> str:
 
 
 def taken(ended: Ended, answer: Said | None) -> Taken | None:
-    """What a call took; None where it says nothing of who answered: the caller's own doing."""
-    if ended.code == "caller_left" or (ended.problem and ended.problem.blame == "caller"):
+    """What a call took; None where it says nothing of who answered: the caller's own doing,
+    or the gateway's."""
+    problem = ended.problem
+    if ended.code == "caller_left" or (problem and problem.blame == "caller"):
+        return None
+    if lacked_room(ended):
         return None
     found = ended.found
-    failed = found is None or ended.problem is not None
+    failed = found is None or problem is not None
     priced = found is not None and found.provenance.price is not None and found.usage is not None
     return Taken(
         failed=float(failed),
@@ -73,6 +77,11 @@ def taken(ended: Ended, answer: Said | None) -> Taken | None:
         seconds=None if found is None or failed else found.first_byte + ended.relayed,
         micro_dollars=float(ended.cost) if priced else None,
     )
+
+
+def lacked_room(ended: Ended) -> bool:
+    """Whether this process could open no connection for a call: whoever was asked never heard."""
+    return any(attempt.fault == "descriptors" for attempt in ended.asked.attempts)
 
 
 def mean(calls: Sequence[Taken]) -> Taken:

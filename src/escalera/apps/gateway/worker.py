@@ -27,6 +27,7 @@ from escalera.apps.gateway.app import Gateway, Room, Setup
 from escalera.apps.gateway.census import Census
 from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.deposits import Deposits
+from escalera.apps.gateway.descriptors import Fullness
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.metrics import Metrics
@@ -125,6 +126,7 @@ class Worker:
                 rooms=[*deposits.rooms(), self._jobs()],
                 shelving=self._shelving(),
                 gathering=upstreams.gathering,
+                is_full=Fullness(upstreams.is_full, self._metrics, self._tell),
             ),
         )
         self._version = number

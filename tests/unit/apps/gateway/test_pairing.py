@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.unit.apps.gateway.upstreams import asked, line, plan
 
 from escalera.apps.gateway import pairing
+from escalera.apps.gateway.asked import Problem
+from escalera.apps.gateway.hot import Ended
 from escalera.apps.gateway.pairing import Said
+from escalera.domain.traffic import Attempt
 from escalera.domain.trial import Taken
 
 
@@ -108,3 +112,19 @@ def test_the_mean_of_calls_leaves_out_what_is_unknown():
     assert found.failed == found.refused == pytest.approx(1 / 3)
     assert (found.seconds, found.micro_dollars) == (pytest.approx(2.0), 15.0)
     assert pairing.mean(calls[1:2]).seconds is None
+
+
+def test_a_call_that_there_was_no_descriptor_for_says_nothing_of_who_was_asked():
+    """Nor where somebody else answered in its place, over a connection that was there."""
+    for fault, told in (("descriptors", False), ("connect", True)):
+        request = asked()
+        blame = "nobody" if fault == "descriptors" else "server"
+        problem = Problem(deployment="a", blame=blame, fault=fault)
+        request.attempts.append(
+            Attempt(deployment="a", purpose="first", started=0.0, seconds=0.0, fault=fault)
+        )
+        ended = Ended(
+            asked=request, plan=plan(line("a", None)), key="", status=503, problem=problem
+        )
+        assert (pairing.taken(ended, None) is not None) is told
+        assert pairing.lacked_room(ended) is not told
