@@ -93,7 +93,6 @@ WITHOUT_OWN_TEST = {
     "apps/cli/placebo.py": "end_to_end/test_placebo",
     "apps/cli/prompts.py": "in apps/test_prompts",
     "apps/cli/report.py": "exit codes and output in apps/cli/test_main",
-    "apps/cli/serve.py": "argument checks in apps/cli/test_main, the server in end_to_end",
     "apps/cli/sweep.py": "end_to_end/test_sweep",
     "apps/cli/trying.py": "end_to_end/test_try",
     "apps/data/filters.py": "in apps/data/test_generated and test_answered",
