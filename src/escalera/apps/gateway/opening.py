@@ -49,8 +49,13 @@ async def opened(
     if exchange.status != 200:
         return await _refused(exchange, name)
     passed = [pair for pair in exchange.headers if pair[0] in PASSED]
-    if _header(exchange, b"content-encoding").lower() not in {b"", b"identity"}:
-        return _problem(name, "malformed")
+    coding = _header(exchange, b"content-encoding")
+    if coding.lower() not in {b"", b"identity"}:
+        coded = _problem(name, "malformed")
+        coded.message = (
+            f"its content encoding is {coding.decode('latin-1')!r}; 'identity' was asked"
+        )
+        return coded
     found = Opened(
         exchange=exchange,
         provenance=provenance,

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from escalera.apps.gateway import halves
 from escalera.apps.gateway.hot import Ended
 from escalera.domain.traffic import Operation
 from escalera.domain.trial import Taken
@@ -30,6 +31,7 @@ class Said:
 
 def said(operation: Operation, body: bytes) -> Said | None:
     """The first answer in *body*, whole or as events; None where there is none to be read."""
+    body = halves.mended(body)
     try:
         if body.lstrip()[:1] == b"{":
             return _of(operation, [msgspec.json.decode(body, type=dict[str, Any])], whole=True)

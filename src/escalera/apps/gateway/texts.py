@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from escalera.apps.gateway import halves
 from escalera.domain.traffic import Operation
 from escalera.errors import InputError
 
@@ -149,7 +150,7 @@ def of_answer(operation: Operation, body: bytes) -> list[Slot]:
     """The texts of a whole answer; errors as above."""
     if ANSWERS[operation] is _NONE:
         return []
-    return slots(_strict(body), ANSWERS[operation])
+    return slots(_strict(halves.mended(body)), ANSWERS[operation])
 
 
 def slots(value: Any, shape: Shape) -> list[Slot]:

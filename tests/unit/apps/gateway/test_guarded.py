@@ -386,3 +386,17 @@ def test_a_stream_knows_json_by_its_beginning_as_a_whole_answer_does(text, form,
         at += size
     got += stream.push(delta({}, finish="stop")) + stream.push(b"data: [DONE]\n\n")
     assert content(got) == json.loads(whole)["choices"][0]["message"]["content"]
+
+
+def test_half_of_a_character_hides_nothing():
+    """Of an answer, whole or as a stream: what is left of it stays as it came."""
+    mail = '{"choices":[{"index":0,"%s":{"content":"%s"}}]}'
+    whole = (mail % ("message", r"\ud83d ana@example.com")).encode()
+    assert b"[EMAIL_1]" in guarded.answer(BOTH, "chat", whole, Vault()).body
+    clean = (mail % ("message", r"\ud83d hello")).encode()
+    assert guarded.answer(BOTH, "chat", clean, Vault()).body == clean
+    stream = EventGuard(BOTH.output, "chat", Vault())
+    event_ = b"data: " + (mail % ("delta", r"\ud83d ana@example.com ")).encode() + b"\n\n"
+    got = stream.push(event_) + stream.push(delta({}, finish="stop"))
+    assert b"ana@example.com" not in got
+    assert b"[EMAIL_1]" in got

@@ -121,6 +121,7 @@ def test_what_was_not_asked_for_compressed_is_not_unpacked(coding):
     found = opened(Exchange(ANSWER, headers=headers))
     assert isinstance(found, Problem)
     assert found.fault == "malformed"
+    assert repr(coding.decode()) in found.message
 
 
 @pytest.mark.parametrize(

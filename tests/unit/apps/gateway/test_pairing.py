@@ -128,3 +128,9 @@ def test_a_call_that_there_was_no_descriptor_for_says_nothing_of_who_was_asked()
         )
         assert (pairing.taken(ended, None) is not None) is told
         assert pairing.lacked_room(ended) is not told
+
+
+def test_half_of_a_character_is_said_as_a_mark():
+    """A pair of a trial is not lost for it."""
+    body = rb'{"choices":[{"message":{"content":"a\ud83d"}}]}'
+    assert pairing.said("chat", body).text == "a\ufffd"
