@@ -48,7 +48,6 @@ WITHOUT_OWN_TEST = {
     "edges/gateway_store/jobs.py": "contract/test_jobs",
     "edges/gateway_store/keys.py": "contract/test_keys",
     "edges/gateway_store/shelf.py": "contract/test_shelf",
-    "edges/gateway_store/opening.py": "contract/test_keys",
     "edges/sql_files.py": "used by every test of a store in SQLite",
     "testing/gateway_stores.py": "contract/test_keys",
     "domain/traffic.py": "values; in apps/gateway and end_to_end/test_serve",
