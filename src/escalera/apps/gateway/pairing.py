@@ -68,7 +68,7 @@ def taken(ended: Ended, answer: Said | None) -> Taken | None:
     problem = ended.problem
     if ended.code == "caller_left" or (problem and problem.blame == "caller"):
         return None
-    if lacked_room(ended):
+    if is_ours(ended):
         return None
     found = ended.found
     failed = found is None or problem is not None
@@ -81,8 +81,10 @@ def taken(ended: Ended, answer: Said | None) -> Taken | None:
     )
 
 
-def lacked_room(ended: Ended) -> bool:
-    """Whether this process could open no connection for a call: whoever was asked never heard."""
+def is_ours(ended: Ended) -> bool:
+    """Whether a call came to nothing by this process: it could open no connection, or gave up."""
+    if ended.problem and ended.problem.fault == "cancelled":
+        return True
     return any(attempt.fault == "descriptors" for attempt in ended.asked.attempts)
 
 

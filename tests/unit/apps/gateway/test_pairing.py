@@ -114,11 +114,11 @@ def test_the_mean_of_calls_leaves_out_what_is_unknown():
     assert pairing.mean(calls[1:2]).seconds is None
 
 
-def test_a_call_that_there_was_no_descriptor_for_says_nothing_of_who_was_asked():
-    """Nor where somebody else answered in its place, over a connection that was there."""
-    for fault, told in (("descriptors", False), ("connect", True)):
+def test_a_call_that_this_process_gave_up_says_nothing_of_who_was_asked():
+    """Neither one that there was no descriptor for, nor one that a reload cut off."""
+    for fault, told in (("descriptors", False), ("cancelled", False), ("connect", True)):
         request = asked()
-        blame = "nobody" if fault == "descriptors" else "server"
+        blame = "server" if told else "nobody"
         problem = Problem(deployment="a", blame=blame, fault=fault)
         request.attempts.append(
             Attempt(deployment="a", purpose="first", started=0.0, seconds=0.0, fault=fault)
@@ -127,7 +127,7 @@ def test_a_call_that_there_was_no_descriptor_for_says_nothing_of_who_was_asked()
             asked=request, plan=plan(line("a", None)), key="", status=503, problem=problem
         )
         assert (pairing.taken(ended, None) is not None) is told
-        assert pairing.lacked_room(ended) is not told
+        assert pairing.is_ours(ended) is not told
 
 
 def test_half_of_a_character_is_said_as_a_mark():
