@@ -94,6 +94,39 @@ def test_configurations_change_under_traffic(tmp_path: Path) -> None:
         assert escalera(folder, "audit", "verify").returncode == 0
 
 
+def test_a_configuration_that_cannot_be_read_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    """The worker goes on by the one that it has, and takes up the next one that it can read."""
+    folder = tmp_path / "shop"
+    with served.gateway(folder) as gateway:
+        current = folder / ".escalera" / "gateway" / "configurations" / "current"
+        assert asked(gateway).status_code == 200
+        current.write_text("")
+        os.kill(gateway.process.pid, signal.SIGHUP)
+
+        def refused() -> str:
+            status = json.loads(escalera(folder, "gateway", "status", "--json").stdout or "{}")
+            return "".join(one["refused"] for one in status.get("workers", ()))
+
+        current.write_text("x")  # status reads it, too
+        done = escalera(folder, "gateway", "status")
+        assert done.returncode == 1
+        assert "'x'" in done.stderr
+        assert "Write one of [1]" in done.stderr
+        current.write_text("1")
+        until = time.monotonic() + 20
+        while not refused() and time.monotonic() < until:
+            time.sleep(0.1)
+        assert "is to hold the number" in refused()
+        assert asked(gateway).status_code == 200
+        file = folder / "escalera.toml"
+        file.write_text(file.read_text().replace('a = ["b"]', 'b = ["a"]'))
+        assert escalera(folder, "gateway", "reload").returncode == 0
+        assert refused() == ""
+        file.write_bytes(b"\xff\xfe")
+        done = escalera(folder, "gateway", "rollback")
+        assert "configuration 1 is in use instead of 2" in done.stdout
+
+
 UNREADABLE = """
 [gateway.guards.missing]
 function = "missing.py:find"

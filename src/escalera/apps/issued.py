@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,11 +31,20 @@ class Wish:
 
 
 class Issuing:
-    """The keys of a project's gateway. Every change is in the audit log before it is made."""
+    """The keys of a project's gateway. Every change is in the audit log before it is made.
+
+    *is_there* says whether there is a book at all: a gateway that finds one asks every caller for a
+    key, so only what is put into it makes one.
+    """
 
     def __init__(
-        self, book: Callable[[], KeyBook], audit: AuditLog, now: Callable[[], float]
+        self,
+        book: Callable[[], KeyBook],
+        audit: AuditLog,
+        now: Callable[[], float],
+        is_there: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._is_there = is_there
         self._book = book
         self._audit = audit
         self._now = now
@@ -56,7 +65,9 @@ class Issuing:
             expires=wish.expires,
         )
         keys.checked(made)
-        with self._opened() as book:
+        if wish.account and not self._is_there():
+            raise _no_account(wish.account, ())
+        with closing(self._book()) as book:
             roster = book.roster()
             if any(key.name == wish.name and key.revoked is None for key in roster.keys):
                 raise InputError(
@@ -64,10 +75,7 @@ class Issuing:
                 )
             known = [account.name for account in roster.accounts]
             if wish.account and wish.account not in known:
-                raise InputError(
-                    f"there is no account {wish.account!r}; there are: {', '.join(known) or 'none'}"
-                    ". Make it with `escalera keys account`"
-                )
+                raise _no_account(wish.account, known)
             self._audit.record("key-created", made.id, name=made.name, **_terms(made))
             book.put(made)
         return made, secret
@@ -96,13 +104,15 @@ class Issuing:
     def account(self, account: Account) -> Account:
         """Add an account, or replace the one of its name."""
         keys.checked(account)
-        with self._opened() as book:
+        with closing(self._book()) as book:
             self._audit.record("account-set", account.name, **_terms(account))
             book.put(account)
         return account
 
     def all(self) -> tuple[tuple[Key, tuple[Standing, ...]], ...]:
         """Every key with its money in the windows of now, oldest first."""
+        if not self._is_there():
+            return ()
         with self._opened() as book:
             found = sorted(book.roster().keys, key=lambda key: (key.created, key.id))
             return tuple((key, book.standing(key.id, self._now())) for key in found)
@@ -116,13 +126,16 @@ class Issuing:
             return key, account, book.standing(key.id, self._now())
 
     def _opened(self) -> AbstractContextManager[KeyBook]:
+        """The book in which there is a key. Raises `InputError` where there is none."""
+        if not self._is_there():
+            raise InputError("there are no keys yet: make one with `escalera keys create`")
         return closing(self._book())
 
 
 def of(file: Path) -> Issuing:
     """The keys of a project's gateway."""
     found, now = stores.of(file), stores.wall_clock()
-    return Issuing(found.keys, audit(found), now)
+    return Issuing(found.keys, audit(found), now, found.keys_file.exists)
 
 
 def audit(found: stores.Stores) -> AuditLog:
@@ -174,6 +187,13 @@ def document(key: Key, standings: tuple[Standing, ...]) -> dict[str, Any]:
 
 
 # Below: private.
+
+
+def _no_account(name: str, known: Sequence[str]) -> InputError:
+    return InputError(
+        f"there is no account {name!r}; there are: {', '.join(known) or 'none'}. "
+        "Make it with `escalera keys account`"
+    )
 
 
 def _terms(entry: Key | Account) -> dict[str, str]:

@@ -17,6 +17,7 @@ Fault = Literal[
     "",
     "connect",
     "connect-timeout",
+    "descriptors",
     "first-byte-timeout",
     "idle-timeout",
     "total-timeout",
@@ -32,10 +33,10 @@ Fault = Literal[
 ]
 """What went wrong with an attempt; empty where nothing did.
 
-`reset`: closed before the head of a response; `cut`: closed within its body; `malformed`: not HTTP,
-or a 200 whose body is not the API's JSON; `empty`: a 200 without an answer; `error-event`: an error
-inside a stream; `unfinished`: a stream that ended without a finish reason; `cancelled`: nobody
-waited for it any more.
+`descriptors`: this process could open no connection; `reset`: closed before the head of a
+response; `cut`: closed within its body; `malformed`: not HTTP, or a 200 whose body is not the
+API's JSON; `empty`: a 200 without an answer; `error-event`: an error inside a stream; `unfinished`:
+a stream that ended without a finish reason; `cancelled`: nobody waited for it any more.
 """
 Purpose = Literal["first", "retry", "fallback", "hedge", "mirror", "repair"]
 """Why an attempt was made."""

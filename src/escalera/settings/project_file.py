@@ -83,9 +83,16 @@ def state_of(file: Path) -> Path:
     """
     default = ProjectTable(name="").state
     try:
-        table = tomllib.loads(text_of(file)).get("project")
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        if not file.exists():
+            text_of(file)  # tells what to do
+        text = ""
+    try:
+        table = tomllib.loads(text).get("project")
     except tomllib.TOMLDecodeError:
-        table = None
+        line = _STATE.search(text)
+        table = None if line is None else {"state": line[1] or line[2]}
     found = table.get("state") if isinstance(table, Mapping) else None
     return file.parent / (found if isinstance(found, str) else default)
 
@@ -97,6 +104,7 @@ def secret(variable: str) -> str | None:
 
 # Below: private.
 
+_STATE = re.compile(r"""^\s*state\s*=\s*(?:"([^"\\\n]+)"|'([^'\n]+)')""", re.MULTILINE)
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]+)`")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")

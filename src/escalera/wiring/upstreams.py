@@ -9,7 +9,7 @@ from ssl import SSLContext
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from escalera.edges.http import cohorts
+from escalera.edges.http import cohorts, room
 from escalera.edges.http.target import Limits, Target, trusting
 from escalera.edges.http.upstream import HTTPUpstream
 from escalera.ports.serving import Cohorts
@@ -56,3 +56,8 @@ def of(
 def gathering() -> Cohorts:
     """What the connections of the running loop share, callers' and upstreams' alike."""
     return cohorts.of(asyncio.get_running_loop())
+
+
+def is_full() -> bool:
+    """Whether this process can open hardly another connection."""
+    return room.is_scarce()

@@ -151,3 +151,19 @@ def test_the_keys_of_a_project_lie_in_its_state(tmp_path: Path):
     folder = tmp_path / "kept" / "gateway"
     assert "@" in (folder / "audit.jsonl").read_text().split('"who": "')[1].split('"')[0]
     assert (folder / "keys.sqlite").exists()
+
+
+def test_only_what_is_put_into_it_makes_a_book(tmp_path: Path):
+    """A gateway that finds one asks every caller for a key: looking is to change nothing."""
+    (tmp_path / "escalera.toml").write_text("")
+    found, file = issued.of(tmp_path), stores.of(tmp_path).keys_file
+    assert found.all() == ()
+    for asked in (found.one, found.revoke, lambda name: found.rotate(name, overlap=0.0)):
+        with pytest.raises(InputError, match="no keys yet: make one with `escalera keys create`"):
+            asked("shop")
+    with pytest.raises(InputError, match="no account 'team'; there are: none"):
+        found.create(Wish(name="shop", account="team"))
+    assert not file.exists()
+    found.create(Wish(name="shop"))
+    assert file.exists()
+    assert [key.name for key, _ in found.all()] == ["shop"]

@@ -185,6 +185,31 @@ def test_what_is_not_text_is_told(tmp_path):
         project_file.load(file, scorers=OPTIONS)
 
 
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        (b'[project]\nname = "a"\nstate = "own"\n', "own"),
+        (b'[project]\nname = "\xff"\nstate = "own"\n', "own"),
+        (b'[project\nname =\n  state= "own" # here\n', "own"),
+        (b"[project\nstate = 'o w'\n", "o w"),
+        (b"[project\n", ".escalera"),
+        (b"[project]\nstate = 1\n", ".escalera"),
+        (b"", ".escalera"),
+    ],
+)
+def test_the_state_is_found_whatever_else_is_wrong(tmp_path, said, state):
+    """A gateway is rolled back while its file is being mended."""
+    (tmp_path / "escalera.toml").write_bytes(said)
+    assert project_file.state_of(tmp_path / "escalera.toml") == tmp_path / state
+
+
+def test_the_state_is_found_beside_what_cannot_be_read(tmp_path):
+    """But not beside a file that is not there: it may be another name that was meant."""
+    assert project_file.state_of(tmp_path) == tmp_path.parent / ".escalera"
+    with pytest.raises(ProjectError, match="cannot be read"):
+        project_file.state_of(tmp_path / "other.toml")
+
+
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
     """Some editors write one at the start of UTF-8 files."""
     plain = load(tmp_path, GOOD)

@@ -36,9 +36,11 @@ def test_expressions_of_users(tmp_path):
     own = tables(own={"action": "redact", "patterns": [r"(?i)ticket-\d{4,}"]})
     found = guards.guard_set(file, own, "input").inspect("see TICKET-12345.", Vault())
     assert found.text == "see [OWN_1]."
-    wrong = tables(own={"action": "flag", "patterns": ["(?=x)"]})
-    with pytest.raises(ProjectError, match=r"gateway\.guards\.own: .*RE2"):
-        guards.guard_set(file, wrong, "input")
+    for broken in ("(?=x)", "a)|(b", "a)(?:b"):
+        wrong = tables(own={"action": "flag", "patterns": [broken]})
+        with pytest.raises(ProjectError, match=r"gateway\.guards\.own: .*RE2") as told:
+            guards.guard_set(file, wrong, "input")
+        assert repr(broken) in str(told.value)
 
 
 def test_languages(tmp_path):

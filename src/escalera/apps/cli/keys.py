@@ -74,6 +74,9 @@ def create(  # noqa: PLR0913  one parameter per option
     from escalera.apps import issued
     from escalera.wiring import stores
 
+    if lists := [model for model in models if "," in model]:
+        each = " ".join(f"--models {one.strip()}" for one in lists[0].split(","))
+        raise click.UsageError(f"--models {lists[0]} would be one name; give each its own: {each}")
     wish = issued.Wish(
         name=name,
         account=account,

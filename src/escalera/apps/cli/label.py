@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from escalera.apps.cli import options
-from escalera.apps.cli.serve import LOOPBACK
+from escalera.apps.gateway import address
 from escalera.domain.dataset import Split
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def command(  # noqa: PLR0913  one parameter per option
     from escalera.apps.label.matter import Wanted
 
     _check(answers, pairs, targets, rows=rows, summary=summary, json_=json_)
-    if host not in LOOPBACK and expose is None:
+    if not address.is_loopback(host) and expose is None:
         raise click.UsageError(
             f"--host {host} is reachable from outside: name this machine with --expose, as others "
             "will write it, and mind that names and labels travel unencrypted"
@@ -124,8 +124,8 @@ def command(  # noqa: PLR0913  one parameter per option
     elif rows is not None:
         click.echo(f"{serving.write_rows(project, wanted, rows)} rows in {rows}")
     else:
-        address = serving.Address(host=host, port=port, exposed=expose)
-        serving.serve(project, wanted, address, shared=overlap, by=by, ready=_ready)
+        where = serving.Address(host=host, port=port, exposed=expose)
+        serving.serve(project, wanted, where, shared=overlap, by=by, ready=_ready)
     return 0
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from escalera.apps.cli import options
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+from escalera.apps.gateway import address
 
 
 @click.command()
@@ -56,7 +55,7 @@ def command(  # noqa: PLR0913  one parameter per option
     if worker is not None:
         starting.work(wanted, worker)
         return 0
-    if key is None and host not in LOOPBACK and not starting.has_keys(wanted.file):
+    if key is None and not address.is_loopback(host) and not starting.has_keys(wanted.file):
         raise click.UsageError(
             f"--host {host} is reachable from outside: make keys with `escalera keys create`, "
             "or name a variable with --api-key-env"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from contextlib import ExitStack
 
@@ -34,6 +35,14 @@ def url(host: str, listener: socket.socket) -> str:
     """What a caller on this machine would write for *listener*, which listens on *host*."""
     shown = f"[{host}]" if ":" in host else host or listener.getsockname()[0]
     return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host*, an address without brackets or a name, is of this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 # Below: private.

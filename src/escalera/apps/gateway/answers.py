@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from escalera.apps.gateway import halves
 from escalera.apps.gateway.wire import UNREADABLE
 from escalera.domain.traffic import Fault, Operation
 
@@ -140,6 +141,11 @@ def _decoded(body: bytes) -> _Bare:
         return _BODY.decode(body)
     except msgspec.ValidationError:
         return _BARE.decode(body)
+    except msgspec.DecodeError:
+        whole = halves.mended(body)
+        if whole == body:
+            raise
+        return _decoded(whole)
 
 
 def _fault(operation: Operation, found: _Bare) -> Fault:

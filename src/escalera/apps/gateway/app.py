@@ -68,7 +68,8 @@ class Setup:
     is what runs as long as the gateway does, and `tell` says to the operator what callers are not
     told. `rooms` are what else is served, and `shelving` knows the finetuned models, which were
     read once. With `lane` what needs nothing to wait for takes the fast lane; `gathering` finds
-    what does together what many requests of a turn do alike.
+    what does together what many requests of a turn do alike. `is_full` says whether there is room
+    for another caller.
     """
 
     table: GatewayTable = field(default_factory=GatewayTable)
@@ -83,6 +84,7 @@ class Setup:
     shelving: Shelving | None = None
     lane: bool = True
     gathering: Callable[[], Cohorts] = at_once
+    is_full: Callable[[], bool] = lambda: False
 
 
 class Gateway:
@@ -98,6 +100,7 @@ class Gateway:
     ) -> None:
         self._hot = hot_paths
         self.gathering = setup.gathering
+        self.is_full = setup.is_full
         self.inside = inside
         self.lane = Lane(hot_paths, setup.gathering) if setup.lane else None
         self._shelving = setup.shelving

@@ -7,10 +7,9 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from escalera.apps.gateway import address
 from escalera.apps.gateway.watching import Receive
 from escalera.apps.gateway.wire import Refusal
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def token(scope: MutableMapping[str, Any]) -> bytes:
@@ -138,6 +137,6 @@ def _check_near(origin: bytes) -> None:
 def _is_near(origin: bytes) -> bool:
     """Whether a page came from this machine."""
     try:
-        return urlsplit(origin.decode("latin-1")).hostname in LOOPBACK
+        return address.is_loopback(urlsplit(origin.decode("latin-1")).hostname or "")
     except ValueError:
         return False

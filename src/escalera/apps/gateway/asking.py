@@ -212,6 +212,8 @@ class Asking:
         if isinstance(found, Opened):
             line.learn(found.first_byte, now)
         elif found.blame == "nobody":
+            if found.fault == "descriptors":
+                self._say(found, found.message, now)
             line.breaker.forget()
         elif found.blame == "caller":
             line.breaker.succeeded(now)

@@ -86,8 +86,9 @@ def _proven(
     wall: Callable[[], float],
 ) -> Iterator[tuple[str, Plan]]:
     """The plans of a quality route: under its name, and under that of each task."""
+    cheap = Breaker(policy)
     for name in proven.names():
-        line = Line(target=Escalating(name, proven, wall=wall), breaker=Breaker(policy))
+        line = Line(target=Escalating(name, proven, wall=wall, weak=cheap), breaker=Breaker(policy))
         weak, strong = proven.weak.measured(name), proven.strong.measured(name)
         tiers = (Tier(lines=(line,)), *others)
         plan = _plan(desk, name, tiers, besides=(*weak, *strong))

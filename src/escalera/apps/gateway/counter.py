@@ -26,7 +26,7 @@ class Counter(Desk):
         return "" if self.drift is None else self.drift.tell(metrics, self.label)
 
     async def close(self, *, successor: Desk | None = None) -> None:
-        """Close the desk, and the book of its trials."""
-        await super().close(successor=successor)
+        """End the trials, whose copies on their way are answered by the desk, then close it."""
         if self.trials is not None:
             await self.trials.close()
+        await super().close(successor=successor)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from escalera.apps.gateway import texts
+from escalera.apps.gateway import halves, texts
 from escalera.core.evaluation.repair import COMPLAINT
 from escalera.domain.traffic import Operation
 from escalera.ports import Invalid
@@ -93,7 +93,7 @@ def _member(value: Any, name: str) -> Any:
 def _answers(operation: Operation, body: bytes) -> list[str]:
     """The texts that must be valid."""
     try:
-        found = msgspec.json.decode(body, type=dict[str, Any])
+        found = msgspec.json.decode(halves.mended(body), type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):
         return []
     if operation == "chat":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,16 +18,27 @@ from escalera.apps.gateway.wire import Chat, Refusal
 from escalera.core.routing import proving
 from escalera.core.routing.proving import Answered
 from escalera.core.routing.quality import Judge
+from escalera.core.serving import blame
+from escalera.core.serving.breaker import Breaker
 from escalera.domain.message import Reply
 from escalera.domain.quality import QualityTested
 from escalera.domain.traffic import Attempt, Fault
 from escalera.engine.sensing import Senses
 from escalera.engine.serve import Answering, Desk
-from escalera.errors import BadReply, ProviderError, RequestRejected, UpstreamFault
+from escalera.errors import (
+    AccessRefused,
+    AdapterUnusable,
+    BadReply,
+    ProviderError,
+    RequestRejected,
+    UpstreamFault,
+)
 from escalera.ports import Invalid
 
 WEAK_FAILED = "strong: weak failed"
 """Why the strong system is asked where the weak one cannot be had."""
+WEAK_RESTS = "strong: weak is left alone"
+"""The same where it has failed too often a moment ago."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +67,14 @@ class Escalating:
 
     What the weak system said where it was not enough is paid for and not shown: the caller gets one
     answer. A weak system that cannot be had is passed over; a request that it refuses is refused.
+    One that keeps failing is left alone, as the breaker *weak* says: nobody waits for it.
     """
 
-    def __init__(self, name: str, proven: Proven, *, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, proven: Proven, *, wall: Callable[[], float], weak: Breaker
+    ) -> None:
         self.name = name
+        self._weak = weak
         self._proven = proven
         self._route = proven.tested.route
         self._wall = wall
@@ -88,7 +104,11 @@ class Escalating:
         left = until - time.monotonic()
         answering = await targets.resolved(self._proven.weak, self.name, chat, seconds=left)
         began = time.monotonic()
-        reply = await _reply(answering, (until - began) / 2)
+        if not self._weak.admits(began):
+            return await self._ask(self._proven.strong, chat, until, WEAK_RESTS)
+        with self._learning() as learn:
+            reply = await _reply(answering, (until - began) / 2)
+            learn(reply)
         if isinstance(reply, ProviderError):
             asked.beside.append(_beside(asked, answering, reply, began))
             return await self._ask(self._proven.strong, chat, until, WEAK_FAILED)
@@ -107,10 +127,14 @@ class Escalating:
         answering = await targets.resolved(self._proven.weak, self.name, chat, seconds=left)
         began = time.monotonic()
         form = self._form(answering, chat)
+        if not self._weak.admits(began):
+            return await self._ask(self._proven.strong, chat, until, WEAK_RESTS)
         try:
-            exchange = await spoken.begin(
-                answering, form, n=1, stream=chat.stream, seconds=max(0.001, until - began)
-            )
+            with self._learning() as learn:
+                exchange = await spoken.begin(
+                    answering, form, n=1, stream=chat.stream, seconds=max(0.001, until - began)
+                )
+                learn(None)
         except RequestRejected:
             raise
         except ProviderError as error:
@@ -127,6 +151,25 @@ class Escalating:
         form = self._form(answering, chat)
         exchange = await spoken.begin(answering, form, n=1, stream=chat.stream, seconds=left)
         return exchange, targets.provenance(answering, why)
+
+    @contextmanager
+    def _learning(self) -> Iterator[Callable[[object], None]]:
+        """What the breaker of the weak system learns from a call, told or raised."""
+        told = False
+
+        def learn(reply: object) -> None:
+            nonlocal told
+            told = True
+            _note(self._weak, reply, time.monotonic())
+
+        try:
+            yield learn
+        except ProviderError as error:
+            learn(error)
+            raise
+        finally:
+            if not told:
+                self._weak.forget()
 
     def _form(self, answering: Answering, chat: Chat) -> ChatForm:
         return ChatForm(targets.heading(answering, chat, name=self.name, now=self._wall()))
@@ -184,6 +227,22 @@ async def _reply(answering: Answering, seconds: float) -> Reply | ProviderError:
     return reply
 
 
+def _note(breaker: Breaker, reply: object, now: float) -> None:
+    """What a call says of who was asked: an error, or anything else for an answer."""
+    match reply:
+        case AccessRefused() | AdapterUnusable():
+            breaker.refused(now)
+        case ProviderError() if not isinstance(reply, RequestRejected):
+            if blame.of_fault(_fault(reply)) == "nobody":
+                breaker.forget()
+                return
+            breaker.failed(now)
+            if reply.retry_after is not None:
+                breaker.asked_to_wait(now, reply.retry_after)
+        case _:
+            breaker.succeeded(now)
+
+
 def _beside(
     asked: Asked, answering: Answering, reply: Reply | ProviderError, began: float
 ) -> Attempt:
@@ -198,7 +257,7 @@ def _beside(
         seconds=time.monotonic() - began,
         status=0 if fault else 200,
         fault=fault,
-        blame="server" if fault else "nobody",
+        blame=blame.of_fault(fault),
         prompt_tokens=used.prompt,
         completion_tokens=used.completion,
         cost=cost(answering.price, used),

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from escalera.apps.gateway import texts
+from escalera.apps.gateway import halves, texts
 from escalera.apps.gateway.texts import Path, Slot
 from escalera.domain.traffic import Operation
 
@@ -56,7 +56,7 @@ def data(event: bytes) -> bytes | None:
 def read(operation: Operation, body: bytes) -> Event:
     """What the data of an event say; nothing where they are no JSON object."""
     try:
-        found = msgspec.json.decode(body)
+        found = msgspec.json.decode(halves.mended(body))
     except (msgspec.DecodeError, RecursionError):
         return _NOTHING
     if type(found) is not dict:

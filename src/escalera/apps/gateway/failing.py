@@ -31,6 +31,7 @@ CODES: Mapping[Fault, str] = {
     "too-large": "upstream_bad_reply",
     "unfinished": "upstream_unfinished",
     "connect-timeout": "upstream_timeout",
+    "descriptors": "gateway_full",
     "first-byte-timeout": "upstream_timeout",
     "idle-timeout": "upstream_timeout",
     "total-timeout": "upstream_timeout",
@@ -41,6 +42,7 @@ OWN: Mapping[str, int] = {"answer_blocked": 403, "guard_failed": 503, "schema_un
 SAID: Mapping[Fault, str] = {
     "connect": "could not be reached",
     "connect-timeout": "could not be reached in time",
+    "descriptors": "cannot be asked now: the gateway has as many connections as it may have",
     "first-byte-timeout": "did not begin to answer in time",
     "idle-timeout": "fell silent within its answer",
     "total-timeout": "did not end its answer in time",
@@ -79,9 +81,12 @@ def of_problem(problem: Problem, *, tried: int = 1) -> ErrorReply:
     if tried > 1:
         end = "" if said.endswith(".") else "."
         said += f"{end} It was the last of {tried} attempts."
-    again = problem.blame == "server"
+    full = problem.fault == "descriptors"
+    again = full or problem.blame == "server"
     headers = [(b"x-should-retry", b"true" if again else b"false")]
-    if problem.retry_after is not None:
+    if full:  # what this caller's connection takes is what is missing
+        headers += [(b"retry-after", b"1"), (b"connection", b"close")]
+    elif problem.retry_after is not None:
         headers.append((b"retry-after", b"%d" % math.ceil(problem.retry_after)))
     body = wire.error_body(said, status=status, code=code)
     return ErrorReply(status=status, body=body, code=code, headers=tuple(headers))
@@ -205,7 +210,7 @@ def _sentence(problem: Problem) -> str:
             f"{name!r} refuses the gateway's own access; whoever runs the gateway must see to it."
         )
     said = f"answered {problem.status}" if problem.fault == "status" else SAID[problem.fault]
-    if problem.fault in {"connect", "connect-timeout"}:
+    if problem.fault in {"connect", "connect-timeout", "descriptors"}:
         told = ""  # where it is that nobody answers is not for callers
     return f"{name!r} {said}: {told}" if told else f"{name!r} {said}."
 
@@ -221,4 +226,4 @@ def _status(problem: Problem) -> int:
         return 504
     if problem.fault == "status" and problem.status < 500:
         return 502
-    return 503 if problem.fault in {"status", "connect", "reset"} else 502
+    return 503 if problem.fault in {"status", "connect", "descriptors", "reset"} else 502

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Raw
 
-from escalera.apps.gateway import wire
+from escalera.apps.gateway import halves, wire
 from escalera.apps.gateway.wire import Refusal
 from escalera.domain.traffic import Operation
 
@@ -97,7 +97,7 @@ def read(operation: Operation, body: bytes) -> Fields:
     except msgspec.ValidationError as error:
         raise wire.invalid(str(error)) from error
     except wire.UNREADABLE as error:
-        raise Refusal(f"The body is not a JSON object: {error}.") from error
+        raise _unread(body, error) from error
     if found.stream and operation not in LIMIT:
         raise Refusal(f"There is no stream of {operation}; leave `stream` out.", param="stream")
     return found
@@ -113,7 +113,7 @@ def written(body: bytes, changes: Mapping[str, bytes]) -> bytes:
     try:
         values: dict[str, Any] = _OBJECT.decode(body)
     except wire.UNREADABLE as error:
-        raise Refusal(f"The body is not a JSON object: {error}.") from error
+        raise _unread(body, error) from error
     for name, value in changes.items():
         values[name] = Raw(value)
     plain = _ENCODE(values)
@@ -128,6 +128,17 @@ _FIELDS = msgspec.json.Decoder(Fields)
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _SEVERAL = frozenset({"chat", "completions"})
 _ENCODE = msgspec.json.Encoder().encode
+
+
+def _unread(body: bytes, error: Exception) -> Refusal:
+    """Why a body cannot be read; what JSON's reader says of half of a character misleads."""
+    half = halves.first(body)
+    if half is None:
+        return Refusal(f"The body is not a JSON object: {error}.")
+    return Refusal(
+        f"The body is no text: at byte {half[0]}, {half[1]} is half of a character (a surrogate "
+        "without the other half). Send both, or none."
+    )
 
 
 def _spaced(values: Mapping[str, Raw]) -> bytes:

@@ -31,6 +31,7 @@ HELP: Mapping[str, tuple[str, Labels]] = {
     "drifted": ("Workers to which messages are shown to have drifted.", ("name",)),
     "unread_total": ("Messages whose embedding their router did without.", ("model",)),
     "records_dropped_total": ("Records that the request log had no room for.", ()),
+    "turned_away_total": ("Connections that there were no descriptors for.", ()),
     "batches_open": ("Batches that are not over.", ("status",)),
     "batches_total": ("Batches that ended.", ("outcome",)),
     "batch_lines_total": ("Lines of batches that were answered.", ("outcome",)),

@@ -154,6 +154,8 @@ class Shadow:
         said = pairing.said(asked.operation, heard) if heard else None
         candidate = pairing.taken(ended, said)
         if candidate is None:  # it takes the request for wrong
+            if pairing.is_ours(ended):
+                return "lost"
             if live_taken.failed:
                 return "refused"
             candidate = NO_ANSWER

@@ -8,6 +8,7 @@ can still be mended by asking somebody else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 
 from escalera.apps.gateway import answers
 from escalera.apps.gateway.asked import Asked, Opened, Problem, Provenance
@@ -49,8 +50,13 @@ async def opened(
     if exchange.status != 200:
         return await _refused(exchange, name)
     passed = [pair for pair in exchange.headers if pair[0] in PASSED]
-    if _header(exchange, b"content-encoding").lower() not in {b"", b"identity"}:
-        return _problem(name, "malformed")
+    coding = _header(exchange, b"content-encoding")
+    if coding.lower() not in {b"", b"identity"}:
+        coded = _problem(name, "malformed")
+        coded.message = (
+            f"its content encoding is {coding.decode('latin-1')!r}; 'identity' was asked"
+        )
+        return coded
     found = Opened(
         exchange=exchange,
         provenance=provenance,
@@ -153,7 +159,7 @@ async def _refused(exchange: Exchange, name: str) -> Problem:
         status=exchange.status,
         code=told.code,
         message=told.message,
-        retry_after=_seconds(_header(exchange, b"retry-after")),
+        retry_after=_pause(exchange),
         body=body,
     )
 
@@ -179,10 +185,15 @@ def _header(exchange: Exchange, name: bytes) -> bytes:
     return b""
 
 
-def _seconds(value: bytes) -> float | None:
-    """`Retry-After` in seconds; a date is not believed, since clocks differ."""
+def _pause(exchange: Exchange) -> float | None:
+    """`Retry-After` in seconds; a date counts from the response's own, since clocks differ."""
+    asked = _header(exchange, b"retry-after").decode("latin-1")
     try:
-        found = float(value)
+        found = float(asked)
     except ValueError:
-        return None
+        try:
+            sent = parsedate_to_datetime(_header(exchange, b"date").decode("latin-1"))
+            found = max(0.0, (parsedate_to_datetime(asked) - sent).total_seconds())
+        except (TypeError, ValueError):
+            return None
     return found if 0 <= found < 86_400 else None

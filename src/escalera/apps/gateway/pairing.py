@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from escalera.apps.gateway import halves
 from escalera.apps.gateway.hot import Ended
 from escalera.domain.traffic import Operation
 from escalera.domain.trial import Taken
@@ -30,6 +31,7 @@ class Said:
 
 def said(operation: Operation, body: bytes) -> Said | None:
     """The first answer in *body*, whole or as events; None where there is none to be read."""
+    body = halves.mended(body)
     try:
         if body.lstrip()[:1] == b"{":
             return _of(operation, [msgspec.json.decode(body, type=dict[str, Any])], whole=True)
@@ -61,11 +63,15 @@ def question(operation: Operation, body: bytes) -> str:
 
 
 def taken(ended: Ended, answer: Said | None) -> Taken | None:
-    """What a call took; None where it says nothing of who answered: the caller's own doing."""
-    if ended.code == "caller_left" or (ended.problem and ended.problem.blame == "caller"):
+    """What a call took; None where it says nothing of who answered: the caller's own doing,
+    or the gateway's."""
+    problem = ended.problem
+    if ended.code == "caller_left" or (problem and problem.blame == "caller"):
+        return None
+    if is_ours(ended):
         return None
     found = ended.found
-    failed = found is None or ended.problem is not None
+    failed = found is None or problem is not None
     priced = found is not None and found.provenance.price is not None and found.usage is not None
     return Taken(
         failed=float(failed),
@@ -73,6 +79,13 @@ def taken(ended: Ended, answer: Said | None) -> Taken | None:
         seconds=None if found is None or failed else found.first_byte + ended.relayed,
         micro_dollars=float(ended.cost) if priced else None,
     )
+
+
+def is_ours(ended: Ended) -> bool:
+    """Whether a call came to nothing by this process: it could open no connection, or gave up."""
+    if ended.problem and ended.problem.fault == "cancelled":
+        return True
+    return any(attempt.fault == "descriptors" for attempt in ended.asked.attempts)
 
 
 def mean(calls: Sequence[Taken]) -> Taken:

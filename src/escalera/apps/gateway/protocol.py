@@ -57,6 +57,8 @@ class LeanProtocol(HttpToolsProtocol):
 
     HEAD_SECONDS = 30.0
     """For the head of a request."""
+    FULL_SECONDS = 2.0
+    """For its first byte, where there is room for nobody else."""
     BODY_SECONDS = 120.0
     """For its body."""
     UNREAD_SECONDS = 60.0
@@ -72,6 +74,7 @@ class LeanProtocol(HttpToolsProtocol):
     _pending: LeanCycle | None = None
     _known: KnownHead | None = None
     _news = 0
+    _is_one_too_many = False
     _fields: list[tuple[bytes, bytes]]
     _gather: Gather
     _turns: Turns
@@ -85,7 +88,8 @@ class LeanProtocol(HttpToolsProtocol):
         super().connection_made(cohorts.hold(transport))
         self._turns = Turns(self.app, loop=self.loop, tasks=self.tasks)
         self._lane = getattr(self.app, "lane", None)
-        self._wait(self.HEAD_SECONDS)
+        self._is_one_too_many = getattr(self.app, "is_full", bool)()
+        self._wait(self.FULL_SECONDS if self._is_one_too_many else self.HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         """More of a request."""
@@ -160,6 +164,8 @@ class LeanProtocol(HttpToolsProtocol):
             raise _Refused(400, "A request has one field 'Host'.")
         where = _where_known(url) if len(url) <= MAX_KNOWN else _where(url)
         size = self._size + self._piece
+        if self._is_one_too_many and where[0] != "/health":  # which asks for this process alone
+            raise _Refused(503, _FULL)
         if self.pipeline or len(self.headers) > MAX_FIELDS or size > MAX_HEAD:
             self._check()
         if parser.should_upgrade() and self._has_body():
@@ -336,8 +342,9 @@ class LeanProtocol(HttpToolsProtocol):
         earlier = now is not None and not now.response_complete and now is not last
         begun = last is not None and last.response_started
         if not earlier and not (begun and (self._part == "body" or not last.response_complete)):
-            body = wire.error_body(words, status=status, code=None)
-            head = STATUS_LINE[status] + _REFUSAL % len(body)
+            full = status == 503
+            body = wire.error_body(words, status=status, code="gateway_full" if full else None)
+            head = STATUS_LINE[status] + (_AGAIN if full else b"") + _REFUSAL % len(body)
             self.transport.write(head + body)
         self._leave()
         self.transport.close()
@@ -354,6 +361,7 @@ class LeanProtocol(HttpToolsProtocol):
 
 # Below: private.
 
+_AGAIN = b"retry-after: 1\r\nx-should-retry: true\r\n"
 _REFUSAL = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
 
 
@@ -366,6 +374,7 @@ def _where(url: bytes) -> tuple[str, bytes, bytes]:
 
 _where_known = lru_cache(maxsize=64)(_where)  # requests ask for a handful of them
 
+_FULL = "The gateway has as many connections as it may have. Try again in a moment."
 _TOO_LONG = f"The head of a request has at most {MAX_HEAD} bytes."
 _TOO_MUCH = f"Between the pieces of a body, and behind it, come at most {MAX_HEAD} bytes."
 

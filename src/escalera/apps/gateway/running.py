@@ -130,11 +130,11 @@ class Running:
         looked = {(one.pid, one.looks) for one in self.standings()}
         os.kill(leader, signal.SIGHUP)
         end, refused, waiting = time.monotonic() + PATIENCE, [], 1
-        sign = f"version {number}: "
+        signs = f"version {number}: ", "version 0: "  # which of them it is could not be read
         while waiting and time.monotonic() < end:
             time.sleep(LOOK)
             since = [one for one in self.standings() if (one.pid, one.looks) not in looked]
-            refused = [one.refused for one in since if one.refused.startswith(sign)]
+            refused = [one.refused for one in since if one.refused.startswith(signs)]
             taken_up = [one for one in since if one.version == number and not one.refused]
             waiting = workers - len(refused) - len(taken_up)
         return Taken(before=before, now=number, refused=tuple(refused), waiting=waiting)

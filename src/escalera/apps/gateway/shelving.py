@@ -20,8 +20,8 @@ from escalera.engine.serve import Desk
 from escalera.errors import StoreUnavailable
 from escalera.ports.jobs import Shelf
 
-EVERY = 0.25
-"""Seconds between two looks at the shelf."""
+EVERY = 1.0
+"""Seconds between two looks at the shelf, most of what an idle gateway does."""
 
 
 @dataclass(slots=True)

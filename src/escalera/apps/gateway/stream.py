@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from escalera.apps.gateway import halves
 from escalera.apps.gateway.answers import Used
 from escalera.apps.gateway.wire import UNREADABLE
 from escalera.domain.traffic import Fault, Operation
@@ -150,7 +151,7 @@ class Passage:
         try:
             found = _EVENT.decode(data)
         except UNREADABLE:
-            other = _without_usage(data)
+            other = _read_again(halves.mended(data))
             if other is None:
                 self.fault = "malformed"
                 return False
@@ -258,8 +259,14 @@ _KIND = msgspec.json.Decoder(_Kind)
 _EVENTS = re.compile(rb".*?\n\r?\n", re.DOTALL)
 
 
-def _without_usage(data: bytes) -> _Event | None:
-    """An event whose usage is not to be read; None where more is wrong with it."""
+def _read_again(data: bytes) -> _Event | None:
+    """An event without halves of characters, and without a usage that is not to be read; None where
+    more is wrong with it.
+    """
+    try:
+        return _EVENT.decode(data)
+    except UNREADABLE:
+        pass
     try:
         found = _BARE.decode(data)
     except UNREADABLE:

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from escalera.apps.gateway import halves
 from escalera.domain.traffic import Operation
 from escalera.errors import InputError
 
@@ -149,7 +150,7 @@ def of_answer(operation: Operation, body: bytes) -> list[Slot]:
     """The texts of a whole answer; errors as above."""
     if ANSWERS[operation] is _NONE:
         return []
-    return slots(_strict(body), ANSWERS[operation])
+    return slots(_strict(halves.mended(body)), ANSWERS[operation])
 
 
 def slots(value: Any, shape: Shape) -> list[Slot]:
@@ -211,8 +212,8 @@ def encoded(text: str) -> bytes:
 
 
 def is_json(text: str) -> bool | None:
-    """Whether *text* begins as an object does, or an array of anything but numbers; None where more
-    of it has to come before that can be told.
+    """Whether *text* begins as an object or an array does; None where more of it has to come before
+    that can be told. A number alone in brackets is a mark of a source more often than an array.
     """
     found = _BEGUN.match(text, 0, BEGINNING)
     if found is not None and found.lastgroup == "more":
@@ -220,9 +221,23 @@ def is_json(text: str) -> bool | None:
     return found is not None
 
 
+def is_whole_json(text: str) -> bool:
+    """Whether all of *text* is JSON."""
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
 # Below: private.
 
-_BEGUN = re.compile(r"\s*(?:\{\s*(?P<name>\")|\[\s*(?P<item>[\"\[{])|(?P<more>[\[{]?\s*\Z))")
+_BARE = r"(?:-?\d[\d.eE+-]*|null|true|false)\s*"
+_BARE_BEGUN = r"(?:-|n|nu|nul|t|tr|tru|f|fa|fal|fals)"
+_BEGUN = re.compile(
+    rf"\s*(?:\{{\s*(?P<name>\")|\[\s*(?P<item>[\"\[{{]|{_BARE},)"
+    rf"|(?P<more>(?:[\[{{]?\s*|\[\s*(?:{_BARE}|{_BARE_BEGUN}))\Z))"
+)
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _LOGPROBS = re.compile(rb'"logprobs"\s*:\s*(?!null|\[\s*\])')
 _MEMBER = re.compile(rb'\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)

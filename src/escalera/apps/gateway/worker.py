@@ -27,6 +27,7 @@ from escalera.apps.gateway.app import Gateway, Room, Setup
 from escalera.apps.gateway.census import Census
 from escalera.apps.gateway.counter import Counter
 from escalera.apps.gateway.deposits import Deposits
+from escalera.apps.gateway.descriptors import Fullness
 from escalera.apps.gateway.door import Door
 from escalera.apps.gateway.hot import Entrance
 from escalera.apps.gateway.metrics import Metrics
@@ -125,6 +126,7 @@ class Worker:
                 rooms=[*deposits.rooms(), self._jobs()],
                 shelving=self._shelving(),
                 gathering=upstreams.gathering,
+                is_full=Fullness(upstreams.is_full, self._metrics, self._tell),
             ),
         )
         self._version = number
@@ -274,23 +276,25 @@ class Worker:
     async def _adopt(self, gateway: Gateway, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
-        configuration = self._stores.configurations().current()
-        if configuration is None:
-            return
+        number = 0
         try:
+            configuration = self._stores.configurations().current()
+            if configuration is None:
+                return
+            number = configuration.number
             desk, table = await asyncio.to_thread(
                 self._loaded, configuration.text, before=gateway.desk
             )
-            regime = self._regime(desk, table, configuration.number)
+            regime = self._regime(desk, table, number)
             spans = self._spans_of(table) if table.traces != self._table.traces else self._spans
-        except EscaleraError as error:
-            self._refused = f"version {configuration.number}: {error}"
+        except (EscaleraError, OSError) as error:
+            self._refused = f"version {number}: {error}"
             self._tell(f"the configuration is not taken up: {self._refused}")
         else:
             gateway.adopt(desk, regime)
             self._table = table
             self._attend()
-            self._version, self._refused = configuration.number, ""
+            self._version, self._refused = number, ""
             await self._keep(spans)
         self._looks += 1
         await asyncio.to_thread(self._say, gateway)

@@ -35,6 +35,8 @@ CALLER_CODES = frozenset(
 """Codes of an error that say that this request cannot be answered by anybody."""
 CALLER_KINDS = frozenset({"invalid_request_error"})
 """Types of an error that say so."""
+OURS: frozenset[Fault] = frozenset({"", "cancelled", "descriptors"})
+"""What says nothing of whoever was to answer."""
 
 
 def of_status(status: int, code: str = "") -> Blame:
@@ -60,9 +62,9 @@ def of_told(code: str, kind: str) -> Blame:
 
 def of_fault(fault: Fault) -> Blame:
     """Whose fault it is that an exchange came to no whole answer."""
-    return "nobody" if fault in {"", "cancelled"} else "server"
+    return "nobody" if fault in OURS else "server"
 
 
 def may_be_billed(fault: Fault) -> bool:
     """Whether a provider may ask for money for an attempt that ended so: it had begun to answer."""
-    return fault not in {"status", "connect", "connect-timeout"}
+    return fault not in {"status", "connect", "connect-timeout", "descriptors"}

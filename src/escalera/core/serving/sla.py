@@ -23,6 +23,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from escalera.core.serving import blame
 from escalera.domain.sla import Burn, Ledger, Outage, Promise, Reconciled
 from escalera.domain.traffic import Attempt, Fault, ServedCall
 
@@ -39,10 +40,10 @@ Floats = npt.NDArray[np.float64]
 
 def fate(attempt: Attempt) -> Fate:
     """How an attempt counts."""
-    if attempt.fault == "cancelled":
-        return "cancelled"
     if not attempt.fault:
         return "good"
+    if attempt.fault in blame.OURS:
+        return "cancelled"
     return attempt.blame if attempt.blame in ("caller", "key") else "bad"
 
 

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from escalera.errors import InputError
+from escalera.errors import InputError, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +28,27 @@ class Configurations:
         self._folder = folder
 
     def current(self) -> Configuration | None:
-        """The version in use; None where there is none yet."""
+        """The version in use; None where there is none yet.
+
+        Raises `InputError` where there is none of its number, and `StoreUnavailable`.
+        """
+        file = self._folder / "current"
         try:
-            number = int((self._folder / "current").read_text(encoding="ascii"))
+            said = _read(file)
         except FileNotFoundError:
             return None
-        return self.version(number)
+        if not said.strip().isdecimal():
+            raise StoreUnavailable(
+                store=str(file),
+                problem=f"says {said[:20]!r}, and is to hold the number of the version in use",
+                remedy=f"Write one of {self.numbers()} into it, and reload",
+            )
+        return self.version(int(said))
 
     def version(self, number: int) -> Configuration:
-        """A version by its number. Raises `InputError` where there is none."""
+        """A version by its number. Raises `InputError` where there is none, `StoreUnavailable`."""
         try:
-            text = self._file(number).read_text(encoding="utf-8")
+            text = _read(self._file(number))
         except FileNotFoundError:
             raise InputError(f"there is no version {number}; there are {self.numbers()}") from None
         return Configuration(number=number, text=text)
@@ -86,6 +96,20 @@ class Configurations:
 
 
 # Below: private.
+
+
+def _read(file: Path) -> str:
+    """What a file says. Raises `FileNotFoundError`, and `StoreUnavailable`."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreUnavailable(
+            store=str(file),
+            problem=f"cannot be read ({error})",
+            remedy="Look whether it is there and whole, and whether this process may read it",
+        ) from error
 
 
 def _write(file: Path, text: str) -> None:

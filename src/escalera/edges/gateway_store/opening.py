@@ -14,6 +14,8 @@ from escalera.errors import StoreUnavailable
 
 PATIENCE = 5.0
 """Seconds that another process may hold the file."""
+INCREMENTAL = 2
+"""What SQLite calls giving freed pages back when it is asked to."""
 
 
 class Store:
@@ -37,7 +39,9 @@ class Store:
                 file, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
             try:
-                self._connection.execute("pragma auto_vacuum = incremental")
+                (vacuum,) = self._connection.execute("pragma auto_vacuum").fetchone()
+                if vacuum != INCREMENTAL:  # told again it writes, and on a full disk it cannot
+                    self._connection.execute("pragma auto_vacuum = incremental")
                 write_ahead.begin(self._connection, seconds=PATIENCE)
                 self._connection.execute("pragma synchronous = full")
                 self._make(schema, version, upgrades)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from escalera.edges.http import cohorts
+from escalera.edges.http import cohorts, room
 from escalera.edges.http.connection import Connection
 from escalera.edges.http.target import Limits, Method, Target
 from escalera.errors import UpstreamFault
@@ -160,6 +160,8 @@ class HTTPUpstream:
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, total_at: float) -> Connection:
         target, hold = self._target, cohorts.of(loop).hold
+        if room.is_scarce():
+            raise self._no_room()
         seconds = min(self._limits.connect, max(0.0, total_at - loop.time()))
         try:
             async with asyncio.timeout(seconds):
@@ -174,9 +176,15 @@ class HTTPUpstream:
             problem, fault = f"no connection within {seconds:g} s", "connect-timeout"
             raise UpstreamFault(problem, provider=self._provider, fault=fault) from error
         except (OSError, UnicodeError) as error:
+            if room.is_missing(error):
+                raise self._no_room() from error
             problem = f"no connection: {str(error) or type(error).__name__}"
             raise UpstreamFault(problem, provider=self._provider, fault="connect") from error
         return connection
+
+    def _no_room(self) -> UpstreamFault:
+        problem = "no connection: this process can open no more (`ulimit -n`)"
+        return UpstreamFault(problem, provider=self._provider, fault="descriptors")
 
     async def _anew(
         self, stale: Connection, head: bytes, body: bytes, total_at: float

@@ -127,3 +127,12 @@ def test_a_length_of_time_is_a_number_with_a_unit(
     assert round(key.expires - key.created) in range(90 * 86_400 - 5, 90 * 86_400 + 6)
     assert run(["keys", "rotate", "shop", "--overlap", "a day", "-p", project]) == 2
     assert "'a day' is no length of time" in capsys.readouterr().err
+
+
+def test_names_in_a_list_are_told_how_to_be_given(
+    project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key for the one model 'a,b' could ask nothing."""
+    assert run(["keys", "create", "shop", "--models", "a, b", "-p", project]) == 2
+    assert "give each its own: --models a --models b" in capsys.readouterr().err
+    assert issued.of(Path(project)).all() == ()

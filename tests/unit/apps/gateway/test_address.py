@@ -34,3 +34,17 @@ def test_what_is_no_host_is_told_with_what_is_one(host: str) -> None:
     with pytest.raises(InputError, match="without brackets or port") as told:
         address.listening(host, 0)
     assert repr(host) in str(told.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "127.255.255.254", "::1", "localhost"])
+def test_every_address_of_this_machine_alone_is_one(host: str) -> None:
+    """The whole network 127/8 is (RFC 1122, section 3.2.1.3)."""
+    assert address.is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "", "128.0.0.1", "192.168.1.1", "localhost.example", "127.0.0.1.nip"]
+)
+def test_what_others_reach_is_none(host: str) -> None:
+    """Nor is a name that only begins like one."""
+    assert not address.is_loopback(host)

@@ -162,3 +162,11 @@ def test_whatever_comes_is_read(body):
     for operation in GOOD:
         assert answers.read(operation, body).fault in {"", "malformed", "empty", "error-event"}
     assert isinstance(answers.failure(body).message, str)
+
+
+def test_half_of_a_character_spoils_no_answer():
+    """It is passed on as it came; nothing else that is broken becomes an answer by that."""
+    body = rb'{"choices":[{"message":{"content":"\ud83d"}}],"usage":{"prompt_tokens":3}}'
+    found = answers.read("chat", body)
+    assert (found.fault, found.usage.prompt) == ("", 3)
+    assert answers.read("chat", body[:-1]).fault == "malformed"

@@ -78,6 +78,7 @@ def test_a_body_that_is_too_long_is_refused_before_it_comes(length):
 @pytest.mark.parametrize(
     ("origin", "is_near"),
     [
+        (b"http://127.0.0.2:3000", True),
         (b"http://localhost:3000", True),
         (b"http://127.0.0.1", True),
         (b"http://[::1]:80", True),

@@ -220,6 +220,21 @@ def test_the_breaker_learns_whose_fault_it_was(status, state):
     assert first.breaker.state(0.0) == state
 
 
+def test_a_machine_without_descriptors_says_nothing_of_a_deployment():
+    """The breaker stays closed, the operator is told, and the next one is asked all the same."""
+    said = []
+    first = line("a", Upstream(away("descriptors")), policy=TRIPPED)
+    found = Asking(
+        clock=lambda: 0.0, draw=lambda: 0.0, patience=Patience(retries=0), tell=said.append
+    )
+    request = asked()
+    answer = asyncio.run(found.ask(request, plan(first, line("b", Upstream(good())))))
+    assert isinstance(answer, Opened)
+    assert first.breaker.state(0.0) == "closed"
+    assert [(one.deployment, one.blame) for one in request.attempts] == [("a", "nobody")]
+    assert said == ["'a': no connection"]
+
+
 def test_a_callers_mistake_that_a_target_finds_is_no_attempt():
     """It costs nothing: no model was asked."""
     request = asked()

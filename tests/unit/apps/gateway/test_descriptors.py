@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from escalera.apps.gateway import descriptors
+from escalera.apps.gateway.metrics import Metrics
 
 
 @pytest.fixture
@@ -53,3 +54,19 @@ def test_a_system_that_refuses_is_left_alone(hard: int, monkeypatch: pytest.Monk
     descriptors.raised()
     monkeypatch.undo()
     assert soft() == 256
+
+
+def test_whoever_is_one_too_many_is_counted_and_told_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The operator needs the word, not one for each caller."""
+    now, full, said, metrics = [0.0], [False], [], Metrics()
+    monkeypatch.setattr(descriptors.time, "monotonic", lambda: now[0])
+    fullness = descriptors.Fullness(lambda: full[0], metrics, said.append)
+    assert not fullness()
+    assert said == []
+    full[0] = True
+    for now[0] in (1.0, 2.0, 60.0, 61.0):
+        assert fullness()
+    assert said == [descriptors.FULL] * 2
+    assert "escalera_turned_away_total 4" in metrics.text()

@@ -107,3 +107,9 @@ def test_responses():
         assert ended.problem == ""
     refused = {"output": [{"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}]}
     assert run(dumped({"input": "x"}), dumped(refused), operation="responses")[1].problem == ""
+
+
+def test_half_of_a_character_keeps_no_answer_from_its_schema():
+    """Else whatever holds one would go on unseen."""
+    body = rb'{"choices":[{"message":{"content":"no JSON \ud83d"}}]}'
+    assert len(enforcing._answers("chat", body)) == 1

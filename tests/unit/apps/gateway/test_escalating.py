@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import httpx2
@@ -27,7 +28,7 @@ from escalera.edges.clock import SystemClock
 from escalera.engine.sensing import Senses
 from escalera.engine.serve import Desk, Served
 from escalera.errors import CallFailed
-from escalera.settings.gateway_table import GatewayTable, RouteTable
+from escalera.settings.gateway_table import BreakerTable, GatewayTable, RouteTable
 from escalera.testing.scripted import Faults, ScriptedProvider
 
 FIGURE = Figure(value=0.0, lower=-0.01, upper=0.01, n=100, clusters=100)
@@ -80,6 +81,7 @@ class Serving:
         seconds: float = 600.0,
         judge: proving.Judge | None = None,
         senses: Senses | None = None,
+        breaker: BreakerTable | None = None,
     ) -> None:
         self.weak = weak or ScriptedProvider(small)
         self.strong = ScriptedProvider(lambda _: "the proof is this")
@@ -134,6 +136,7 @@ class Serving:
             default="smart",
             routes={"smart": RouteTable(decision=tested.decision, fallbacks=list(fallbacks))},
             seconds=seconds,
+            breaker=breaker or BreakerTable(),
         )
         self.app: Gateway = application(
             counter, api_key=None, now=lambda: 5.0, setup=Setup(table=table, sink=self.keep)
@@ -274,6 +277,29 @@ def test_a_weak_system_that_cannot_be_had_is_passed_over(asking: str, *, stream:
     assert response.headers["x-escalera-deployment"] == "large"
     assert response.headers["x-escalera-why"] == "first; strong: weak failed"
     assert [attempt.fault for attempt in serving.calls[0].attempts] == ["status", ""]
+
+
+@pytest.mark.parametrize("asking", ["before", "after"])
+def test_a_weak_system_that_keeps_failing_is_left_alone(asking: str) -> None:
+    """Callers do not wait for it each time; when it is there again it is asked again."""
+    weak = ScriptedProvider(small, faults=Faults(first=3))
+    serving = Serving(asking, weak=weak, breaker=BreakerTable(streak=3, hold=0.3))
+    whys = [serving.ask(EASY).headers["x-escalera-why"] for _ in range(5)]
+    assert whys == ["first; strong: weak failed"] * 3 + ["first; strong: weak is left alone"] * 2
+    assert len(weak.requests) == 3
+    assert [len(call.attempts) for call in serving.calls] == [2, 2, 2, 1, 1]
+    time.sleep(0.35)
+    assert said(serving.ask(EASY)) == "it is so"
+    assert said(serving.ask(EASY)) == "it is so"
+
+
+@pytest.mark.parametrize("asking", ["before", "after"])
+def test_what_says_nothing_against_the_weak_system_does_not_count(asking: str) -> None:
+    """A mistake of the caller's, and a caller who leaves."""
+    weak = ScriptedProvider(small, faults=Faults(first=2, kind="rejected"))
+    serving = Serving(asking, weak=weak, breaker=BreakerTable(streak=1, hold=60.0))
+    assert [serving.ask(EASY).status_code for _ in range(3)] == [400, 400, 200]
+    assert len(weak.requests) == 3
 
 
 class Silent:

@@ -41,6 +41,7 @@ def error_of(reply):
         ({"status": 302}, 502, "upstream_unavailable", b"true"),
         ({"blame": "key", "status": 401}, 502, "upstream_rejected", b"false"),
         ({"fault": "connect", "status": 0}, 503, "upstream_unavailable", b"true"),
+        ({"fault": "descriptors", "blame": "nobody"}, 503, "gateway_full", b"true"),
         ({"fault": "reset", "status": 0}, 503, "upstream_unavailable", b"true"),
         ({"fault": "first-byte-timeout", "status": 0}, 504, "upstream_timeout", b"true"),
         ({"fault": "malformed", "status": 200}, 502, "upstream_bad_reply", b"true"),
@@ -54,6 +55,14 @@ def test_each_fault_has_its_status_and_code(more, status, code, again):
     reply = failing.of_problem(problem(**more))
     assert (reply.status, reply.code, error_of(reply)["code"]) == (status, code, code)
     assert dict(reply.headers)[b"x-should-retry"] == again
+
+
+def test_a_full_gateway_says_when_to_come_again_and_lets_go():
+    """What its caller's connection takes is what is missing; numbers are not for callers."""
+    reply = failing.of_problem(problem(fault="descriptors", blame="nobody", message="`ulimit -n`"))
+    assert dict(reply.headers)[b"retry-after"] == b"1"
+    assert dict(reply.headers)[b"connection"] == b"close"
+    assert b"ulimit" not in reply.body
 
 
 @given(

@@ -126,6 +126,15 @@ def test_what_cannot_be_read_is_refused(body):
     assert caught.value.status == 400
 
 
+def test_half_of_a_character_is_told_as_what_it_is():
+    """JSON's reader would say of it that the body was truncated. Nobody could answer it."""
+    body = rb'{"model":"a","messages":[{"content":"\ud83d"}]}'
+    for refused in (lambda: fields.read("chat", body), lambda: fields.written(body, {})):
+        with pytest.raises(Refusal, match=r"at byte 37, \\ud83d is half of a character") as caught:
+            refused()
+        assert caught.value.status == 400
+
+
 def test_a_name_that_is_no_text_is_refused_when_it_is_written():
     """It is skipped when the fields are read."""
     with pytest.raises(Refusal):

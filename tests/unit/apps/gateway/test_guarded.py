@@ -283,6 +283,48 @@ def test_texts_in_the_forms_that_servers_take_beside_openais(operation, body):
     ("said", "kept"),
     [
         (f"card:\n{CARD}", "card:\n[CREDIT_CARD_1]"),
+        ("mail\nana@example.com", "mail\n[EMAIL_1]"),
+    ],
+)
+@pytest.mark.parametrize("first", [None, 1, -2.5, True, "a"])
+def test_an_array_that_is_json_hides_nothing_and_stays_json(said, kept, first):
+    """Whatever it begins with."""
+    written = json.dumps([first, said, 4111111111111111])
+    found = guarded.request(
+        BOTH, "chat", dumped({"messages": [{"role": "tool", "content": written}]})
+    )
+    got = guarded.answer(BOTH, "chat", reply(written), Vault())
+    for content_ in (
+        json.loads(found.body)["messages"][0]["content"],
+        json.loads(got.body)["choices"][0]["message"]["content"],
+    ):
+        same, text, number = json.loads(content_)
+        assert (same, text) == (first, kept)
+        assert number.startswith("[CREDIT_CARD_")
+
+
+TOKEN = "npm_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (f'{{"a" is it, in C:\\{TOKEN}', '{"a" is it, in C:\\[SERVICE_TOKEN_1]'),
+        ('["to"] CORP\\fred@example.com', '["to"] CORP\\[EMAIL_1]'),
+        (f'{{"cut off": "card\\n{CARD}', '{"cut off": "card\\n[CREDIT_CARD_1]'),
+        (f'{{"whole": "\\n{TOKEN[1:]}"}}', f'{{"whole": "\\n{TOKEN[1:]}"}}'),
+    ],
+)
+def test_what_only_begins_as_json_is_read_both_ways(text, kept):
+    """In what is no JSON a backslash is none of an escape; in what was cut off it is one."""
+    found = guarded.request(BOTH, "chat", chat(text))
+    assert json.loads(found.body)["messages"][0]["content"] == kept
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (f"card:\n{CARD}", "card:\n[CREDIT_CARD_1]"),
         (f"卡号{CARD}", "卡号[CREDIT_CARD_1]"),
         ("mail\nana@example.com", "mail\n[EMAIL_1]"),
         ("Müller@example.com", "[EMAIL_1]"),
@@ -317,7 +359,20 @@ def test_what_comes_back_into_json_is_written_as_json():
 @settings(deadline=None, max_examples=60)
 @given(
     texts(),
-    st.sampled_from([' {{ "a":{}}}', "[{}]", "[[{}]]", "{{{}", "[1] {}", "  {{", "{}"]),
+    st.sampled_from(
+        [
+            ' {{ "a":{}}}',
+            "[{}]",
+            "[[{}]]",
+            "{{{}",
+            "[1] {}",
+            "[1, {}]",
+            "[null,{}",
+            "[-{}",
+            "  {{",
+            "{}",
+        ]
+    ),
     st.lists(st.integers(1, 12), max_size=30),
 )
 def test_a_stream_knows_json_by_its_beginning_as_a_whole_answer_does(text, form, sizes):
@@ -331,3 +386,17 @@ def test_a_stream_knows_json_by_its_beginning_as_a_whole_answer_does(text, form,
         at += size
     got += stream.push(delta({}, finish="stop")) + stream.push(b"data: [DONE]\n\n")
     assert content(got) == json.loads(whole)["choices"][0]["message"]["content"]
+
+
+def test_half_of_a_character_hides_nothing():
+    """Of an answer, whole or as a stream: what is left of it stays as it came."""
+    mail = '{"choices":[{"index":0,"%s":{"content":"%s"}}]}'
+    whole = (mail % ("message", r"\ud83d ana@example.com")).encode()
+    assert b"[EMAIL_1]" in guarded.answer(BOTH, "chat", whole, Vault()).body
+    clean = (mail % ("message", r"\ud83d hello")).encode()
+    assert guarded.answer(BOTH, "chat", clean, Vault()).body == clean
+    stream = EventGuard(BOTH.output, "chat", Vault())
+    event_ = b"data: " + (mail % ("delta", r"\ud83d ana@example.com ")).encode() + b"\n\n"
+    got = stream.push(event_) + stream.push(delta({}, finish="stop"))
+    assert b"ana@example.com" not in got
+    assert b"[EMAIL_1]" in got

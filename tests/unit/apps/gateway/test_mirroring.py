@@ -23,7 +23,7 @@ from escalera.edges.gateway_store.accounts import SQLiteAccounts
 from escalera.edges.gateway_store.pairs import SQLitePairs
 from escalera.edges.journal.sqlite import SQLiteJournal
 from escalera.engine.serve import Served
-from escalera.errors import ProjectError, StoreUnavailable
+from escalera.errors import ProjectError, ProviderUnavailable, StoreUnavailable
 from escalera.settings.gateway_table import GatewayTable
 from escalera.settings.trial_table import CanaryTable, ShadowTable
 from escalera.testing.scripted import Faults, ScriptedProvider
@@ -130,6 +130,32 @@ class World:
 async def post(client: httpx2.AsyncClient, text: str, **more: Any) -> httpx2.Response:
     body = {"model": "live", "messages": [{"role": "user", "content": text}], **more}
     return await client.post("/v1/chat/completions", json=body)
+
+
+class Ending(ScriptedProvider):
+    """Answers after a moment, unless it is closed before."""
+
+    async def answer(self, requests: Any) -> Any:
+        await asyncio.sleep(0.05)
+        if self.closed:
+            return [ProviderUnavailable("closed", provider="new") for _ in requests]
+        return await super().answer(requests)
+
+
+def test_copies_on_their_way_are_answered_before_the_candidate_is_closed(tmp_path) -> None:
+    """Each reload counted as a failure of the candidate, for every copy that it met."""
+    new = Ending(lambda request: request.messages[-1].content)
+    world = World(tmp_path, new=new, shadows={"try": SHADOW})
+
+    async def story() -> None:
+        transport = httpx2.ASGITransport(world.app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
+            await post(client, "one")
+        await asyncio.sleep(0.01)
+        await world.app.close()
+
+    asyncio.run(story())
+    assert [pair.candidate.failed for pair in world.pairs()] == [0.0]
 
 
 @pytest.mark.parametrize("stream", [False, True])

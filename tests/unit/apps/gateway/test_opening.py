@@ -121,6 +121,7 @@ def test_what_was_not_asked_for_compressed_is_not_unpacked(coding):
     found = opened(Exchange(ANSWER, headers=headers))
     assert isinstance(found, Problem)
     assert found.fault == "malformed"
+    assert repr(coding.decode()) in found.message
 
 
 @pytest.mark.parametrize(
@@ -179,6 +180,25 @@ def test_an_error_whose_words_do_not_come_is_told_by_its_status():
 def test_how_long_a_provider_wants_to_be_left_alone(value, seconds):
     """A number within a day."""
     found = opened(broken(429, headers=[(b"retry-after", value)]))
+    assert isinstance(found, Problem)
+    assert found.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("until", "sent", "seconds"),
+    [
+        (b"Fri, 31 Dec 1999 23:59:59 GMT", b"Fri, 31 Dec 1999 23:59:52 GMT", 7.0),
+        (b"Fri, 31 Dec 1999 23:59:59 GMT", b"Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
+        (b"Fri, 31 Dec 1999 23:59:59 GMT", b"Sat, 01 Jan 2000 00:00:09 GMT", 0.0),
+        (b"Fri, 31 Dec 1999 23:59:59 GMT", b"yesterday", None),
+        (b"Fri, 31 Dec 1999 23:59:59 GMT", b"Fri, 31 Dec 1999 23:59:52", None),
+        (b"Fri, 31 Dec 2999 23:59:59 GMT", b"Fri, 31 Dec 1999 23:59:59 GMT", None),
+        (b"tomorrow", b"Fri, 31 Dec 1999 23:59:52 GMT", None),
+    ],
+)
+def test_a_date_until_when_counts_from_the_responses_own(until, sent, seconds):
+    """Whatever the clock here says."""
+    found = opened(broken(429, headers=[(b"retry-after", until), (b"date", sent)]))
     assert isinstance(found, Problem)
     assert found.retry_after == seconds
 

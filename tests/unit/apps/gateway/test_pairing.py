@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.unit.apps.gateway.upstreams import asked, line, plan
 
 from escalera.apps.gateway import pairing
+from escalera.apps.gateway.asked import Problem
+from escalera.apps.gateway.hot import Ended
 from escalera.apps.gateway.pairing import Said
+from escalera.domain.traffic import Attempt
 from escalera.domain.trial import Taken
 
 
@@ -108,3 +112,25 @@ def test_the_mean_of_calls_leaves_out_what_is_unknown():
     assert found.failed == found.refused == pytest.approx(1 / 3)
     assert (found.seconds, found.micro_dollars) == (pytest.approx(2.0), 15.0)
     assert pairing.mean(calls[1:2]).seconds is None
+
+
+def test_a_call_that_this_process_gave_up_says_nothing_of_who_was_asked():
+    """Neither one that there was no descriptor for, nor one that a reload cut off."""
+    for fault, told in (("descriptors", False), ("cancelled", False), ("connect", True)):
+        request = asked()
+        blame = "server" if told else "nobody"
+        problem = Problem(deployment="a", blame=blame, fault=fault)
+        request.attempts.append(
+            Attempt(deployment="a", purpose="first", started=0.0, seconds=0.0, fault=fault)
+        )
+        ended = Ended(
+            asked=request, plan=plan(line("a", None)), key="", status=503, problem=problem
+        )
+        assert (pairing.taken(ended, None) is not None) is told
+        assert pairing.is_ours(ended) is not told
+
+
+def test_half_of_a_character_is_said_as_a_mark():
+    """A pair of a trial is not lost for it."""
+    body = rb'{"choices":[{"message":{"content":"a\ud83d"}}]}'
+    assert pairing.said("chat", body).text == "a\ufffd"

@@ -654,3 +654,25 @@ def test_a_caller_who_says_no_more_gets_what_was_written_by_then(gathering):
     with served(app, protocol=Answering) as port:
         (answer,) = responses(said(port, b"POST /wait HTTP/1.1\r\n", end=True))
     assert (answer.status, answer.body) == (200, b"ok")
+
+
+def test_one_too_many_is_told_to_come_again():
+    """With what it has to know, and its connection is closed; those who were let in go on."""
+    app, full = Echo(), [False]
+    app.is_full = lambda: full[0]
+    with (
+        served(app, protocol=Quick) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=5) as inside,
+    ):
+        inside.sendall(kept(b"1"))
+        assert responses(inside.recv(9999))[0].body == b"1"
+        full[0] = True
+        (refused,) = asked(port, post(b"2", path=b"/"))
+        assert (refused.status, refused.header(b"retry-after")) == (503, b"1")
+        assert json.loads(refused.body)["error"]["code"] == "gateway_full"
+        assert refused.header(b"connection") == b"close"
+        (alive,) = asked(port, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert alive.status == 200
+        inside.sendall(kept(b"3"))
+        assert responses(inside.recv(9999))[0].body == b"3"
+    assert [body for *_, body in app.seen] == [b"1", b"", b"3"]

@@ -292,3 +292,14 @@ def test_verdicts_on_responses(events, fault, begun):
     """What is created has not begun to answer; what is incomplete says so itself."""
     _, passage = passed(events, "responses")
     assert (passage.close(), passage.begun) == (fault, begun)
+
+
+def test_halves_of_a_character_pass_as_they_came():
+    """Servers that count in UTF-16 cut an emoji in two; callers put it together again."""
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":"\\ud83d"}}\n\n'
+    events = [ROLE, chunk("a\ud83d"), chunk("\ude00b"), chunk("\udc00", finish="stop"), usage, DONE]
+    out, passage = passed(events)
+    assert out == b"".join(events)
+    assert (passage.close(), passage.begun, passage.ended) == ("", True, True)
+    out, passage = passed([ROLE, rb'data: {"choices":[{"delta":{"content":"\ud83' + b"\n\n"])
+    assert passage.close() == "malformed"

@@ -234,6 +234,15 @@ def test_a_stretch_around_all_texts(body, wanted):
 
 
 @pytest.mark.parametrize(
+    ("text", "whole"),
+    [('{"a": "\\n"}', True), ('{"a"', False), ('{"a": 1} b', False), ('["\ud800"]', False)],
+)
+def test_json_is_whole_or_none(text, *, whole):
+    """Half a surrogate pair is no text of JSON."""
+    assert texts.is_whole_json(text) is whole
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ('{"a": 1}', True),
@@ -242,6 +251,16 @@ def test_a_stretch_around_all_texts(body, wanted):
         ('["a"]', True),
         ("[[1]]", True),
         ("[1] as they say", False),
+        ("[1, 2] as they say", True),
+        ('[ -1.5e3 , "a"]', True),
+        ("[null,", True),
+        ("[true ,", True),
+        ("[false]", False),
+        ("[nullify,", False),
+        ("[1", None),
+        ("[-", None),
+        ("[nul", None),
+        ("[ true ", None),
         ("[EMAIL_1] wrote", False),
         ("{name}, hello", False),
         ("hello", False),

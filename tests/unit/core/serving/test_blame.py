@@ -47,7 +47,9 @@ def test_an_error_within_an_answer_is_blamed_by_its_words() -> None:
 
 
 def test_every_broken_exchange_is_the_servers() -> None:
-    """But one that nobody waited for, and one that did not break."""
+    """But one that nobody waited for, one that we had no descriptor for, and one that did not
+    break."""
     others = {fault: blame.of_fault(fault) for fault in get_args(Fault)}
-    assert {fault for fault, whose in others.items() if whose == "nobody"} == {"", "cancelled"}
+    ours = {"", "cancelled", "descriptors"}
+    assert {fault for fault, whose in others.items() if whose == "nobody"} == ours
     assert set(others.values()) == {"nobody", "server"}

@@ -18,7 +18,7 @@ HOUR = 3600.0
 
 
 def attempt(at: float = NOW - 10, fault: str = "", **given: object) -> Attempt:
-    blame = {"": "nobody", "cancelled": "nobody"}.get(fault, "server")
+    blame = {"": "nobody", "cancelled": "nobody", "descriptors": "nobody"}.get(fault, "server")
     return Attempt(
         **{
             "deployment": "d",
@@ -68,6 +68,7 @@ def test_an_availability_that_is_just_what_was_promised_is_kept(promised: float,
         (attempt(fault="status", status=400, blame="caller"), "caller"),
         (attempt(fault="status", status=401, blame="key"), "key"),
         (attempt(fault="cancelled"), "cancelled"),
+        (attempt(fault="descriptors"), "cancelled"),
         (attempt(fault="cancelled", blame="server"), "cancelled"),
         (attempt(fault="empty", blame="nobody"), "bad"),
     ],

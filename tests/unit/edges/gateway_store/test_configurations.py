@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from escalera.edges.gateway_store.configurations import Configurations
-from escalera.errors import InputError
+from escalera.errors import InputError, StoreUnavailable
 
 
 def test_a_new_text_is_a_new_version_and_the_same_is_not(tmp_path: Path) -> None:
@@ -63,3 +63,15 @@ def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     Configurations(tmp_path).add("one")
     for file in tmp_path.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("said", [b"", b"x", b"-1", b"\xff"])
+def test_what_is_damaged_is_told_with_the_remedy(tmp_path: Path, said: bytes) -> None:
+    """Which file, and what to write into it."""
+    found = Configurations(tmp_path)
+    found.add("one")
+    (tmp_path / "current").write_bytes(said)
+    with pytest.raises(StoreUnavailable, match=r"current: .*(Write one of \[1\]|there and whole)"):
+        found.current()
+    (tmp_path / "current").write_text("1\n")
+    assert found.current() == found.version(1)

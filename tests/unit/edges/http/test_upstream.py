@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.edges.http.crowded import crowded
 from tests.unit.edges.http.raw_server import CHUNKED, LIMITS, OK, Part, at_once, talking, whole
 
 from escalera.edges.http.connection import HIGH_WATER
@@ -442,6 +443,20 @@ def test_nobody_there() -> None:
                 Target(address, fields={}), provider="tiny", limits=replace(LIMITS, connect=0.1)
             )
             assert await fault_of(client) == "connect-timeout"
+
+    run(work)
+
+
+def test_a_machine_without_descriptors_is_no_host_that_is_away() -> None:
+    """Neither where the last are spent, nor where hardly any are left; then it is there again."""
+
+    async def work() -> None:
+        async with talking([[OK]]) as (client, server):
+            for left in (0, 10):
+                with crowded(left):
+                    assert await fault_of(client) == "descriptors"
+            assert server.connections == 0
+            assert (await whole(client))[0] == 200
 
     run(work)
 

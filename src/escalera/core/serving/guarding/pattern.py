@@ -63,7 +63,9 @@ class Pattern:
 
     @cached_property
     def expression(self) -> str:
-        """The whole expression, with what must not stand beside it."""
+        """The whole expression, with what must not stand beside it; a user's as it was written."""
+        if self.foreign:
+            return self.head  # in brackets, "a)|(b" would be one, too
         before = f"(?<![{self.before}])" if self.before else ""
         after = f"(?!{self.after})" if self.after else ""
         return f"{before}(?:{self.head}){after}"
