@@ -200,6 +200,7 @@ def _packages(installation: Installation) -> Finding:
             require_local(f"the local model {project.model.name!r}")
             require_engine(project.engine)
             training.require_levers(installation)
+            training.require_told(installation)
         if optimiser is not None:
             optimisers.require(optimiser.name)
     except EscaleraError as error:

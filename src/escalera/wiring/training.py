@@ -73,6 +73,28 @@ def require_levers(of: Installation) -> None:
         ) from error
 
 
+def require_told(of: Installation) -> None:
+    """Raise `ProjectError` where no conversation can be taught with the model's chat template.
+
+    Rungs that only prompt do not need that. Raises `MissingExtra`.
+    """
+    project, name = of.project, of.project.model.name
+    if not (project.model.trainable and any(rung in TRAINING for rung in project.policy.rungs)):
+        return
+    require_local("training")
+    from escalera.edges.training import loading
+
+    try:
+        loading.light_teaching(models.folder(of.file, of.tables.models[name])).require()
+    except TrainingError as error:
+        raise ProjectError(
+            file=str(of.file),
+            key=f"models.{name}",
+            problem=f"cannot be trained: {str(error).rstrip('.')}",
+            remedy="Or leave the rungs that train out of climb.rungs",
+        ) from error
+
+
 def merger(of: Installation) -> Merger:
     """What merges what was trained from the project's base model. Raises `MissingExtra`."""
     require_local("merging")

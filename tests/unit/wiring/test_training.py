@@ -71,6 +71,20 @@ def test_distributions_of_another_vocabulary_are_refused_before_anything_is_boug
     assert caught.value.key == "training.softened"
 
 
+def test_a_template_that_cannot_be_taught_is_told_by_the_doctor(tmp_path: Path) -> None:
+    """Before the rungs that prompt are bought; where nothing is trained, it may be as it is."""
+    made = project(tmp_path, "rank = 4")
+    training.require_told(made)
+    template = tmp_path / "model" / "chat_template.jinja"
+    asks = "{% if add_generation_prompt %}"
+    told = template.read_text()
+    assert asks in told
+    template.write_text(told.replace(asks, asks + "thinking:"))
+    told_by = [one.words for one in doctor.examine(made).findings if not one.passed]
+    assert any("models.base: cannot be trained" in one for one in told_by)
+    training.require_told(project(tmp_path, "rank = 4", rungs='"prompt"'))
+
+
 @pytest.mark.parametrize(
     "weights",
     [

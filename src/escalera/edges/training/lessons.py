@@ -18,6 +18,9 @@ from escalera.domain.message import Message
 from escalera.domain.recipe import TrainingPair
 from escalera.errors import TrainingError
 
+_ANSWER = "yes"
+"""What answers a conversation that only shows whether one can be taught."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
@@ -34,11 +37,24 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teaching:
-    """What conversations are told with: tokenizer, end tokens, and the model's context."""
+    """What conversations are told with: tokenizer, end tokens, and the model's context.
+
+    `width` is how many tokens the model knows, None where that does not matter.
+    """
 
     tokenizer: Any
     stops: frozenset[int]
     context: int | None
+    width: int | None = None
+
+    def require(self) -> None:
+        """Raise `TrainingError` where no conversation can be taught to this model."""
+        form = _form(self.tokenizer)
+        for probe in chat_form.PROBES:
+            told = form.told(probe)
+            tokens, _ = _lesson(told, _ANSWER, self.tokenizer, self.stops)
+            if unknown := self._unknown(tokens):
+                raise TrainingError(unknown)
 
     def lessons(self, pairs: Sequence[TrainingPair]) -> tuple[Lesson, ...]:
         """The right answer of every pair as a lesson, in order.
@@ -80,8 +96,21 @@ class Teaching:
                 return str(error)
             if self.context is not None and len(tokens) > self.context:
                 return f"has {len(tokens)} tokens, and the model's context holds {self.context}"
+            if unknown := self._unknown(tokens):
+                return unknown
             total += len(tokens)
         return total
+
+    def _unknown(self, tokens: Sequence[int]) -> str:
+        """What is to be said where the model does not know one of the tokens; empty where not."""
+        if self.width is None or max(tokens) < self.width:
+            return ""
+        mark = self.tokenizer.convert_ids_to_tokens(max(tokens))
+        return (
+            f"the tokenizer's token {max(tokens)} ({mark!r}) is none of the model's, which knows "
+            f"{self.width}. Give the tokenizer that belongs to the model, or enlarge the model: "
+            "`model.resize_token_embeddings(len(tokenizer))` of Transformers."
+        )
 
     def _told(self, pairs: Sequence[TrainingPair], answers: Sequence[str]) -> tuple[Lesson, ...]:
         form = _form(self.tokenizer)
@@ -94,6 +123,8 @@ class Teaching:
                     f"the model's context holds {self.context}. "
                     "Shorten the message or the prompt, or leave the example out."
                 )
+            if unknown := self._unknown(tokens):
+                raise TrainingError(f"training example {place + 1} of {len(pairs)}: {unknown}")
             found.append(Lesson(tokens=tokens, answer=start, place=place, family=pair.task))
         return tuple(found)
 
