@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from tests.unit.wiring.echo_project import EXAMPLE, installed
 
+from escalera import wiring
 from escalera.apps import doctor
 from escalera.errors import ProjectError
 from escalera.wiring import Installation, training
@@ -83,6 +85,22 @@ def test_a_template_that_cannot_be_taught_is_told_by_the_doctor(tmp_path: Path) 
     told_by = [one.words for one in doctor.examine(made).findings if not one.passed]
     assert any("models.base: cannot be trained" in one for one in told_by)
     training.require_told(project(tmp_path, "rank = 4", rungs='"prompt"'))
+
+
+def test_what_is_too_long_is_told_by_the_doctor(tmp_path: Path) -> None:
+    """A conversation beyond the context, and a target beyond the longest answer."""
+    made = project(tmp_path, "rank = 4")
+    assert training.misfits(made) == []
+    row = {"id": "long", "split": "train", "input": "word " * 2100, "target": "1 2 3 " * 60}
+    with (tmp_path / "echo.jsonl").open("a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps(row))
+    made = wiring.install(made.file)
+    context, answer = training.misfits(made)
+    assert re.match(r"echo: a train item has \d+ tokens .* context of base holds 2048", context)
+    assert re.match(r"echo: a target has \d+ tokens, .* cut at max_tokens = 256: raise", answer)
+    told = [one.words for one in doctor.examine(made).findings if not one.passed]
+    assert {context, answer} <= set(told)
+    assert training.misfits(project(tmp_path, "rank = 4", rungs='"prompt"')) == []
 
 
 @pytest.mark.parametrize(

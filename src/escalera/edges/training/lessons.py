@@ -6,6 +6,7 @@ tokenises it, and the lesson ends with the token at which the serving side stops
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +102,21 @@ class Teaching:
             total += len(tokens)
         return total
 
+    def longest(self, pairs: Sequence[TrainingPair]) -> tuple[int, int]:
+        """The most tokens of a conversation with its answer, and of an answer without its end.
+
+        Raises `TrainingError` for a conversation that cannot be told.
+        """
+        form = _form(self.tokenizer)
+        told = [
+            _lesson(form.told(pair.messages), pair.target, self.tokenizer, self.stops)
+            for pair in pairs
+        ]
+        return (
+            max(len(tokens) for tokens, _ in told),
+            max(len(tokens) - answer - 1 for tokens, answer in told),
+        )
+
     def _unknown(self, tokens: Sequence[int]) -> str:
         """What is to be said where the model does not know one of the tokens; empty where not."""
         if self.width is None or max(tokens) < self.width:
@@ -119,12 +135,15 @@ class Teaching:
             tokens, start = _lesson(form.told(pair.messages), answer, self.tokenizer, self.stops)
             if self.context is not None and len(tokens) > self.context:
                 raise TrainingError(
-                    f"training example {place + 1} of {len(pairs)} has {len(tokens)} tokens; "
-                    f"the model's context holds {self.context}. "
-                    "Shorten the message or the prompt, or leave the example out."
+                    f"training example {place + 1} of {len(pairs)}{_named(pair)} has "
+                    f"{len(tokens)} tokens; the model's context holds {self.context}. "
+                    "Shorten the message or the prompt, or leave the example out"
+                    f"{_how_left_out(pair)}."
                 )
             if unknown := self._unknown(tokens):
-                raise TrainingError(f"training example {place + 1} of {len(pairs)}: {unknown}")
+                raise TrainingError(
+                    f"training example {place + 1} of {len(pairs)}{_named(pair)}: {unknown}"
+                )
             found.append(Lesson(tokens=tokens, answer=start, place=place, family=pair.task))
         return tuple(found)
 
@@ -163,6 +182,14 @@ def _form(tokenizer: Any) -> ChatForm:
             f"the chat template loses a part of a conversation: {error}. "
             "Use the template that belongs to the model."
         ) from error
+
+
+def _named(pair: TrainingPair) -> str:
+    return f" ({pair.item})" if pair.item else ""
+
+
+def _how_left_out(pair: TrainingPair) -> str:
+    return f": training.without = [{json.dumps(pair.item)}]" if pair.item else ""
 
 
 # One conversation

@@ -102,6 +102,16 @@ def test_what_does_not_fit_is_an_error_before_any_computing(tmp_path) -> None:
     long = TrainingPair(messages=(Message(role="user", content="x" * 100),), target="y")
     with pytest.raises(TrainingError, match=r"example 2 of 2 has 105 tokens; .* holds 64"):
         told(tokenizer(tmp_path), context=64).lessons([PAIR, long])
+    named = replace(long, item="a/7")
+    without = r'2 of 2 \(a/7\) has 105 .*leave the example out: training\.without = \["a/7"\]\.$'
+    with pytest.raises(TrainingError, match=without):
+        told(tokenizer(tmp_path), context=64).lessons([PAIR, named])
+
+
+def test_the_longest_conversation_and_answer_are_counted(tmp_path) -> None:
+    """The end of an answer is not counted: what is cut there is whole."""
+    long = TrainingPair(messages=(Message(role="user", content="x" * 100),), target="yes")
+    assert told(tokenizer(tmp_path)).longest([PAIR, long]) == (107, 6)
 
 
 def test_a_token_that_the_model_does_not_know_is_an_error(tmp_path) -> None:
