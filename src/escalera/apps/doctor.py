@@ -49,7 +49,7 @@ def examine(installation: Installation) -> Diagnosis:
     project = installation.project
     findings = [finding for task in project.tasks for finding in _data(project, task)]
     findings += judges.findings(installation)
-    findings.append(_packages(installation))
+    findings += _packages(installation)
     findings += _hosting(installation)
     probe, reached = _reach(installation)
     findings.append(reached)
@@ -189,23 +189,30 @@ def _leaks(task: Task) -> list[Finding]:
     return found
 
 
-def _packages(installation: Installation) -> Finding:
-    """What a climb needs is installed, and the model has what is to be trained of it."""
+def _packages(installation: Installation) -> list[Finding]:
+    """What a climb needs is installed, and the model has what is to be trained of it.
+
+    And what is taught fits it.
+    """
     project = installation.project
     local, optimiser = project.model.trainable, project.optimiser
+    long: list[str] = []
     try:
         if local:
             require_local(f"the local model {project.model.name!r}")
             require_engine(project.engine)
             training.require_levers(installation)
+            training.require_told(installation)
+            long = training.misfits(installation)
         if optimiser is not None:
             optimisers.require(optimiser.name)
     except EscaleraError as error:
-        return Finding(passed=False, words=str(error))
+        return [Finding(passed=False, words=str(error))]
     needed = "torch, transformers and peft are installed"
     enough = "the base install is enough (remote model)"
     named = "" if optimiser is None else f"; {optimiser.name} is installed"
-    return Finding(passed=True, words=f"packages: {needed if local else enough}{named}")
+    said = Finding(passed=True, words=f"packages: {needed if local else enough}{named}")
+    return [said, *(Finding(passed=False, words=words) for words in long)]
 
 
 def _hosting(installation: Installation) -> list[Finding]:

@@ -17,6 +17,9 @@ from escalera.apps.workspace import Workspace
 from escalera.core.audit import card as cards
 from escalera.core.audit.card import Facts, Form
 from escalera.core.evidence import Evidence, fold
+from escalera.core.ladder import choosing, words
+from escalera.core.ladder.case import Case
+from escalera.core.ladder.planner import project_digest
 from escalera.domain.event import Merged
 from escalera.domain.finetuned import Finetuned
 from escalera.domain.identity import canonical
@@ -133,6 +136,22 @@ def find(opened: Workspace, evidence: Evidence, name: str) -> Learned:
     )
 
 
+def scores(case: Case, artifact: str) -> tuple[str, ...]:
+    """What the climb proved of the types that *artifact* answers, where it has decided on them."""
+    evidence = case.evidence
+    if not evidence.stopped or evidence.opened[-1].project != project_digest(case.project):
+        return ()
+    return tuple(
+        f"{standing.task.title}: {words.figure(found)} of {found.n} fresh `confirm` items, bar "
+        f"{standing.task.bar:.2f}, with the prompt of the rung {entry.title}; all intervals of the "
+        f"climb hold together with {1 - case.project.policy.alpha:.3g}"
+        for entry in choosing.candidates(case)
+        for standing in entry.standings
+        if entry.route.system(standing.task.name).adapter == artifact
+        for found in (standing.adequacy.figure,)
+    )
+
+
 # Below: private.
 
 
@@ -217,6 +236,7 @@ def _describe(  # noqa: PLR0913
         outcome=None if found.job is None else found.job.outcome,
         checked=checked[0].upper() + checked[1:] + ".",
         origin="" if found.job is None else found.job.origin,
+        scores=scores(Case(project=opened.project, evidence=evidence), found.artifact),
     )
     (work / CARD).write_text(cards.card(facts), encoding="utf-8")
     for file in work.iterdir():

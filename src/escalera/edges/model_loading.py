@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,24 @@ UNLOADABLE = (OSError, ValueError, KeyError, ImportError, SafetensorError)
 """What it raises for a folder that holds no model, another kind of one, or half a file."""
 _NO_OBJECT = (TypeError, AttributeError)
 """What it raises for a file that holds something else than an object."""
+_FALSE_ALARMS = (
+    # PEFT 0.21 reads a property that Transformers 5.23 renamed.
+    ("`is_gradient_checkpointing`", FutureWarning),
+    # It says so of layers like those of GPT-2, and then does what is right for them.
+    ("fan_in_fan_out is set to False", UserWarning),
+    # It looks for the weights of experts among the modules; they get the rank of their pattern.
+    (r".*_pattern keys did not match any targeted module", RuntimeWarning),
+)
 _OBJECTS = ("config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json")
+
+
+@contextmanager
+def unalarmed() -> Iterator[None]:
+    """Without PEFT's warnings of what is right as it is; hold `LOADING`."""
+    with warnings.catch_warnings():
+        for message, category in _FALSE_ALARMS:
+            warnings.filterwarnings("ignore", message, category)
+        yield
 
 
 @contextmanager

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from escalera.core.prompts import rendering
 from escalera.domain.levers import Engine
 from escalera.domain.project import TRAINING
+from escalera.domain.recipe import TrainingPair
+from escalera.domain.system import Prompt
 from escalera.edges.clock import SystemClock
 from escalera.errors import ProjectError, TrainingError
 from escalera.ports import Merger, Trainer
@@ -73,6 +76,64 @@ def require_levers(of: Installation) -> None:
         ) from error
 
 
+def require_told(of: Installation) -> None:
+    """Raise `ProjectError` where no conversation can be taught with the model's chat template.
+
+    Rungs that only prompt do not need that. Raises `MissingExtra`.
+    """
+    project, name = of.project, of.project.model.name
+    if not (project.model.trainable and any(rung in TRAINING for rung in project.policy.rungs)):
+        return
+    require_local("training")
+    from escalera.edges.training import loading
+
+    try:
+        loading.light_teaching(models.folder(of.file, of.tables.models[name])).require()
+    except TrainingError as error:
+        raise ProjectError(
+            file=str(of.file),
+            key=f"models.{name}",
+            problem=f"cannot be trained: {str(error).rstrip('.')}",
+            remedy="Or leave the rungs that train out of climb.rungs",
+        ) from error
+
+
+def misfits(of: Installation) -> list[str]:
+    """In words, by task, what is too long to be taught or to be said, whatever the prompt.
+
+    Only the items with the longest texts are looked at. Raises `EscaleraError` where the model
+    cannot be read or nothing can be taught to it.
+    """
+    project, name = of.project, of.project.model.name
+    if not (project.model.trainable and any(rung in TRAINING for rung in project.policy.rungs)):
+        return []
+    from escalera.edges.training import loading
+
+    teaching = loading.light_teaching(models.folder(of.file, of.tables.models[name]))
+    found = []
+    for task in project.tasks:
+        items = task.items("train")
+        asked = [rendering.conversation(Prompt(), item.query) for item in items]
+        pairs = [
+            TrainingPair(messages=messages, target=item.target)
+            for messages, item in zip(asked, items, strict=True)
+        ]
+        if not pairs:
+            continue
+        most, answer = teaching.longest(sorted(pairs, key=_characters)[-_LONGEST:])
+        if teaching.context is not None and most > teaching.context:
+            found.append(
+                f"{task.name}: a train item has {most} tokens without any prompt, and the context "
+                f"of {name} holds {teaching.context}: shorten it, or leave it out"
+            )
+        if answer > task.max_tokens:
+            found.append(
+                f"{task.name}: a target has {answer} tokens, and answers are cut at max_tokens = "
+                f"{task.max_tokens}: raise tasks.{task.name}.max_tokens, or what was taught is cut"
+            )
+    return found
+
+
 def merger(of: Installation) -> Merger:
     """What merges what was trained from the project's base model. Raises `MissingExtra`."""
     require_local("merging")
@@ -82,6 +143,13 @@ def merger(of: Installation) -> Merger:
 
 
 # Below: private.
+
+_LONGEST = 20
+"""Items of a task whose tokens are counted."""
+
+
+def _characters(pair: TrainingPair) -> int:
+    return len(pair.target) + sum(len(one.content) for one in pair.messages)
 
 
 def _engines(engine: Engine) -> Mapping[str, Steps]:

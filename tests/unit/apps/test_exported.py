@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from escalera.apps import workspace
 from escalera.apps.cli.main import run
-from escalera.apps.exported import export
+from escalera.apps.exported import export, scores
+from escalera.core.ladder.case import Case
 from escalera.core.prompts import chat_form
 from escalera.domain.finetuned import Finetuned
 from escalera.domain.job import JobOutcome, TypeVerdict
@@ -28,6 +30,8 @@ from escalera.domain.recipe import Ingredient, TrainingRecipe
 from escalera.domain.system import Prompt
 from escalera.edges.providers import chat_text
 from escalera.errors import EvidenceMissing, InputError
+from escalera.testing import playbook
+from escalera.testing.playbook import luck, simulate
 from escalera.testing.tiny import tiny_adapter, tiny_model
 
 pytestmark = pytest.mark.local
@@ -224,3 +228,27 @@ def test_a_converter_that_is_missing_or_fails_leaves_nothing(project: Path, tmp_
         export(opened, NAME, "gguf", into=into, converter=str(script))
     assert not into.exists()
     assert not [one for one in tmp_path.iterdir() if one.name.startswith(".out")]
+
+
+def test_what_a_climb_proved_of_an_artifact_is_told_by_query_type() -> None:
+    """Of the types that it answers, with interval, items and bar; nothing before the climb ended,
+    for another project, or of what nobody confirmed."""
+    project = playbook.project(playbook.task("a"), playbook.task("b"))
+
+    def answers(system: Any, item: Any) -> float:
+        poor = {"a": 0.3, "b": 0.97} if system.adapter is None else {"a": 0.97, "b": 0.97}
+        return float(luck(item) < poor[item.task])
+
+    climbed = simulate(project, answers)
+    route = climbed.evidence.nominee("lora")
+    assert route is not None
+    (adapter,) = route.adapters()
+    told = scores(Case(project=project, evidence=climbed.evidence), adapter)
+    assert [re.sub(r"\d+", "9", one).partition(" fresh")[0] for one in told] == [
+        f"{task}: 9.9 [9.9, 9.9] of 9" for task in "ab"
+    ]
+    bar = f"bar {project.tasks[0].bar:.2f}, with the prompt of the rung LoRA"
+    assert all(bar in one for one in told)
+    assert scores(Case(project=project, evidence=climbed.evidence), "other") == ()
+    other = playbook.project(playbook.task("a"))
+    assert scores(Case(project=other, evidence=climbed.evidence), adapter) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,9 +21,9 @@ from escalera.edges.model_loading import LOADING, refused_as  # noqa: E402
 from escalera.edges.providers import chat_text  # noqa: E402
 from escalera.edges.providers.local_embeddings import LocalEmbeddings  # noqa: E402
 from escalera.edges.providers.local_model import LocalModel  # noqa: E402
-from escalera.edges.training import loading  # noqa: E402
+from escalera.edges.training import loading, weights  # noqa: E402
 from escalera.errors import EscaleraError  # noqa: E402
-from escalera.testing.tiny import tiny_model  # noqa: E402
+from escalera.testing.tiny import tiny_architecture, tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
 
@@ -117,3 +118,14 @@ def test_loads_of_many_threads_at_once_are_whole(tmp_path: Path) -> None:
         networks = [one.result(60) for one in found]
     for network in networks:
         assert all(weight.device.type == "cpu" for weight in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"), [("gpt2", {"n_head": 4, "n_layer": 2}), ("olmoe", {"num_experts": 4})]
+)
+def test_false_alarms_of_peft_are_not_passed_on(kind: str, changes: dict[str, Any]) -> None:
+    """Of transposed layers, and of experts: what it warns of is right as it is."""
+    model = tiny_architecture(kind, **changes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        weights.prepare(model, None, Trainable(targets=()))

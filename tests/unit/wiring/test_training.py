@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from tests.unit.wiring.echo_project import EXAMPLE, installed
 
+from escalera import wiring
 from escalera.apps import doctor
 from escalera.errors import ProjectError
 from escalera.wiring import Installation, training
@@ -69,6 +71,36 @@ def test_distributions_of_another_vocabulary_are_refused_before_anything_is_boug
     with pytest.raises(ProjectError, match="'large' has another vocabulary than 'base'") as caught:
         training.require_levers(made)
     assert caught.value.key == "training.softened"
+
+
+def test_a_template_that_cannot_be_taught_is_told_by_the_doctor(tmp_path: Path) -> None:
+    """Before the rungs that prompt are bought; where nothing is trained, it may be as it is."""
+    made = project(tmp_path, "rank = 4")
+    training.require_told(made)
+    template = tmp_path / "model" / "chat_template.jinja"
+    asks = "{% if add_generation_prompt %}"
+    told = template.read_text()
+    assert asks in told
+    template.write_text(told.replace(asks, asks + "thinking:"))
+    told_by = [one.words for one in doctor.examine(made).findings if not one.passed]
+    assert any("models.base: cannot be trained" in one for one in told_by)
+    training.require_told(project(tmp_path, "rank = 4", rungs='"prompt"'))
+
+
+def test_what_is_too_long_is_told_by_the_doctor(tmp_path: Path) -> None:
+    """A conversation beyond the context, and a target beyond the longest answer."""
+    made = project(tmp_path, "rank = 4")
+    assert training.misfits(made) == []
+    row = {"id": "long", "split": "train", "input": "word " * 2100, "target": "1 2 3 " * 60}
+    with (tmp_path / "echo.jsonl").open("a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps(row))
+    made = wiring.install(made.file)
+    context, answer = training.misfits(made)
+    assert re.match(r"echo: a train item has \d+ tokens .* context of base holds 2048", context)
+    assert re.match(r"echo: a target has \d+ tokens, .* cut at max_tokens = 256: raise", answer)
+    told = [one.words for one in doctor.examine(made).findings if not one.passed]
+    assert {context, answer} <= set(told)
+    assert training.misfits(project(tmp_path, "rank = 4", rungs='"prompt"')) == []
 
 
 @pytest.mark.parametrize(

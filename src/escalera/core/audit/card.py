@@ -21,7 +21,8 @@ class Facts:
     """What a card says. `licence` is what is declared of the base, `checked` how the export was.
 
     `made` says how it came about where there is no recipe: by a merge. `origin` is the finetuned
-    model that it goes on from, by name, empty where it began with the base.
+    model that it goes on from, by name, empty where it began with the base. `scores` are what the
+    climb proved of it, in words, a query type each.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Facts:
     outcome: JobOutcome | None
     checked: str
     origin: str = ""
+    scores: tuple[str, ...] = ()
 
 
 def card(facts: Facts) -> str:
@@ -49,7 +51,7 @@ def card(facts: Facts) -> str:
         "## What was learned, and how",
         _table(_levers(facts)),
         "## What is known of it",
-        _known(facts.outcome),
+        _known(facts.outcome, facts.scores),
         "## What the licences say",
         (facts.outcome.licence if facts.outcome else "") or "Unknown: ask counsel.",
         "## This export",
@@ -127,7 +129,9 @@ def _batch(levers: Levers) -> str:
     return f"{levers.batch_tokens} tokens{least}"
 
 
-def _known(outcome: JobOutcome | None) -> str:
+def _known(outcome: JobOutcome | None, scores: Sequence[str]) -> str:
+    if outcome is None and scores:
+        return "\n".join(f"- {said}" for said in scores)
     if outcome is None:
         return (
             "Unknown: no outcome of a job is in the journal. What a climb of the project measured "
@@ -140,6 +144,7 @@ def _known(outcome: JobOutcome | None) -> str:
     lines = [f"- training took {', '.join((*took, energy))}", f"- gate: {outcome.gate}"]
     lines += [f"- {one.said}" for one in outcome.verdicts]
     lines += [f"- diagnosis: {words}" for words in outcome.diagnosis]
+    lines += [f"- {said}" for said in scores]
     return "\n".join(lines)
 
 

@@ -57,7 +57,7 @@ _WENT: tuple[Cause, ...] = (
 )
 _EXPLAINS: dict[Cause, tuple[Cause, ...]] = {
     "wrong mask": _WENT,
-    "rate too high": ("underfit", "label noise", "spikes", "too few steps"),
+    "rate too high": ("rate too low", "underfit", "label noise", "spikes", "too few steps"),
     "rate too low": ("underfit", "too few steps"),
     "too few steps": ("underfit",),
     "label noise": ("underfit", "too few steps", "spikes"),

@@ -189,12 +189,12 @@ def rate_low(seen: Progress) -> Finding | None:
     strength = max(still, near) if seen.tells else still
     if strength < 0.5:
         return None
-    raised = seen.rate * 10
+    raised, moved = seen.rate * 10, ", and the weights can hardly have moved"
     return Finding(
         cause="rate too low",
         strength=strength,
-        words=f"in {seen.course.steps} steps the loss fell from {seen.start:.2f} to "
-        f"{seen.end:.2f}, and the gradients did not become smaller",
+        words=f"in {seen.course.steps} steps the loss went from {seen.start:.2f} to "
+        f"{seen.end:.2f}{moved if seen.tells and near >= 0.5 else ''}",
         figures=measured(
             learning_rate=seen.rate,
             farthest_a_weight_can_have_moved=seen.reach,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-from escalera.edges.model_loading import LOADING, UNLOADABLE
+from escalera.edges.model_loading import LOADING, UNLOADABLE, unalarmed
 from escalera.errors import InputError
 
 TUNED = "tuned_weights.safetensors"
@@ -96,9 +95,7 @@ def _load(folder: Path) -> Any:
 def _with(model: Any, artifact: Path) -> Any:
     """The model with what was learned: matrices beside its weights, or weights in their place."""
     if not (artifact / TUNED).is_file():
-        with LOADING, warnings.catch_warnings():
-            # PEFT 0.21 reads a property that Transformers 5.23 renamed.
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        with LOADING, unalarmed():
             found: Any = PeftModel.from_pretrained(model, artifact)
             return found.eval()
     own = dict(model.named_parameters())

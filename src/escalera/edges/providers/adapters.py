@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from safetensors.torch import load_file
 from escalera.core.prompts import chat_form
 from escalera.domain.left_files import HOSTED_FILE
 from escalera.domain.message import Message
-from escalera.edges.model_loading import LOADING
+from escalera.edges.model_loading import LOADING, unalarmed
 from escalera.errors import InputError
 
 HELD = 16
@@ -96,9 +95,7 @@ class Adapters:
 
     def _load_layers(self, adapter: str, folder: Path) -> None:
         self._leave()  # PEFT adds layers to the base model
-        with LOADING, warnings.catch_warnings():
-            # PEFT 0.21 reads a property that Transformers 5.23 renamed.
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        with LOADING, unalarmed():
             if self._adapted is None:
                 self._adapted = PeftModel.from_pretrained(self._model, folder, adapter).eval()
             else:

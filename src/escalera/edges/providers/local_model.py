@@ -56,11 +56,11 @@ class LocalModel:
 
     def prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Tokens of the conversation, ending where the answer begins. Raises `RequestRejected`."""
-        return self._chat.prompt(messages)
+        return self._known(self._chat.prompt(messages))
 
     def verbatim(self, text: str) -> tuple[int, ...]:
         """Tokens of *text* as it is. Raises `RequestRejected` where there are none."""
-        return self._chat.verbatim(text)
+        return self._known(self._chat.verbatim(text))
 
     def text(self, tokens: Sequence[int]) -> str:
         """What the tokens say; marks of turns are left out."""
@@ -92,6 +92,19 @@ class LocalModel:
         """Add one token to every unfinished row, answering with the adapter (None: the base)."""
         self._use(adapter)
         batch.step(self.network)
+
+    def _known(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
+        """The tokens. Raises `RequestRejected` where the model lacks one that the tokenizer has."""
+        if (highest := max(tokens, default=0)) < self.width:
+            return tokens
+        mark = self._tokenizer.convert_ids_to_tokens(highest)
+        raise RequestRejected(
+            f"the tokenizer's token {highest} ({mark!r}) is none of the model's, which knows "
+            f"{self.width}.",
+            provider=self._name,
+            hint="Give the tokenizer that belongs to the model, or enlarge the model: "
+            "`model.resize_token_embeddings(len(tokenizer))` of Transformers.",
+        )
 
     def _use(self, adapter: str | None) -> None:
         try:

@@ -8,7 +8,6 @@ are run in passes of their own.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import torch
 from peft import PeftModel
 
-from escalera.edges.model_loading import LOADING
+from escalera.edges.model_loading import LOADING, unalarmed
 from escalera.edges.providers import adapters, local_model, lora_file
 from escalera.edges.providers.batched_lora import BatchedLora
 from escalera.edges.providers.local_model import LocalModel
@@ -130,9 +129,7 @@ class ServedAdapters:
         """The weights that differ once PEFT has merged an adapter into a fresh copy of the base."""
         like = next(iter(self._own.values()))
         dtype = str(like.dtype).removeprefix("torch.")
-        with LOADING, warnings.catch_warnings():
-            # PEFT 0.21 reads a property that Transformers 5.23 renamed.
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        with LOADING, unalarmed():
             fresh = local_model.load_network(self._base, "cpu", dtype)
             merged: Any = PeftModel.from_pretrained(fresh, folder).merge_and_unload()
         found = dict(merged.named_parameters())

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 import torch
+from blake3 import blake3
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -43,6 +44,7 @@ class Checkpoint:
         self._file = folder / STATE
         self._log = folder / LOG
         self._logged = 0
+        self._told = blake3()  # of the log's lines
         self._before = folder / "before"
 
     def save(
@@ -61,7 +63,8 @@ class Checkpoint:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._append(signals)
             new = self._file.with_suffix(".new")
-            save_file(tensors, new, metadata={"steps": str(len(signals))})
+            sealed = {"steps": str(len(signals)), "seal": _seal(tensors, self._told.digest())}
+            save_file(tensors, new, metadata=sealed)
             with new.open("rb") as written:
                 os.fsync(written.fileno())
             new.replace(self._file)
@@ -71,14 +74,16 @@ class Checkpoint:
     def restore(self, weights: Learning, optimizers: Optimizers) -> list[StepSignal]:
         """Put the state back and return what the steps so far told; empty without a checkpoint.
 
-        A file that cannot be read is as good as none: the training starts from the beginning.
+        A file that cannot be read, or is not what was kept, is as good as none: the training starts
+        from the beginning.
         """
         found = _state(self._file, self._log, weights)
         if found is None:
             return []
         tensors, signals = found
-        os.truncate(self._log, sum(len(line) for line in _lines(self._log, len(signals))))
-        self._logged = len(signals)
+        kept = _lines(self._log, len(signals))
+        os.truncate(self._log, sum(map(len, kept)))
+        self._logged, self._told = len(signals), blake3(b"".join(kept))
         _put_back(tensors, weights, optimizers)
         return signals
 
@@ -125,12 +130,15 @@ class Checkpoint:
     # The log
 
     def _append(self, signals: Sequence[StepSignal]) -> None:
+        told = self._told.copy() if self._logged else blake3()
         with self._log.open("ab" if self._logged else "wb") as log:
             for signal in signals[self._logged :]:
-                log.write(msgspec.json.encode(signal) + b"\n")
+                line = msgspec.json.encode(signal) + b"\n"
+                log.write(line)
+                told.update(line)
             log.flush()
             os.fsync(log.fileno())
-        self._logged = len(signals)
+        self._logged, self._told = len(signals), told
 
 
 # Below: private.
@@ -156,13 +164,25 @@ def _state(
         return None
     try:
         with safe_open(file, framework="pt") as kept:
-            steps = int(kept.metadata()["steps"])
+            said = kept.metadata()
             tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
-        signals = [_SIGNALS.decode(line) for line in _lines(log, steps)]
+        steps = int(said["steps"])
+        lines = _lines(log, steps)
+        _check_seal(said, tensors, lines)
+        signals = [_SIGNALS.decode(line) for line in lines]
         _check(tensors, weights, signals, steps)
     except (SafetensorError, ValueError, KeyError, TypeError, OSError, msgspec.MsgspecError):
         return None
     return tensors, signals
+
+
+def _seal(tensors: dict[str, torch.Tensor], log: bytes) -> str:
+    """Of all that is kept: no file says by itself that a bit of it is another one now."""
+    made = blake3(log)
+    for name in sorted(tensors):
+        made.update(name.encode())
+        made.update(tensors[name].cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return made.hexdigest()
 
 
 def _moments(optimizers: Optimizers, weight: torch.nn.Parameter) -> dict[str, torch.Tensor]:
@@ -172,6 +192,14 @@ def _moments(optimizers: Optimizers, weight: torch.nn.Parameter) -> dict[str, to
             kept = optimizer.state[weight]
             return {name: value for name, value in kept.items() if torch.is_tensor(value)}
     return {}
+
+
+def _check_seal(
+    said: Mapping[str, str], tensors: dict[str, torch.Tensor], lines: Sequence[bytes]
+) -> None:
+    """Checkpoints of before there were seals have none."""
+    if "seal" in said and said["seal"] != _seal(tensors, blake3(b"".join(lines)).digest()):
+        raise ValueError("the checkpoint is not what was kept")
 
 
 def _check(

@@ -6,6 +6,7 @@ tokenises it, and the lesson ends with the token at which the serving side stops
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from escalera.core.prompts.chat_form import ChatForm
 from escalera.domain.message import Message
 from escalera.domain.recipe import TrainingPair
 from escalera.errors import TrainingError
+
+_ANSWER = "yes"
+"""What answers a conversation that only shows whether one can be taught."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +38,24 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teaching:
-    """What conversations are told with: tokenizer, end tokens, and the model's context."""
+    """What conversations are told with: tokenizer, end tokens, and the model's context.
+
+    `width` is how many tokens the model knows, None where that does not matter.
+    """
 
     tokenizer: Any
     stops: frozenset[int]
     context: int | None
+    width: int | None = None
+
+    def require(self) -> None:
+        """Raise `TrainingError` where no conversation can be taught to this model."""
+        form = _form(self.tokenizer)
+        for probe in chat_form.PROBES:
+            told = form.told(probe)
+            tokens, _ = _lesson(told, _ANSWER, self.tokenizer, self.stops)
+            if unknown := self._unknown(tokens):
+                raise TrainingError(unknown)
 
     def lessons(self, pairs: Sequence[TrainingPair]) -> tuple[Lesson, ...]:
         """The right answer of every pair as a lesson, in order.
@@ -80,8 +97,36 @@ class Teaching:
                 return str(error)
             if self.context is not None and len(tokens) > self.context:
                 return f"has {len(tokens)} tokens, and the model's context holds {self.context}"
+            if unknown := self._unknown(tokens):
+                return unknown
             total += len(tokens)
         return total
+
+    def longest(self, pairs: Sequence[TrainingPair]) -> tuple[int, int]:
+        """The most tokens of a conversation with its answer, and of an answer without its end.
+
+        Raises `TrainingError` for a conversation that cannot be told.
+        """
+        form = _form(self.tokenizer)
+        told = [
+            _lesson(form.told(pair.messages), pair.target, self.tokenizer, self.stops)
+            for pair in pairs
+        ]
+        return (
+            max(len(tokens) for tokens, _ in told),
+            max(len(tokens) - answer - 1 for tokens, answer in told),
+        )
+
+    def _unknown(self, tokens: Sequence[int]) -> str:
+        """What is to be said where the model does not know one of the tokens; empty where not."""
+        if self.width is None or max(tokens) < self.width:
+            return ""
+        mark = self.tokenizer.convert_ids_to_tokens(max(tokens))
+        return (
+            f"the tokenizer's token {max(tokens)} ({mark!r}) is none of the model's, which knows "
+            f"{self.width}. Give the tokenizer that belongs to the model, or enlarge the model: "
+            "`model.resize_token_embeddings(len(tokenizer))` of Transformers."
+        )
 
     def _told(self, pairs: Sequence[TrainingPair], answers: Sequence[str]) -> tuple[Lesson, ...]:
         form = _form(self.tokenizer)
@@ -90,9 +135,14 @@ class Teaching:
             tokens, start = _lesson(form.told(pair.messages), answer, self.tokenizer, self.stops)
             if self.context is not None and len(tokens) > self.context:
                 raise TrainingError(
-                    f"training example {place + 1} of {len(pairs)} has {len(tokens)} tokens; "
-                    f"the model's context holds {self.context}. "
-                    "Shorten the message or the prompt, or leave the example out."
+                    f"training example {place + 1} of {len(pairs)}{_named(pair)} has "
+                    f"{len(tokens)} tokens; the model's context holds {self.context}. "
+                    "Shorten the message or the prompt, or leave the example out"
+                    f"{_how_left_out(pair)}."
+                )
+            if unknown := self._unknown(tokens):
+                raise TrainingError(
+                    f"training example {place + 1} of {len(pairs)}{_named(pair)}: {unknown}"
                 )
             found.append(Lesson(tokens=tokens, answer=start, place=place, family=pair.task))
         return tuple(found)
@@ -132,6 +182,14 @@ def _form(tokenizer: Any) -> ChatForm:
             f"the chat template loses a part of a conversation: {error}. "
             "Use the template that belongs to the model."
         ) from error
+
+
+def _named(pair: TrainingPair) -> str:
+    return f" ({pair.item})" if pair.item else ""
+
+
+def _how_left_out(pair: TrainingPair) -> str:
+    return f": training.without = [{json.dumps(pair.item)}]" if pair.item else ""
 
 
 # One conversation

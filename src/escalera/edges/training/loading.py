@@ -68,10 +68,12 @@ def tokenizer(folder: Path) -> Any:
 
 def teaching(model: Any, tokenizer: Any) -> Teaching:
     """How conversations are told to the model."""
+    config = model.config.get_text_config()
     return Teaching(
         tokenizer=tokenizer,
         stops=stop_tokens(model, tokenizer),
-        context=getattr(model.config.get_text_config(), "max_position_embeddings", None),
+        context=getattr(config, "max_position_embeddings", None),
+        width=config.vocab_size,
     )
 
 

@@ -58,16 +58,17 @@ def _save_adapter(model: Any, base: str, into: Path) -> None:
     save_file(contiguous, into / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     config = model.peft_config["default"].to_dict()
     config |= {"base_model_name_or_path": base, "inference_mode": True}
-    config["target_modules"] = sorted(config["target_modules"])
     _write(into / "adapter_config.json", config)
 
 
 def _merged(model: Any) -> dict[str, torch.Tensor]:
     """The weights below the adapters, with these folded in; *model* stays as it is."""
-    touched = {
-        f"{name}.weight".replace(".token_adapter", "").replace(".base_layer", "")
-        for name, _ in model.get_base_model().named_modules()
-        if name.endswith(".base_layer")
+    touched = {  # a layer of PEFT is around a module, or around one weight of it (experts)
+        f"{name}.{getattr(module, 'parameter_name', 'weight')}".replace(
+            ".token_adapter", ""
+        ).replace(".base_layer", "")
+        for name, module in model.get_base_model().named_modules()
+        if hasattr(module, "base_layer")
     }
     plain = copy.deepcopy(model).merge_and_unload(safe_merge=True)
     return {name: weight for name, weight in plain.named_parameters() if name in touched}
@@ -83,5 +84,5 @@ def _save_weights(
 
 
 def _write(file: Path, config: dict[str, Any]) -> None:
-    text = json.dumps(config, indent=2, sort_keys=True, default=str)
+    text = json.dumps(config, indent=2, sort_keys=True, default=sorted)  # PEFT has sets
     file.write_text(text + "\n", encoding="utf-8")

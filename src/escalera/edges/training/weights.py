@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from escalera.domain.levers import Trainable
-from escalera.edges.model_loading import LOADING
+from escalera.edges.model_loading import LOADING, unalarmed
 from escalera.errors import TrainingError
 
 Learning = dict[str, torch.nn.Parameter]
@@ -101,9 +100,7 @@ def _adapt(model: Any, tokenizer: Any, trainable: Trainable) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    with LOADING, warnings.catch_warnings():
-        # PEFT 0.21 reads a property that Transformers 5.23 renamed.
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+    with LOADING, unalarmed():
         try:
             return get_peft_model(model, config)
         except ValueError as error:

@@ -111,6 +111,14 @@ def test_what_is_not_known_is_said_to_be_unknown():
     assert "2.0 minutes, 900 tokens, energy unknown" in card(unmetered)
 
 
+def test_scores_of_a_climb_are_what_is_known() -> None:
+    """Beside the outcome of a job, or alone."""
+    said = "orders: 0.90 [0.85, 0.94] of 200 items"
+    assert f"- {said}" in card(replace(FACTS, scores=(said,)))
+    alone = card(replace(FACTS, scores=(said,), outcome=None))
+    assert f"## What is known of it\n\n- {said}\n" in alone
+
+
 def test_what_a_model_goes_on_from_is_named():
     """By the name that it was asked by and by the artifact, which no withdrawal changes."""
     assert FACTS.recipe is not None

@@ -57,6 +57,14 @@ def test_a_consequence_is_not_told_beside_its_cause() -> None:
     assert causes(slow) == ["rate too low"]
 
 
+def test_one_rate_is_not_both_too_high_and_too_low() -> None:
+    """Weights that were thrown far away learn as little as those that hardly moved."""
+    thrown = records.record(
+        lambda *_: 6.9, rate=1e3, norm=lambda step: 4.0 if step < 8 else 0.0, held=(0, 0)
+    )
+    assert causes(thrown) == ["rate too high"]
+
+
 def test_every_finding_says_what_to_do() -> None:
     """With a command for all that can be mended, and figures for all."""
     slow = records.record(lambda step, _: 2.0 - step / 1000, rate=1e-5, held=(0.0, 0.0))

@@ -84,6 +84,9 @@ def test_little_learned_in_many_steps_is_a_rate_too_low() -> None:
     found = learning.rate_low(seen(lambda step, _: 2.0 - step / 1000, rate=1e-5, held=(0, 0)))
     assert found.strength == 1.0
     assert found.setting == "training.learning_rate = 0.0001"
+    assert found.words.endswith(", and the weights can hardly have moved")
+    still = learning.rate_low(seen(lambda *_: 2.0, rate=5e-3, held=(0, 0)))
+    assert still.words == "in 32 steps the loss went from 2.00 to 2.00"
 
 
 def test_what_was_known_before_does_not_hide_that_the_rest_was_learned() -> None:

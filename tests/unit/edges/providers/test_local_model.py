@@ -98,6 +98,20 @@ def test_a_template_that_refuses_is_a_refused_request(tmp_path: Path) -> None:
         loaded(tmp_path).prompt([Message(role="assistant", content="x")])
 
 
+def test_a_token_that_the_model_does_not_know_is_a_refused_request(tmp_path: Path) -> None:
+    """A tokenizer with more tokens than the model; texts without them are answered."""
+    tiny_model(tmp_path / "model")
+    model = loaded(tmp_path)
+    asked = [Message(role="user", content="ab")]
+    highest = max(model.prompt(asked))
+    model.width = highest + 1
+    assert model.prompt(asked)
+    model.width = highest
+    for refused in (lambda: model.prompt(asked), lambda: model.verbatim("ab")):
+        with pytest.raises(RequestRejected, match=rf"token {highest} .* none of the model's"):
+            refused()
+
+
 @pytest.mark.parametrize("template", [NO_SYSTEM + TEMPLATE, DROPPING])
 def test_a_system_message_arrives_whatever_the_template_does(tmp_path: Path, template: str) -> None:
     """Refused or dropped without a word: it is told at the head of the user's message."""

@@ -154,3 +154,20 @@ def test_a_marked_state_that_cannot_be_read_is_passed_over(tmp_path: Path) -> No
         kept.mark()
     (tmp_path / "recipe" / "before" / "3.safetensors").write_bytes(b"torn")
     assert kept.go_back(weights, made, 3) == signals[:2]
+
+
+@pytest.mark.parametrize("name", ["state.safetensors", "log.jsonl"])
+def test_a_bit_that_is_another_one_now_is_found(tmp_path: Path, name: str) -> None:
+    """Going on from it would give other weights, and nobody would know: it is as good as none."""
+    weights, made = start()
+    signals = [step(weights, made, number) for number in range(1, 4)]
+    Checkpoint(tmp_path / "recipe").save(weights, made, signals)
+    file = tmp_path / "recipe" / name
+    whole = file.read_bytes()
+    place = whole.rindex(b"0.5") if name == "log.jsonl" else len(whole) - 2
+    file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    again, other = start()
+    assert Checkpoint(tmp_path / "recipe").restore(again, other) == []
+    assert torch.equal(again["matrix"], start()[0]["matrix"])
+    file.write_bytes(whole)
+    assert Checkpoint(tmp_path / "recipe").restore(again, other) == signals

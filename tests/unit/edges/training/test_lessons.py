@@ -1,5 +1,8 @@
 """Lessons: what is taught, and where the answer begins and ends."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("torch")
@@ -67,8 +70,10 @@ def test_an_answer_that_holds_the_end_mark_is_taught_whole(tmp_path) -> None:
 )
 def test_a_template_that_cannot_be_taught_is_refused(tmp_path, template: str, words: str) -> None:
     """A boundary that is not there, an end that does not stop, and a template's own refusal."""
-    with pytest.raises(TrainingError, match=words):
-        told(tokenizer(tmp_path, template)).lessons([PAIR])
+    teaching = told(tokenizer(tmp_path, template))
+    for refused in (lambda: teaching.lessons([PAIR]), teaching.require):
+        with pytest.raises(TrainingError, match=words):
+            refused()
 
 
 def test_a_token_across_the_boundary_is_split_as_serving_splits_it() -> None:
@@ -97,6 +102,34 @@ def test_what_does_not_fit_is_an_error_before_any_computing(tmp_path) -> None:
     long = TrainingPair(messages=(Message(role="user", content="x" * 100),), target="y")
     with pytest.raises(TrainingError, match=r"example 2 of 2 has 105 tokens; .* holds 64"):
         told(tokenizer(tmp_path), context=64).lessons([PAIR, long])
+    named = replace(long, item="a/7")
+    without = r'2 of 2 \(a/7\) has 105 .*leave the example out: training\.without = \["a/7"\]\.$'
+    with pytest.raises(TrainingError, match=without):
+        told(tokenizer(tmp_path), context=64).lessons([PAIR, named])
+
+
+def test_the_longest_conversation_and_answer_are_counted(tmp_path) -> None:
+    """The end of an answer is not counted: what is cut there is whole."""
+    long = TrainingPair(messages=(Message(role="user", content="x" * 100),), target="yes")
+    assert told(tokenizer(tmp_path)).longest([PAIR, long]) == (107, 6)
+
+
+def test_a_token_that_the_model_does_not_know_is_an_error(tmp_path) -> None:
+    """A tokenizer may have more tokens than the model: what they are is told, before computing."""
+    tok = tokenizer(tmp_path)
+    plain = TrainingPair(messages=(Message(role="user", content="A?"),), target="42")
+    known = replace(told(tok), width=len(tok))
+    assert known.lessons([plain, PAIR])
+    known.require()
+    fewer = replace(known, width=max(known.lessons([plain])[0].tokens) + 1)
+    assert fewer.lessons([plain])
+    highest = max(known.lessons([PAIR])[0].tokens)
+    words = rf"the tokenizer's token {highest} \(.*\) is none of the model's, which knows"
+    with pytest.raises(TrainingError, match=rf"example 2 of 2: {words}.*resize_token_embeddings"):
+        fewer.lessons([plain, PAIR])
+    assert re.match(words, str(fewer.sizes([PAIR])[0]))
+    with pytest.raises(TrainingError, match="is none of the model's"):
+        fewer.require()
 
 
 def test_no_example_is_an_error(tmp_path) -> None:

@@ -10,13 +10,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from peft import PeftModel  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from escalera.core.prompts import chat_form  # noqa: E402
 from escalera.domain.levers import Levers, Trainable  # noqa: E402
+from escalera.edges.model_loading import unalarmed  # noqa: E402
 from escalera.edges.training import lessons, loading, saving, weights  # noqa: E402
 from escalera.errors import TrainingError  # noqa: E402
-from escalera.testing.tiny import tiny_model  # noqa: E402
+from escalera.testing.tiny import tiny_architecture, tiny_model  # noqa: E402
 
 pytestmark = pytest.mark.local
 
@@ -63,6 +65,26 @@ def test_merged_adapters_are_weights_and_the_training_can_go_on(tmp_path: Path) 
     expected = layer.base_layer.weight + 2 * up @ down
     torch.testing.assert_close(found["model.layers.0.self_attn.q_proj.weight"], expected)
     assert weights.learning(model)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_what_a_mixture_of_experts_learned_is_read_again(tmp_path: Path, *, merged: bool) -> None:
+    """PEFT puts its matrices around weights of the experts, which are no modules."""
+    trainable = Trainable(rank=2, alpha=4, targets=(), merged=merged)
+    fresh = tiny_architecture("mixtral", num_local_experts=4)
+    model = weights.prepare(tiny_architecture("mixtral", num_local_experts=4), None, trainable)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in weights.learning(model).values():
+            weight.add_(0.1 * torch.randn_like(weight))
+    saving.save(model, weights.learning(model), trainable, base="tiny", into=tmp_path)
+    if merged:
+        fresh.load_state_dict(load_file(tmp_path / saving.TUNED_WEIGHTS), strict=False)
+    else:
+        with unalarmed():
+            fresh = PeftModel.from_pretrained(fresh, tmp_path)
+    said = [one.eval()(torch.arange(8)[None]).logits for one in (model, fresh)]
+    torch.testing.assert_close(*said, rtol=1e-4, atol=1e-4)
 
 
 def test_what_the_disk_does_not_take_is_told(tmp_path: Path) -> None:
