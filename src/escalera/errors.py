@@ -100,7 +100,7 @@ class TemplateError(InputError):
     def __init__(self, template: str, problem: str) -> None:
         super().__init__(
             f"The template {template} {problem}. Templates are Jinja over `input` and the fields "
-            "of an item; correct it, or add what it names."
+            "of an item; correct it, or add what it names"
         )
 
 

@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -273,8 +275,38 @@ def test_a_file_that_is_no_journal_is_refused_with_the_remedy(tmp_path: Path) ->
 def test_a_file_that_cannot_be_opened_is_not_said_to_need_a_copy(tmp_path: Path) -> None:
     """As on a disk that is mounted for reading alone; here a folder has the name of the file."""
     (tmp_path / "journal.sqlite").mkdir()
-    with pytest.raises(JournalError, match=r"has to be writable, .* copy the project"):
+    with pytest.raises(JournalError, match=r"has to be writable: copy the project"):
         SQLiteJournal(tmp_path / "journal.sqlite")
+
+
+@pytest.fixture
+def unwritable() -> Iterator[Path]:
+    """A journal in a folder in which whoever runs this may change nothing, root neither."""
+    nobody = 65534
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name, "journal.sqlite")
+        with closing(SQLiteJournal(file)) as journal:
+            journal.append(EVENTS)
+        file.chmod(0o444)
+        Path(name).chmod(0o555)
+        before = os.geteuid()
+        os.seteuid(before or nobody)
+        try:
+            yield file
+        finally:
+            os.seteuid(before)
+            Path(name).chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not closed by their mode there")
+def test_a_journal_that_may_only_be_read_is_read(unwritable: Path) -> None:
+    """Reports of evidence that somebody keeps where nobody changes it."""
+    with closing(SQLiteJournal(unwritable, reading=True)) as journal:
+        assert list(journal.events()) == EVENTS
+        with pytest.raises(JournalError, match="cannot be written: attempt to write a readonly"):
+            journal.append(EVENTS)
+    with pytest.raises(JournalError, match="Its folder has to be writable"):
+        SQLiteJournal(unwritable)
 
 
 def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path) -> None:

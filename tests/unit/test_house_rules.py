@@ -87,7 +87,6 @@ WITHOUT_OWN_TEST = {
     "apps/cli/export.py": "end_to_end/test_compare",
     "apps/cli/judge.py": "end_to_end/test_judged",
     "apps/cli/label.py": "arguments in apps/cli/test_main, the page in end_to_end/test_label",
-    "apps/cli/options.py": "used by every test of a command",
     "apps/cli/pilots.py": "end_to_end/test_pilots",
     "apps/cli/placebo.py": "end_to_end/test_placebo",
     "apps/cli/prompts.py": "in apps/test_prompts",

@@ -85,7 +85,7 @@ class Calibrated:
         if kappa is None:
             return (
                 f"judge {found.panel}: agreement beyond chance cannot be told from "
-                f"{found.overall.answers} answers that are all graded alike; label answers that "
+                f"{found.overall.answers} answers that people grade alike; label answers that "
                 "differ"
             )
         said = f"{_shown(kappa)} ({words(kappa.estimate)})"

@@ -198,7 +198,12 @@ def _trainings(project: Project, rung: RungName) -> int:
 
 
 def _job(project: Project, rung: RungName, probe: Probe) -> int | None:
-    """What a provider takes for the training of a rung, None where its price is unknown."""
+    """What a provider takes for the training of a rung, or the proposer for what it writes.
+
+    None where a price is unknown.
+    """
+    if rung == "search":
+        return searching.writing(project, project.tasks)
     if project.hosting is None or not _trains(project, rung):
         return 0
     return hosting.charge(project, math.ceil(_training_tokens(project, probe)))

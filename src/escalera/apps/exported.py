@@ -28,6 +28,8 @@ from escalera.errors import EvidenceMissing, InputError
 from escalera.wiring import exporting
 
 CARD, LINEAGE = "README.md", "lineage.json"
+STATE = ":ckpt-step-"
+"""Stands in the name of a state that was published while a job learned."""
 SHORTEST = 6
 """Characters of an artifact's digest that tell it from others, at least."""
 
@@ -116,9 +118,10 @@ def find(opened: Workspace, evidence: Evidence, name: str) -> Learned:
     )
     if len(meant) != 1:
         known = ", ".join([*map(repr, jobs), *(digest[:12] for digest in (*trained, *merged))])
-        raise InputError(
-            f"{name!r} names no finetuned model here, or more than one: there are {known or 'none'}"
-        )
+        problem = "names no finetuned model here, or more than one"
+        if STATE in name:
+            problem = "is a state of a job while it learned, which is asked and not exported"
+        raise InputError(f"{name!r} {problem}: there are {known or 'none'}")
     (artifact,) = meant
     job = evidence.finetuned.get(artifact)
     recipe = job.recipe if job is not None else None

@@ -26,6 +26,9 @@ from escalera.errors import EvidenceMissing, InputError
 CHOICE = "::"
 """Stands between a file of scores and the system in it."""
 
+SHOWN = 20
+"""Names of systems that a message holds."""
+
 SEED = 0
 """Keys the order of items: files name no project that would have a seed of its own."""
 
@@ -128,8 +131,10 @@ def _by_task(name: str, table: ScoreTable) -> dict[str, dict[str, list[ScoreRow]
     """The rows of the system that *name* means, by task and item."""
     _, _, system = name.partition(CHOICE)
     if system not in table.systems and (system or len(table.systems) != 1):
+        shown, more = table.systems[:SHOWN], len(table.systems) - SHOWN
+        rest = f" and {more} more" if more > 0 else ""
         raise InputError(
-            f"{name}: there are the systems {', '.join(map(repr, table.systems))}. "
+            f"{name}: there are the systems {', '.join(map(repr, shown))}{rest}. "
             f"Name one of them as FILE{CHOICE}SYSTEM"
         )
     found: dict[str, dict[str, list[ScoreRow]]] = {}

@@ -320,7 +320,7 @@ class Workspace:
         from escalera.apps import answered
 
         self._require_journal()
-        with closing(self._installation.journal()) as journal:
+        with closing(self._installation.journal(reading=True)) as journal:
             return answered.table(journal, source=f"the journal of {self.project.name!r}")
 
     def desk(self, *, models_only: bool = False) -> Desk:
@@ -371,7 +371,7 @@ class Workspace:
 
     def _read(self) -> tuple[Evidence, str]:
         self._require_journal()
-        with closing(self._installation.journal()) as journal:
+        with closing(self._installation.journal(reading=True)) as journal:
             return fold(journal.events()), journal.head
 
     def _decision(self, evidence: Evidence, head: str) -> Decision:

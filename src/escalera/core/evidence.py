@@ -190,6 +190,11 @@ class Evidence:
                 return promoted.route
         return self.nomination(digest).route
 
+    def serves(self, adapter: str) -> bool:
+        """Whether the route in service asks this adapter."""
+        route = None if self.serving is None else self.route(self.serving)
+        return route is not None and any(b.system.adapter == adapter for b in route.branches)
+
     def nomination(self, digest: str) -> Nominated:
         """The latest nomination of this route; KeyError when there is none."""
         for nominated in reversed(self.nominated):

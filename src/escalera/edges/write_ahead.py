@@ -30,6 +30,27 @@ def opened(file: Path, *, seconds: float, make: str) -> sqlite3.Connection:
     return connection
 
 
+def at_rest(file: Path) -> sqlite3.Connection:
+    """A connection that reads *file*, where nothing may be written beside it.
+
+    Without a log beside it the file is whole, and is taken for one that nobody changes: SQLite
+    would otherwise make a log, also to read. A log that is there has to be readable with its index.
+    Raises `sqlite3.Error`.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    alone = not log.exists() or log.stat().st_size == 0
+    how = "mode=ro&immutable=1" if alone else "mode=ro"
+    connection = sqlite3.connect(
+        f"{file.absolute().as_uri()}?{how}", uri=True, isolation_level=None
+    )
+    try:
+        connection.execute("select 1 from sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def begin(connection: sqlite3.Connection, *, seconds: float) -> None:
     """Have the file of *connection* keep a write-ahead log; others may hold it for *seconds*.
 

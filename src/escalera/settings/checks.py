@@ -145,8 +145,8 @@ def _model(key: str, model: ModelTable) -> list[_Check]:
 def _task(key: str, task: TaskTable) -> list[_Check]:
     share, value = task.share, task.value_per_point
     return [
-        (0 < task.bar < 1, f"{key}.bar", task.bar, "between 0 and 1"),
-        (0 < task.margin < 1, f"{key}.margin", task.margin, "between 0 and 1"),
+        (0 < task.bar < 1, f"{key}.bar", task.bar, "more than 0 and less than 1"),
+        (0 < task.margin < 1, f"{key}.margin", task.margin, "more than 0 and less than 1"),
         (task.max_tokens > 0, f"{key}.max_tokens", task.max_tokens, "above 0"),
         (_payable(value), f"{key}.value_per_point", value, _PAYABLE),
         (share is None or 0 <= share <= 1, f"{key}.share", share, "in [0, 1]"),

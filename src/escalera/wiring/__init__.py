@@ -55,9 +55,9 @@ class Installation:
         """Where the evidence is kept."""
         return self.state / "journal.sqlite"
 
-    def journal(self) -> SQLiteJournal:
-        """Open the journal."""
-        return SQLiteJournal(self.journal_file)
+    def journal(self, *, reading: bool = False) -> SQLiteJournal:
+        """Open the journal; with *reading* also where it may only be read."""
+        return SQLiteJournal(self.journal_file, reading=reading)
 
     @property
     def checkpoints(self) -> Path:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib.util
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from escalera.core.evidence import Evidence, fold
 from escalera.core.serving import keys
 from escalera.domain.sla import Promise
 from escalera.edges import operator
@@ -65,6 +67,11 @@ class Stores:
         return self.folder / "keys.sqlite"
 
     @property
+    def journal_file(self) -> Path:
+        """Where the evidence of the project is kept."""
+        return self.folder.parent / "journal.sqlite"
+
+    @property
     def audit_file(self) -> Path:
         """Where acts are recorded."""
         return self.folder / "audit.jsonl"
@@ -73,6 +80,13 @@ class Stores:
     def trials_file(self) -> Path:
         """Where pairs of trials, promotions and rollbacks are recorded."""
         return self.folder / "trials.sqlite"
+
+    def evidence(self) -> Evidence:
+        """Everything that the project's journal holds, folded; nothing where there is none."""
+        if not self.journal_file.exists():
+            return Evidence()
+        with closing(SQLiteJournal(self.journal_file, reading=True)) as journal:
+            return fold(journal.events())
 
     def trials(self) -> SQLiteJournal:
         """The journal of trials. Raises `JournalError`."""

@@ -9,6 +9,7 @@ from escalera.apps import workspace
 from escalera.apps.cli.main import run
 from escalera.apps.combined import Tournament
 from escalera.domain.promotion import Promoted
+from escalera.wiring import stores
 
 SERVICE = """
 [service]
@@ -67,4 +68,7 @@ def test_what_was_promoted_by_hand_is_what_is_in_service(write, climb) -> None:
         journal.append([event])
     rows = [row[0] for row in Tournament(decision=opened.decision).table]
     assert "lora (in service)" in rows
+    kept = stores.of(folder / "escalera.toml")
+    assert kept.evidence().serves(lora.branches[0].system.adapter)
+    assert not kept.evidence().serves("f" * 64)
     assert "route" in rows

@@ -199,6 +199,14 @@ out.write_bytes({magic} + weights[:64])
 """
 
 
+def test_a_state_of_a_job_is_told_from_a_name_that_means_nothing(
+    project: Path, tmp_path: Path
+) -> None:
+    """It is listed and answers, so its name is no mistake."""
+    with pytest.raises(InputError, match="which is asked and not exported: there are"):
+        export(workspace.load(project), f"{NAME}:ckpt-step-3", "peft", into=tmp_path / "out")
+
+
 def test_gguf_is_made_by_the_converter_that_is_named(project: Path, tmp_path: Path, capsys) -> None:
     """From the merged model, which was checked before; nothing but the file, card and lineage."""
     script = tmp_path / "convert.py"

@@ -118,6 +118,13 @@ def test_of_several_systems_one_is_named():
             of_tables((name, both), ("f::x", both), margin=0.1, alpha=0.05)
 
 
+def test_of_very_many_systems_the_first_are_told():
+    """A table of thousands of systems filled the terminal with their names."""
+    many = table(*(rows(f"m{n}", "a", 0.5, last=1) for n in range(3000)))
+    with pytest.raises(InputError, match=r"'m18', 'm19' and 2980 more\. Name one"):
+        compared(many, table(rows("m", "a", 0.5)))
+
+
 def test_nothing_in_common_is_an_error():
     """Other tasks, or other names of items."""
     with pytest.raises(EvidenceMissing, match="no scored items in common"):

@@ -190,3 +190,8 @@ def test_a_new_score_replaces_the_old_one_and_nothing_else():
     assert by_another({bought.task: bought.scorer})
     assert by_another({bought.task: "other"})
     assert not fold([bought, rescored]).answers.by_another({bought.task: "other"})
+
+
+def test_before_anything_is_in_service_no_adapter_is_asked():
+    """Whatever is on the shelf of finetuned models."""
+    assert not Evidence().serves("f" * 64)

@@ -80,3 +80,32 @@ def test_a_file_that_stays_held_is_told(tmp_path: Path) -> None:
         pytest.raises(sqlite3.OperationalError, match="locked"),
     ):
         write_ahead.begin(late, seconds=0.05)
+
+
+def test_a_file_at_rest_is_read_and_not_written(tmp_path: Path) -> None:
+    """Nothing is made beside it, so that its folder need not be writable."""
+    file = tmp_path / "x y?.sqlite"
+    write_ahead.opened(
+        file, seconds=1.0, make="create table t (n); insert into t values (7)"
+    ).close()
+    with closing(write_ahead.at_rest(file)) as found:
+        assert found.execute("select n from t").fetchall() == [(7,)]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            found.execute("insert into t values (8)")
+        assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_what_stands_in_a_log_only_is_read_as_well(tmp_path: Path) -> None:
+    """A file that somebody writes to is not taken for one at rest."""
+    file = tmp_path / "x.sqlite"
+    with closing(write_ahead.opened(file, seconds=1.0, make="create table t (n)")) as writer:
+        writer.execute("insert into t values (7)")
+        with closing(write_ahead.at_rest(file)) as found:
+            assert found.execute("select n from t").fetchall() == [(7,)]
+
+
+def test_what_is_no_database_is_no_file_at_rest(tmp_path: Path) -> None:
+    """It is told when it is opened, not when it is read."""
+    (tmp_path / "x.sqlite").write_text("no database " * 100)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        write_ahead.at_rest(tmp_path / "x.sqlite")

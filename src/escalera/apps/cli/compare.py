@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 @click.option("--junit", type=click.Path(path_type=Path), help="Also write a JUnit XML file.")
 @click.option(
     "--margin",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=options.Between(0, 1, min_open=True, max_open=True),
     default=0.05,
     show_default=True,
     help="Files only: the fall that is accepted.",
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(0.5, 0.9999, min_open=True),
+    type=options.Between(0.5, 0.9999, min_open=True),
     default=0.95,
     show_default=True,
     help="Files only: how sure to be of all tasks together.",

@@ -25,7 +25,7 @@ AGAINST = click.option(
 )
 NEAR = click.option(
     "--near",
-    type=click.FloatRange(0, 1),
+    type=options.Between(0, 1),
     default=0.7,
     show_default=True,
     help="Share of common shingles from which two texts are near (0.6 or more); 0 looks for none.",
@@ -110,7 +110,7 @@ def check(  # noqa: PLR0913  one parameter per option
 )
 @click.option(
     "--rephrasings",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=options.Between(0, 1, min_open=True),
     help="A project only: also tell taught questions whose embedding has this cosine, such as 0.9, "
     "to a tested one. Buys embeddings by climb.embedding, under the caps.",
 )

@@ -35,14 +35,14 @@ from escalera.domain.generation import Style
 @click.option("--judge", help="A rubric judge of the project that grades targets.")
 @click.option(
     "--least",
-    type=click.FloatRange(0, 1),
+    type=options.Between(0, 1),
     default=0.5,
     show_default=True,
     help="The judge's grade, from 0 to 1, that is enough.",
 )
 @click.option(
     "--near",
-    type=click.FloatRange(0.6, 1, max_open=True),
+    type=options.Between(0.6, 1, max_open=True),
     default=0.7,
     show_default=True,
     help="Share of common shingles from which a draft is nearly an item or another draft.",
@@ -62,7 +62,7 @@ from escalera.domain.generation import Style
     help="Rows that each call asks for.",
 )
 @click.option(
-    "--temperature", type=click.FloatRange(0, 2), default=1.0, show_default=True, help="Of writing."
+    "--temperature", type=options.Between(0, 2), default=1.0, show_default=True, help="Of writing."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="What is shown and drawn.")
 @click.option(
@@ -149,7 +149,7 @@ def generate(  # noqa: PLR0913  one parameter per option
 @click.option("--judge", help="A rubric judge of the project that grades the answers.")
 @click.option(
     "--least",
-    type=click.FloatRange(0, 1),
+    type=options.Between(0, 1),
     default=0.5,
     show_default=True,
     help="The judge's grade, from 0 to 1, that is enough.",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--shard-size",
-    type=click.FloatRange(min=0.001),
+    type=options.Between(min=0.001),
     default=5.0,
     show_default=True,
     help="Gigabytes of weights in one file.",

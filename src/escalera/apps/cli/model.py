@@ -57,6 +57,11 @@ def withdraw(name: str, file: Path) -> None:
         )
         shelf.withdraw(name)
     click.echo(f"{name} is withdrawn; its artifact {found.adapter[:12]} stays")
+    if kept.evidence().serves(found.adapter):
+        click.echo(
+            "It goes on answering as the project's service, into which it was promoted: "
+            "`escalera rollback` brings back the system before"
+        )
 
 
 @command.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
 WIDE = 200
 """Characters of a line that goes into a pipe."""
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Between(click.FloatRange):
+    """A number within a range. NaN is in none: every comparison with it is false."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number that *value* says. Raises `click.BadParameter` where it is out of range."""
+        found = float(super().convert(value, param, ctx))
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return found
 
 
 def project(command: Command) -> Command:

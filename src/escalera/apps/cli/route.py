@@ -24,14 +24,14 @@ from escalera.apps.cli import options
 )
 @click.option(
     "--most-lost",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=options.Between(0, 1, min_open=True, max_open=True),
     default=0.05,
     show_default=True,
     help="The mean score that may be lost where STRONG would have been better.",
 )
 @click.option(
     "--risk",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=options.Between(0, 1, min_open=True, max_open=True),
     default=0.05,
     show_default=True,
     help="The chance that this bound does not hold.",

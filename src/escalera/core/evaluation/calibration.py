@@ -164,7 +164,10 @@ def _agreement(task: str, panel: Panel, answers: Sequence[Graded], alpha: float)
         unscored=len(answers) - len(scored),
         reasons=tuple(sorted(reasons.items())),
         same=_known(lambda: mean.interval(same, clusters, alpha=alpha)),
-        kappa=_known(
+        # People who grade all alike make it 0, whoever judges: that says nothing of the judge.
+        kappa=None
+        if len(set(wanted)) < 2
+        else _known(
             lambda: agreement.cohen_kappa(
                 grades, wanted, clusters, categories=range(levels), weights=weights, alpha=alpha
             )

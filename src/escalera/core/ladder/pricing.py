@@ -46,8 +46,11 @@ def price(
     calls: int,
     fewest: int | None = None,
     recipes: Sequence[TrainingRecipe] = (),
+    besides: int | None = 0,
 ) -> Priced:
     """The price of at most *calls* more answers and of the trainings, at the rates seen so far.
+
+    *besides* are micro-dollars that other models are likely to take at most, None where unknown.
 
     Where judges grade, what they took per grade is added, for as many grades as an answer needs by
     what is known of their position biases, and their calls are counted: at most so many turns for
@@ -67,6 +70,7 @@ def price(
     training = sum(_training_tokens(case, recipe, rates) for recipe in recipes)
     teaching = training * _seconds_per_trained_token(case, rates)
     jobs = hosting.charge(project, training) if any(one.hosted for one in recipes) else 0
+    fixed = None if jobs is None or besides is None else jobs + besides
     fewest = calls if fewest is None else min(fewest, calls)
     money = rates.micro_dollars
     return Priced(
@@ -77,11 +81,11 @@ def price(
         completion_tokens=round(calls * rates.completion_tokens),
         training_tokens=training,
         micro_dollars=None
-        if money is None or jobs is None
-        else round(calls * money.estimate) + jobs,
+        if money is None or fixed is None
+        else round(calls * money.estimate) + fixed,
         micro_dollars_range=None
-        if money is None or jobs is None
-        else (math.floor(fewest * money.lower) + jobs, math.ceil(calls * money.upper) + jobs),
+        if money is None or jobs is None or fixed is None
+        else (math.floor(fewest * money.lower) + jobs, math.ceil(calls * money.upper) + fixed),
         minutes=(calls * rates.seconds.estimate + teaching) / 60,
         minutes_range=(
             (fewest * rates.seconds.lower + teaching) / 60,

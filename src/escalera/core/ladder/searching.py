@@ -26,14 +26,16 @@ from escalera.core.ladder import (
     screening,
     words,
 )
+from escalera.core.ladder.caps import charge
 from escalera.core.ladder.case import Case
 from escalera.core.ladder.editing import Edited
 from escalera.core.ladder.race import Race
 from escalera.core.ladder.steps import Nominate, Price, Propose, Rewrite, Step
-from escalera.core.prompts import rewriting
+from escalera.core.prompts import operators, rewriting
 from escalera.core.stats import mean
 from escalera.domain.event import Drafted, Duelled, Nominated, Proposed
 from escalera.domain.optimiser import Optimiser
+from escalera.domain.project import Project
 from escalera.domain.system import Route, System
 from escalera.domain.task import Task
 
@@ -123,6 +125,24 @@ def most_calls(task: Task, optimiser: Optimiser | None = None) -> int:
     return ROUNDS * (1 + editing.most_calls(task) + duel) + duel
 
 
+def writing(project: Project, tasks: Sequence[Task]) -> int | None:
+    """Micro-dollars that the proposer is likely to take at most for *tasks*, None where unknown.
+
+    Replies are taken at their longest. Of another tool's search it is not known how often it asks
+    the proposer: those calls are among its calls, at the price of the task's model.
+    """
+    if project.proposer is None or project.optimiser is not None:
+        return 0
+    if project.proposer.price is None:
+        return None
+    found = 0
+    for task in tasks:
+        prompt = operators.everything(task.parts)
+        tokens = rewriting.likely(prompt, list(task.items("search"))[:MISTAKES])
+        found += ROUNDS * charge(project.proposer.price, tokens, rewriting.MOST_TOKENS)
+    return found
+
+
 # Below: private.
 
 
@@ -152,7 +172,13 @@ def _price(case: Case, tasks: Sequence[Task]) -> Step | None:
     confirming = 2 * sum(len(task.items("confirm")) for task in tested)
     first = 2 * sum(compare.cutoffs(task, case.project.policy)[0] for task in tested)
     most = sum(most_calls(task, case.project.optimiser) for task in tasks)
-    priced = pricing.price(case, "search", calls=most + confirming, fewest=most // ROUNDS + first)
+    priced = pricing.price(
+        case,
+        "search",
+        calls=most + confirming,
+        fewest=most // ROUNDS + first,
+        besides=writing(case.project, tasks),
+    )
     return Price(event=priced, title=rungs.rung("search").title)
 
 
@@ -268,7 +294,7 @@ def _replaced(case: Case, task: Task) -> bool:
 def _words(case: Case, standing: confirm.Standing) -> str:
     task, seen = standing.task, standing.adequacy.figure
     if not _replaced(case, task):
-        return f"no searched prompt was shown better for {task.title}"
+        return _nothing(case, task)
     rounds = search(case, task).rounds
     how = f"after {rounds} rounds" if rounds > 1 else "after one round"
     bar = f"bar {task.bar:.2f}"
@@ -283,3 +309,15 @@ def _words(case: Case, standing: confirm.Standing) -> str:
                 f"a searched prompt stands at {words.figure(seen)} for {task.title}, {bar}: "
                 f"not enough evidence, {more}"
             )
+
+
+def _nothing(case: Case, task: Task) -> str:
+    """That no prompt was better, or that the proposer wrote none."""
+    written = [draft for (name, _), draft in case.evidence.drafted.items() if name == task.name]
+    if written and not any(draft.edits for draft in written):
+        replies = f"{len(written)} replies" if len(written) > 1 else "one reply"
+        return (
+            f"{written[0].model} wrote no instructions that could be read for {task.title}, in "
+            f"{replies}"
+        )
+    return f"no searched prompt was shown better for {task.title}"

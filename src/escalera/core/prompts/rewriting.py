@@ -78,6 +78,12 @@ def longest(prompt: Prompt, shown: Sequence[Example], tried: Sequence[Tried]) ->
     return len(f"{SYSTEM}{brief(prompt, whole, tried)}".encode())
 
 
+def likely(prompt: Prompt, shown: Sequence[Example]) -> int:
+    """About how many tokens are sent for edits of *prompt*; answers are taken for targets."""
+    whole = [Mistake(input=item.input, expected=item.target, said=item.target) for item in shown]
+    return len(f"{SYSTEM}{brief(prompt, whole, ())}".encode()) // _BYTES_PER_TOKEN
+
+
 def edits(reply: str) -> tuple[str, ...]:
     """The edits in *reply*: a JSON list of strings, or a line with a dash or a number for each.
 
@@ -114,6 +120,10 @@ def rewritten(prompt: Prompt, text: str) -> Prompt:
 
 # Below: private.
 
+_LONGEST_READ = 16 * MOST_TOKENS
+"""Characters of a reply in which a list is looked for: no honest one is longer."""
+_BYTES_PER_TOKEN = 4
+"""Of English with most tokenizers; other languages take more."""
 _WIDEST = "\U0001f7e5"
 """A character of four bytes: none has more."""
 
@@ -136,17 +146,18 @@ def _cut(text: str) -> str:
 
 
 def _listed(reply: str) -> list[str]:
-    """The first JSON list of strings in the reply."""
-    begin = reply.find("[")
-    if begin < 0:
-        return []
-    try:
-        value, _ = json.JSONDecoder().raw_decode(reply, begin)
-    except (ValueError, RecursionError):
-        return []
-    if not isinstance(value, list):
-        return []
-    return [entry for entry in value if isinstance(entry, str)]
+    """The first JSON list in the reply that holds strings; mistakes are cited as [1], too."""
+    decoder = json.JSONDecoder()
+    for begin, character in enumerate(reply[:_LONGEST_READ]):
+        if character != "[":
+            continue
+        try:
+            value, _ = decoder.raw_decode(reply, begin)
+        except (ValueError, RecursionError):
+            continue
+        if found := [entry for entry in value if isinstance(entry, str)]:
+            return found
+    return []
 
 
 def _dashed(reply: str) -> list[str]:

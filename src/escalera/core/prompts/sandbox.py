@@ -66,4 +66,5 @@ def _quoted(source: str) -> str:
 
 def _said(error: Exception) -> str:
     where = f" (line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
-    return f"{error}{where}"
+    said = str(error).rstrip(".")
+    return f"{said}{where}"

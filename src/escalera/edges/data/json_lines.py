@@ -10,6 +10,7 @@ import msgspec
 
 from escalera.core.data.flaws import Flaw, shown
 from escalera.core.data.rows import NEEDED, Entry
+from escalera.edges.tables import json_keys
 
 LONGEST_LINE = 1_000_000
 """Bytes: a longer line is a mistake (a whole file on one line), not an item."""
@@ -81,7 +82,8 @@ def _parsed(line: bytes) -> dict[str, object] | Flaw:
         return Flaw(problem, NEEDED)
     if not isinstance(found, dict):
         return Flaw(f"is not an item: {shown(found)}, not an object", NEEDED)
-    return found
+    doubled = json_keys.doubled(line)
+    return found if doubled is None else Flaw(doubled, "Keep one of them")
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -25,11 +25,11 @@ class SQLiteJournal:
     because its decisions rest on a journal that has moved on.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, reading: bool = False) -> None:
+        """Open *file*, or make it; with *reading* also where it may only be read."""
         self._file = file
         try:
-            schema = f"pragma synchronous = full; {_text('schema.sql')}"
-            self._connection = write_ahead.opened(file, seconds=PATIENCE, make=schema)
+            self._connection = _opened(file, reading=reading)
         except (OSError, sqlite3.DatabaseError) as error:
             raise JournalError(
                 f"{file} cannot be opened as a journal: {error}. {_remedy(error)}"
@@ -151,12 +151,29 @@ class SQLiteJournal:
         )
 
 
+def _opened(file: Path, *, reading: bool) -> sqlite3.Connection:
+    schema = f"pragma synchronous = full; {_text('schema.sql')}"
+    try:
+        return write_ahead.opened(file, seconds=PATIENCE, make=schema)
+    except (OSError, sqlite3.DatabaseError) as error:
+        if reading and _is_refused(error) and file.is_file():
+            return write_ahead.at_rest(file)
+        raise
+
+
+def _is_refused(error: OSError | sqlite3.DatabaseError) -> bool:
+    """Whether nothing may be written there."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return primary in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) or (
+        getattr(error, "errno", None) in (errno.EROFS, errno.EACCES)
+    )
+
+
 def _remedy(error: OSError | sqlite3.DatabaseError) -> str:
-    unopened = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN
-    if unopened or getattr(error, "errno", None) in (errno.EROFS, errno.EACCES):
+    if _is_refused(error):
         return (
-            "Its folder has to be writable, even where the journal is only read: copy the project "
-            "with its state folder to where it is, or name another folder as `project.state`"
+            "Its folder has to be writable: copy the project with its state folder to where it is, "
+            "or name another folder as `project.state`"
         )
     return (
         "Name another folder as `project.state` in the project file, or restore this file from a "

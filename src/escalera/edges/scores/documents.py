@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from escalera.edges.scores.scale import cut
+from escalera.edges.tables import json_keys
 from escalera.errors import ScoresError
 
 LARGEST_DOCUMENT = 256_000_000
@@ -54,8 +55,13 @@ def document(path: Path, *, largest: int = LARGEST_DOCUMENT) -> Any:
     return parsed(text, path=path)
 
 
-def lines(path: Path, *, longest: int = LONGEST_LINE) -> Iterator[tuple[str, Any]]:
-    """The JSON values of a file that holds one on each line, with the place of each."""
+def lines(
+    path: Path, *, longest: int = LONGEST_LINE, unique: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """The JSON values of a file that holds one on each line, with the place of each.
+
+    With *unique*, an object that has a key twice is an error.
+    """
     try:
         stream = path.open("rb")
     except OSError as error:
@@ -72,7 +78,12 @@ def lines(path: Path, *, longest: int = LONGEST_LINE) -> Iterator[tuple[str, Any
                     remedy="Write one result per line",
                 )
             if line.strip():
-                yield f"line {number}", parsed(line, path=path, place=f"line {number}")
+                place = f"line {number}"
+                value = parsed(line, path=path, place=place)
+                if unique and (problem := json_keys.doubled(line)) is not None:
+                    remedy = "Keep one of them"
+                    raise ScoresError(file=str(path), place=place, problem=problem, remedy=remedy)
+                yield place, value
 
 
 def parsed(text: bytes, *, path: Path, place: str = "") -> Any:

@@ -37,7 +37,7 @@ def write(table: ScoreTable, path: Path) -> None:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, columns.Row]]:
-    for place, value in documents.lines(path):
+    for place, value in documents.lines(path, unique=True):
         if not isinstance(value, dict):
             problem = f"holds a {type(value).__name__}, not an object"
             remedy = 'A line is like {"system": "a", "item": "1", "score": 0.5}'

@@ -12,8 +12,11 @@ from escalera.edges.tables.refusing import Refusal
 
 SUFFIXES = (".csv", ".tsv")
 LONGEST_LINE = 1_000_000
-"""Characters; a cell has 131,072 at most, which is the limit of Python's own reader."""
-
+"""Characters."""
+LONGEST_CELL = 131_072
+"""Characters: the limit of Python's own reader."""
+_TOO_LONG = "field larger than field limit"
+"""What that reader says of a longer one."""
 
 NO_UTF8 = "is not CSV (it holds bytes that are no UTF-8)"
 OTHERS = (";", "\t", ",")
@@ -73,6 +76,10 @@ def entries(
             begun = reader.line_num + 1
     except csv.Error as broken:
         place = f"line {begun}"
+        if str(broken).startswith(_TOO_LONG):
+            problem = f"a cell has more than {LONGEST_CELL} characters"
+            remedy = "Close its quotation mark, shorten it, or write JSON lines or Parquet"
+            raise error(file=str(path), place=place, problem=problem, remedy=remedy) from None
         raise _refused(error, path, place, f"is not CSV ({broken})") from None
 
 

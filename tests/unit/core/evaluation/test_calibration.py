@@ -133,6 +133,8 @@ def test_trust_needs_the_whole_interval_above_the_bar():
     assert calibrate(PANEL, few).trust == "undecided"
     chance = [answer(n, [n % 2], [n // 2 % 2]) for n in range(200)]
     assert calibrate(PANEL, chance).trust == "not trusted"
+    strict = [answer(n, [1.0], [n % 2]) for n in range(200)]
+    assert calibrate(PANEL, strict).trust == "undecided", "people gave the same to all"
     alike = [answer(n, [1.0], [1.0]) for n in range(20)]
     assert calibrate(PANEL, alike).overall.kappa is None
     assert calibrate(PANEL, alike).trust == "undecided"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from escalera.core.ladder import searching, steps
+from escalera.core.prompts import rewriting
 from escalera.domain.project import BaseModel, Budget, ModelPrice
 from escalera.domain.screening import Screened
 from escalera.testing import playbook
@@ -89,6 +90,39 @@ def test_what_brings_nothing_ends_after_three_rounds(written):
     assert rules(climbed) == []
     assert climbed.evidence.decision("search", "a").outcome == "inadequate"
     assert climbed.evidence.decision("examples", "") is not None
+
+
+def test_a_proposer_that_writes_nothing_is_told():
+    """Not that no prompt was better: none was tried."""
+    said = climb(0.5, by_round()).evidence.decision("search", "a").words
+    assert said == "writer wrote no instructions that could be read for a, in 3 replies"
+    said = climb(0.5, by_round(("Vain rule.",))).evidence.decision("search", "a").words
+    assert said == "no searched prompt was shown better for a"
+
+
+@pytest.mark.parametrize("dear", [0, 10**6, 10**9])
+def test_what_the_proposer_takes_is_in_the_price(dear):
+    """At most a round's message and the longest reply, as often as there are rounds."""
+    cheap, costly = (ModelPrice(prompt=rate, completion=rate) for rate in (10**6, dear))
+    project = playbook.project(
+        A, policy=POLICY, price=cheap, proposer=replace(WRITER, price=costly)
+    )
+    told = climb(0.5, by_round(), project).evidence.priced["search"]
+    written = searching.writing(project, [A])
+    tokens = told.prompt_tokens + told.completion_tokens
+    assert written >= searching.ROUNDS * rewriting.MOST_TOKENS * dear // 10**6
+    assert told.micro_dollars == pytest.approx(tokens + written, abs=1)
+    low, high = told.micro_dollars_range
+    assert low < tokens <= high - written
+
+
+def test_of_a_proposer_without_a_price_none_is_told():
+    """It is not free because nobody knows what it costs."""
+    cheap = ModelPrice(prompt=10**6, completion=10**6)
+    project = playbook.project(A, policy=POLICY, price=cheap, proposer=WRITER)
+    priced = climb(0.5, by_round(), project).evidence.priced
+    assert priced["search"].micro_dollars is None
+    assert priced["prompt"].micro_dollars is not None
 
 
 def test_a_prompt_that_fresh_items_do_not_show_better_is_not_kept():

@@ -45,6 +45,7 @@ def test_long_messages_are_cut():
         "- Name the topic.\n- Use one word.",
         "1. Name the topic.\n2) Use one word.\nThat is all.",
         '["Name  the\\ntopic.", "Use one word.", "Name the topic.", 3, ""]',
+        'Mistakes [1] and [2, 5] show:\n["Name the topic.", "Use one word."]',
     ],
 )
 def test_edits_are_read_as_models_write_them(reply):

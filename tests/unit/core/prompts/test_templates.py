@@ -73,3 +73,12 @@ def test_an_error_while_filling_in_is_ours(source):
     """Nothing of Jinja's comes out."""
     with pytest.raises(TemplateError, match="The template"):
         templates.render(source, {"input": "x"})
+
+
+@pytest.mark.parametrize("source", ["{{ input", "{{ input.__class__.__mro__ }}"])
+def test_sentences_of_an_error_end_once(source):
+    """Jinja's own, and where a message goes on."""
+    with pytest.raises(TemplateError) as caught:
+        templates.render(source, {"input": "a"})
+    assert ".." not in str(caught.value)
+    assert not str(caught.value).endswith(".")

@@ -30,6 +30,18 @@ def test_every_line_is_read_after_what_is_wrong(tmp_path):
     assert flaws[3].remedy == "Save the file as UTF-8"
 
 
+def test_a_key_that_stands_twice_is_told(tmp_path):
+    """The last one would count, and nobody would be told which target was dropped."""
+    twice = b'{"input": "a", "target": "yes", "target": "no"}'
+    nested = b'{"input": "a", "target": "b", "fields": {"tier": 1, "tier": 2}}'
+    found = entries(tmp_path, b"\n".join([twice, nested, GOOD]))
+    assert [flaw.problem for _, flaw in found[:2]] == [
+        "the key 'target' stands twice in an object",
+        "the key 'tier' stands twice in an object",
+    ]
+    assert found[2] == ("line 3", {"id": "1"})
+
+
 def test_an_endless_line_is_passed_over(tmp_path):
     """It is not held in memory, and what follows is read."""
     long = b'{"a": "' + b"x" * (3 * json_lines.LONGEST_LINE) + b'"}\n'

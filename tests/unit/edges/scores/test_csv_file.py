@@ -54,7 +54,7 @@ def test_files_of_others_are_read(tmp_path):
         (b"item,score,score\n1,1,0\n", "line 1: names the column 'score' twice"),
         (b"item;score\n1;1\n", "has one column, 'item;score'"),
         (b"item,score\n1," + b"1" * 2_000_000, "a line is longer than 1000000 characters"),
-        (b"item,score\n1," + b"1" * 200_000, "field larger than field limit"),
+        (b"item,score\n1," + b"1" * 200_000, "line 2: a cell has more than 131072"),
         (b"item,score\n", "holds no scores"),
         (b"", "holds no scores"),
     ],

@@ -45,6 +45,7 @@ def test_a_line_says_every_field_by_name(tmp_path):
     [
         ('{"item": 1, "score": 1}\n[1]\n', "line 2: holds a list, not an object"),
         ('{"item": 1, "score": 1}\n{"item": 2,\n', "line 2: is not JSON"),
+        ('{"item": 1, "score": 1, "score": 0}\n', "line 1: the key 'score' stands twice"),
         ('{"item": 1, "score": 7}\n', "line 1: the score 7.0 is outside of 0 to 1"),
     ],
 )

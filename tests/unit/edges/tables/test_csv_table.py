@@ -40,6 +40,8 @@ def test_what_is_no_table_is_told_as_the_caller_says(tmp_path, error):
         (b"a,b,a\n1,2,3\n", "line 1: names the column 'a' twice. Rename one of them"),
         (b"a;b\n1;2\n", "line 1: has one column, 'a;b', whose name holds ';'. .* commas"),
         (b'a,b\n1,2\n"3,4\n5,6\n', "line 3: is not CSV"),
+        (b"a,b\n1," + b"2" * 131_073, "line 2: a cell has more than 131072 .* JSON lines"),
+        (b'a,b\n1,2\n"' + b"3,4\n" * 40_000, "line 3: a cell has .*Close its quotation mark"),
     ],
 )
 def test_the_line_that_is_told_is_the_one_that_is_wrong(tmp_path, data, said):
