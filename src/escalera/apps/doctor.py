@@ -201,6 +201,7 @@ def _packages(installation: Installation) -> list[Finding]:
         if local:
             require_local(f"the local model {project.model.name!r}")
             require_engine(project.engine)
+            training.require_mergeable(installation)
             training.require_levers(installation)
             training.require_told(installation)
             long = training.misfits(installation)

@@ -78,6 +78,7 @@ class Installation:
         from escalera.engine.climb import Ports
         from escalera.wiring import training
 
+        training.require_mergeable(self)
         training.require_levers(self)
         return Ports(
             journal=journal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ from escalera.settings.gateway_table import TimeoutsTable
 from escalera.settings.tables import ModelTable, PriceTable, ProjectFile
 
 TINY_BYTES = 64_000_000
+EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+"""Under which of these keys a configuration says how many experts there are."""
 
 
 def base_model(file: Path, name: str, table: ModelTable, *, chats: bool = True) -> BaseModel:
@@ -183,6 +186,16 @@ def is_tiny(folder: Path) -> bool:
     busy machine two threads were measured at a tenth of the speed of one.
     """
     return sum(file.stat().st_size for file in folder.glob("*.safetensors")) < TINY_BYTES
+
+
+def experts(folder: Path) -> int:
+    """How many experts a layer of a model has, as its configuration says; 0 where none are told."""
+    try:
+        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        told |= told.get("text_config") or {}
+        return max(int(told.get(key) or 0) for key in EXPERTS)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return 0
 
 
 def cores() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from escalera.core.ladder import combining
 from escalera.core.prompts import rendering
 from escalera.domain.levers import Engine
 from escalera.domain.project import TRAINING
@@ -74,6 +75,28 @@ def require_levers(of: Installation) -> None:
             problem=f"does not fit the model {name!r}: {str(error).rstrip('.')}",
             remedy="`escalera doctor` looks again, and spends nothing on it",
         ) from error
+
+
+def require_mergeable(of: Installation) -> None:
+    """Raise `ProjectError` where the rung `merge` would have the adapters of experts to merge.
+
+    What a mixture of experts learns beside its weights is no sum of matrices. It would come to
+    light when every specialist is trained.
+    """
+    project, name = of.project, of.project.model.name
+    asked = project.trainable
+    plain = asked.targets or not asked.factors or not combining.can_be_merged(asked)
+    if plain or "merge" not in project.policy.rungs or not project.model.trainable:
+        return
+    if models.experts(models.folder(of.file, of.tables.models[name])) > 1:
+        raise ProjectError(
+            file=str(of.file),
+            key="climb.rungs",
+            problem=f"has 'merge', and {name!r} is a mixture of experts, whose adapters cannot be "
+            "merged exactly",
+            remedy="Name the rungs without 'merge', or the layers that are adapted in "
+            "training.weights.targets, without those of the experts",
+        )
 
 
 def require_told(of: Installation) -> None:

@@ -115,3 +115,42 @@ def test_what_is_too_long_is_told_by_the_doctor(tmp_path: Path) -> None:
 def test_what_the_model_has_needs_no_weights_to_be_read(tmp_path: Path, weights: str) -> None:
     """There are none here."""
     training.require_levers(project(tmp_path, weights))
+
+
+ALL = '"prompt", "lora", "merge"'
+
+
+def experts(made: Installation) -> Installation:
+    """*made* with a model that says that it is a mixture of experts."""
+    file = made.file.parent / "model" / "config.json"
+    said = json.loads(file.read_text()) | {"num_local_experts": 4}
+    file.write_text(json.dumps(said))
+    return made
+
+
+def test_adapters_of_experts_that_would_have_to_be_merged_are_refused(tmp_path: Path) -> None:
+    """Before every specialist is trained, by the doctor too: that is when it came to light."""
+    made = experts(project(tmp_path, "rank = 4", rungs=ALL))
+    with pytest.raises(ProjectError, match=r"climb\.rungs: has 'merge', .* mixture of experts"):
+        made.ports(None)  # type: ignore[arg-type]
+    told = [one.words for one in doctor.examine(made).findings if not one.passed]
+    assert any("mixture of experts" in words for words in told)
+
+
+@pytest.mark.parametrize(
+    ("weights", "rungs"),
+    [
+        ("rank = 4", '"prompt", "lora"'),
+        ('targets = ["q_proj"]', ALL),
+        ('method = "partial"\nshare = 0.5', ALL),
+        ('method = "dora"', ALL),
+    ],
+)
+def test_what_needs_no_merge_of_experts_is_let_be(tmp_path: Path, weights: str, rungs: str) -> None:
+    """No such rung, other layers, weights themselves, or a rung that is left out anyway."""
+    training.require_mergeable(experts(project(tmp_path, weights, rungs=rungs)))
+
+
+def test_a_model_without_experts_is_merged(tmp_path: Path) -> None:
+    """Like the example's."""
+    training.require_mergeable(project(tmp_path, "rank = 4", rungs=ALL))
