@@ -140,8 +140,10 @@ def event(body: Mapping[str, Any]) -> bytes:
 
 
 def error_body(message: str, *, status: int, code: str | None, param: str | None = None) -> bytes:
-    """An error response."""
+    """An error response. Of what limits a caller, the type says so, as OpenAI's does of money."""
     kind = "invalid_request_error" if status < 500 else "server_error"
+    if status == 429:
+        kind = code if code == "insufficient_quota" else "rate_limit_error"
     return msgspec.json.encode(_error(message, kind=kind, code=code, param=param))
 
 

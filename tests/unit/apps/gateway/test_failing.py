@@ -29,7 +29,7 @@ def error_of(reply):
     found = json.loads(reply.body)["error"]
     assert found.keys() == {"message", "type", "param", "code"}
     expected = "server_error" if reply.status >= 500 else "invalid_request_error"
-    assert found["type"] == expected
+    assert found["type"] == ("rate_limit_error" if reply.status == 429 else expected)
     return found
 
 

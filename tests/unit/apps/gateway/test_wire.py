@@ -280,3 +280,19 @@ def test_a_completion_that_cannot_be_honoured_is_refused(extra: dict[str, Any], 
     with pytest.raises(wire.Refusal) as caught:
         wire.parse_text(text(**extra))
     assert (caught.value.status, caught.value.param) == (400, param)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (429, "insufficient_quota", "insufficient_quota"),
+        (429, "rate_limit_exceeded", "rate_limit_error"),
+        (429, "upstream_overloaded", "rate_limit_error"),
+        (400, "invalid_value", "invalid_request_error"),
+        (503, "upstream_unavailable", "server_error"),
+    ],
+)
+def test_the_type_of_an_error_says_what_to_do_about_it(status, code, kind):
+    """A limit is no fault in the request: a client that asks the type would not ask again."""
+    body = wire.error_body("no", status=status, code=code)
+    assert json.loads(body)["error"]["type"] == kind
