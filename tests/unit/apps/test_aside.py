@@ -105,6 +105,7 @@ def test_an_interrupt_ends_the_verb_before_its_caller_goes_on(*, asks):
         os.kill(os.getpid(), signal.SIGINT)
 
     stopper = threading.Thread(target=stop)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
     loop = asyncio.new_event_loop()  # not a Runner's, which takes the first interrupt for itself
     stopper.start()
     try:
@@ -113,4 +114,5 @@ def test_an_interrupt_ends_the_verb_before_its_caller_goes_on(*, asks):
     finally:
         stopper.join()
         loop.close()
+        signal.signal(signal.SIGINT, before)
     assert ended == ["interrupted"]
