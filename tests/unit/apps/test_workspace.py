@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import threading
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -364,4 +366,42 @@ def test_the_verbs_work_in_a_notebook(write):
     decided, measured, compared = asyncio.run(cell())
     assert decided.reason == "adequate"
     assert [summary.figure.value for summary in measured.summaries] == [1.0, 1.0]
-    assert compared.gate == "open" or compared.tasks
+    assert [contrast.task for contrast in compared.tasks] == ["a", "b"]
+
+
+class Telling(workspace.Workspace):
+    """Says in which thread a verb began, and does nothing."""
+
+    def __init__(self):
+        self.began = []
+
+    @property
+    def _installation(self):
+        self.began.append(threading.current_thread())
+        raise InputError("it was only asked where")
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda opened: opened.climb(),
+        lambda opened: opened.data_need("a"),
+        lambda opened: opened.pilots("a"),
+        lambda opened: opened.sweep("a"),
+        lambda opened: opened.evaluate(),
+        lambda opened: opened.attempt("a", Path("prompt.toml")),
+        lambda opened: opened.compare("prompt", "base", buy=True),
+        lambda opened: opened.judge("grader"),
+    ],
+)
+def test_every_verb_that_asks_models_is_done_aside_in_a_notebook(verb):
+    """Each of them runs a loop of its own, sooner or later."""
+    opened = Telling()
+
+    async def cell():
+        verb(opened)
+
+    with pytest.raises(InputError, match="only asked where"):
+        asyncio.run(cell())
+    assert threading.current_thread() not in opened.began
+    assert opened.began
