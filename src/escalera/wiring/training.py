@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from escalera.core.ladder import combining
 from escalera.core.prompts import rendering
 from escalera.domain.levers import Engine
-from escalera.domain.project import TRAINING
+from escalera.domain.project import TRAINING, Project
 from escalera.domain.recipe import TrainingPair
 from escalera.domain.system import Prompt
 from escalera.edges.clock import SystemClock
@@ -54,8 +54,7 @@ def require_levers(of: Installation) -> None:
     project = of.project
     asked, softened = project.trainable, project.softened
     named = asked.targets or asked.layers or asked.tokens or asked.method == "partial" or softened
-    trains = project.model.trainable and any(rung in TRAINING for rung in project.policy.rungs)
-    if not (named and trains):
+    if not (named and _trains(project)):
         return
     require_local("training")
     from escalera.edges.training import loading, weights
@@ -105,7 +104,7 @@ def require_told(of: Installation) -> None:
     Rungs that only prompt do not need that. Raises `MissingExtra`.
     """
     project, name = of.project, of.project.model.name
-    if not (project.model.trainable and any(rung in TRAINING for rung in project.policy.rungs)):
+    if not _trains(project):
         return
     require_local("training")
     from escalera.edges.training import loading
@@ -128,7 +127,7 @@ def misfits(of: Installation) -> list[str]:
     cannot be read or nothing can be taught to it.
     """
     project, name = of.project, of.project.model.name
-    if not (project.model.trainable and any(rung in TRAINING for rung in project.policy.rungs)):
+    if not _trains(project):
         return []
     from escalera.edges.training import loading
 
@@ -169,6 +168,11 @@ def merger(of: Installation) -> Merger:
 
 _LONGEST = 20
 """Items of a task whose tokens are counted."""
+
+
+def _trains(project: Project) -> bool:
+    """Whether a climb may come to train the project's model."""
+    return project.model.trainable and any(rung in TRAINING for rung in project.policy.rungs)
 
 
 def _characters(pair: TrainingPair) -> int:
